@@ -1,0 +1,69 @@
+package verify
+
+// EnvironmentKind says how much care an environment needs. Absent counts as production.
+type EnvironmentKind string
+
+// The kinds of environment.
+const (
+	Development EnvironmentKind = "development"
+	Staging     EnvironmentKind = "staging"
+	Production  EnvironmentKind = "production"
+)
+
+// IOSBuild says how an environment's iOS app is signed, which decides what its push credential's sandbox must be.
+type IOSBuild string
+
+// The ways of signing. TestFlight and Ad Hoc builds are distribution builds.
+const (
+	IOSDebug        IOSBuild = "debug"
+	IOSDistribution IOSBuild = "distribution"
+	IOSNone         IOSBuild = "none"
+	IOSUndeclared   IOSBuild = ""
+)
+
+// Environment is ours: a name for one Service, and the intent that no API can tell. It never holds a secret.
+type Environment struct {
+	Name       string          `json:"name"`
+	AccountSID AccountSID      `json:"account_sid"`
+	ServiceSID ServiceSID      `json:"service_sid"`
+	Kind       EnvironmentKind `json:"kind"`
+	ReadOnly   bool            `json:"readonly"` // every write is refused
+
+	IOSBuild     IOSBuild   `json:"ios_build"`
+	Platforms    []Platform `json:"platforms"`
+	AppIDs       []string   `json:"app_ids"`
+	MaxFactors   int        `json:"max_factors"`   // per identity; 0 when not declared
+	MetadataKeys []string   `json:"metadata_keys"` // that the app writes at enrolment
+	WebhookURL   string     `json:"webhook_url"`
+
+	TemplatesOnly bool `json:"templates_only"` // challenges take their text from a template, never from a flag
+
+	// Attestations are answers to what no API can tell, by check id.
+	Attestations map[string]Attestation `json:"attestations,omitempty"`
+
+	Demo bool `json:"demo"` // one of the built-in environments on the embedded simulator
+}
+
+// Attestation is somebody's word on something no API can tell.
+type Attestation struct {
+	By    string `json:"by"`
+	On    string `json:"on"`              // date, YYYY-MM-DD
+	Until string `json:"until"`           // date, YYYY-MM-DD; past it the answer counts no more
+	Value string `json:"value,omitempty"` // what was attested, where a word is needed
+}
+
+// IsProduction tells whether writes need the care of production: everything that is neither development nor staging.
+// The demo environments are not production, whatever part they play.
+func (e Environment) IsProduction() bool {
+	return !e.Demo && e.Kind != Development && e.Kind != Staging
+}
+
+// Uses tells whether the environment declares a platform.
+func (e Environment) Uses(p Platform) bool {
+	for _, have := range e.Platforms {
+		if have == p {
+			return true
+		}
+	}
+	return false
+}
