@@ -59,11 +59,3 @@ func identityProblem(s string) string {
 func isIdentityRune(r rune) bool {
 	return r == '-' || '0' <= r && r <= '9' || 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z'
 }
-
-// quoteArg writes an argument so that it can be pasted into a POSIX shell.
-func quoteArg(s string) string {
-	if strings.ContainsAny(s, " '\"$`\\!*?()[]{}<>|;&#~\t\n") {
-		return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
-	}
-	return s
-}

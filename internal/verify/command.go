@@ -1,0 +1,29 @@
+package verify
+
+import "strings"
+
+// Command gives a verifyctl command to paste into a POSIX shell: it names its environment and quotes what a shell would
+// change. An empty env leaves the environment out, for commands that have none.
+func Command(env string, words ...string) string {
+	line := []string{"verifyctl"}
+	if env != "" {
+		line = append(line, "-e", quoteArg(env))
+	}
+	for _, word := range words {
+		line = append(line, quoteArg(word))
+	}
+	return strings.Join(line, " ")
+}
+
+// quoteArg writes an argument so that it can be pasted into a POSIX shell.
+func quoteArg(s string) string {
+	if s == "" || strings.ContainsFunc(s, needsQuotes) {
+		return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+	}
+	return s
+}
+
+func needsQuotes(r rune) bool {
+	plain := isIdentityRune(r) || strings.ContainsRune("_.,:=/@%+", r)
+	return !plain
+}
