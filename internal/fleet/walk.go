@@ -1,0 +1,256 @@
+// Package fleet knows all factors of a Service and changes many of them at once: it walks and crawls, selects, plans and
+// applies. It knows Twilio and this machine's memory only through the small interfaces declared here.
+package fleet
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/verifyctl/verifyctl/internal/verify"
+)
+
+// FactorReader is how Twilio tells which factors a Service has: page after page of entities, then the factors of each
+// (twilio_verify_v2.json, ListEntity and ListFactor). There is no list of factors per Service.
+type FactorReader interface {
+	EntityPage(ctx context.Context, service verify.ServiceSID, cursor string, pageSize int) (page []verify.Entity, next string, err error)
+	Factors(ctx context.Context, service verify.ServiceSID, identity verify.Identity) iter.Seq2[verify.Factor, error]
+}
+
+const (
+	maxPageSize = 1000 // twilio_verify_v2.json, PageSize
+	minPageSize = 50   // the size Twilio itself picks; smaller pages save nothing
+
+	// UnaskedEntities is how many entities a walk may read in production when nobody asked for more.
+	UnaskedEntities = 1000
+
+	defaultConcurrency = 16
+	bufferedPerWorker  = 4  // finished entities held back while an earlier one is still being read, for each worker
+	failuresInARow     = 20 // beyond this it is not the identities that are at fault
+)
+
+// Filter narrows a walk to the factors that fit all its parts. Zero values do not narrow.
+type Filter struct {
+	Status   verify.FactorStatus
+	Platform verify.Platform
+	AppID    string
+	Type     verify.FactorType
+}
+
+// Match tells whether a factor fits.
+func (f Filter) Match(factor verify.Factor) bool {
+	return (f.Status == "" || factor.Status == f.Status) &&
+		(f.Platform == "" || factor.Config.Platform == f.Platform) &&
+		(f.AppID == "" || factor.Config.AppID == f.AppID) &&
+		(f.Type == "" || factor.Type == f.Type)
+}
+
+// WalkOptions says how far a walk may go.
+type WalkOptions struct {
+	Limit       int                // stop after this many factors; 0 means all of them
+	All         bool               // the operator asked for every entity, even in production
+	Production  bool               // hold the walk to [UnaskedEntities] unless All or a greater Limit
+	Concurrency int                // entities read at the same time; 0 means 16. The client may allow fewer
+	Progress    func(WalkProgress) // called after each entity by the goroutine that consumes the walk; may be nil
+}
+
+// WalkProgress is how far a walk has come.
+type WalkProgress struct {
+	Entities int // read, one way or the other
+	Factors  int // given to the consumer
+	Gone     int // entities that were deleted between their listing and the reading of their factors
+	Failed   int // entities whose factors could not be read; each was reported as an error
+}
+
+// Walk gives the factors of a Service that fit the filter, entity by entity in Twilio's order, while it reads the next
+// entities concurrently. It holds a bounded number of entities, whatever the size of the Service.
+//
+// An identity whose factors cannot be read is given as an error beside a Factor that holds only the Identity, and the
+// walk goes on; the factors of it that were read come first. An identity that was deleted meanwhile is only counted.
+// What ends a walk early (a page of entities that cannot be read, refused account keys, many identities failing in a
+// row, the end of ctx) is the last error, beside an empty Factor.
+//
+// In production a walk refuses to go beyond [UnaskedEntities], with nothing but one page of entities read, unless the
+// options ask for more. When the consumer stops, all work has ended by the time the loop is left.
+func Walk(ctx context.Context, api FactorReader, service verify.ServiceSID, filter Filter, opts WalkOptions) iter.Seq2[verify.Factor, error] {
+	if opts.Concurrency <= 0 {
+		opts.Concurrency = defaultConcurrency
+	}
+	if opts.Progress == nil {
+		opts.Progress = func(WalkProgress) {}
+	}
+	return func(yield func(verify.Factor, error) bool) {
+		ctx, stop := context.WithCancel(ctx)
+		w := walk{api: api, service: service, opts: opts}
+		visits := make(chan visit, bufferedPerWorker*opts.Concurrency)
+		var readers sync.WaitGroup
+		readers.Go(func() {
+			defer close(visits)
+			w.visitAll(ctx, visits)
+		})
+		defer readers.Wait()
+		defer stop()
+		w.deliver(ctx, visits, filter, yield)
+	}
+}
+
+type walk struct {
+	api     FactorReader
+	service verify.ServiceSID
+	opts    WalkOptions
+}
+
+// visit is one entity of the walk, in order; its reading arrives when it is done. A visit with end set is the last.
+type visit struct {
+	identity verify.Identity
+	reading  chan reading
+	end      error
+}
+
+type reading struct {
+	factors []verify.Factor
+	err     error
+}
+
+// visitAll starts a reading of every entity, and sends the visits in the order in which Twilio lists the entities.
+func (w walk) visitAll(ctx context.Context, visits chan<- visit) {
+	var workers errgroup.Group
+	workers.SetLimit(w.opts.Concurrency)
+	defer workers.Wait() //nolint:errcheck // the workers report through their visits
+
+	err := w.eachEntity(ctx, func(identity verify.Identity) bool {
+		v := visit{identity: identity, reading: make(chan reading, 1)}
+		select {
+		case visits <- v:
+		case <-ctx.Done():
+			return false
+		}
+		workers.Go(func() error {
+			v.reading <- w.read(ctx, v.identity)
+			return nil
+		})
+		return true
+	})
+	if err != nil {
+		select {
+		case visits <- visit{end: err}:
+		case <-ctx.Done():
+		}
+	}
+}
+
+// eachEntity pages through the entities until there are no more, visit says stop, or promise 7 forbids to go on.
+func (w walk) eachEntity(ctx context.Context, visit func(verify.Identity) bool) error {
+	allowed := max(UnaskedEntities, w.opts.Limit)
+	guarded := w.opts.Production && !w.opts.All
+	seen, cursor := 0, ""
+	for {
+		page, next, err := w.api.EntityPage(ctx, w.service, cursor, w.pageSize())
+		if err != nil {
+			return err
+		}
+		if guarded && w.opts.Limit == 0 && (len(page) > allowed || next != "") {
+			return tooManyEntities(w.service, allowed)
+		}
+		for _, entity := range page {
+			if guarded && seen == allowed {
+				return tooManyEntities(w.service, allowed)
+			}
+			seen++
+			if !visit(entity.Identity) {
+				return nil
+			}
+		}
+		if next == "" {
+			return nil
+		}
+		cursor = next
+	}
+}
+
+func (w walk) pageSize() int {
+	if w.opts.Limit == 0 {
+		return maxPageSize
+	}
+	return min(max(w.opts.Limit, minPageSize), maxPageSize)
+}
+
+func tooManyEntities(service verify.ServiceSID, allowed int) error {
+	return verify.Refusedf("Service %s has more than %d entities, and reading the factors of each costs one request that competes with logins", service, allowed).
+		WithHint("narrow it with --limit, ask the index with --where after 'fleet sync', or walk them all with --all")
+}
+
+func (w walk) read(ctx context.Context, identity verify.Identity) reading {
+	var r reading
+	for factor, err := range w.api.Factors(ctx, w.service, identity) {
+		if err != nil {
+			r.err = err
+			break
+		}
+		r.factors = append(r.factors, factor)
+	}
+	return r
+}
+
+// deliver yields the readings in order until the walk, its limit, its consumer or its context ends.
+func (w walk) deliver(ctx context.Context, visits <-chan visit, filter Filter, yield func(verify.Factor, error) bool) {
+	var done WalkProgress
+	failed := 0 // in a row
+	for v := range visits {
+		if v.end != nil {
+			yield(verify.Factor{}, v.end)
+			return
+		}
+		var r reading
+		select {
+		case r = <-v.reading:
+		case <-ctx.Done():
+			yield(verify.Factor{}, interrupted(ctx, "the walk was interrupted after %d entities", done.Entities))
+			return
+		}
+		for _, factor := range r.factors {
+			if !filter.Match(factor) {
+				continue
+			}
+			done.Factors++
+			if !yield(factor, nil) || done.Factors == w.opts.Limit {
+				return
+			}
+		}
+		done.Entities++
+		switch {
+		case r.err == nil:
+			failed = 0
+		case ctx.Err() != nil:
+			yield(verify.Factor{}, interrupted(ctx, "the walk was interrupted after %d entities", done.Entities-1))
+			return
+		case verify.KindOf(r.err) == verify.KindNotFound:
+			done.Gone++
+		case verify.KindOf(r.err) == verify.KindAuth:
+			yield(verify.Factor{}, r.err)
+			return
+		default:
+			done.Failed++
+			failed++
+			if !yield(verify.Factor{Identity: v.identity}, fmt.Errorf("factors of %s: %w", v.identity, r.err)) {
+				return
+			}
+			if failed == failuresInARow {
+				yield(verify.Factor{}, fmt.Errorf("the walk stopped: the factors of %d entities in a row could not be read: %w", failed, r.err))
+				return
+			}
+		}
+		w.opts.Progress(done)
+	}
+	if ctx.Err() != nil {
+		yield(verify.Factor{}, interrupted(ctx, "the walk was interrupted after %d entities", done.Entities))
+	}
+}
+
+// interrupted is the error of work that ctx ended.
+func interrupted(ctx context.Context, format string, args ...any) error {
+	return &verify.Error{Kind: verify.KindInterrupted, Message: fmt.Sprintf(format, args...), Cause: context.Cause(ctx)}
+}
