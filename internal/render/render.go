@@ -1,0 +1,269 @@
+// Package render writes results to standard output: tables for people, JSON, NDJSON, CSV and Markdown for programs, and
+// whatever a jq filter or a template makes of them. It is the only place where text from Twilio reaches a terminal, and
+// the only importer of tablewriter.
+package render
+
+import (
+	"fmt"
+	"io"
+	"iter"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/verifyctl/verifyctl/internal/verify"
+)
+
+// Format is an output format of -o.
+type Format string
+
+// The output formats. Table is aligned on a terminal and tab-separated in a pipe.
+const (
+	Table    Format = "table"
+	JSON     Format = "json"
+	NDJSON   Format = "ndjson"
+	CSV      Format = "csv"
+	Markdown Format = "markdown"
+)
+
+// Formats lists the output formats in the order help shows them.
+var Formats = []Format{Table, JSON, NDJSON, CSV, Markdown}
+
+// ParseFormat reads the value of -o; the error is a usage [verify.Error] that lists the formats.
+func ParseFormat(s string) (Format, error) {
+	if slices.Contains(Formats, Format(s)) {
+		return Format(s), nil
+	}
+	err := verify.Usagef("--output %q is not a format", s)
+	if near := verify.Nearest(s, formatNames()); near != "" {
+		return "", err.WithHint("did you mean %s?", near)
+	}
+	return "", err.WithHint("the formats are %s", strings.Join(formatNames(), ", "))
+}
+
+func formatNames() []string {
+	names := make([]string, len(Formats))
+	for i, f := range Formats {
+		names[i] = string(f)
+	}
+	return names
+}
+
+// Options say how a Printer writes. The zero value is a tab-separated table for a pipe.
+type Options struct {
+	Format   Format
+	JQ       string   // a jq filter over the JSON
+	Template string   // a Go template over the JSON
+	Columns  []string // names of the columns to show, in this order; nil for all
+	NoHeader bool
+	Quiet    bool // SIDs only, one a line
+	Mask     bool // shorten identities and names
+
+	Terminal bool // the output is a terminal
+	Width    int  // of the terminal in cells; 0 when unknown
+	Color    bool
+	Now      func() time.Time // for ages on a terminal
+}
+
+// Printer writes the results of one command.
+type Printer struct {
+	out  io.Writer
+	opts Options
+}
+
+// New makes a Printer. Its error is a usage [verify.Error] for options that contradict each other or a filter that does
+// not compile, so that it is known before the first request.
+func New(out io.Writer, opts Options) (*Printer, error) {
+	if opts.Format == "" {
+		opts.Format = Table
+	}
+	if opts.Now == nil {
+		opts.Now = time.Now
+	}
+	if err := opts.check(); err != nil {
+		return nil, err
+	}
+	return &Printer{out: out, opts: opts}, nil
+}
+
+func (o Options) check() error {
+	switch {
+	case o.JQ != "" && o.Template != "":
+		return verify.Usagef("--jq and --template exclude each other")
+	case o.Quiet && (o.JQ != "" || o.Template != ""):
+		return verify.Usagef("--quiet excludes --jq and --template")
+	case o.filtered() && o.Format != JSON && o.Format != NDJSON && o.Format != Table:
+		return verify.Usagef("--jq and --template work on JSON, not on %s", o.Format)
+	case o.Columns != nil && (o.filtered() || o.Format == JSON || o.Format == NDJSON):
+		return verify.Usagef("--columns chooses columns of table, csv and markdown").
+			WithHint("choose keys of JSON with --jq")
+	}
+	if o.JQ != "" {
+		_, err := compileJQ(o.JQ)
+		return err
+	}
+	if o.Template != "" {
+		_, err := compileTemplate(o.Template)
+		return err
+	}
+	return nil
+}
+
+func (o Options) filtered() bool { return o.JQ != "" || o.Template != "" }
+
+// structured tells whether the output is JSON or made from JSON.
+func (o Options) structured() bool { return o.filtered() || o.Format == JSON || o.Format == NDJSON }
+
+// ForPeople tells whether the output is a table on a terminal, where notes and blank lines help.
+func (p *Printer) ForPeople() bool {
+	return p.opts.Terminal && p.opts.Format == Table && !p.opts.filtered() && !p.opts.Quiet
+}
+
+// Tone is the weight of a cell on a colour terminal.
+type Tone int
+
+// The tones.
+const (
+	Plain Tone = iota
+	Good
+	Warn
+	Bad
+	Faint
+)
+
+// Column is one column of a resource's table. The same list makes the table, CSV, Markdown and what --columns accepts.
+type Column[T any] struct {
+	Name  string            // snake_case, as --columns and CSV have it
+	Text  func(T) string    // the cell; exactly one of Text and Time is set
+	Time  func(T) time.Time // an instant: an age on a terminal, RFC 3339 UTC elsewhere
+	Tone  func(T) Tone      // nil for Plain
+	Flex  bool              // may be shortened on a narrow terminal; SIDs and identities never are
+	Wide  bool              // shown only when --columns names it
+	Named bool              // holds an identity or a person's own words, shortened by --mask
+}
+
+// Resource says how values of T are shown.
+type Resource[T any] struct {
+	Columns []Column[T]
+	SID     func(T) string // what -q prints; nil where there is nothing
+	View    func(T) any    // the JSON form; nil for the value itself
+}
+
+// CheckColumns tells whether the names given to --columns exist, as a usage [verify.Error] with the nearest name.
+func (r Resource[T]) CheckColumns(names []string) error {
+	_, err := r.pick(names)
+	return err
+}
+
+// ColumnNames lists what --columns accepts.
+func (r Resource[T]) ColumnNames() []string {
+	names := make([]string, len(r.Columns))
+	for i, c := range r.Columns {
+		names[i] = c.Name
+	}
+	return names
+}
+
+func (r Resource[T]) pick(names []string) ([]Column[T], error) {
+	if names == nil {
+		return slices.DeleteFunc(slices.Clone(r.Columns), func(c Column[T]) bool { return c.Wide }), nil
+	}
+	picked := make([]Column[T], 0, len(names))
+	for _, name := range names {
+		i := slices.IndexFunc(r.Columns, func(c Column[T]) bool { return c.Name == name })
+		if i < 0 {
+			err := verify.Usagef("--columns: there is no column %q", name)
+			if near := verify.Nearest(name, r.ColumnNames()); near != "" {
+				return nil, err.WithHint("did you mean %s? The columns are %s", near, strings.Join(r.ColumnNames(), ", "))
+			}
+			return nil, err.WithHint("the columns are %s", strings.Join(r.ColumnNames(), ", "))
+		}
+		picked = append(picked, r.Columns[i])
+	}
+	return picked, nil
+}
+
+func (r Resource[T]) view(v T) any {
+	if r.View != nil {
+		return r.View(v)
+	}
+	return v
+}
+
+// List writes rows as they come and gives how many there were. An error of rows ends the output in good order, with
+// everything read before it, and is returned.
+func List[T any](p *Printer, r Resource[T], rows iter.Seq2[T, error]) (int, error) {
+	columns, err := r.pick(p.opts.Columns)
+	if err != nil {
+		return 0, err
+	}
+	switch {
+	case p.opts.Quiet:
+		return eachRow(rows, func(v T) error { return p.printSID(r.sid(v)) })
+	case p.opts.structured():
+		return listJSON(p, r, rows)
+	case p.opts.Format == CSV:
+		return listCSV(p, columns, rows)
+	case p.opts.Format == Markdown:
+		return listMarkdown(p, columns, rows)
+	case p.opts.Terminal:
+		return listTable(p, columns, rows)
+	}
+	return listTSV(p, columns, rows)
+}
+
+// One writes a single value: its fields below each other on a terminal, a JSON object, or a table of one row.
+func One[T any](p *Printer, r Resource[T], value T) error {
+	switch {
+	case p.opts.Quiet:
+		return p.printSID(r.sid(value))
+	case p.opts.structured():
+		return p.writeJSON(r.view(value))
+	case p.opts.Format == Table && p.opts.Terminal:
+		columns, err := r.allColumns(p.opts.Columns)
+		if err != nil {
+			return err
+		}
+		return writeOne(p, columns, value)
+	}
+	_, err := List(p, r, func(yield func(T, error) bool) { yield(value, nil) })
+	return err
+}
+
+// allColumns gives the named columns, or for a single value all of them, the wide ones too.
+func (r Resource[T]) allColumns(names []string) ([]Column[T], error) {
+	if names == nil {
+		return r.Columns, nil
+	}
+	return r.pick(names)
+}
+
+func (r Resource[T]) sid(v T) string {
+	if r.SID == nil {
+		return ""
+	}
+	return r.SID(v)
+}
+
+func (p *Printer) printSID(sid string) error {
+	if sid == "" {
+		return nil
+	}
+	_, err := fmt.Fprintln(p.out, Sanitize(sid))
+	return err
+}
+
+// eachRow calls write for every row until rows or write fails.
+func eachRow[T any](rows iter.Seq2[T, error], write func(T) error) (int, error) {
+	n := 0
+	for v, err := range rows {
+		if err != nil {
+			return n, err
+		}
+		if err := write(v); err != nil {
+			return n, err
+		}
+		n++
+	}
+	return n, nil
+}

@@ -1,0 +1,235 @@
+package render
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"iter"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+type row struct {
+	SID     string    `json:"sid"`
+	Name    string    `json:"friendly_name"`
+	Created time.Time `json:"date_created"`
+}
+
+var now = time.Date(2026, 11, 2, 9, 0, 0, 0, time.UTC)
+
+var rowResource = Resource[row]{
+	SID: func(r row) string { return r.SID },
+	Columns: []Column[row]{
+		{Name: "sid", Text: func(r row) string { return r.SID }},
+		{Name: "friendly_name", Text: func(r row) string { return r.Name }, Flex: true, Named: true,
+			Tone: func(r row) Tone { return Bad }},
+		{Name: "date_created", Time: func(r row) time.Time { return r.Created }},
+	},
+}
+
+func rows(n int) iter.Seq2[row, error] {
+	return func(yield func(row, error) bool) {
+		for i := range n {
+			if !yield(row{SID: "YF" + strings.Repeat("0", 31) + string(rune('a'+i%26)), Name: "Amara's phone", Created: now.Add(-48 * time.Hour)}, nil) {
+				return
+			}
+		}
+	}
+}
+
+func failing(n int, err error) iter.Seq2[row, error] {
+	return func(yield func(row, error) bool) {
+		for r := range rows(n) {
+			if !yield(r, nil) {
+				return
+			}
+		}
+		yield(row{}, err)
+	}
+}
+
+func one(name string) iter.Seq2[row, error] {
+	return func(yield func(row, error) bool) { yield(row{SID: "YF1", Name: name, Created: now}, nil) }
+}
+
+func list(t *testing.T, opts Options, rows iter.Seq2[row, error]) (string, error) {
+	t.Helper()
+	var out bytes.Buffer
+	opts.Now = func() time.Time { return now }
+	p, err := New(&out, opts)
+	if err != nil {
+		return "", err
+	}
+	_, err = List(p, rowResource, rows)
+	return out.String(), err
+}
+
+func TestFormats(t *testing.T) {
+	for _, tc := range []struct {
+		name string
+		opts Options
+		rows iter.Seq2[row, error]
+		want string
+	}{
+		{"a pipe gets tabs and full dates", Options{}, rows(1),
+			"sid\tfriendly_name\tdate_created\nYF0000000000000000000000000000000a\tAmara's phone\t2026-10-31T09:00:00Z\n"},
+		{"no header", Options{NoHeader: true}, rows(1),
+			"YF0000000000000000000000000000000a\tAmara's phone\t2026-10-31T09:00:00Z\n"},
+		{"a terminal gets columns and ages", Options{Terminal: true, Width: 80}, rows(1),
+			"SID                                 FRIENDLY NAME  DATE CREATED\nYF0000000000000000000000000000000a  Amara's phone  2 days ago\n"},
+		{"a narrow terminal shortens names, never SIDs", Options{Terminal: true, Width: 58}, rows(1),
+			"SID                                 FRIENDL…  DATE CREATED\nYF0000000000000000000000000000000a  Amara's…  2 days ago\n"},
+		{"a very narrow terminal stacks", Options{Terminal: true, Width: 40}, rows(1),
+			"sid:           YF0000000000000000000000000000000a\nfriendly name: Amara's phone\ndate created:  2 days ago\n\n"},
+		{"colour", Options{Terminal: true, Width: 80, Color: true, NoHeader: true, Columns: []string{"friendly_name"}}, rows(1),
+			"\x1b[31mAmara's phone\x1b[0m\n"},
+		{"csv", Options{Format: CSV}, one(`a "b", c`), "sid,friendly_name,date_created\nYF1,\"a \"\"b\"\", c\",2026-11-02T09:00:00Z\n"},
+		{"markdown", Options{Format: Markdown, Columns: []string{"sid", "friendly_name"}}, one("a|b\n`c`"),
+			"| sid | friendly_name |\n|:----|:--------------|\n| YF1 | a\\|b\\\\n\\`c\\`  |\n"},
+		{"ndjson", Options{Format: NDJSON}, one("x"), `{"sid":"YF1","friendly_name":"x","date_created":"2026-11-02T09:00:00Z"}` + "\n"},
+		{"json", Options{Format: JSON}, one("x"),
+			"[\n  {\n    \"sid\": \"YF1\",\n    \"friendly_name\": \"x\",\n    \"date_created\": \"2026-11-02T09:00:00Z\"\n  }\n]\n"},
+		{"an empty list is [] ", Options{Format: JSON}, rows(0), "[]\n"},
+		{"an empty table says nothing", Options{Terminal: true}, rows(0), ""},
+		{"quiet", Options{Quiet: true}, rows(2), "YF0000000000000000000000000000000a\nYF0000000000000000000000000000000b\n"},
+		{"jq", Options{JQ: ".[].friendly_name"}, rows(2), "Amara's phone\nAmara's phone\n"},
+		{"jq on an empty list", Options{JQ: "length"}, rows(0), "0\n"},
+		{"template", Options{Template: `{{range .}}{{.sid}} {{end}}`}, one("x"), "YF1 \n"},
+		{"mask", Options{Mask: true, Columns: []string{"sid", "friendly_name"}, NoHeader: true}, one("Amara's phone"), "YF1\tAmar…\n"},
+		{"mask in json", Options{Mask: true, Format: NDJSON, Columns: nil}, one("Amara's phone"),
+			`{"date_created":"2026-11-02T09:00:00Z","friendly_name":"Amar…","sid":"YF1"}` + "\n"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			got, err := list(t, tc.opts, tc.rows)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(tc.want, got); diff != "" {
+				t.Errorf("output differs (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestWhatWasReadBeforeAnErrorIsShown(t *testing.T) {
+	broken := errors.New("page 2 failed")
+	for _, opts := range []Options{{}, {Terminal: true, Width: 80}, {Format: JSON}, {Format: NDJSON}, {Format: CSV}, {Format: Markdown}, {JQ: "length"}} {
+		got, err := list(t, opts, failing(3, broken))
+		if !errors.Is(err, broken) {
+			t.Errorf("%+v: error %v, want the one of the rows", opts, err)
+		}
+		if opts.Format == JSON {
+			var rows []row
+			if err := json.Unmarshal([]byte(got), &rows); err != nil || len(rows) != 3 {
+				t.Errorf("the JSON after an error is %q (%v), want three rows", got, err)
+			}
+		} else if opts.JQ == "" && strings.Count(got, "YF000") != 3 {
+			t.Errorf("%+v: output %q, want three rows", opts, got)
+		}
+	}
+}
+
+func TestLongListsKeepTheirLayout(t *testing.T) {
+	got, err := list(t, Options{Terminal: true, Width: 80}, rows(2*layoutRows+10))
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(strings.TrimSpace(got), "\n")
+	if len(lines) != 2*layoutRows+11 {
+		t.Fatalf("%d lines", len(lines))
+	}
+	for _, line := range lines[1:] {
+		if strings.Index(line, "Amara") != 36 {
+			t.Fatalf("a line leaves the layout: %q", line)
+		}
+	}
+}
+
+func TestNothingFromElsewhereControlsTheTerminal(t *testing.T) {
+	hostile := "x\x1b]0;owned\x07\u009b2J\u202egnp.exe\r\n\tü\xff\u200b"
+	for _, opts := range []Options{
+		{}, {Terminal: true, Width: 200, Color: false}, {Format: JSON}, {Format: NDJSON}, {Format: CSV}, {Format: Markdown},
+		{JQ: ".[0].friendly_name"}, {JQ: "."}, {Template: "{{(index . 0).friendly_name}}"},
+	} {
+		got, err := list(t, opts, one(hostile))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range got {
+			if r != '\n' && r != '\t' && unsafe(r) {
+				t.Errorf("%+v lets %U through: %q", opts, r, got)
+			}
+		}
+		if !strings.Contains(got, "ü") {
+			t.Errorf("%+v lost ordinary text: %q", opts, got)
+		}
+	}
+}
+
+func TestOptionsThatContradict(t *testing.T) {
+	for _, opts := range []Options{
+		{JQ: ".", Template: "x"}, {JQ: ".["}, {JQ: "nosuch(1)"}, {Template: "{{"}, {JQ: ".", Format: CSV},
+		{Columns: []string{"sid"}, Format: JSON}, {Quiet: true, JQ: "."},
+	} {
+		if _, err := New(&bytes.Buffer{}, opts); err == nil {
+			t.Errorf("New(%+v) gave no error", opts)
+		}
+	}
+	if _, err := list(t, Options{Columns: []string{"freindly_name"}}, rows(1)); err == nil {
+		t.Error("an unknown column was accepted")
+	}
+	if _, err := ParseFormat("jsn"); err == nil {
+		t.Error("an unknown format was accepted")
+	}
+}
+
+func TestOneRecord(t *testing.T) {
+	var out bytes.Buffer
+	p, err := New(&out, Options{Terminal: true, Now: func() time.Time { return now }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := One(p, rowResource, row{SID: "YF1", Created: now.Add(-time.Hour)}); err != nil {
+		t.Fatal(err)
+	}
+	want := "sid:          YF1\ndate created: 2026-11-02T08:00:00Z (1 hour ago)\n"
+	if diff := cmp.Diff(want, out.String()); diff != "" {
+		t.Errorf("output differs (-want +got):\n%s", diff)
+	}
+}
+
+func FuzzSanitize(f *testing.F) {
+	for _, s := range []string{"plain", "\x1b[31m", "é\xff", "\u202e", "日本\n"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		got := Sanitize(s)
+		if strings.ContainsFunc(got, unsafe) {
+			t.Fatalf("Sanitize(%q) = %q", s, got)
+		}
+		if Sanitize(got) != got {
+			t.Fatalf("Sanitize is not stable on %q", s)
+		}
+	})
+}
+
+func BenchmarkListTSV(b *testing.B) {
+	for b.Loop() {
+		p, _ := New(&bytes.Buffer{}, Options{})
+		if _, err := List(p, rowResource, rows(1000)); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkListTable(b *testing.B) {
+	for b.Loop() {
+		p, _ := New(&bytes.Buffer{}, Options{Terminal: true, Width: 100})
+		if _, err := List(p, rowResource, rows(1000)); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
