@@ -41,6 +41,7 @@ type Error struct {
 	Kind    Kind
 	Message string // what failed and why, one line, without a full stop
 	Hint    string // the next step, best a command to paste; "" when there is none
+	Excerpt string // for text that could not be read: the text and a caret under the mistake, two lines; else ""
 
 	TwilioCode int           // Twilio's error code such as 60309; 0 when the answer had none
 	HTTPStatus int           // 0 when there was no answer

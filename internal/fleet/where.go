@@ -1,0 +1,267 @@
+package fleet
+
+import (
+	"errors"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+	"unicode/utf8"
+
+	"github.com/alecthomas/participle/v2"
+	"github.com/alecthomas/participle/v2/lexer"
+
+	"github.com/verifyctl/verifyctl/internal/verify"
+)
+
+// maxWhere bounds an expression in bytes, so that one from a script cannot nest without end.
+const maxWhere = 4096
+
+// The grammar of --where. "and" binds tighter than "or", "not" tightest; the words may be in any letter case.
+type (
+	anyOf struct {
+		Parts []*allOf `parser:"@@ ('or' @@)*"`
+	}
+	allOf struct {
+		Parts []*part `parser:"@@ ('and' @@)*"`
+	}
+	part struct {
+		Not        *part       `parser:"  'not' @@"`
+		Group      *anyOf      `parser:"| '(' @@ ')'"`
+		Comparison *comparison `parser:"| @@"`
+	}
+	comparison struct {
+		Field *text `parser:"@@"`
+		List  *list `parser:"( @@"`
+		Op    *op   `parser:"| @@"`
+		Value *text `parser:"  @@ )"`
+	}
+	list struct {
+		Pos    lexer.Position
+		Not    bool    `parser:"@'not'? 'in'"`
+		Values []*text `parser:"'(' @@ (',' @@)* ')'"`
+	}
+	op struct {
+		Pos  lexer.Position
+		Text string `parser:"@Op"`
+	}
+	text struct {
+		Pos    lexer.Position
+		Bare   *string `parser:"  @Word"`
+		Quoted *string `parser:"| @Quoted"`
+	}
+)
+
+// whereParser is built on first use: most commands never see an expression.
+var whereParser = sync.OnceValue(func() *participle.Parser[anyOf] {
+	return participle.MustBuild[anyOf](
+		participle.Lexer(lexer.MustSimple([]lexer.SimpleRule{
+			{Name: "Quoted", Pattern: `"(\\.|[^"\\])*"|'[^']*'`},
+			{Name: "Op", Pattern: `[=!<>~&|]+`},
+			{Name: "Punct", Pattern: `[(),]`},
+			{Name: "Word", Pattern: `[^\s=!<>~&|(),'"]+`},
+			{Name: "Space", Pattern: `\s+`},
+		})),
+		participle.Elide("Space"),
+		participle.CaseInsensitive("Word"),
+		participle.UseLookahead(2),
+	)
+})
+
+// ParseWhere reads a --where expression; now is what relative dates count from. The error is a usage error that shows
+// the place of the mistake.
+func ParseWhere(expression string, now time.Time) (verify.Condition, error) {
+	w := whereText(expression)
+	switch {
+	case strings.TrimSpace(expression) == "":
+		return nil, verify.Usagef("the expression is empty").WithHint("such as %s", whereExample)
+	case len(expression) > maxWhere:
+		return nil, verify.Usagef("the expression has %d bytes, at most %d are read", len(expression), maxWhere).
+			WithHint("for a list of factors use --from FILE")
+	case !utf8.ValidString(expression):
+		return nil, verify.Usagef("the expression is not valid UTF-8")
+	}
+	tree, err := whereParser().ParseString("", expression)
+	if err != nil {
+		return nil, w.syntaxError(err)
+	}
+	return w.anyOf(tree, now)
+}
+
+const whereExample = `'platform = apn and sdk_version < 3.0.1 and updated < 2026-01-01'`
+
+// whereText is the expression as it was typed, for messages.
+type whereText string
+
+func (w whereText) anyOf(tree *anyOf, now time.Time) (verify.Condition, error) {
+	var parts verify.Or
+	for _, p := range tree.Parts {
+		c, err := w.allOf(p, now)
+		if err != nil {
+			return nil, err
+		}
+		parts = append(parts, c)
+	}
+	if len(parts) == 1 {
+		return parts[0], nil
+	}
+	return parts, nil
+}
+
+func (w whereText) allOf(tree *allOf, now time.Time) (verify.Condition, error) {
+	var parts verify.And
+	for _, p := range tree.Parts {
+		c, err := w.part(p, now)
+		if err != nil {
+			return nil, err
+		}
+		parts = append(parts, c)
+	}
+	if len(parts) == 1 {
+		return parts[0], nil
+	}
+	return parts, nil
+}
+
+func (w whereText) part(tree *part, now time.Time) (verify.Condition, error) {
+	switch {
+	case tree.Not != nil:
+		c, err := w.part(tree.Not, now)
+		return verify.Not{Condition: c}, err
+	case tree.Group != nil:
+		return w.anyOf(tree.Group, now)
+	}
+	return w.comparison(tree.Comparison, now)
+}
+
+var whereOps = []verify.Op{verify.OpEqual, verify.OpNotEqual, verify.OpLess, verify.OpLessEqual, verify.OpGreater,
+	verify.OpGreaterEqual, verify.OpLike, verify.OpNotLike}
+
+// mistakenOps are what people who know other languages write.
+var mistakenOps = map[string]string{"==": "=", "<>": "!=", "=~": "~", "=<": "<=", "=>": ">=", "&&": "and", "&": "and", "||": "or", "|": "or", "!": "not"}
+
+func (w whereText) comparison(tree *comparison, now time.Time) (verify.Condition, error) {
+	field, err := w.field(tree.Field)
+	if err != nil {
+		return nil, err
+	}
+	operator, operatorPos, operands := verify.OpIn, lexer.Position{}, []*text{tree.Value}
+	switch {
+	case tree.List != nil:
+		operatorPos, operands = tree.List.Pos, tree.List.Values
+		if tree.List.Not {
+			operator = verify.OpNotIn
+		}
+	case slices.Contains(whereOps, verify.Op(tree.Op.Text)):
+		operator, operatorPos = verify.Op(tree.Op.Text), tree.Op.Pos
+	default:
+		return nil, w.operatorError(tree.Op.Text, tree.Op.Pos.Offset)
+	}
+	var values []string
+	for _, operand := range operands {
+		value, err := operand.value()
+		if err != nil {
+			return nil, w.errorAt(operand.Pos.Offset, verify.Usagef("%s is not quoted text: %w", *operand.Quoted, err))
+		}
+		if operand.Bare != nil && strings.ContainsAny(value, "*?") && operator != verify.OpLike && operator != verify.OpNotLike {
+			return nil, w.errorAt(operand.Pos.Offset, verify.Usagef("%s compares letter by letter, so * and ? stand for themselves", operator).
+				WithHint("for a pattern write %s ~ %q; to mean the sign itself, quote the value", field.Name, value))
+		}
+		values = append(values, value)
+	}
+	c, operand, err := verify.NewComparison(field, operator, now, values...)
+	if err != nil {
+		at := operatorPos.Offset
+		if operand >= 0 {
+			at = operands[operand].Pos.Offset
+		}
+		return nil, w.errorAt(at, err)
+	}
+	return c, nil
+}
+
+func (w whereText) field(name *text) (verify.FactorField, error) {
+	if name.Quoted != nil {
+		return verify.FactorField{}, w.errorAt(name.Pos.Offset, verify.Usagef("a comparison begins with the name of a field, not with quoted text"))
+	}
+	field, ok := verify.FactorFieldOf(*name.Bare)
+	if ok {
+		return field, nil
+	}
+	var names []string
+	for _, f := range verify.FactorFields() {
+		names = append(names, f.Name)
+	}
+	problem := verify.Usagef("there is no field %q", *name.Bare)
+	switch near := verify.Nearest(strings.ToLower(*name.Bare), names); {
+	case near != "":
+		problem = problem.WithHint("did you mean %s?", near)
+	default:
+		problem = problem.WithHint("the fields are %s and %sKEY", strings.Join(names, ", "), verify.MetadataPrefix)
+	}
+	return verify.FactorField{}, w.errorAt(name.Pos.Offset, problem)
+}
+
+func (t *text) value() (string, error) {
+	switch {
+	case t.Bare != nil:
+		return *t.Bare, nil
+	case strings.HasPrefix(*t.Quoted, "'"):
+		return strings.Trim(*t.Quoted, "'"), nil
+	}
+	return strconv.Unquote(*t.Quoted)
+}
+
+func (w whereText) operatorError(operator string, at int) error {
+	problem := verify.Usagef("there is no operator %s", operator).WithHint("the operators are = != < <= > >= ~ !~, in (…) and not in (…)")
+	if meant := mistakenOps[operator]; meant != "" {
+		problem = problem.WithHint("write %s", meant)
+	}
+	return w.errorAt(at, problem)
+}
+
+func (w whereText) syntaxError(err error) error {
+	var unexpected *participle.UnexpectedTokenError
+	var at participle.Error
+	problem := verify.Usagef("the expression cannot be read").WithHint("such as %s", whereExample)
+	offset := 0
+	switch {
+	case errors.As(err, &unexpected):
+		token := unexpected.Unexpected
+		offset = token.Pos.Offset
+		if token.EOF() {
+			problem.Message = "the expression ends too early"
+			break
+		}
+		if mistakenOps[token.Value] != "" {
+			return w.operatorError(token.Value, offset)
+		}
+		problem.Message = token.Value + " was not expected here"
+	case errors.As(err, &at):
+		offset = at.Position().Offset
+		if offset < len(w) && (w[offset] == '"' || w[offset] == '\'') {
+			problem.Message = "the quotation does not end"
+		}
+	}
+	return w.errorAt(offset, problem)
+}
+
+// errorAt adds the expression with a caret under the place of the mistake.
+func (w whereText) errorAt(offset int, err error) error {
+	var problem *verify.Error
+	if !errors.As(err, &problem) {
+		return err
+	}
+	before := strings.Map(func(r rune) rune { return ' ' }, string(w[:min(offset, len(w))]))
+	shown := strings.Map(oneLine, string(w))
+	problem.Excerpt = "  " + shown + "\n  " + before + "^"
+	return problem
+}
+
+func oneLine(r rune) rune {
+	if r == '\n' || r == '\t' || r == '\r' {
+		return ' '
+	}
+	return r
+}
