@@ -6,9 +6,6 @@ import (
 	"context"
 	"fmt"
 	"iter"
-	"sync"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/verifyctl/verifyctl/internal/verify"
 )
@@ -28,7 +25,6 @@ const (
 	UnaskedEntities = 1000
 
 	defaultConcurrency = 16
-	bufferedPerWorker  = 4  // finished entities held back while an earlier one is still being read, for each worker
 	failuresInARow     = 20 // beyond this it is not the identities that are at fault
 )
 
@@ -83,67 +79,43 @@ func Walk(ctx context.Context, api FactorReader, service verify.ServiceSID, filt
 		opts.Progress = func(WalkProgress) {}
 	}
 	return func(yield func(verify.Factor, error) bool) {
-		ctx, stop := context.WithCancel(ctx)
-		w := walk{api: api, service: service, opts: opts}
-		visits := make(chan visit, bufferedPerWorker*opts.Concurrency)
-		var readers sync.WaitGroup
-		readers.Go(func() {
-			defer close(visits)
-			w.visitAll(ctx, visits)
-		})
-		defer readers.Wait()
-		defer stop()
-		w.deliver(ctx, visits, filter, yield)
+		w := walk{api: api, service: service, filter: filter, opts: opts}
+		var end error // written before the loop ends
+		identities := func(ctx context.Context) iter.Seq[verify.Identity] {
+			return func(visit func(verify.Identity) bool) { end = w.eachEntity(ctx, visit) }
+		}
+		for identity, r := range inOrder(ctx, opts.Concurrency, identities, w.read) {
+			if !w.deliver(ctx, identity, r, yield) {
+				return
+			}
+		}
+		switch {
+		case ctx.Err() != nil:
+			yield(verify.Factor{}, interrupted(ctx, "the walk was interrupted after %d entities", w.done.Entities))
+		case end != nil:
+			yield(verify.Factor{}, end)
+		}
 	}
 }
 
 type walk struct {
 	api     FactorReader
 	service verify.ServiceSID
+	filter  Filter
 	opts    WalkOptions
+
+	done         WalkProgress
+	failedInARow int
 }
 
-// visit is one entity of the walk, in order; its reading arrives when it is done. A visit with end set is the last.
-type visit struct {
-	identity verify.Identity
-	reading  chan reading
-	end      error
-}
-
+// reading is what could be read of an entity's factors, and why not more.
 type reading struct {
 	factors []verify.Factor
 	err     error
 }
 
-// visitAll starts a reading of every entity, and sends the visits in the order in which Twilio lists the entities.
-func (w walk) visitAll(ctx context.Context, visits chan<- visit) {
-	var workers errgroup.Group
-	workers.SetLimit(w.opts.Concurrency)
-	defer workers.Wait() //nolint:errcheck // the workers report through their visits
-
-	err := w.eachEntity(ctx, func(identity verify.Identity) bool {
-		v := visit{identity: identity, reading: make(chan reading, 1)}
-		select {
-		case visits <- v:
-		case <-ctx.Done():
-			return false
-		}
-		workers.Go(func() error {
-			v.reading <- w.read(ctx, v.identity)
-			return nil
-		})
-		return true
-	})
-	if err != nil {
-		select {
-		case visits <- visit{end: err}:
-		case <-ctx.Done():
-		}
-	}
-}
-
 // eachEntity pages through the entities until there are no more, visit says stop, or promise 7 forbids to go on.
-func (w walk) eachEntity(ctx context.Context, visit func(verify.Identity) bool) error {
+func (w *walk) eachEntity(ctx context.Context, visit func(verify.Identity) bool) error {
 	allowed := max(UnaskedEntities, w.opts.Limit)
 	guarded := w.opts.Production && !w.opts.All
 	seen, cursor := 0, ""
@@ -171,7 +143,7 @@ func (w walk) eachEntity(ctx context.Context, visit func(verify.Identity) bool) 
 	}
 }
 
-func (w walk) pageSize() int {
+func (w *walk) pageSize() int {
 	if w.opts.Limit == 0 {
 		return maxPageSize
 	}
@@ -183,7 +155,7 @@ func tooManyEntities(service verify.ServiceSID, allowed int) error {
 		WithHint("narrow it with --limit, ask the index with --where after 'fleet sync', or walk them all with --all")
 }
 
-func (w walk) read(ctx context.Context, identity verify.Identity) reading {
+func (w *walk) read(ctx context.Context, identity verify.Identity) reading {
 	var r reading
 	for factor, err := range w.api.Factors(ctx, w.service, identity) {
 		if err != nil {
@@ -195,59 +167,49 @@ func (w walk) read(ctx context.Context, identity verify.Identity) reading {
 	return r
 }
 
-// deliver yields the readings in order until the walk, its limit, its consumer or its context ends.
-func (w walk) deliver(ctx context.Context, visits <-chan visit, filter Filter, yield func(verify.Factor, error) bool) {
-	var done WalkProgress
-	failed := 0 // in a row
-	for v := range visits {
-		if v.end != nil {
-			yield(verify.Factor{}, v.end)
-			return
+// deliver gives one entity's factors to the consumer and tells whether the walk goes on.
+func (w *walk) deliver(ctx context.Context, identity verify.Identity, r reading, yield func(verify.Factor, error) bool) bool {
+	for _, factor := range r.factors {
+		if !w.filter.Match(factor) {
+			continue
 		}
-		var r reading
-		select {
-		case r = <-v.reading:
-		case <-ctx.Done():
-			yield(verify.Factor{}, interrupted(ctx, "the walk was interrupted after %d entities", done.Entities))
-			return
+		w.done.Factors++
+		if !yield(factor, nil) || w.done.Factors == w.opts.Limit {
+			return false
 		}
-		for _, factor := range r.factors {
-			if !filter.Match(factor) {
-				continue
-			}
-			done.Factors++
-			if !yield(factor, nil) || done.Factors == w.opts.Limit {
-				return
-			}
-		}
-		done.Entities++
-		switch {
-		case r.err == nil:
-			failed = 0
-		case ctx.Err() != nil:
-			yield(verify.Factor{}, interrupted(ctx, "the walk was interrupted after %d entities", done.Entities-1))
-			return
-		case verify.KindOf(r.err) == verify.KindNotFound:
-			done.Gone++
-		case verify.KindOf(r.err) == verify.KindAuth:
-			yield(verify.Factor{}, r.err)
-			return
-		default:
-			done.Failed++
-			failed++
-			if !yield(verify.Factor{Identity: v.identity}, fmt.Errorf("factors of %s: %w", v.identity, r.err)) {
-				return
-			}
-			if failed == failuresInARow {
-				yield(verify.Factor{}, fmt.Errorf("the walk stopped: the factors of %d entities in a row could not be read: %w", failed, r.err))
-				return
-			}
-		}
-		w.opts.Progress(done)
 	}
-	if ctx.Err() != nil {
-		yield(verify.Factor{}, interrupted(ctx, "the walk was interrupted after %d entities", done.Entities))
+	if r.err != nil && ctx.Err() != nil {
+		return true // the loop ends by itself, and says that it was interrupted
 	}
+	w.done.Entities++
+	goOn := w.account(identity, r.err, yield)
+	w.opts.Progress(w.done)
+	return goOn
+}
+
+// account counts how an entity's reading ended and tells whether the walk goes on.
+func (w *walk) account(identity verify.Identity, err error, yield func(verify.Factor, error) bool) bool {
+	switch {
+	case err == nil:
+		w.failedInARow = 0
+		return true
+	case verify.KindOf(err) == verify.KindNotFound:
+		w.done.Gone++
+		return true
+	case verify.KindOf(err) == verify.KindAuth:
+		yield(verify.Factor{}, err)
+		return false
+	}
+	w.done.Failed++
+	w.failedInARow++
+	if !yield(verify.Factor{Identity: identity}, fmt.Errorf("factors of %s: %w", identity, err)) {
+		return false
+	}
+	if w.failedInARow == failuresInARow {
+		yield(verify.Factor{}, fmt.Errorf("the walk stopped: the factors of %d entities in a row could not be read: %w", failuresInARow, err))
+		return false
+	}
+	return true
 }
 
 // interrupted is the error of work that ctx ended.

@@ -1,0 +1,57 @@
+package fleet
+
+import (
+	"context"
+	"iter"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// heldPerWorker is how many finished results are held back, for each worker, while an earlier one is still being made.
+const heldPerWorker = 4
+
+// inOrder does one thing for each item, for at most workers items at the same time, and gives the results in the order
+// of the items. It holds a bounded number of results. When the consumer stops, or ctx ends, everything it started has
+// ended by the time the loop is left; after the end of ctx the loop just ends, so its caller looks at ctx.
+func inOrder[T, R any](ctx context.Context, workers int, items func(context.Context) iter.Seq[T], do func(context.Context, T) R) iter.Seq2[T, R] {
+	type job struct {
+		item   T
+		result chan R
+	}
+	return func(yield func(T, R) bool) {
+		ctx, stop := context.WithCancel(ctx)
+		jobs := make(chan job, heldPerWorker*workers)
+		var all errgroup.Group
+		all.Go(func() error {
+			defer close(jobs)
+			var pool errgroup.Group
+			defer pool.Wait() //nolint:errcheck // the workers report through their results
+			pool.SetLimit(workers)
+			for item := range items(ctx) {
+				j := job{item, make(chan R, 1)}
+				select {
+				case jobs <- j:
+				case <-ctx.Done():
+					return nil
+				}
+				pool.Go(func() error {
+					j.result <- do(ctx, j.item)
+					return nil
+				})
+			}
+			return nil
+		})
+		defer all.Wait() //nolint:errcheck // it has none
+		defer stop()
+		for j := range jobs {
+			select {
+			case result := <-j.result:
+				if !yield(j.item, result) {
+					return
+				}
+			case <-ctx.Done():
+				return
+			}
+		}
+	}
+}
