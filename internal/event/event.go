@@ -99,6 +99,8 @@ type Event struct {
 
 // Candidate is one possible reading of an ambiguous event.
 type Candidate struct {
-	Identity  string `json:"identity"`
-	FactorSID string `json:"factor_sid"`
+	Identity     string `json:"identity"`
+	FactorSID    string `json:"factor_sid"`
+	ServiceSID   string `json:"service_sid"`
+	ChallengeSID string `json:"challenge_sid"`
 }

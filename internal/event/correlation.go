@@ -1,0 +1,282 @@
+package event
+
+import (
+	"sort"
+	"strings"
+
+	"github.com/verifyctl/verifyctl/internal/verify"
+)
+
+// correlation is what the correlationIds of an event say. Twilio prints them as a list without quotes, such as
+// "[VA…, identity, YF…, YC…]", in no fixed order (Twilio's Verify Push best practices, "How do I know if the user
+// uninstalls my app"), so each is told by its shape and what is left is the identity.
+type correlation struct {
+	service, entity, factor, challenge string
+	identity                           string
+	ambiguous                          bool
+	cut                                bool // the list has no end: its last id was dropped
+	candidates                         []Candidate
+	reasons                            []string
+}
+
+// maxIDs bounds how many ids of one event are looked at; real events have four.
+const maxIDs = 64
+
+// correlate reads the printed list. others are the SIDs of the event's other fields, which are nobody's identity.
+func correlate(text string, others ...string) correlation {
+	tokens, separator, whole := splitIDs(text)
+	c := sortIDs(tokens, separator, others)
+	c.cut = !whole
+	return c
+}
+
+// splitIDs takes the printed list apart. whole is false when the list has a beginning and no end; then the last token
+// is left out unless it is a whole SID, because it may be cut.
+func splitIDs(text string) (tokens []string, separator string, whole bool) {
+	text, whole = stripBrackets(joinLines(text))
+	separator = ", "
+	if !strings.Contains(text, separator) {
+		separator = ","
+	}
+	tokens = strings.Split(text, separator)
+	if !whole {
+		if last := tokens[len(tokens)-1]; !isWhole(last) {
+			tokens = tokens[:len(tokens)-1]
+		}
+	}
+	if len(tokens) > maxIDs {
+		tokens = tokens[:maxIDs]
+	}
+	for i, token := range tokens {
+		if unquoted := strings.Trim(token, " "); len(unquoted) > 1 && unquoted[0] == '"' && unquoted[len(unquoted)-1] == '"' {
+			tokens[i] = unquoted[1 : len(unquoted)-1]
+		}
+	}
+	return tokens, separator, whole
+}
+
+// joinLines undoes line breaks that a chat or a terminal put into the list.
+func joinLines(text string) string {
+	if !strings.ContainsAny(text, "\r\n") {
+		return text
+	}
+	lines := strings.FieldsFunc(text, func(r rune) bool { return r == '\n' || r == '\r' })
+	for i := range lines {
+		lines[i] = strings.TrimLeft(lines[i], " \t")
+		if strings.HasSuffix(lines[i], ",") {
+			lines[i] += " "
+		}
+	}
+	return strings.Join(lines, "")
+}
+
+// stripBrackets removes one outer pair. Only the first bracket without the last means that the text was cut.
+func stripBrackets(text string) (inner string, whole bool) {
+	text = strings.TrimSpace(text)
+	if !strings.HasPrefix(text, "[") {
+		return text, true
+	}
+	if !strings.HasSuffix(text, "]") {
+		return text[1:], false
+	}
+	return text[1 : len(text)-1], true
+}
+
+func isWhole(token string) bool {
+	_, g := gradeSID(strings.TrimSpace(token))
+	return g == wholeSID
+}
+
+// idGroups are the ids of a list by what they can be.
+type idGroups struct {
+	services, entities, factors, challenges []string
+	spare                                   []string   // SIDs of push events that are no Verify resource
+	rest                                    [][]string // runs of neighbours that are none of these
+	cutRest                                 bool       // one of rest looks like a cut SID
+}
+
+func group(tokens, others []string) idGroups {
+	var g idGroups
+	follows := false
+	for _, raw := range tokens {
+		token := strings.TrimSpace(raw)
+		prefix, graded := gradeSID(token)
+		if token == "" || token == "null" || isOther(token, others) {
+			continue
+		}
+		if graded == cutSID || graded == notSID {
+			prefix = ""
+		}
+		g.cutRest = g.cutRest || graded == cutSID
+		switch prefix {
+		case "VA":
+			g.services = addSID(g.services, token)
+		case "YE":
+			g.entities = addSID(g.entities, token)
+		case "YF":
+			g.factors = addSID(g.factors, token)
+		case "YC":
+			g.challenges = addSID(g.challenges, token)
+		case "AC", "NT", "BS", "RQ", "DA", "CR":
+			g.spare = addSID(g.spare, token)
+		default:
+			if follows {
+				last := len(g.rest) - 1
+				g.rest[last] = append(g.rest[last], raw)
+			} else {
+				g.rest = append(g.rest, []string{raw})
+			}
+			follows = true
+			continue
+		}
+		follows = false
+	}
+	return g
+}
+
+func isOther(token string, others []string) bool {
+	for _, other := range others {
+		if other != "" && verify.SameSID(token, other) {
+			return !hasPrefix(token, "VA", "YE", "YF", "YC")
+		}
+	}
+	return false
+}
+
+func addSID(list []string, sid string) []string {
+	for _, have := range list {
+		if verify.SameSID(have, sid) {
+			return list
+		}
+	}
+	return append(list, sid)
+}
+
+// sortIDs decides what each id is. Whatever can be read in two ways is ambiguous, with the readings as candidates.
+func sortIDs(tokens []string, separator string, others []string) correlation {
+	g := group(tokens, others)
+	var c correlation
+	c.service, c.entity = only(g.services), only(g.entities)
+	c.factor, c.challenge = only(g.factors), only(g.challenges)
+	identities := c.chooseIdentity(g, separator)
+
+	if len(g.services) > 1 || len(g.factors) > 1 || len(g.challenges) > 1 {
+		c.ambiguous = true
+		c.reasons = append(c.reasons, "it names several Services, factors or challenges, or the identity looks like one")
+	}
+	if c.ambiguous {
+		c.candidates = candidates(g, identities)
+	}
+	return c
+}
+
+// chooseIdentity sets the identity where there is one reading, and gives all that are possible.
+func (c *correlation) chooseIdentity(g idGroups, separator string) []string {
+	switch {
+	case len(g.rest) == 1 && len(g.rest[0]) == 1:
+		c.identity = g.rest[0][0]
+		if g.cutRest {
+			c.doubt("the identity looks like a cut SID")
+		}
+		return []string{c.identity}
+	case len(g.rest) == 1:
+		c.identity = strings.Join(g.rest[0], separator)
+		c.doubt("several ids are left over that may be one identity with commas")
+		return append([]string{c.identity}, g.rest[0]...)
+	case len(g.rest) > 1:
+		c.doubt("several ids are left over, of which one is the identity")
+		var all []string
+		for _, run := range g.rest {
+			all = append(all, run...)
+		}
+		return all
+	case len(g.entities) > 0:
+		return nil // the entity is named by its SID instead
+	case len(g.spare) > 0:
+		c.doubt("no identity is left over, unless it is a SID")
+		return g.spare
+	}
+	return nil
+}
+
+func (c *correlation) doubt(reason string) {
+	c.ambiguous = true
+	c.reasons = append(c.reasons, reason)
+}
+
+// candidates lists the readings of an ambiguous list in a fixed order. Without a left-over id the identity is one of
+// several SIDs of a kind.
+func candidates(g idGroups, identities []string) []Candidate {
+	var all []Candidate
+	for _, identity := range identities {
+		all = append(all, pairings(identity, g.services, g.factors, g.challenges)...)
+	}
+	if len(identities) == 0 {
+		for i, sid := range g.services {
+			all = append(all, pairings(sid, without(g.services, i), g.factors, g.challenges)...)
+		}
+		for i, sid := range g.factors {
+			all = append(all, pairings(sid, g.services, without(g.factors, i), g.challenges)...)
+		}
+		for i, sid := range g.challenges {
+			all = append(all, pairings(sid, g.services, g.factors, without(g.challenges, i))...)
+		}
+	}
+	sort.Slice(all, func(i, j int) bool { return all[i].less(all[j]) })
+	if len(all) > maxIDs {
+		all = all[:maxIDs]
+	}
+	return all
+}
+
+// pairings joins an identity with every Service, factor and challenge. A list that its identity emptied gives none: an
+// event names at least one factor, and its Service when it named any.
+func pairings(identity string, services, factors, challenges []string) []Candidate {
+	if len(factors) == 0 || services != nil && len(services) == 0 {
+		return nil
+	}
+	var all []Candidate
+	for _, service := range orNone(services) {
+		for _, factor := range factors {
+			for _, challenge := range orNone(challenges) {
+				if len(all) == maxIDs {
+					return all
+				}
+				all = append(all, Candidate{Identity: identity, FactorSID: factor, ServiceSID: service, ChallengeSID: challenge})
+			}
+		}
+	}
+	return all
+}
+
+func (c Candidate) less(other Candidate) bool {
+	switch {
+	case c.Identity != other.Identity:
+		return c.Identity < other.Identity
+	case c.FactorSID != other.FactorSID:
+		return c.FactorSID < other.FactorSID
+	case c.ServiceSID != other.ServiceSID:
+		return c.ServiceSID < other.ServiceSID
+	}
+	return c.ChallengeSID < other.ChallengeSID
+}
+
+func only(list []string) string {
+	if len(list) == 1 {
+		return list[0]
+	}
+	return ""
+}
+
+func orNone(list []string) []string {
+	if len(list) == 0 {
+		return []string{""}
+	}
+	return list
+}
+
+func without(list []string, i int) []string {
+	rest := make([]string, 0, len(list))
+	rest = append(rest, list[:i]...)
+	return append(rest, list[i+1:]...)
+}
