@@ -240,3 +240,36 @@ func (m *memory) Release(_ context.Context, key, holder string) error {
 	}
 	return nil
 }
+
+func (m *memory) ReserveResend(_ context.Context, c verify.ChallengeSID, most int) (int, bool, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.err != nil || m.resends[c] >= most {
+		return m.resends[c], false, m.err
+	}
+	m.resends[c]++
+	return m.resends[c], true, nil
+}
+
+func (m *memory) ReturnResend(_ context.Context, c verify.ChallengeSID) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.resends[c]--
+	return m.err
+}
+
+func (m *memory) RecordReceipt(_ context.Context, c verify.ChallengeSID, at time.Time) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if _, known := m.receipts[c]; m.err == nil && !known {
+		m.receipts[c] = at
+	}
+	return m.err
+}
+
+func (m *memory) Receipt(_ context.Context, c verify.ChallengeSID) (time.Time, bool, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	at, known := m.receipts[c]
+	return at, known, m.err
+}

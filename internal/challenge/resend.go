@@ -1,6 +1,7 @@
 package challenge
 
 import (
+	"context"
 	"fmt"
 	"time"
 
@@ -55,6 +56,85 @@ func ResendTTL(asked *time.Duration, c verify.Challenge, now time.Time) time.Dur
 		ttl = min(ttl, max(0, *asked))
 	}
 	return ttl.Truncate(time.Second)
+}
+
+// Notifier sends the push of a challenge again.
+type Notifier interface {
+	CreateNotification(context.Context, verify.ServiceSID, verify.Identity, verify.ChallengeSID, time.Duration) (verify.Notification, error)
+}
+
+// ResendCount is how many resends of a challenge this machine has used. Twilio does not tell: a notification can neither
+// be listed nor read (twilio_verify_v2.json has no such operation).
+type ResendCount interface {
+	// ReserveResend counts one more before it is sent, durably, unless most were counted already; used is the count
+	// after it.
+	ReserveResend(ctx context.Context, c verify.ChallengeSID, most int) (used int, reserved bool, err error)
+	// ReturnResend takes one back that Twilio has refused.
+	ReturnResend(ctx context.Context, c verify.ChallengeSID) error
+}
+
+// Resender sends pushes again, and counts each before it goes.
+type Resender struct {
+	Env      string // the environment's name, for the commands in hints
+	Notifier Notifier
+	Count    ResendCount
+}
+
+// Resent is one resend that Twilio accepted, which says nothing about delivery.
+type Resent struct {
+	Notification verify.Notification
+	TTL          time.Duration
+	Used         int // resends of this challenge from this machine, this one and lost ones included
+}
+
+// Resend sends the push of a pending challenge again, once. An error of the kind partial means that it may have been
+// sent: it counts as used and is not repeated. Of the kind limit are Twilio's own limit (60309), whoever used it up, and
+// our count having reached it, when nothing is sent at all. After any other error it was not sent.
+func (r Resender) Resend(ctx context.Context, c verify.Challenge, ttl time.Duration) (Resent, error) {
+	used, reserved, err := r.Count.ReserveResend(ctx, c.SID, verify.MaxNotifications)
+	switch {
+	case err != nil:
+		return Resent{}, fmt.Errorf("nothing was sent, because it could not be written down first: %w", err)
+	case !reserved:
+		return Resent{}, r.limit(c, fmt.Sprintf("%d resends of challenge %s went out from here, Twilio allows %d", used, c.SID,
+			verify.MaxNotifications), nil)
+	}
+	sent, err := r.Notifier.CreateNotification(ctx, c.ServiceSID, c.Identity, c.SID, ttl)
+	switch {
+	case err == nil:
+		return Resent{Notification: sent, TTL: ttl, Used: used}, nil
+	case outcomeUnknown(ctx, err):
+		return Resent{Used: used}, r.maybeSent(ctx, c, used, err)
+	}
+	_ = r.Count.ReturnResend(context.WithoutCancel(ctx), c.SID) // else one too many counts as used, which rings no phone
+	if verify.CodeOf(err) == limitReached {
+		return Resent{}, r.limit(c, fmt.Sprintf("Twilio allows %d resends of a challenge, and challenge %s has had them",
+			verify.MaxNotifications, c.SID), err)
+	}
+	return Resent{}, err
+}
+
+// The codes that end all resends of a challenge (Twilio error dictionary, 60307 and 60309).
+const (
+	platformNone = 60307
+	limitReached = 60309
+)
+
+func (r Resender) limit(c verify.Challenge, message string, cause error) error {
+	err := &verify.Error{Kind: verify.KindLimit, Message: message, Cause: cause, TwilioCode: verify.CodeOf(cause)}
+	return err.WithHint("it can still be answered in the app; once it has expired, replace it: %s", verify.Command(r.Env,
+		"challenge", "resend", string(c.SID), "--identity", string(c.Identity), "--or-recreate"))
+}
+
+func (r Resender) maybeSent(ctx context.Context, c verify.Challenge, used int, cause error) error {
+	err := &verify.Error{Kind: verify.KindPartial, Cause: cause, Message: fmt.Sprintf(
+		"the push of challenge %s may have been sent again: no answer came. It counts as used, %d of %d from here, "+
+			"and is not sent again by itself", c.SID, used, verify.MaxNotifications)}
+	if ctx.Err() != nil {
+		err.Kind = verify.KindInterrupted
+	}
+	return err.WithHint("see whether it gets answered: %s", verify.Command(r.Env, "challenge", "watch", string(c.SID),
+		"--identity", string(c.Identity)))
 }
 
 func refusal(kind verify.Kind, format string, args ...any) *verify.Error {
