@@ -1,0 +1,132 @@
+// Package internal_test holds the rule of the house: which package may know which.
+package internal_test
+
+import (
+	"encoding/json"
+	"io"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/verifyctl/verifyctl"
+
+// layers lists for every package of ours which others of ours it may import, directly or not. What operators do knows
+// only the vocabulary and events; what talks to the world stands below and is joined to it in cli.
+var layers = map[string]struct {
+	may []string
+	why string
+}{
+	"internal/verify":       {nil, "the vocabulary stands on nothing"},
+	"internal/event":        {[]string{"internal/verify"}, "decoding is pure"},
+	"internal/challenge":    {[]string{"internal/verify", "internal/event"}, "what operators do is told what it needs through small interfaces"},
+	"internal/doctor":       {[]string{"internal/verify", "internal/event"}, "what operators do is told what it needs through small interfaces"},
+	"internal/debugger":     {[]string{"internal/verify", "internal/event"}, "what operators do is told what it needs through small interfaces"},
+	"internal/fleet":        {[]string{"internal/verify", "internal/event"}, "what operators do is told what it needs through small interfaces"},
+	"internal/twilio":       {[]string{"internal/verify"}, "the real API speaks the vocabulary and nothing else"},
+	"internal/store":        {[]string{"internal/verify", "internal/event"}, "memory knows what it keeps, not who asks"},
+	"internal/simulator":    {nil, "a misreading of Twilio must not be wrong on both sides at once and still pass its tests"},
+	"internal/render":       {[]string{"internal/verify"}, "output knows only the vocabulary"},
+	"internal/config":       {[]string{"internal/verify"}, "configuration knows only the vocabulary"},
+	"internal/prompt":       {[]string{"internal/verify", "internal/prompt/quiet"}, "questions know only the vocabulary"},
+	"internal/prompt/quiet": {nil, "it must be initialised before everything else"},
+}
+
+// onlyImporters says which package alone may import a module, so that it can be replaced or guarded in one place.
+var onlyImporters = map[string]string{
+	"github.com/twilio/twilio-go":        "internal/twilio",
+	"github.com/olekukonko/tablewriter":  "internal/render",
+	"github.com/vbauerster/mpb":          "internal/render",
+	"github.com/itchyny/gojq":            "internal/render",
+	"github.com/charmbracelet/huh":       "internal/prompt",
+	"github.com/charmbracelet/bubbletea": "internal/prompt",
+	"github.com/spf13/viper":             "internal/config",
+	"github.com/zalando/go-keyring":      "internal/config",
+}
+
+// neverInProduct must not be linked into the binary.
+var neverInProduct = []string{"github.com/getkin/kin-openapi", "github.com/spf13/cobra/doc", "github.com/rogpeppe/go-internal", "pgregory.net/rapid"}
+
+type goPackage struct {
+	ImportPath string
+	Imports    []string
+	Deps       []string
+}
+
+func listPackages(t *testing.T, patterns ...string) []goPackage {
+	t.Helper()
+	out, err := exec.Command("go", append([]string{"list", "-json=ImportPath,Imports,Deps"}, patterns...)...).Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	var packages []goPackage
+	for dec := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var p goPackage
+		if err := dec.Decode(&p); err == io.EOF {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		packages = append(packages, p)
+	}
+	if len(packages) == 0 {
+		t.Fatal("go list found no packages")
+	}
+	return packages
+}
+
+func TestArrowsPointDown(t *testing.T) {
+	for _, p := range listPackages(t, module+"/internal/...") {
+		name := strings.TrimPrefix(p.ImportPath, module+"/")
+		rule, bound := layers[name]
+		if !bound {
+			if top := strings.HasPrefix(name, "internal/cli") || name == "internal/gen" || name == "internal/deps"; !top {
+				t.Errorf("%s has no place in the house: add it to the layers of this test", name)
+			}
+			continue
+		}
+		for _, dep := range p.Deps {
+			ours, isOurs := strings.CutPrefix(dep, module+"/")
+			if isOurs && !slices.Contains(rule.may, ours) {
+				t.Errorf("%s imports %s, which it may not: %s", name, ours, rule.why)
+			}
+		}
+	}
+}
+
+func TestOneImporterEach(t *testing.T) {
+	for _, p := range listPackages(t, module+"/...") {
+		name := strings.TrimPrefix(p.ImportPath, module+"/")
+		if name == "internal/deps" {
+			continue
+		}
+		for _, imported := range p.Imports {
+			for guarded, owner := range onlyImporters {
+				if inModule(imported, guarded) && name != owner {
+					t.Errorf("%s imports %s; only %s may, where it is guarded", name, imported, owner)
+				}
+			}
+			if imported == "github.com/twilio/twilio-go" {
+				t.Errorf("%s imports the root of twilio-go, which compiles every product of Twilio", name)
+			}
+		}
+	}
+}
+
+func TestTestOnlyLibrariesAreNotLinked(t *testing.T) {
+	for _, p := range listPackages(t, module+"/cmd/verifyctl") {
+		for _, dep := range p.Deps {
+			for _, banned := range neverInProduct {
+				if inModule(dep, banned) {
+					t.Errorf("%s is linked into %s", dep, p.ImportPath)
+				}
+			}
+		}
+	}
+}
+
+func inModule(pkg, module string) bool {
+	rest, ok := strings.CutPrefix(pkg, module)
+	return ok && (rest == "" || rest[0] == '/')
+}
