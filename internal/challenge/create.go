@@ -11,9 +11,6 @@ import (
 
 // How long creating once waits, and for what.
 const (
-	// holdFor is how long a run keeps others of this machine from creating the same challenge; a killed run holds no
-	// longer than this. One request, its look-ups and its waits fit in.
-	holdFor = 2 * time.Minute
 	// settleFor is how long the challenge of a request without an answer is looked for before that is reported.
 	settleFor = 15 * time.Second
 	// inFlight is how long a request without an answer may still be on its way. Only after that, and only after
@@ -22,6 +19,8 @@ const (
 	// lookBack is how old the challenges of a factor are that are searched for an action id. Pending ones live an hour
 	// at most (twilio_verify_v2.json, CreateChallenge, ExpirationDate); the rest allows for a wrong clock.
 	lookBack = 24 * time.Hour
+	// turnPoll is how often a run that waits for another one of this machine asks whether it is done.
+	turnPoll = 200 * time.Millisecond
 )
 
 // Clock is where the time comes from and goes to: the environment's, never the machine's directly.
@@ -37,21 +36,16 @@ type Creator interface {
 	Challenge(context.Context, verify.ServiceSID, verify.Identity, verify.ChallengeSID) (verify.Challenge, error)
 }
 
-// Claim is what this machine knows about the challenge of one action on one factor.
-type Claim struct {
-	SentAt    time.Time           // when a request began whose outcome is not known; zero when there is none
-	Challenge verify.ChallengeSID // the last one known to be created; "" for none
-}
-
-// Claims keeps the runs of this machine from creating the same challenge twice. Its writes are durable on return.
+// Claims keeps the runs of one machine from creating the same challenge twice, and remembers what they created. Its
+// writes are durable on return, and are decided across processes.
 type Claims interface {
-	// Hold gives key to holder until that time, unless another run has it, and the claim as it stands. A hold that is
-	// already the holder's is prolonged.
-	Hold(ctx context.Context, key, holder string, now, until time.Time) (claim Claim, held bool, err error)
-	// Note writes what the holder has learned; false when the hold was lost to another run, and nothing was written.
-	Note(ctx context.Context, key, holder string, claim Claim) (held bool, err error)
-	// Release ends the hold.
-	Release(ctx context.Context, key, holder string) error
+	ClaimChallenge(context.Context, verify.ClaimKey) (verify.Claim, error)
+	// ReplaceClaim asks for the right to create a new challenge in the place of old, which can be answered no more.
+	ReplaceClaim(ctx context.Context, key verify.ClaimKey, old verify.ChallengeSID) (verify.Claim, error)
+	FulfilClaim(context.Context, verify.Claim, verify.CreatedChallenge) error
+	// AbandonClaim ends a claim without a challenge; uncertain tells that there may be one nevertheless.
+	AbandonClaim(ctx context.Context, claim verify.Claim, uncertain bool) error
+	CreatedChallenge(context.Context, verify.ChallengeSID) (verify.CreatedChallenge, bool, error)
 }
 
 // Once creates challenges at most once for each action id and factor.
@@ -59,13 +53,12 @@ type Claims interface {
 // Twilio offers no idempotency key, so three things stand in for it: runs on this machine take turns by a claim; the
 // action id in the hidden details lets the factor's challenges be searched before anything is sent; and a request
 // whose answer was lost is looked up and never repeated by the run that sent it. Another run with the same action id
-// repeats it only when a minute has passed and the challenge is still not listed. What remains is the gap that Twilio
-// leaves: two machines that create for one action at the very same moment can both find nothing.
+// repeats it only after it has looked for a minute, when the first request can be on its way no more. What remains is
+// the gap that Twilio leaves: two machines that create for one action at the very same moment can both find nothing.
 type Once struct {
 	Creator Creator
 	Claims  Claims
 	Clock   Clock
-	Holder  string           // names this run among all of the machine
 	Notice  func(say string) // told what is waited for; may be nil
 }
 
@@ -93,159 +86,173 @@ type Created struct {
 // was already answered the error is of the kind refused, unless the order says New. When a request got no answer and
 // no look-up found its challenge, the error is of the kind partial: it may exist, and the hint continues safely.
 func (o Once) Create(ctx context.Context, order Order) (Created, error) {
-	run := creation{Once: o, order: order, action: order.Request.Action(),
-		key: string(order.Service) + "/" + string(order.Factor.SID) + "/" + order.Request.Action()}
-	if run.action == "" {
+	run := creation{Once: o, order: order, key: verify.ClaimKey{ServiceSID: order.Service,
+		ActionID: order.Request.Action(), FactorSID: order.Factor.SID}}
+	if run.key.ActionID == "" {
 		return Created{}, fmt.Errorf("creating once needs an action id")
 	}
-	if err := run.hold(ctx); err != nil {
+	claim, err := run.turn(ctx, "")
+	for err == nil && claim.State == verify.ClaimMade {
+		made, readErr := run.read(ctx, claim.ChallengeSID)
+		if readErr != nil {
+			return Created{}, readErr
+		}
+		if run.isPending(made) || run.waited && isAnswered(made) {
+			return Created{Challenge: made, ActionID: run.key.ActionID, Existing: true}, nil
+		}
+		if err := run.refuseAnswered(made); err != nil {
+			return Created{}, err
+		}
+		run.replaced = claim.ChallengeSID
+		claim, err = run.turn(ctx, claim.ChallengeSID)
+	}
+	if err != nil {
 		return Created{}, err
 	}
-	created, err := run.create(ctx)
-	// The hold ends by itself when this fails; until then other runs only wait.
-	_ = o.Claims.Release(context.WithoutCancel(ctx), run.key, o.Holder)
-	return created, err
+	return run.create(ctx, claim)
 }
 
 // creation is one run of [Once.Create].
 type creation struct {
 	Once
-	order  Order
-	action string
-	key    string
-	claim  Claim
-	seen   map[verify.ChallengeSID]bool // with this action id and factor, before anything was sent
+	order    Order
+	key      verify.ClaimKey
+	seen     map[verify.ChallengeSID]bool // challenges of the action that were there before anything was sent
+	replaced verify.ChallengeSID          // the one of an earlier run that can be answered no more; "" for none
+	waited   bool                         // for another run with the same order, so its challenge is this run's as well
 }
 
-// hold waits for its turn among the runs of this machine.
-func (c *creation) hold(ctx context.Context) error {
-	told := false
+// turn claims the action, waiting while another run on this machine is at it. old is the challenge to replace.
+func (c *creation) turn(ctx context.Context, old verify.ChallengeSID) (verify.Claim, error) {
 	for {
-		now := c.Clock.Now()
-		claim, held, err := c.Claims.Hold(ctx, c.key, c.Holder, now, now.Add(holdFor))
+		claim, err := c.ask(ctx, old)
 		if err != nil {
-			return fmt.Errorf("nothing was sent, because the action could not be claimed: %w", err)
+			return verify.Claim{}, fmt.Errorf("nothing was sent, because it could not be written down first: %w", err)
 		}
-		if held {
-			c.claim = claim
-			return nil
+		if claim.State != verify.ClaimElsewhere {
+			return claim, nil
 		}
-		if !told {
-			told = true
-			c.notice("another run on this machine is creating the challenge of action %s, waiting for it", c.action)
+		if !c.waited {
+			c.waited = true
+			c.notice("another run on this machine is creating the challenge of action %s, waiting for it", c.key.ActionID)
 		}
-		if err := c.Clock.Sleep(ctx, 200*time.Millisecond); err != nil {
-			return err
+		if err := c.Clock.Sleep(ctx, turnPoll); err != nil {
+			return verify.Claim{}, err
 		}
 	}
 }
 
-func (c *creation) create(ctx context.Context) (Created, error) {
-	known, err := c.earlier(ctx)
+func (c *creation) ask(ctx context.Context, old verify.ChallengeSID) (verify.Claim, error) {
+	if old == "" {
+		return c.Claims.ClaimChallenge(ctx, c.key)
+	}
+	return c.Claims.ReplaceClaim(ctx, c.key, old)
+}
+
+// read gives a challenge that this machine created; the zero one when Twilio does not have it any more.
+func (c *creation) read(ctx context.Context, sid verify.ChallengeSID) (verify.Challenge, error) {
+	made, err := c.Creator.Challenge(ctx, c.order.Service, c.order.Factor.Identity, sid)
+	if err != nil && verify.KindOf(err) != verify.KindNotFound {
+		return verify.Challenge{}, fmt.Errorf("nothing was sent, because challenge %s of the same action could not be read: %w", sid, err)
+	}
+	return made, nil
+}
+
+func (c *creation) isPending(ch verify.Challenge) bool {
+	return ch.Status == verify.ChallengePending && !Expired(ch, c.Clock.Now())
+}
+
+func isAnswered(ch verify.Challenge) bool {
+	return ch.Status == verify.ChallengeApproved || ch.Status == verify.ChallengeDenied
+}
+
+// refuseAnswered keeps a user from being asked again what they have answered, unless that is wanted: after an approval
+// it is pointless, after a denial it is what an attacker does.
+func (c *creation) refuseAnswered(ch verify.Challenge) error {
+	if !isAnswered(ch) || c.order.New {
+		return nil
+	}
+	return refusal(verify.KindRefused, "action %s was already %s%s, by challenge %s", c.key.ActionID, ch.Status,
+		ago(ch.DateResponded, c.Clock.Now()), ch.SID).
+		WithHint("to ask again for the same action add --new: %s --new", c.order.Repeat)
+}
+
+// create goes on with a claim that is this run's, and ends it.
+func (c *creation) create(ctx context.Context, claim verify.Claim) (Created, error) {
+	known, err := c.earlier(ctx, claim.LookFirst)
 	if err != nil {
+		c.abandon(ctx, claim, claim.LookFirst)
 		return Created{}, err
 	}
-	unanswered := !c.claim.SentAt.IsZero()
-	if known == nil && unanswered {
-		if known, err = c.awaitEarlier(ctx); err != nil {
-			return Created{}, err
-		}
-	}
 	if known != nil {
-		return c.conclude(ctx, *known, Created{Existing: true, LookedUp: unanswered})
+		return c.conclude(ctx, claim, Created{Challenge: *known, Existing: true, LookedUp: claim.LookFirst}), nil
 	}
-	return c.send(ctx)
+	return c.send(ctx, claim)
 }
 
-// earlier gives the pending challenge of this action, nil when there is none, and refuses when the action was answered.
-// A challenge that an unanswered request of this machine has made is given even when the user has answered it since.
-func (c *creation) earlier(ctx context.Context) (*verify.Challenge, error) {
-	if c.order.Fresh && c.claim == (Claim{}) {
+// earlier gives the challenge of this action that makes another one needless, nil when there is none, and refuses when
+// the action was answered. unanswered tells that an earlier request of this machine got no answer: its challenge is
+// waited for until that request can be on its way no more, and is given even when the user has answered it since.
+func (c *creation) earlier(ctx context.Context, unanswered bool) (*verify.Challenge, error) {
+	if c.order.Fresh && !unanswered {
 		return nil, nil
 	}
+	until := c.Clock.Now().Add(inFlight)
 	found, err := c.search(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("nothing was sent, because the factor's challenges could not be read: %w", err)
 	}
-	if c.claim.Challenge != "" && !contains(found, c.claim.Challenge) {
-		remembered, err := c.Creator.Challenge(ctx, c.order.Service, c.order.Factor.Identity, c.claim.Challenge)
-		switch {
-		case err == nil:
-			found = append(found, remembered)
-		case verify.KindOf(err) != verify.KindNotFound:
-			return nil, fmt.Errorf("nothing was sent, because challenge %s could not be read: %w", c.claim.Challenge, err)
-		}
-	}
 	c.seen = map[verify.ChallengeSID]bool{}
-	var answered *verify.Challenge
 	for _, ch := range found {
-		isAnswered := ch.Status == verify.ChallengeApproved || ch.Status == verify.ChallengeDenied
-		if ch.Status == verify.ChallengePending && !Expired(ch, c.Clock.Now()) || isAnswered && c.isFromUnanswered(ch) {
+		if c.isPending(ch) {
 			return &ch, nil
 		}
-		if isAnswered {
-			answered = &ch
+		_, recorded, err := c.Claims.CreatedChallenge(ctx, ch.SID)
+		if err != nil {
+			return nil, fmt.Errorf("nothing was sent, because this machine's memory could not be read: %w", err)
+		}
+		if unanswered && isAnswered(ch) && !recorded {
+			return &ch, nil
+		}
+		if err := c.refuseAnswered(ch); err != nil {
+			return nil, err
 		}
 		c.seen[ch.SID] = true
 	}
-	if answered != nil && !c.order.New {
-		return nil, refusal(verify.KindRefused, "action %s was already %s%s, by challenge %s", c.action, answered.Status,
-			ago(answered.DateResponded, c.Clock.Now()), answered.SID).
-			WithHint("to ask again for the same action add --new: %s --new", c.order.Repeat)
+	if !unanswered {
+		return nil, nil
 	}
-	return nil, nil
-}
-
-// isFromUnanswered tells whether a challenge appeared around or after the request that got no answer. The clocks of
-// this machine and of Twilio may differ; taking one too many for it rings no phone.
-func (c *creation) isFromUnanswered(ch verify.Challenge) bool {
-	return !c.claim.SentAt.IsZero() && ch.SID != c.claim.Challenge &&
-		ch.DateCreated.After(c.claim.SentAt.Add(-inFlight))
-}
-
-// awaitEarlier looks for the challenge of an earlier request of this machine whose outcome is unknown, until that
-// request can no longer be on its way. It gives nil when the challenge never appeared, and then sending is safe.
-func (c *creation) awaitEarlier(ctx context.Context) (*verify.Challenge, error) {
-	until := c.claim.SentAt.Add(inFlight)
-	if left := until.Sub(c.Clock.Now()); left > 0 {
-		c.notice("a request sent %v ago got no answer; looking for its challenge for another %v before asking again",
-			c.Clock.Now().Sub(c.claim.SentAt).Truncate(time.Second), left.Truncate(time.Second))
-	}
-	found, err := c.lookFor(ctx, until)
-	if err != nil {
+	c.notice("an earlier request for action %s got no answer; looking for its challenge for %v before asking again",
+		c.key.ActionID, inFlight)
+	late, err := c.lookFor(ctx, until)
+	if late == nil && err != nil {
 		return nil, fmt.Errorf("nothing was sent, because an earlier request's outcome could not be looked up: %w", err)
 	}
-	return found, nil
+	return late, nil
 }
 
-// send creates the challenge. From the note before it to the note after it, the claim says that the outcome is unknown.
-func (c *creation) send(ctx context.Context) (Created, error) {
-	now := c.Clock.Now()
-	if _, held, err := c.Claims.Hold(ctx, c.key, c.Holder, now, now.Add(holdFor)); err != nil || !held {
-		return Created{}, lostHold(err)
-	}
-	before := c.claim
-	c.claim.SentAt = now
-	if held, err := c.Claims.Note(ctx, c.key, c.Holder, c.claim); err != nil || !held {
-		return Created{}, lostHold(err)
-	}
+// send creates the challenge. The claim is this run's before it and until its outcome is written down, so that a run
+// that is killed in between leaves the duty to look first.
+func (c *creation) send(ctx context.Context, claim verify.Claim) (Created, error) {
 	made, err := c.Creator.CreateChallenge(ctx, c.order.Service, c.order.Factor.Identity,
-		c.order.Request.For(c.order.Factor.SID, now))
+		c.order.Request.For(c.order.Factor.SID, c.Clock.Now()))
 	switch {
 	case err == nil:
-		return c.conclude(ctx, made, Created{})
+		return c.conclude(ctx, claim, Created{Challenge: made}), nil
 	case !outcomeUnknown(ctx, err):
-		before.SentAt = time.Time{}
-		_, _ = c.Claims.Note(context.WithoutCancel(ctx), c.key, c.Holder, before) // else the next run looks once more
+		c.abandon(ctx, claim, false)
 		return Created{}, err
 	case ctx.Err() != nil:
+		c.abandon(ctx, claim, true)
 		return Created{}, c.unknown(verify.KindInterrupted, "it was interrupted before the answer came", err)
 	}
 	c.notice("the request got no answer, looking for its challenge")
 	found, lookErr := c.lookFor(ctx, c.Clock.Now().Add(settleFor))
+	if found != nil {
+		return c.conclude(ctx, claim, Created{Challenge: *found, LookedUp: true}), nil
+	}
+	c.abandon(ctx, claim, true)
 	switch {
-	case found != nil:
-		return c.conclude(ctx, *found, Created{LookedUp: true})
 	case ctx.Err() != nil:
 		return Created{}, c.unknown(verify.KindInterrupted, "the look-up for it was interrupted", err)
 	case lookErr != nil:
@@ -290,28 +297,40 @@ func (c *creation) search(ctx context.Context) ([]verify.Challenge, error) {
 		if ch.DateCreated.Before(oldest) && ch.Status != verify.ChallengePending {
 			break
 		}
-		if ch.HiddenDetails[verify.ActionID] == c.action && verify.SameSID(ch.FactorSID, c.order.Factor.SID) {
+		if ch.HiddenDetails[verify.ActionID] == c.key.ActionID && verify.SameSID(ch.FactorSID, c.order.Factor.SID) {
 			found = append(found, ch)
 		}
 	}
 	return found, nil
 }
 
-// conclude writes down what is known to exist and gives it.
-func (c *creation) conclude(ctx context.Context, ch verify.Challenge, created Created) (Created, error) {
-	created.Challenge, created.ActionID = ch, c.action
-	held, err := c.Claims.Note(context.WithoutCancel(ctx), c.key, c.Holder, Claim{Challenge: ch.SID})
-	if err == nil && !held {
-		err = lostHold(nil)
+// conclude ends the claim with the challenge that exists.
+func (c *creation) conclude(ctx context.Context, claim verify.Claim, created Created) Created {
+	created.ActionID = c.key.ActionID
+	created.Forgotten = c.Claims.FulfilClaim(ctx, claim, c.record(created.Challenge))
+	return created
+}
+
+// abandon ends the claim without a challenge. When that cannot be written down the claim ends with this process, and the
+// next run looks first: nothing is lost but time.
+func (c *creation) abandon(ctx context.Context, claim verify.Claim, uncertain bool) {
+	if c.replaced != "" && !uncertain {
+		// What was made before still is what this action has.
+		_ = c.Claims.FulfilClaim(ctx, claim, c.record(verify.Challenge{SID: c.replaced}))
+		return
 	}
-	created.Forgotten = err
-	return created, nil
+	_ = c.Claims.AbandonClaim(ctx, claim, uncertain)
+}
+
+func (c *creation) record(ch verify.Challenge) verify.CreatedChallenge {
+	return verify.CreatedChallenge{SID: ch.SID, ServiceSID: c.order.Service, Identity: c.order.Factor.Identity,
+		FactorSID: c.order.Factor.SID, ActionID: c.key.ActionID, Created: ch.DateCreated, Expires: ch.ExpirationDate}
 }
 
 // unknown is the error of a request that may have created a challenge.
 func (c *creation) unknown(kind verify.Kind, why string, cause error) error {
 	err := &verify.Error{Kind: kind, Cause: cause, Message: fmt.Sprintf(
-		"the challenge of action %s may have been created and its push sent: %s", c.action, why)}
+		"the challenge of action %s may have been created and its push sent: %s", c.key.ActionID, why)}
 	return err.WithHint("the same command looks again first and never makes a second one: %s", c.order.Repeat)
 }
 
@@ -326,22 +345,4 @@ func (c *creation) notice(format string, args ...any) {
 func outcomeUnknown(ctx context.Context, err error) bool {
 	kind := verify.KindOf(err)
 	return kind == verify.KindPartial || kind == verify.KindInterrupted || ctx.Err() != nil
-}
-
-func lostHold(err error) error {
-	if err != nil {
-		return fmt.Errorf("nothing was sent, because it could not be written down first: %w", err)
-	}
-	return &verify.Error{Kind: verify.KindRefused,
-		Message: "nothing was sent: another run on this machine took over the action after this one had paused too long",
-		Hint:    "run the command again"}
-}
-
-func contains(list []verify.Challenge, sid verify.ChallengeSID) bool {
-	for _, ch := range list {
-		if verify.SameSID(ch.SID, sid) {
-			return true
-		}
-	}
-	return false
 }

@@ -3,7 +3,6 @@ package challenge
 import (
 	"context"
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"strings"
 	"sync"
@@ -23,14 +22,14 @@ func order(action string) Order {
 		Repeat: "verifyctl -e staging challenge create user-1001 --action-id " + action}
 }
 
-func newOnce(holder string) (Once, *fakeTwilio, *memory, *virtualClock) {
+func newOnce() (Once, *fakeTwilio, *memory, *virtualClock) {
 	clock := &virtualClock{now: noon}
 	twilio, mem := newFakeTwilio(clock), newMemory()
-	return Once{Creator: twilio, Claims: mem, Clock: clock, Holder: holder}, twilio, mem, clock
+	return Once{Creator: twilio, Claims: mem, Clock: clock}, twilio, mem, clock
 }
 
 func TestCreateReturnsThePendingChallengeOfTheAction(t *testing.T) {
-	once, twilio, _, _ := newOnce("a")
+	once, twilio, _, _ := newOnce()
 	first, err := once.Create(t.Context(), order("login-1"))
 	if err != nil || first.Existing || first.ActionID != "login-1" {
 		t.Fatalf("first: %+v, %v", first, err)
@@ -58,7 +57,7 @@ func TestCreateReturnsThePendingChallengeOfTheAction(t *testing.T) {
 }
 
 func TestCreateFindsThePendingChallengeBeforeTheListShowsIt(t *testing.T) {
-	once, twilio, _, _ := newOnce("a")
+	once, twilio, _, _ := newOnce()
 	twilio.listLag = time.Minute
 	first, _ := once.Create(t.Context(), order("login-1"))
 	again, err := once.Create(t.Context(), order("login-1"))
@@ -69,7 +68,7 @@ func TestCreateFindsThePendingChallengeBeforeTheListShowsIt(t *testing.T) {
 
 func TestCreateAfterAnAnswerNeedsNew(t *testing.T) {
 	for _, status := range []verify.ChallengeStatus{verify.ChallengeApproved, verify.ChallengeDenied} {
-		once, twilio, _, clock := newOnce("a")
+		once, twilio, _, clock := newOnce()
 		first, _ := once.Create(t.Context(), order("login-1"))
 		twilio.answer(first.Challenge.SID, status)
 		clock.now = clock.now.Add(48 * time.Hour) // far beyond the listing: the machine remembers
@@ -87,7 +86,7 @@ func TestCreateAfterAnAnswerNeedsNew(t *testing.T) {
 }
 
 func TestCreateAfterExpiryNeedsNothing(t *testing.T) {
-	once, _, _, clock := newOnce("a")
+	once, _, _, clock := newOnce()
 	first, _ := once.Create(t.Context(), order("login-1"))
 	clock.now = clock.now.Add(verify.DefaultChallengeTTL)
 	if got, err := once.Create(t.Context(), order("login-1")); err != nil || got.Existing || got.Challenge.SID == first.Challenge.SID {
@@ -109,7 +108,7 @@ func TestCreateLooksUpALostAnswer(t *testing.T) {
 		"processed after the look-up":   {fate{late: 40 * time.Second}, 0, nil, false},
 		"processed, and all reads fail": {fate{lost: true}, 0, func(f *fakeTwilio) { f.readErr = errors.New("no route") }, false},
 	} {
-		once, twilio, _, clock := newOnce("a")
+		once, twilio, _, clock := newOnce()
 		twilio.fates, twilio.listLag = []fate{tc.fate}, tc.listLag
 		fresh := order("login-1")
 		fresh.Fresh = true
@@ -142,7 +141,7 @@ func TestCreateLooksUpALostAnswer(t *testing.T) {
 // A user may approve within the seconds in which the answer of the creation is looked up.
 func TestCreateFindsALostChallengeThatIsAnsweredAlready(t *testing.T) {
 	for _, anew := range []bool{false, true} {
-		once, twilio, _, _ := newOnce("a")
+		once, twilio, _, _ := newOnce()
 		twilio.fates = []fate{{lost: true}}
 		twilio.readErr = errors.New("no route")
 		o := order("login-1")
@@ -161,21 +160,53 @@ func TestCreateFindsALostChallengeThatIsAnsweredAlready(t *testing.T) {
 }
 
 func TestCreateReportsARefusalAsItIs(t *testing.T) {
-	once, twilio, mem, _ := newOnce("a")
+	once, twilio, mem, _ := newOnce()
 	twilio.fates = []fate{{err: &verify.Error{Kind: verify.KindFailed, TwilioCode: 60318, Message: "not verified"}}}
 	_, err := once.Create(t.Context(), order("login-1"))
 	if verify.CodeOf(err) != 60318 || twilio.reads != 1 {
 		t.Errorf("got %v after %d reads; want Twilio's own refusal and no look-up", err, twilio.reads)
 	}
-	for key, claim := range mem.claims {
-		if !claim.SentAt.IsZero() {
-			t.Errorf("%s is remembered as of unknown outcome", key)
-		}
+	if claim, err := mem.ClaimChallenge(t.Context(), verify.ClaimKey{ServiceSID: service, ActionID: "login-1",
+		FactorSID: order("login-1").Factor.SID}); err != nil || claim.LookFirst {
+		t.Errorf("it is remembered as of unknown outcome: %+v, %v", claim, err)
+	}
+}
+
+// A refused second try for an answered action does not make the machine forget the answer.
+func TestCreateRefusedKeepsWhatTheActionHas(t *testing.T) {
+	once, twilio, _, clock := newOnce()
+	first, _ := once.Create(t.Context(), order("login-1"))
+	twilio.answer(first.Challenge.SID, verify.ChallengeApproved)
+	clock.now = clock.now.Add(48 * time.Hour)
+	twilio.fates = []fate{{err: &verify.Error{Kind: verify.KindLimit, TwilioCode: 20429}}}
+	anew := order("login-1")
+	anew.New = true
+	if _, err := once.Create(t.Context(), anew); verify.CodeOf(err) != 20429 {
+		t.Fatalf("got %v", err)
+	}
+	if _, err := once.Create(t.Context(), order("login-1")); verify.KindOf(err) != verify.KindRefused {
+		t.Errorf("got %v; want a refusal because the action was approved", err)
+	}
+}
+
+func TestCreateAfterAKilledRunLooksFirst(t *testing.T) {
+	once, twilio, mem, _ := newOnce()
+	o := order("login-1")
+	if _, err := mem.ClaimChallenge(t.Context(), verify.ClaimKey{ServiceSID: service, ActionID: "login-1", FactorSID: o.Factor.SID}); err != nil {
+		t.Fatal(err)
+	}
+	twilio.CreateChallenge(t.Context(), service, "user-1001", o.Request.For(o.Factor.SID, noon))
+	mem.kill()
+	twilio.listLag = 30 * time.Second
+	o.Fresh = true
+	got, err := once.Create(t.Context(), o)
+	if err != nil || !got.LookedUp || twilio.creates != 1 {
+		t.Errorf("%+v, %v after %d requests; want the challenge of the killed run", got, err, twilio.creates)
 	}
 }
 
 func TestCreateSendsNothingThatCannotBeWrittenDown(t *testing.T) {
-	once, twilio, mem, _ := newOnce("a")
+	once, twilio, mem, _ := newOnce()
 	mem.err = errors.New("disk full")
 	if _, err := once.Create(t.Context(), order("login-1")); err == nil || twilio.creates != 0 {
 		t.Errorf("got %v after %d requests; want an error and none", err, twilio.creates)
@@ -183,7 +214,7 @@ func TestCreateSendsNothingThatCannotBeWrittenDown(t *testing.T) {
 }
 
 func TestCreateInterruptedSaysWhatMayHaveHappened(t *testing.T) {
-	once, twilio, _, _ := newOnce("a")
+	once, twilio, _, _ := newOnce()
 	ctx, cancel := context.WithCancel(t.Context())
 	once.Creator = interrupting{twilio, cancel}
 	_, err := once.Create(ctx, order("login-1"))
@@ -220,7 +251,7 @@ func TestFiftyParallelRunsMakeOneChallenge(t *testing.T) {
 			errs := make([]error, 50)
 			for i := range results {
 				wg.Go(func() {
-					once := Once{Creator: slow{twilio}, Claims: mem, Clock: bubbleClock{}, Holder: fmt.Sprint(i)}
+					once := Once{Creator: slow{twilio}, Claims: mem, Clock: bubbleClock{}}
 					results[i], errs[i] = once.Create(t.Context(), order("login-1"))
 				})
 			}
@@ -251,7 +282,7 @@ func (s slow) CreateChallenge(ctx context.Context, svc verify.ServiceSID, id ver
 func TestNeverTwoChallengesForOneAction(t *testing.T) {
 	for seed := range uint64(1000) {
 		random := rand.New(rand.NewPCG(seed, 1))
-		once, twilio, _, clock := newOnce("a")
+		once, twilio, _, clock := newOnce()
 		twilio.listLag = time.Duration(random.IntN(5)) * time.Second
 		for range random.IntN(4) {
 			twilio.fates = append(twilio.fates, []fate{{lost: true}, {never: true},
@@ -280,4 +311,59 @@ func TestNeverTwoChallengesForOneAction(t *testing.T) {
 			t.Fatalf("seed %d: ended with %+v, %v", seed, last, err)
 		}
 	}
+}
+
+// Looking first cannot be skipped by a run that was not able to.
+func TestCreateThatCouldNotLookLeavesTheDuty(t *testing.T) {
+	once, twilio, _, _ := newOnce()
+	twilio.fates, twilio.readErr = []fate{{never: true}}, errors.New("no route")
+	for range 2 {
+		if _, err := once.Create(t.Context(), order("login-1")); err == nil {
+			t.Fatal("created without looking")
+		}
+		once.Create(t.Context(), order("login-1"))
+	}
+	if twilio.creates != 0 {
+		t.Fatalf("%d requests without a look at what is there", twilio.creates)
+	}
+	twilio.readErr = nil
+	once.Create(t.Context(), order("login-1")) // gets no answer
+	twilio.readErr = errors.New("no route")
+	once.Create(t.Context(), order("login-1")) // cannot look
+	twilio.readErr = nil
+	before := once.Clock.Now()
+	if _, err := once.Create(t.Context(), order("login-1")); err != nil || once.Clock.Now().Sub(before) < inFlight || twilio.creates != 2 {
+		t.Errorf("%v after %v and %d requests; want a look of a minute before the second", err, once.Clock.Now().Sub(before), twilio.creates)
+	}
+}
+
+// A run that waited for another one has the same outcome, even when the user was faster than its next look.
+func TestCreateThatWaitedSharesTheOutcome(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		twilio, mem := newFakeTwilio(bubbleClock{}), newMemory()
+		once := Once{Creator: answering{twilio}, Claims: mem, Clock: bubbleClock{}}
+		var wg sync.WaitGroup
+		var results [2]Created
+		var errs [2]error
+		for i := range results {
+			wg.Go(func() {
+				time.Sleep(time.Duration(i) * time.Millisecond)
+				results[i], errs[i] = once.Create(t.Context(), order("login-1"))
+			})
+		}
+		wg.Wait()
+		if errors.Join(errs[:]...) != nil || results[0].Challenge.SID != results[1].Challenge.SID || twilio.creates != 1 {
+			t.Errorf("got %+v, %v", results, errs)
+		}
+	})
+}
+
+// answering has a user who approves at once.
+type answering struct{ *fakeTwilio }
+
+func (a answering) CreateChallenge(ctx context.Context, svc verify.ServiceSID, id verify.Identity, n verify.NewChallenge) (verify.Challenge, error) {
+	time.Sleep(2 * time.Second)
+	made, err := a.fakeTwilio.CreateChallenge(ctx, svc, id, n)
+	a.answer(made.SID, verify.ChallengeApproved)
+	return made, err
 }

@@ -192,84 +192,145 @@ func (t *fakeTwilio) made(action string) []verify.Challenge {
 	return found
 }
 
-// memory is what a machine remembers, in memory.
+// memory is what a machine remembers, in memory, with the manners of package store.
 type memory struct {
 	mu       sync.Mutex
-	claims   map[string]Claim
-	holds    map[string]hold
+	claims   map[verify.ClaimKey]*claimRow
+	created  map[verify.ChallengeSID]verify.CreatedChallenge
+	tickets  int64
 	err      error // of every write while set
-	resends  map[verify.ChallengeSID]int
-	receipts map[verify.ChallengeSID]time.Time
+	resends  map[verify.ChallengeSID][]verify.Resend
+	receipts map[verify.ChallengeSID][]verify.Receipt
 }
 
-type hold struct {
-	by    string
-	until time.Time
+type claimRow struct {
+	held   bool
+	ticket int64
+	made   verify.ChallengeSID
 }
 
 func newMemory() *memory {
-	return &memory{claims: map[string]Claim{}, holds: map[string]hold{}, resends: map[verify.ChallengeSID]int{},
-		receipts: map[verify.ChallengeSID]time.Time{}}
+	return &memory{claims: map[verify.ClaimKey]*claimRow{}, created: map[verify.ChallengeSID]verify.CreatedChallenge{},
+		resends: map[verify.ChallengeSID][]verify.Resend{}, receipts: map[verify.ChallengeSID][]verify.Receipt{}}
 }
 
-func (m *memory) Hold(_ context.Context, key, holder string, now, until time.Time) (Claim, bool, error) {
+func (m *memory) ClaimChallenge(_ context.Context, key verify.ClaimKey) (verify.Claim, error) {
+	return m.claim(key, "")
+}
+
+func (m *memory) ReplaceClaim(_ context.Context, key verify.ClaimKey, old verify.ChallengeSID) (verify.Claim, error) {
+	return m.claim(key, old)
+}
+
+func (m *memory) claim(key verify.ClaimKey, old verify.ChallengeSID) (verify.Claim, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if h := m.holds[key]; h.by != "" && h.by != holder && now.Before(h.until) {
-		return Claim{}, false, m.err
+	claim := verify.Claim{Key: key, State: verify.ClaimMine}
+	row := m.claims[key]
+	switch {
+	case m.err != nil:
+		return verify.Claim{}, m.err
+	case row == nil:
+	case row.made != "" && row.made != old:
+		claim.State, claim.ChallengeSID = verify.ClaimMade, row.made
+		return claim, nil
+	case row.held:
+		claim.State = verify.ClaimElsewhere
+		return claim, nil
+	case row.made == "":
+		claim.LookFirst = true
 	}
-	m.holds[key] = hold{holder, until}
-	return m.claims[key], m.err == nil, m.err
+	m.tickets++
+	claim.Ticket = m.tickets
+	m.claims[key] = &claimRow{held: true, ticket: m.tickets}
+	return claim, nil
 }
 
-func (m *memory) Note(_ context.Context, key, holder string, claim Claim) (bool, error) {
+func (m *memory) FulfilClaim(_ context.Context, claim verify.Claim, c verify.CreatedChallenge) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.err != nil || m.holds[key].by != holder {
-		return false, m.err
-	}
-	m.claims[key] = claim
-	return true, nil
-}
-
-func (m *memory) Release(_ context.Context, key, holder string) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.holds[key].by == holder {
-		delete(m.holds, key)
-	}
-	return nil
-}
-
-func (m *memory) ReserveResend(_ context.Context, c verify.ChallengeSID, most int) (int, bool, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.err != nil || m.resends[c] >= most {
-		return m.resends[c], false, m.err
-	}
-	m.resends[c]++
-	return m.resends[c], true, nil
-}
-
-func (m *memory) ReturnResend(_ context.Context, c verify.ChallengeSID) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.resends[c]--
-	return m.err
-}
-
-func (m *memory) RecordReceipt(_ context.Context, c verify.ChallengeSID, at time.Time) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if _, known := m.receipts[c]; m.err == nil && !known {
-		m.receipts[c] = at
+	if m.err == nil {
+		if _, known := m.created[c.SID]; !known {
+			m.created[c.SID] = c
+		}
+		m.claims[claim.Key] = &claimRow{ticket: claim.Ticket, made: c.SID}
 	}
 	return m.err
 }
 
-func (m *memory) Receipt(_ context.Context, c verify.ChallengeSID) (time.Time, bool, error) {
+func (m *memory) AbandonClaim(_ context.Context, claim verify.Claim, uncertain bool) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	at, known := m.receipts[c]
-	return at, known, m.err
+	if row := m.claims[claim.Key]; row.ticket == claim.Ticket {
+		row.held = false
+		if !uncertain {
+			delete(m.claims, claim.Key)
+		}
+	}
+	return m.err
+}
+
+// kill lets go of all claims as the death of their processes does.
+func (m *memory) kill() {
+	for _, row := range m.claims {
+		row.held = false
+	}
+}
+
+func (m *memory) CreatedChallenge(_ context.Context, sid verify.ChallengeSID) (verify.CreatedChallenge, bool, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	c, known := m.created[sid]
+	return c, known, m.err
+}
+
+func (m *memory) ReserveResend(_ context.Context, c verify.ChallengeSID, at time.Time, limit int) (int64, int, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	used := m.used(c)
+	if m.err != nil || used >= limit {
+		return 0, used, m.err
+	}
+	m.tickets++
+	m.resends[c] = append(m.resends[c], verify.Resend{ID: m.tickets, ChallengeSID: c, At: at, Outcome: verify.SendUnknown})
+	return m.tickets, used, nil
+}
+
+// used counts the resends of a challenge that were not refused.
+func (m *memory) used(c verify.ChallengeSID) int {
+	n := 0
+	for _, r := range m.resends[c] {
+		if r.Outcome != verify.SendRefused {
+			n++
+		}
+	}
+	return n
+}
+
+func (m *memory) FinishResend(_ context.Context, id int64, outcome verify.SendOutcome, nt verify.NotificationSID) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, list := range m.resends {
+		for i := range list {
+			if list[i].ID == id {
+				list[i].Outcome, list[i].NotificationSID = outcome, nt
+			}
+		}
+	}
+	return m.err
+}
+
+func (m *memory) RecordReceipt(_ context.Context, r verify.Receipt) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.err == nil {
+		m.receipts[r.ChallengeSID] = append(m.receipts[r.ChallengeSID], r)
+	}
+	return m.err
+}
+
+func (m *memory) Receipts(_ context.Context, c verify.ChallengeSID) ([]verify.Receipt, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.receipts[c], m.err
 }

@@ -12,7 +12,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"time"
 
 	"github.com/verifyctl/verifyctl/internal/verify"
 )
@@ -25,8 +24,11 @@ const (
 
 // ReceiptBook keeps receipts, durably on return. Recording one twice keeps the first.
 type ReceiptBook interface {
-	RecordReceipt(ctx context.Context, c verify.ChallengeSID, at time.Time) error
+	RecordReceipt(context.Context, verify.Receipt) error
 }
+
+// ReceiptSource is the source of the receipts that a [ReceiptHandler] keeps.
+const ReceiptSource = "http"
 
 // ReceiptHandler accepts "the phone has it" from an app or a backend, as Twilio's Verify Push best practices advise
 // ("Have the app send a confirmation to the customer backend"). A request is
@@ -74,7 +76,8 @@ func (h *ReceiptHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			http.StatusBadRequest)
 		return
 	}
-	if err := h.book.RecordReceipt(r.Context(), sid, h.clock.Now()); err != nil {
+	receipt := verify.Receipt{ChallengeSID: sid, At: h.clock.Now(), Source: ReceiptSource}
+	if err := h.book.RecordReceipt(r.Context(), receipt); err != nil {
 		http.Error(w, "the receipt could not be kept, send it again", http.StatusServiceUnavailable)
 		return
 	}

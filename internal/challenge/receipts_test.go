@@ -55,7 +55,7 @@ func TestReceiptsAreKeptOnlyWithTheSecret(t *testing.T) {
 		h.Received = func(verify.ChallengeSID) { told++ }
 		answer := httptest.NewRecorder()
 		h.ServeHTTP(answer, tc.request)
-		_, kept := book.receipts[yc]
+		kept := len(book.receipts[yc]) == 1
 		if answer.Code != tc.status || kept != (tc.status == 204) || told == 1 != kept {
 			t.Errorf("%s: status %d, kept %v, told %d times; want %d", name, answer.Code, kept, told, tc.status)
 		}

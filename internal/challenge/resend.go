@@ -63,55 +63,58 @@ type Notifier interface {
 	CreateNotification(context.Context, verify.ServiceSID, verify.Identity, verify.ChallengeSID, time.Duration) (verify.Notification, error)
 }
 
-// ResendCount is how many resends of a challenge this machine has used. Twilio does not tell: a notification can neither
-// be listed nor read (twilio_verify_v2.json has no such operation).
-type ResendCount interface {
-	// ReserveResend counts one more before it is sent, durably, unless most were counted already; used is the count
-	// after it.
-	ReserveResend(ctx context.Context, c verify.ChallengeSID, most int) (used int, reserved bool, err error)
-	// ReturnResend takes one back that Twilio has refused.
-	ReturnResend(ctx context.Context, c verify.ChallengeSID) error
+// ResendLog counts the resends of a challenge from this machine, durably and across processes. Twilio does not tell: a
+// notification can neither be listed nor read (twilio_verify_v2.json has no such operation).
+type ResendLog interface {
+	// ReserveResend counts one more before it is sent; used is how many counted before. With limit or more of them it
+	// takes nothing and the id is 0.
+	ReserveResend(ctx context.Context, c verify.ChallengeSID, at time.Time, limit int) (id int64, used int, err error)
+	// FinishResend says what became of it; a refused one counts no more.
+	FinishResend(ctx context.Context, id int64, outcome verify.SendOutcome, n verify.NotificationSID) error
 }
 
 // Resender sends pushes again, and counts each before it goes.
 type Resender struct {
 	Env      string // the environment's name, for the commands in hints
 	Notifier Notifier
-	Count    ResendCount
+	Log      ResendLog
+	Clock    Clock
 }
 
 // Resent is one resend that Twilio accepted, which says nothing about delivery.
 type Resent struct {
 	Notification verify.Notification
 	TTL          time.Duration
-	Used         int // resends of this challenge from this machine, this one and lost ones included
+	Used         int   // resends of this challenge from this machine, this one and lost ones included
+	Forgotten    error // it was sent, but this machine could not write that down: it counts as maybe sent; nil when it could
 }
 
 // Resend sends the push of a pending challenge again, once. An error of the kind partial means that it may have been
 // sent: it counts as used and is not repeated. Of the kind limit are Twilio's own limit (60309), whoever used it up, and
 // our count having reached it, when nothing is sent at all. After any other error it was not sent.
 func (r Resender) Resend(ctx context.Context, c verify.Challenge, ttl time.Duration) (Resent, error) {
-	used, reserved, err := r.Count.ReserveResend(ctx, c.SID, verify.MaxNotifications)
+	id, used, err := r.Log.ReserveResend(ctx, c.SID, r.Clock.Now(), verify.MaxNotifications)
 	switch {
 	case err != nil:
 		return Resent{}, fmt.Errorf("nothing was sent, because it could not be written down first: %w", err)
-	case !reserved:
-		return Resent{}, r.limit(c, fmt.Sprintf("%d resends of challenge %s went out from here, Twilio allows %d", used, c.SID,
-			verify.MaxNotifications), nil)
+	case id == 0:
+		return Resent{Used: used}, r.limit(c, fmt.Sprintf("%d resends of challenge %s went out from here, Twilio allows %d", used,
+			c.SID, verify.MaxNotifications), nil)
 	}
 	sent, err := r.Notifier.CreateNotification(ctx, c.ServiceSID, c.Identity, c.SID, ttl)
 	switch {
 	case err == nil:
-		return Resent{Notification: sent, TTL: ttl, Used: used}, nil
-	case outcomeUnknown(ctx, err):
-		return Resent{Used: used}, r.maybeSent(ctx, c, used, err)
+		forgotten := r.Log.FinishResend(ctx, id, verify.SendDone, sent.SID)
+		return Resent{Notification: sent, TTL: ttl, Used: used + 1, Forgotten: forgotten}, nil
+	case outcomeUnknown(ctx, err): // which is what the log says since it was reserved
+		return Resent{Used: used + 1}, r.maybeSent(ctx, c, used+1, err)
 	}
-	_ = r.Count.ReturnResend(context.WithoutCancel(ctx), c.SID) // else one too many counts as used, which rings no phone
+	_ = r.Log.FinishResend(ctx, id, verify.SendRefused, "") // else one too many counts as used, which rings no phone
 	if verify.CodeOf(err) == limitReached {
-		return Resent{}, r.limit(c, fmt.Sprintf("Twilio allows %d resends of a challenge, and challenge %s has had them",
+		return Resent{Used: used}, r.limit(c, fmt.Sprintf("Twilio allows %d resends of a challenge, and challenge %s has had them",
 			verify.MaxNotifications, c.SID), err)
 	}
-	return Resent{}, err
+	return Resent{Used: used}, err
 }
 
 // The codes that end all resends of a challenge (Twilio error dictionary, 60307 and 60309).

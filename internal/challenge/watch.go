@@ -23,9 +23,9 @@ type Reader interface {
 	Challenge(context.Context, verify.ServiceSID, verify.Identity, verify.ChallengeSID) (verify.Challenge, error)
 }
 
-// Receipts tells which challenges an app or a backend has confirmed to have on the phone.
+// Receipts tells whether an app or a backend has confirmed that a challenge is on the phone.
 type Receipts interface {
-	Receipt(ctx context.Context, c verify.ChallengeSID) (at time.Time, known bool, err error)
+	Receipts(context.Context, verify.ChallengeSID) ([]verify.Receipt, error)
 }
 
 // Policy is what a watch does besides looking.
@@ -204,11 +204,11 @@ func (w *watch) resendIfDue(one *watched) bool {
 		return true
 	}
 	if w.Receipts != nil {
-		_, known, err := w.Receipts.Receipt(w.ctx, one.challenge.SID)
+		receipts, err := w.Receipts.Receipts(w.ctx, one.challenge.SID)
 		switch {
 		case err != nil: // it may have been received: look again next time
 			return w.tell(one, NotResent, fmt.Errorf("whether it was received could not be read: %w", err))
-		case known:
+		case len(receipts) > 0:
 			one.noMore = true
 			return w.tell(one, Received, nil)
 		}

@@ -33,7 +33,7 @@ func newWorld(t *testing.T, challenges int) world {
 
 func (w world) watcher(p Policy) Watcher {
 	return Watcher{Env: "staging", Reader: w.fakeTwilio, Clock: w.clock, Policy: p, Receipts: w.memory,
-		Resender: Resender{Env: "staging", Notifier: w.fakeTwilio, Count: w.memory}}
+		Resender: Resender{Env: "staging", Notifier: w.fakeTwilio, Log: w.memory, Clock: w.clock}}
 }
 
 // follow runs a watch to its end and gives every update and the error it ended by. at happens when the clock passes its
@@ -49,6 +49,15 @@ func follow(ctx context.Context, w world, watcher Watcher, at map[time.Duration]
 		}
 	}
 	return updates, end
+}
+
+// reserve uses up n resends of a challenge.
+func (m *memory) reserve(t *testing.T, c verify.ChallengeSID, n int) {
+	for range n {
+		if _, _, err := m.ReserveResend(t.Context(), c, noon, n); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 func count(updates []Update, what Happening) int {
@@ -110,7 +119,8 @@ func TestWatchKeepsReadingAChallengeThatOnlyLooksExpired(t *testing.T) {
 	ahead := w.watcher(Policy{})
 	ahead.Clock = &virtualClock{now: noon.Add(4*time.Minute + 55*time.Second)}
 	var end error
-	for range ahead.Watch(t.Context(), w.challenges...) {
+	for _, err := range ahead.Watch(t.Context(), w.challenges...) {
+		end = err
 		if ahead.Clock.Now().After(noon.Add(5*time.Minute + 2*time.Second)) {
 			w.answer(w.challenges[0].SID, verify.ChallengeApproved)
 		}
@@ -131,7 +141,7 @@ func TestWatchResendsExactlyAsOftenAsAllowed(t *testing.T) {
 		"twice":                     {Policy{ResendAfter: 8 * time.Second, MaxResends: 2}, nil, 2},
 		"three times":               {Policy{ResendAfter: 8 * time.Second, MaxResends: 3}, nil, 3},
 		"the backend sent two":      {Policy{ResendAfter: 8 * time.Second, MaxResends: 3}, func(w *world) { w.notifications[w.challenges[0].SID] = 2 }, 3},
-		"two went out from here":    {Policy{ResendAfter: 8 * time.Second, MaxResends: 3}, func(w *world) { w.memory.resends[w.challenges[0].SID] = 2 }, 1},
+		"two went out from here":    {Policy{ResendAfter: 8 * time.Second, MaxResends: 3}, func(w *world) { w.memory.reserve(t, w.challenges[0].SID, 2) }, 1},
 		"the time is too short":     {Policy{ResendAfter: 4 * time.Minute, MaxResends: 3}, nil, 1},
 		"it ends before":            {Policy{ResendAfter: 20 * time.Second, MaxResends: 3, Timeout: 15 * time.Second}, nil, 0},
 		"the memory is not working": {Policy{ResendAfter: 8 * time.Second, MaxResends: 3}, func(w *world) { w.memory.err = errors.New("disk full") }, 0},
@@ -165,14 +175,14 @@ func TestWatchNeverResendsWhatWasReceived(t *testing.T) {
 	w := newWorld(t, 1)
 	sid := w.challenges[0].SID
 	updates, _ := follow(t.Context(), w, w.watcher(Policy{ResendAfter: 8 * time.Second, MaxResends: 3}), map[time.Duration]func(){
-		3 * time.Second: func() { w.memory.RecordReceipt(t.Context(), sid, w.clock.Now()) }})
+		3 * time.Second: func() { w.memory.RecordReceipt(t.Context(), verify.Receipt{ChallengeSID: sid}) }})
 	if w.notifications[sid] != 0 || count(updates, Received) != 1 {
 		t.Errorf("%d resends after a receipt, told %d times; want none, told once", w.notifications[sid], count(updates, Received))
 	}
 	late := newWorld(t, 1)
 	sid = late.challenges[0].SID
 	follow(t.Context(), late, late.watcher(Policy{ResendAfter: 8 * time.Second, MaxResends: 3}), map[time.Duration]func(){
-		10 * time.Second: func() { late.memory.RecordReceipt(t.Context(), sid, late.clock.Now()) }})
+		10 * time.Second: func() { late.memory.RecordReceipt(t.Context(), verify.Receipt{ChallengeSID: sid}) }})
 	if late.notifications[sid] != 1 {
 		t.Errorf("%d resends with a receipt after the first, want 1", late.notifications[sid])
 	}
@@ -277,7 +287,7 @@ func TestResendSaysWhatTwilioAllows(t *testing.T) {
 		says  string
 	}{
 		"the backend sent three": {func(w *world) { w.notifications[w.challenges[0].SID] = 3 }, verify.KindLimit, 0, "has had them"},
-		"three from here":        {func(w *world) { w.memory.resends[w.challenges[0].SID] = 3 }, verify.KindLimit, 3, "went out from here"},
+		"three from here":        {func(w *world) { w.memory.reserve(t, w.challenges[0].SID, 3) }, verify.KindLimit, 3, "went out from here"},
 		"no answer":              {func(w *world) { w.fates = []fate{{lost: true}} }, verify.KindPartial, 1, "may have been sent"},
 		"expired meanwhile": {func(w *world) {
 			w.fates = []fate{{err: &verify.Error{Kind: verify.KindExpired, TwilioCode: 60323, Message: "expired"}}}
@@ -290,8 +300,8 @@ func TestResendSaysWhatTwilioAllows(t *testing.T) {
 		if err == nil || verify.KindOf(err) != tc.kind || !strings.Contains(err.Error(), tc.says) {
 			t.Errorf("%s: %v; want kind %v and %q", name, err, tc.kind, tc.says)
 		}
-		if w.memory.resends[w.challenges[0].SID] != tc.used {
-			t.Errorf("%s: %d counted as used, want %d", name, w.memory.resends[w.challenges[0].SID], tc.used)
+		if used := w.memory.used(w.challenges[0].SID); used != tc.used {
+			t.Errorf("%s: %d counted as used, want %d", name, used, tc.used)
 		}
 	}
 }
