@@ -41,6 +41,9 @@ type Environment struct {
 	// Attestations are answers to what no API can tell, by check id.
 	Attestations map[string]Attestation `json:"attestations,omitempty"`
 
+	// CredentialNotes are what was read of push credentials before they were uploaded, by platform.
+	CredentialNotes map[Platform]CredentialNote `json:"credential_notes,omitempty"`
+
 	Demo bool `json:"demo"` // one of the built-in environments on the embedded simulator
 }
 
@@ -50,6 +53,14 @@ type Attestation struct {
 	On    string `json:"on"`              // date, YYYY-MM-DD
 	Until string `json:"until"`           // date, YYYY-MM-DD; past it the answer counts no more
 	Value string `json:"value,omitempty"` // what was attested, where a word is needed
+}
+
+// CredentialNote is what a push credential's own file told before it was uploaded; no API gives it back.
+type CredentialNote struct {
+	CredentialSID CredentialSID `json:"credential,omitempty"` // "" when it was not known yet
+	Expires       string        `json:"expires,omitempty"`    // date, YYYY-MM-DD; "" for one that does not expire
+	Topics        []string      `json:"topics,omitempty"`     // bundle ids an APNs certificate is for
+	Recorded      string        `json:"recorded"`             // date, YYYY-MM-DD
 }
 
 // IsProduction tells whether writes need the care of production: everything that is neither development nor staging.

@@ -1,0 +1,213 @@
+package config
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/google/renameio/v2/maybe"
+	"github.com/zalando/go-keyring"
+
+	"github.com/verifyctl/verifyctl/internal/verify"
+)
+
+const (
+	keychainService = "verifyctl"
+	keychainTimeout = 3 * time.Second
+)
+
+// KeychainVariable names the variable that, set to "off", keeps secrets in the credentials file and leaves the system's
+// keychain alone: for servers, containers and tests.
+const KeychainVariable = "VERIFYCTL_KEYCHAIN"
+
+var (
+	errNoEntry     = errors.New("no such entry")
+	errNoKeychain  = errors.New("the keychain is not available")
+	errKeychainOff = fmt.Errorf("%w: %s is off", errNoKeychain, KeychainVariable)
+)
+
+// keychain keeps secrets by the SID they belong to: in the system's keychain where there is one, else in a file that only
+// its owner can read. By SID, because a name of an environment may stand in two files for two accounts.
+type keychain struct {
+	ring ring
+	file string // the credentials file
+	off  bool
+}
+
+// ring is what the system's keychain can do.
+type ring interface {
+	Set(service, user, secret string) error
+	Get(service, user string) (string, error)
+	Delete(service, user string) error
+}
+
+// systemRing is the keychain of the operating system.
+type systemRing struct{}
+
+func (systemRing) Set(service, user, secret string) error   { return keyring.Set(service, user, secret) }
+func (systemRing) Get(service, user string) (string, error) { return keyring.Get(service, user) }
+func (systemRing) Delete(service, user string) error        { return keyring.Delete(service, user) }
+
+// get gives a secret, from the keychain or else from the file; errNoEntry when neither has it.
+func (k *keychain) get(ctx context.Context, name string) (string, error) {
+	var secret string
+	ringErr := k.ask(ctx, func() (err error) {
+		secret, err = k.ring.Get(keychainService, name)
+		return err
+	})
+	if ringErr == nil {
+		return secret, nil
+	}
+	entries, err := k.readFile()
+	if err != nil {
+		return "", err
+	}
+	secret, found := entries[name]
+	switch {
+	case found:
+		return secret, nil
+	case errors.Is(ringErr, errNoEntry) || errors.Is(ringErr, errKeychainOff):
+		return "", errNoEntry
+	}
+	return "", &verify.Error{Kind: verify.KindAuth, Cause: ringErr,
+		Message: fmt.Sprintf("the secret of %s should be in the keychain, but %v, and %s does not have it", name, ringErr, k.file),
+		Hint:    "unlock the keychain, or keep the secret elsewhere: secret_env or secret_command"}
+}
+
+// set keeps a secret and says where. What an earlier set left in the other place goes.
+func (k *keychain) set(ctx context.Context, name string, secret Secret) (place string, err error) {
+	ringErr := k.ask(ctx, func() error { return k.ring.Set(keychainService, name, secret.Reveal()) })
+	if ringErr == nil {
+		return "the keychain", k.dropFromFile(name)
+	}
+	entries, err := k.readFile()
+	if err != nil {
+		return "", err
+	}
+	entries[name] = secret.Reveal()
+	if err := k.writeFile(entries); err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("%s, readable by you alone (%v)", k.file, ringErr), nil
+}
+
+// remove forgets a secret in both places; one that is not there is no error.
+func (k *keychain) remove(ctx context.Context, name string) error {
+	ringErr := k.ask(ctx, func() error { return k.ring.Delete(keychainService, name) })
+	if errors.Is(ringErr, errNoEntry) || errors.Is(ringErr, errNoKeychain) {
+		ringErr = nil
+	}
+	return errors.Join(ringErr, k.dropFromFile(name))
+}
+
+func (k *keychain) dropFromFile(name string) error {
+	entries, err := k.readFile()
+	if err != nil {
+		return err
+	}
+	if _, found := entries[name]; !found {
+		return nil
+	}
+	delete(entries, name)
+	return k.writeFile(entries)
+}
+
+// ask calls the system's keychain and waits a short while: its own wait for somebody to unlock it has no end.
+// go-keyring's errors do not say "unavailable" in one way, so everything but "not found" counts as that.
+func (k *keychain) ask(ctx context.Context, call func() error) error {
+	if k.off {
+		return errKeychainOff
+	}
+	ctx, cancel := context.WithTimeout(ctx, keychainTimeout)
+	defer cancel()
+	done := make(chan error, 1)
+	go func() { done <- call() }()
+	select {
+	case err := <-done:
+		switch {
+		case err == nil:
+			return nil
+		case errors.Is(err, keyring.ErrNotFound):
+			return errNoEntry
+		}
+		return fmt.Errorf("%w: %v", errNoKeychain, err)
+	case <-ctx.Done():
+		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			return fmt.Errorf("%w: it did not answer within %s", errNoKeychain, keychainTimeout)
+		}
+		return ctx.Err()
+	}
+}
+
+func (k *keychain) readFile() (map[string]string, error) {
+	entries := map[string]string{}
+	f, err := os.Open(k.file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return entries, nil
+	}
+	if err != nil {
+		return nil, verify.Usagef("the credentials file cannot be read: %w", err)
+	}
+	defer f.Close()
+	access, err := checkAccess(f)
+	if err != nil {
+		return nil, err
+	}
+	if access == othersCanRead {
+		return nil, othersCanReadSecrets(k.file)
+	}
+	raw, err := io.ReadAll(io.LimitReader(f, maxFileSize+1))
+	if err != nil {
+		return nil, verify.Usagef("the credentials file cannot be read: %w", err)
+	}
+	if len(bytes.TrimSpace(raw)) == 0 {
+		return entries, nil
+	}
+	if err := json.Unmarshal(raw, &entries); err != nil || entries == nil {
+		return nil, verify.Usagef("%s is not what verifyctl wrote: it should be a JSON object of SIDs and secrets", k.file)
+	}
+	return entries, nil
+}
+
+// writeFile replaces the credentials file at once; an empty one goes.
+func (k *keychain) writeFile(entries map[string]string) error {
+	if len(entries) == 0 {
+		if err := os.Remove(k.file); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("the credentials file cannot be removed: %w", err)
+		}
+		return nil
+	}
+	raw, err := json.MarshalIndent(entries, "", "  ")
+	if err != nil {
+		return err
+	}
+	return writeWhole(k.file, append(raw, '\n'), ownerReadWrite)
+}
+
+const (
+	ownerReadWrite fs.FileMode = 0o600
+	ownerDirectory fs.FileMode = 0o700
+)
+
+// writeWhole replaces a file so that readers see the old content or the new, never a part. On Windows it is not atomic.
+func writeWhole(path string, data []byte, mode fs.FileMode) error {
+	if err := os.MkdirAll(filepath.Dir(path), ownerDirectory); err != nil {
+		return fmt.Errorf("%s cannot be written: %w", path, err)
+	}
+	if err := maybe.WriteFile(path, data, mode); err != nil {
+		return fmt.Errorf("%s cannot be written: %w", path, err)
+	}
+	return nil
+}
+
+func othersCanReadSecrets(file string) *verify.Error {
+	return verify.Refusedf("%s holds a secret and others can read it", file).
+		WithHint("chmod 600 %s, and replace the secret: others may have seen it", verify.Quote(file))
+}

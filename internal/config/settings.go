@@ -1,0 +1,106 @@
+package config
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/spf13/pflag"
+	"github.com/spf13/viper"
+
+	"github.com/verifyctl/verifyctl/internal/verify"
+)
+
+// The settings that a flag or a VERIFYCTL_* variable may give instead of the file. Secrets, SIDs and the kind of an
+// environment are none of them: a variable must not turn production into staging.
+var (
+	choosing   = []string{"config", "env", "service"}
+	connecting = []string{"base_url", "ca_file", "region", "edge", "readonly"}
+)
+
+// settings settles flag > VERIFYCTL_* > file.
+type settings struct{ flags *pflag.FlagSet }
+
+func newSettings(flags *pflag.FlagSet) settings { return settings{flags} }
+
+// over lays flags and variables over the flat values of a file.
+func (s settings) over(file map[string]any, keys []string) *viper.Viper {
+	v := viper.NewWithOptions(viper.KeyDelimiter("::"))
+	v.SetEnvPrefix("VERIFYCTL")
+	_ = v.MergeConfigMap(file) // never fails
+	for _, key := range keys {
+		_ = v.BindEnv(key) // fails only without a key
+		if flag := s.flag(key); flag != nil {
+			_ = v.BindPFlag(key, flag) // fails only without a flag
+		}
+	}
+	return v
+}
+
+func (s settings) flag(key string) *pflag.Flag {
+	if s.flags == nil {
+		return nil
+	}
+	return s.flags.Lookup(strings.ReplaceAll(key, "_", "-"))
+}
+
+func (s settings) config() string { return s.over(nil, choosing).GetString("config") }
+
+// source says where the value of a setting came from: the flag or the variable's name, "" when from the file.
+func (s settings) source(key string) string {
+	if flag := s.flag(key); flag != nil && flag.Changed {
+		return "--" + flag.Name
+	}
+	if s.over(nil, []string{key}).IsSet(key) {
+		return variableFor(key)
+	}
+	return ""
+}
+
+func variableFor(key string) string { return "VERIFYCTL_" + strings.ToUpper(key) }
+
+// connect lays flags and variables over what an environment declares about its connection.
+func (s settings) connect(decl *declaration) (connection, error) {
+	v := s.over(map[string]any{
+		"base_url": decl.baseURL.value,
+		"ca_file":  resolvePath(decl.caFile.value, decl.caFile.at.file),
+		"region":   decl.region.value,
+		"edge":     decl.edge.value,
+		"readonly": decl.env.ReadOnly,
+	}, connecting)
+	readOnly, err := strconv.ParseBool(v.GetString("readonly"))
+	if err != nil {
+		return connection{}, verify.Usagef("%s takes true or false, not %s", s.where("readonly", decl.at), shown(v.GetString("readonly")))
+	}
+	conn := connection{
+		baseURL: located{v.GetString("base_url"), decl.baseURL.at},
+		caFile:  v.GetString("ca_file"),
+		region:  v.GetString("region"),
+		edge:    v.GetString("edge"),
+		// A variable can only add care: an environment declared read-only stays so.
+		readOnly: readOnly || decl.env.ReadOnly,
+	}
+	for key, value := range map[string]string{"region": conn.region, "edge": conn.edge} {
+		if !isHostLabel(value) {
+			at := decl.region.at
+			if key == "edge" {
+				at = decl.edge.at
+			}
+			return connection{}, verify.Usagef("%s: the %s %s is not one of Twilio's names, such as ie1 or dublin",
+				s.where(key, at), key, shown(value))
+		}
+	}
+	return conn, nil
+}
+
+// where names the place a setting's value came from, for messages.
+func (s settings) where(key string, file position) string {
+	if source := s.source(key); source != "" {
+		return source
+	}
+	return file.String()
+}
+
+// isHostLabel tells whether a region or an edge, which becomes part of a host name, is one harmless label of it.
+func isHostLabel(s string) bool {
+	return strings.Trim(s, "abcdefghijklmnopqrstuvwxyz0123456789-") == "" && !strings.HasPrefix(s, "-") && !strings.HasSuffix(s, "-")
+}

@@ -1,0 +1,335 @@
+package config
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/verifyctl/verifyctl/internal/verify"
+)
+
+// Choice says how an environment was chosen, which decides what a write to production needs besides.
+type Choice int
+
+// The ways of choosing, in order of precedence.
+const (
+	ByFlag     Choice = iota // ByFlag is -e on the command line.
+	ByVariable               // ByVariable is VERIFYCTL_ENV.
+	ByCurrent                // ByCurrent is current in the environment file.
+	ByTwilio                 // ByTwilio is no environment, but TWILIO_* variables.
+	ByNobody                 // ByNobody is one of all environments, as for a list.
+)
+
+// connection is how an environment is reached, once flags and variables were laid over the file.
+type connection struct {
+	baseURL              located
+	caFile, region, edge string
+	readOnly             bool
+}
+
+// Target is one environment with everything needed to connect to it, but its secret, which [Target.Keys] fetches.
+type Target struct {
+	// Environment has no name when account keys come from TWILIO_* variables, and no Service without --service.
+	Environment verify.Environment
+	Chosen      Choice
+
+	Username string // the user name that is sent: an API key's SK SID or the account's AC SID
+	BaseURL  string // "" is Twilio itself
+	CAFile   string // PEM file of an authority to trust besides the system's, "" for none
+	Region   string // "" is us1
+	Edge     string // "" lets Twilio choose
+	Texts    string // the messages file of challenges, "" for none
+
+	// Declared is where the environment stands, as file:line; "" for one that no file declares.
+	Declared string
+
+	config   *Config
+	identity identityRule
+	secret   reference
+	webhooks []reference
+}
+
+// Keys are account keys: one set from one source.
+type Keys struct {
+	Username string // an API key's SK SID or the account's AC SID
+	Secret   Secret
+	Source   string // where the secret was found, for messages
+}
+
+// Keys fetches the secret and gives it with the name it belongs to. The error is KindAuth when there is none or when it
+// cannot be one, and names the source, never the content. A built-in environment has no keys of its own.
+func (t *Target) Keys(ctx context.Context) (Keys, error) {
+	if t.Environment.Demo {
+		return Keys{}, nil
+	}
+	source := t.secret.String()
+	text, err := t.config.fetch(ctx, t.secret)
+	if err != nil {
+		return Keys{}, t.explain(err)
+	}
+	secret, err := checkKey(text, source)
+	if err != nil {
+		return Keys{}, err
+	}
+	return Keys{Username: t.Username, Secret: secret, Source: source}, nil
+}
+
+// explain adds to a missing secret how to store one.
+func (t *Target) explain(err error) error {
+	if known, ok := err.(*verify.Error); ok && known.Kind == verify.KindAuth && known.Hint == "" && t.secret.kind == inKeychain {
+		words := []string{"env", "add", t.Environment.Name, "--secret-stdin"}
+		if t.config.role == shared {
+			words = append([]string{"--config", t.config.path}, words...)
+		}
+		return known.WithHint("store it, typed or piped in: %s", verify.Command("", words...))
+	}
+	return err
+}
+
+// WebhookSecrets fetches the secrets by which Twilio may have signed what it posts: the account's auth tokens, of which
+// there are two while one is replaced. It is empty when the environment declares none.
+func (t *Target) WebhookSecrets(ctx context.Context) ([]Secret, error) {
+	var secrets []Secret
+	for _, r := range t.webhooks {
+		text, err := t.config.fetch(ctx, r)
+		if err != nil {
+			return nil, err
+		}
+		secret, err := checkKey(text, r.String())
+		if err != nil {
+			return nil, err
+		}
+		secrets = append(secrets, secret)
+	}
+	return secrets, nil
+}
+
+// label names the target in messages.
+func (t *Target) label() string {
+	if t.Environment.Name == "" {
+		return "the account of the TWILIO_* variables"
+	}
+	return "the environment " + t.Environment.Name
+}
+
+// Choose gives the environment to work on: that of -e, else of VERIFYCTL_ENV, else current, else the account of TWILIO_*
+// variables. It never guesses: with nothing to go by the error says what to do. An explicitly empty -e chooses none.
+func (c *Config) Choose() (*Target, error) {
+	v := c.settings.over(nil, choosing)
+	name, how := v.GetString("env"), ByVariable
+	if c.settings.source("env") == "--env" {
+		how = ByFlag
+	}
+	if name == "" && how == ByVariable {
+		current, err := c.Current()
+		if err != nil {
+			return nil, err
+		}
+		name, how = current, ByCurrent
+	}
+	if name == "" {
+		return c.fromVariables(v.GetString("service"))
+	}
+	if c.settings.source("service") == "--service" {
+		return nil, verify.Usagef("--service goes with TWILIO_* variables; %s has its own Service", name).
+			WithHint("to use the variables instead of an environment, add -e ''")
+	}
+	t, err := c.Lookup(name)
+	if err != nil {
+		return nil, err
+	}
+	t.Chosen = how
+	return t, nil
+}
+
+// Current gives the name of the current environment, "" when there is none. One that does not exist is an error that
+// names the line.
+func (c *Config) Current() (string, error) {
+	all, err := c.loaded()
+	if err != nil {
+		return "", err
+	}
+	name := all.current.value
+	if _, builtIn := c.builtIn(name); name == "" || builtIn || all.find(name) != nil {
+		return name, nil
+	}
+	return "", c.noSuch(name, all).at(all.current.at)
+}
+
+// Lookup gives the environment of a name; the error for one that does not exist is KindUsage and names the nearest one
+// that does. A built-in one is given without reading any file.
+func (c *Config) Lookup(name string) (*Target, error) {
+	if env, ok := c.builtIn(name); ok {
+		return &Target{Environment: env, Chosen: ByNobody, config: c}, nil
+	}
+	all, err := c.loaded()
+	if err != nil {
+		return nil, err
+	}
+	decl := all.find(name)
+	if decl == nil {
+		return nil, c.noSuch(name, all).error()
+	}
+	return c.target(decl)
+}
+
+// All gives every environment of the file in its order, then the built-in ones.
+func (c *Config) All() ([]*Target, error) {
+	all, err := c.loaded()
+	if err != nil {
+		return nil, err
+	}
+	var targets []*Target
+	for _, decl := range all.declared {
+		t, err := c.target(decl)
+		if err != nil {
+			return nil, err
+		}
+		targets = append(targets, t)
+	}
+	for _, env := range c.opts.BuiltIn {
+		targets = append(targets, &Target{Environment: env, Chosen: ByNobody, config: c})
+	}
+	return targets, nil
+}
+
+// Names gives the names of all environments, for completion: those of the file first. A file that cannot be read leaves
+// the built-in ones.
+func (c *Config) Names() []string {
+	var names []string
+	if all, err := c.loaded(); err == nil {
+		names = all.names()
+	}
+	for _, env := range c.opts.BuiltIn {
+		names = append(names, env.Name)
+	}
+	return names
+}
+
+// target makes a target of a declaration. A base URL that keys must not go to is refused here, before any secret is
+// fetched.
+func (c *Config) target(decl *declaration) (*Target, error) {
+	conn, err := c.settings.connect(decl)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkBaseURL(conn.baseURL.value, decl.allowBaseURL, decl.env.IsProduction()); err != nil {
+		return nil, fmt.Errorf("%s: %w", c.settings.where("base_url", conn.baseURL.at), err)
+	}
+	t := &Target{
+		Environment: decl.env, Chosen: ByNobody, Declared: decl.at.String(),
+		BaseURL: conn.baseURL.value, CAFile: conn.caFile, Region: conn.region, Edge: conn.edge,
+		Texts:    resolvePath(decl.texts, decl.at.file),
+		identity: decl.identity, webhooks: decl.webhooks, config: c,
+	}
+	t.Environment.ReadOnly = conn.readOnly
+	t.Username, t.secret = decl.credentials.resolve(decl.env.AccountSID)
+	return t, nil
+}
+
+// resolve gives the user name and where its secret is; without a word about it that is the keychain.
+func (c credentials) resolve(account verify.AccountSID) (string, reference) {
+	username, secret := string(account), c.token
+	if c.apiKey != "" {
+		username, secret = string(c.apiKey), c.secret
+	}
+	if secret == nil {
+		secret = &reference{kind: inKeychain}
+	}
+	r := *secret
+	if r.kind == inKeychain {
+		r.name = username
+	}
+	return username, r
+}
+
+// absence is an environment that was named and does not exist.
+type absence struct {
+	name  string
+	known []string
+}
+
+func (c *Config) noSuch(name string, all *environments) absence {
+	known := all.names()
+	for _, env := range c.opts.BuiltIn {
+		known = append(known, env.Name)
+	}
+	return absence{name, known}
+}
+
+func (a absence) error() *verify.Error {
+	err := verify.Usagef("there is no environment %s", shown(a.name))
+	if near := verify.Nearest(a.name, a.known); near != "" {
+		return err.WithHint("did you mean %s? The environments are %s", near, strings.Join(a.known, ", "))
+	}
+	return err.WithHint("the environments are %s; add one: verifyctl env add NAME", strings.Join(a.known, ", "))
+}
+
+// at words the absence for a name that stands in a file.
+func (a absence) at(p position) *verify.Error {
+	err := a.error()
+	err.Message = fmt.Sprintf("%s: current names the environment %s, which does not exist", p, shown(a.name))
+	return err
+}
+
+// fromVariables makes a target of the TWILIO_* variables: account SID and auth token, or an API key and its secret.
+func (c *Config) fromVariables(service string) (*Target, error) {
+	account, token := os.Getenv("TWILIO_ACCOUNT_SID"), os.Getenv("TWILIO_AUTH_TOKEN")
+	key, secret := os.Getenv("TWILIO_API_KEY"), os.Getenv("TWILIO_API_SECRET")
+	switch {
+	case key == "" && secret != "":
+		return nil, verify.Usagef("TWILIO_API_SECRET is set without TWILIO_API_KEY")
+	case key != "" && secret == "":
+		return nil, verify.Usagef("TWILIO_API_KEY is set without TWILIO_API_SECRET")
+	case key == "" && account == "" && token != "":
+		return nil, verify.Usagef("TWILIO_AUTH_TOKEN is set without TWILIO_ACCOUNT_SID")
+	case key == "" && (account == "" || token == ""):
+		return nil, c.nothingChosen()
+	}
+	t := &Target{Chosen: ByTwilio, config: c, Username: account, secret: reference{kind: inVariable, name: "TWILIO_AUTH_TOKEN"}}
+	var err error
+	if account != "" {
+		if t.Environment.AccountSID, err = verify.ParseAccountSID(account); err != nil {
+			return nil, fmt.Errorf("TWILIO_ACCOUNT_SID: %w", err)
+		}
+	}
+	if key != "" {
+		if _, err := verify.ParseAPIKeySID(key); err != nil {
+			return nil, fmt.Errorf("TWILIO_API_KEY: %w", err)
+		}
+		t.Username, t.secret.name = key, "TWILIO_API_SECRET"
+	}
+	if service != "" {
+		if t.Environment.ServiceSID, err = verify.ParseServiceSID(service); err != nil {
+			return nil, fmt.Errorf("%s: %w", c.settings.source("service"), err)
+		}
+	}
+	// Twilio's own variables for region and edge belong to its keys.
+	conn, err := c.settings.connect(&declaration{
+		region: located{value: os.Getenv("TWILIO_REGION"), at: position{file: "TWILIO_REGION"}},
+		edge:   located{value: os.Getenv("TWILIO_EDGE"), at: position{file: "TWILIO_EDGE"}},
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := checkBaseURL(conn.baseURL.value, false, true); err != nil {
+		return nil, fmt.Errorf("%s: %w", c.settings.where("base_url", position{}), err)
+	}
+	t.BaseURL, t.CAFile, t.Region, t.Edge, t.Environment.ReadOnly = conn.baseURL.value, conn.caFile, conn.region, conn.edge, conn.readOnly
+	return t, nil
+}
+
+// nothingChosen says what to do when there is no environment to work on.
+func (c *Config) nothingChosen() error {
+	all, err := c.loaded()
+	if err != nil {
+		return err
+	}
+	if names := all.names(); len(names) > 0 {
+		return verify.Usagef("which environment? None is chosen and none is current").
+			WithHint("choose one with -e, or for good: %s; there are %s", verify.Command("", "env", "use", names[0]), strings.Join(names, ", "))
+	}
+	return verify.Usagef("no environment is set up").
+		WithHint("add one: verifyctl env add NAME; or try any command without an account: -e demo")
+}
