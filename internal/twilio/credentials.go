@@ -1,0 +1,138 @@
+package twilio
+
+import (
+	"context"
+	"iter"
+
+	conversationsv1 "github.com/twilio/twilio-go/rest/conversations/v1"
+	notifyv1 "github.com/twilio/twilio-go/rest/notify/v1"
+
+	"github.com/verifyctl/verifyctl/internal/verify"
+)
+
+// What [verify.Credential.ReadFrom] says.
+const (
+	readFromNotify        = "notify"
+	readFromConversations = "conversations"
+)
+
+// largestConversationsPage is twilio_conversations_v1.json's, ListCredential, PageSize.
+const largestConversationsPage = 100
+
+// wireCredential is a push credential. Its account is not taken for that of the keys, so it has no owner.
+type wireCredential struct {
+	SID          text  `json:"sid"`
+	AccountSID   text  `json:"account_sid"`
+	FriendlyName text  `json:"friendly_name"`
+	Type         text  `json:"type"`
+	Sandbox      *text `json:"sandbox"` // "True", "False" or null; a boolean is understood, too
+	DateCreated  stamp `json:"date_created"`
+	DateUpdated  stamp `json:"date_updated"`
+}
+
+func (w wireCredential) key() string { return string(w.SID) }
+
+func (w wireCredential) resource() verify.Credential {
+	sandbox := (*string)(w.Sandbox)
+	return verify.Credential{
+		SID: verify.CredentialSID(w.SID), AccountSID: verify.AccountSID(w.AccountSID), FriendlyName: string(w.FriendlyName),
+		Type: string(w.Type), Sandbox: verify.ParseSandbox(sandbox), SandboxText: sandbox,
+		DateCreated: w.DateCreated.Time, DateUpdated: w.DateUpdated.Time,
+	}
+}
+
+// Credentials lists the push credentials of the account (ListCredential). They are read from Notify, to which Verify's
+// documents point; where Notify does not answer, which ends on 2027-10-31 (Twilio's changelog, 2026-11-18), from
+// Conversations. The two are never mixed in one list.
+func (c *Client) Credentials(ctx context.Context) iter.Seq2[verify.Credential, error] {
+	return func(yield func(verify.Credential, error) bool) {
+		begun := false
+		for credential, err := range c.notifyCredentials(ctx) {
+			if err != nil && !begun && mayFallBack(err) {
+				if c.yieldConversations(ctx, err, yield) {
+					return
+				}
+			}
+			begun = true
+			credential.ReadFrom = readFromNotify
+			if err != nil {
+				credential = verify.Credential{}
+			}
+			if !yield(credential, err) {
+				return
+			}
+		}
+	}
+}
+
+// yieldConversations gives Conversations' list instead of Notify's. It tells whether it did: a list that fails at once
+// gives nothing, and Notify's own error stands.
+func (c *Client) yieldConversations(ctx context.Context, notifyErr error, yield func(verify.Credential, error) bool) bool {
+	begun := false
+	for credential, err := range c.conversationsCredentials(ctx) {
+		if err != nil && !begun {
+			return false
+		}
+		begun = true
+		if err == nil {
+			credential.ReadFrom = readFromConversations
+		}
+		if !yield(credential, err) {
+			return true
+		}
+	}
+	return true
+}
+
+func (c *Client) notifyCredentials(ctx context.Context) iter.Seq2[verify.Credential, error] {
+	return all[wireCredential](ctx, c, listing{what: "list the push credentials", array: "credentials", page: func(call *call, at cursor) error {
+		_, err := call.notify().PageCredential(&notifyv1.ListCredentialParams{PageSize: &c.pageSize}, at.token, at.page)
+		return err
+	}})
+}
+
+func (c *Client) conversationsCredentials(ctx context.Context) iter.Seq2[verify.Credential, error] {
+	size := min(c.pageSize, largestConversationsPage)
+	return all[wireCredential](ctx, c, listing{what: "list the push credentials", array: "credentials", page: func(call *call, at cursor) error {
+		_, err := call.conversations().PageCredential(&conversationsv1.ListCredentialParams{PageSize: &size}, at.token, at.page)
+		return err
+	}})
+}
+
+// Credential reads one push credential (FetchCredential), from Notify or, when Notify does not answer with it, from
+// Conversations. The error is Notify's when neither does. That they hold the same credentials is not documented, so a
+// credential counts as missing only when Notify says so.
+func (c *Client) Credential(ctx context.Context, credential verify.CredentialSID) (verify.Credential, error) {
+	call := c.begin(ctx, "read push credential %s", credential)
+	found, notifyErr := fetch[wireCredential](call, string(credential), func() error {
+		_, err := call.notify().FetchCredential(segment(call, credential))
+		return err
+	})
+	if notifyErr == nil {
+		found.ReadFrom = readFromNotify
+		return found, nil
+	}
+	if !mayFallBack(notifyErr) {
+		return verify.Credential{}, notifyErr
+	}
+	call = c.begin(ctx, "read push credential %s from Conversations", credential)
+	found, err := fetch[wireCredential](call, string(credential), func() error {
+		_, err := call.conversations().FetchCredential(segment(call, credential))
+		return err
+	})
+	if err != nil {
+		return verify.Credential{}, notifyErr
+	}
+	found.ReadFrom = readFromConversations
+	return found, nil
+}
+
+// mayFallBack tells whether another API could do better: not when nothing was sent, the caller gave up or a limit was
+// met, which the account's products share.
+func mayFallBack(err error) bool {
+	switch verify.KindOf(err) {
+	case verify.KindUsage, verify.KindRefused, verify.KindInterrupted, verify.KindLimit:
+		return false
+	}
+	return true
+}

@@ -1,0 +1,179 @@
+package twilio
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptrace"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/verifyctl/verifyctl/internal/verify"
+)
+
+// request is what goes on the wire.
+type request struct {
+	what    string // for messages
+	product string
+	method  string
+	path    string // escaped
+	data    url.Values
+	decode  func(body []byte) error // nil when the reply has no body
+}
+
+// reply is an answer, whatever it says.
+type reply struct {
+	status  int
+	header  http.Header
+	body    []byte
+	request string // Twilio-Request-Id
+}
+
+// attempt is what came of sending a request once: a reply, or an error.
+type attempt struct {
+	reply *reply
+	err   error
+	sent  bool // the request had a connection, so it may have reached Twilio
+}
+
+const (
+	tries       = 5
+	firstWait   = 500 * time.Millisecond
+	longestWait = time.Minute // beyond it the caller is told to come back instead
+)
+
+// exchange sends a request, again where that is safe, and decodes the reply.
+//
+// Reads and deletes are sent again after a network error, a 429 or a 5xx. A POST is sent again only when Twilio says
+// that it was not processed (20429), because it may make a phone ring. When a write may have been carried out though no
+// usable answer came, the error is of [verify.KindPartial]. A delete that is sent again and then finds nothing has
+// succeeded before.
+func (c *Client) exchange(ctx context.Context, r request) error {
+	perhapsDone := false
+	for try := 1; ; try++ {
+		a := c.try(ctx, r, try)
+		f := c.judge(ctx, r, a)
+		switch {
+		case f == nil:
+			return nil
+		case perhapsDone && r.method == http.MethodDelete && f.err.Kind == verify.KindNotFound:
+			return nil
+		}
+		perhapsDone = perhapsDone || f.perhapsDone
+		wait := c.wait(try, f.err.RetryAfter)
+		if !f.again || try == tries || f.err.RetryAfter > longestWait {
+			return r.outcome(f.err, perhapsDone)
+		}
+		if err := c.opts.Sleep(ctx, wait); err != nil {
+			return r.outcome(r.interrupted(ctx, err), perhapsDone)
+		}
+	}
+}
+
+// wait gives how long to wait after a try: twice as long each time, between half of that and all of it, and never less
+// than Twilio asked for.
+func (c *Client) wait(try int, asked time.Duration) time.Duration {
+	full := firstWait << (try - 1)
+	return max(asked, full/2+time.Duration(c.opts.Random()*float64(full/2)))
+}
+
+// outcome turns the failure of a write that may have been carried out into one of unknown outcome.
+func (r request) outcome(err *verify.Error, perhapsDone bool) error {
+	if !perhapsDone || r.method == http.MethodGet {
+		return err
+	}
+	unknown := *err
+	unknown.Kind = verify.KindPartial
+	unknown.Message = fmt.Sprintf("cannot tell whether Twilio carried this out: %s (%s)", r.what, strings.TrimPrefix(err.Message, r.cannot()))
+	unknown.Hint = "look whether it happened before doing it again"
+	if r.method == http.MethodDelete {
+		unknown.Hint = "deleting it again is safe"
+	}
+	unknown.Cause = err
+	return &unknown
+}
+
+// cannot begins the messages of the request's failures.
+func (r request) cannot() string { return "cannot " + r.what + ": " }
+
+// try sends a request once and reads the whole answer.
+func (c *Client) try(ctx context.Context, r request, number int) (a attempt) {
+	release, err := c.opts.Limiter.acquire(ctx, c.opts.Now, c.opts.Sleep)
+	if err != nil {
+		return attempt{err: err}
+	}
+	defer func() { release(a.reply != nil && a.reply.status == http.StatusTooManyRequests) }()
+
+	ctx, cancel := context.WithTimeout(ctx, c.opts.Timeout)
+	defer cancel()
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		// net/http sends a POST again by itself only when nothing of it was written.
+		GetConn: func(string) { a.sent = false },
+		GotConn: func(httptrace.GotConnInfo) { a.sent = true },
+	})
+	req, err := c.httpRequest(ctx, r)
+	if err != nil {
+		return attempt{err: err}
+	}
+	started := c.opts.Now()
+	a.reply, a.err = c.roundTrip(req)
+	verify.NoteRequestID(ctx, a.requestID())
+	c.debug(req, r, number, a, c.opts.Now().Sub(started))
+	return a
+}
+
+func (a attempt) requestID() string {
+	if a.reply == nil {
+		return ""
+	}
+	return a.reply.request
+}
+
+func (c *Client) httpRequest(ctx context.Context, r request) (*http.Request, error) {
+	target := c.hosts.base(r.product)
+	prefix := target.EscapedPath()
+	path, err := url.PathUnescape(r.path)
+	if err != nil {
+		return nil, err
+	}
+	target.Path, target.RawPath = target.Path+path, prefix+r.path
+	var body io.Reader
+	if r.method == http.MethodPost {
+		body = strings.NewReader(r.data.Encode())
+	} else {
+		target.RawQuery = r.data.Encode()
+	}
+	req, err := http.NewRequestWithContext(ctx, r.method, target.String(), body)
+	if err != nil {
+		return nil, err
+	}
+	if body != nil {
+		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	req.Header.Set("Accept", "application/json")
+	req.Header.Set("User-Agent", c.opts.UserAgent)
+	req.SetBasicAuth(c.opts.Username, c.opts.Password)
+	return req, nil
+}
+
+func (c *Client) roundTrip(req *http.Request) (*reply, error) {
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	rep := &reply{status: resp.StatusCode, header: resp.Header, request: visible(resp.Header.Get("Twilio-Request-Id"), 64)}
+	rep.body, err = io.ReadAll(io.LimitReader(resp.Body, c.maxBody+1))
+	switch {
+	case err != nil:
+		return rep, fmt.Errorf("the reply broke off: %w", err)
+	case int64(len(rep.body)) > c.maxBody:
+		return rep, errTooLarge
+	}
+	return rep, nil
+}
+
+var errTooLarge = errors.New("the reply is too large")

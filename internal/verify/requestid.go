@@ -1,0 +1,19 @@
+package verify
+
+import "context"
+
+type requestIDKey struct{}
+
+// WithRequestID gives a context under which the Twilio-Request-Id of each answer is stored in id, so that after a write
+// id is that of the write, for the audit. Calls made under one such context must not run at the same time.
+func WithRequestID(ctx context.Context, id *string) context.Context {
+	return context.WithValue(ctx, requestIDKey{}, id)
+}
+
+// NoteRequestID stores the id of an answer where [WithRequestID] of ctx asked for it; an empty one is the lack of an
+// answer and is stored too.
+func NoteRequestID(ctx context.Context, id string) {
+	if into, ok := ctx.Value(requestIDKey{}).(*string); ok {
+		*into = id
+	}
+}
