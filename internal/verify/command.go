@@ -15,6 +15,9 @@ func Command(env string, words ...string) string {
 	return strings.Join(line, " ")
 }
 
+// Quote writes one argument, such as a file name in a hint, so that it can be pasted into a POSIX shell.
+func Quote(s string) string { return quoteArg(s) }
+
 // quoteArg writes an argument so that it can be pasted into a POSIX shell.
 func quoteArg(s string) string {
 	if s == "" || strings.ContainsFunc(s, needsQuotes) {
