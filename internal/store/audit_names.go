@@ -1,0 +1,91 @@
+package store
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// auditName says whose keyed hash stands in audit lines.
+type auditName struct {
+	Who      string `json:"who"`
+	Identity string `json:"identity"`
+}
+
+// appendName writes down whose hash the next line has. It may stand there more than once. The caller holds the lock.
+func (a *Audit) appendName(who, identity string) error {
+	text, err := json.Marshal(auditName{who, identity})
+	if err != nil {
+		return err
+	}
+	f, err := openAppend(filepath.Join(a.dir, auditNames))
+	if err != nil {
+		return err
+	}
+	// The newline goes first, so that a line that was cut off cannot spoil this one.
+	_, err = f.Write(append([]byte{'\n'}, text...))
+	return errors.Join(err, f.Sync(), f.Close())
+}
+
+// names gives the identities that were not erased, by their hash.
+func (a *Audit) names() (map[string]string, error) {
+	names := map[string]string{}
+	f, err := os.Open(filepath.Join(a.dir, auditNames))
+	if errors.Is(err, fs.ErrNotExist) {
+		return names, nil
+	}
+	if err != nil {
+		return nil, failure("cannot read the names of the audit file", err)
+	}
+	defer f.Close()
+	lines := bufio.NewScanner(f)
+	lines.Buffer(nil, maxAuditLine)
+	for lines.Scan() {
+		var name auditName
+		if json.Unmarshal(lines.Bytes(), &name) == nil { // not a line that was cut off
+			names[name.Who] = name.Identity
+		}
+	}
+	if err := lines.Err(); err != nil {
+		return nil, failure("cannot read the names of the audit file", err)
+	}
+	return names, nil
+}
+
+// EraseIdentity makes the audit file forget an identity: its lines stay, with the keyed hash as a tombstone. It tells
+// whether the identity was there.
+func (a *Audit) EraseIdentity(ctx context.Context, identity string) (bool, error) {
+	unlock, err := lockFile(ctx, filepath.Join(a.dir, auditLock))
+	if err != nil {
+		return false, err
+	}
+	defer unlock()
+	names, err := a.names()
+	if err != nil {
+		return false, err
+	}
+	var kept []byte
+	was := false
+	for who, name := range names {
+		if name == identity {
+			was = true
+			continue
+		}
+		text, err := json.Marshal(auditName{who, name})
+		if err != nil {
+			return false, err
+		}
+		kept = append(append(kept, '\n'), text...)
+	}
+	if !was {
+		return false, nil
+	}
+	if err := writeNew(filepath.Join(a.dir, auditNames), kept); err != nil {
+		return false, failure("cannot erase the identity from the audit file", err)
+	}
+	return true, nil
+}

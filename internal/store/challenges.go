@@ -1,0 +1,110 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"time"
+
+	"github.com/verifyctl/verifyctl/internal/verify"
+)
+
+// RecordChallenge remembers a challenge that was created from this machine, so that its identity need not be given
+// again. It does so even when ctx is cancelled, because the challenge is there.
+func (s *Store) RecordChallenge(ctx context.Context, c verify.CreatedChallenge) error {
+	ctx = context.WithoutCancel(ctx)
+	return s.update(ctx, "cannot remember the challenge", func(tx *sql.Tx) error { return insertChallenge(ctx, tx, c) })
+}
+
+func insertChallenge(ctx context.Context, tx *sql.Tx, c verify.CreatedChallenge) error {
+	_, err := tx.ExecContext(ctx, `INSERT INTO challenges (sid, service_sid, identity, factor_sid, action_id, created, expires)
+		VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (sid) DO NOTHING`,
+		c.SID, c.ServiceSID, c.Identity, c.FactorSID, c.ActionID, micros(c.Created), micros(c.Expires))
+	return err
+}
+
+const selectChallenges = `SELECT sid, service_sid, identity, factor_sid, action_id, created, expires FROM challenges `
+
+// CreatedChallenge gives a challenge that was created from this machine, and whether it was.
+func (s *Store) CreatedChallenge(ctx context.Context, sid verify.ChallengeSID) (verify.CreatedChallenge, bool, error) {
+	return one(ctx, s, "cannot look up the challenge", selectChallenges+`WHERE sid = ?`, []any{sid}, scanChallenge)
+}
+
+// CreatedChallenges gives an identity's challenges that were created from this machine, newest first; a limit of 0 is
+// none.
+func (s *Store) CreatedChallenges(ctx context.Context, identity verify.Identity, limit int) ([]verify.CreatedChallenge, error) {
+	return all(ctx, s, "cannot look up challenges", selectChallenges+`WHERE identity = ? ORDER BY created DESC, sid LIMIT ?`,
+		[]any{identity, limitOf(limit)}, scanChallenge)
+}
+
+func scanChallenge(row scanner) (c verify.CreatedChallenge, err error) {
+	var created, expires int64
+	err = row.Scan(&c.SID, &c.ServiceSID, &c.Identity, &c.FactorSID, &c.ActionID, &created, &expires)
+	c.Created, c.Expires = timeOf(created), timeOf(expires)
+	return c, err
+}
+
+// ReserveResend takes one of the limited resends of a challenge before it is sent, across all processes: from then on it
+// counts as used, whatever happens. used is how many were taken before; when that is limit or more nothing is taken and
+// the id is 0.
+func (s *Store) ReserveResend(ctx context.Context, challenge verify.ChallengeSID, at time.Time, limit int) (id int64, used int, err error) {
+	err = s.update(ctx, "cannot record the resend", func(tx *sql.Tx) error {
+		err := tx.QueryRowContext(ctx, `SELECT count(*) FROM resends WHERE challenge_sid = ? AND outcome <> ?`,
+			challenge, verify.SendRefused).Scan(&used)
+		if err != nil || used >= limit {
+			return err
+		}
+		result, err := tx.ExecContext(ctx, `INSERT INTO resends (challenge_sid, at, outcome) VALUES (?, ?, ?)`,
+			challenge, micros(at), verify.SendUnknown)
+		if err != nil {
+			return err
+		}
+		id, err = result.LastInsertId()
+		return err
+	})
+	return id, used, err
+}
+
+// FinishResend records what became of a resend; one that Twilio refused counts no more. It does so even when ctx is
+// cancelled, because the phone may have rung.
+func (s *Store) FinishResend(ctx context.Context, id int64, outcome verify.SendOutcome, notification verify.NotificationSID) error {
+	ctx = context.WithoutCancel(ctx)
+	return s.update(ctx, "cannot record what became of the resend", func(tx *sql.Tx) error {
+		result, err := tx.ExecContext(ctx, `UPDATE resends SET outcome = ?, notification_sid = ? WHERE id = ?`,
+			outcome, notification, id)
+		return mustChange(result, err, fmt.Sprintf("resend %d", id))
+	})
+}
+
+// Resends gives the resends of a challenge from this machine, oldest first.
+func (s *Store) Resends(ctx context.Context, challenge verify.ChallengeSID) ([]verify.Resend, error) {
+	return all(ctx, s, "cannot look up resends",
+		`SELECT id, challenge_sid, notification_sid, at, outcome FROM resends WHERE challenge_sid = ? ORDER BY id`, []any{challenge},
+		func(row scanner) (r verify.Resend, err error) {
+			var at int64
+			err = row.Scan(&r.ID, &r.ChallengeSID, &r.NotificationSID, &at, &r.Outcome)
+			r.At = timeOf(at)
+			return r, err
+		})
+}
+
+// RecordReceipt keeps the word that a challenge arrived on the phone; the first of each source counts.
+func (s *Store) RecordReceipt(ctx context.Context, r verify.Receipt) error {
+	return s.update(ctx, "cannot record the receipt", func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, `INSERT INTO receipts (challenge_sid, source, at) VALUES (?, ?, ?)
+			ON CONFLICT DO NOTHING`, r.ChallengeSID, r.Source, micros(r.At))
+		return err
+	})
+}
+
+// Receipts gives the receipts of a challenge, oldest first.
+func (s *Store) Receipts(ctx context.Context, challenge verify.ChallengeSID) ([]verify.Receipt, error) {
+	return all(ctx, s, "cannot look up receipts",
+		`SELECT challenge_sid, source, at FROM receipts WHERE challenge_sid = ? ORDER BY at, source`, []any{challenge},
+		func(row scanner) (r verify.Receipt, err error) {
+			var at int64
+			err = row.Scan(&r.ChallengeSID, &r.Source, &at)
+			r.At = timeOf(at)
+			return r, err
+		})
+}

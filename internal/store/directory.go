@@ -1,0 +1,144 @@
+package store
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+
+	"github.com/verifyctl/verifyctl/internal/verify"
+)
+
+// Dir gives the state directory of this machine as an absolute path: VERIFYCTL_STATE_DIR, else verifyctl under
+// XDG_STATE_HOME, else the platform's place (~/.local/state/verifyctl; on macOS ~/Library/Application Support/verifyctl;
+// on Windows %LocalAppData%\verifyctl). It does not create it.
+func Dir(getenv func(string) string) (string, error) { return dirOn(runtime.GOOS, getenv) }
+
+func dirOn(goos string, getenv func(string) string) (string, error) {
+	if dir := getenv("VERIFYCTL_STATE_DIR"); dir != "" {
+		return filepath.Abs(dir)
+	}
+	// The XDG specification says to ignore a relative path.
+	if dir := getenv("XDG_STATE_HOME"); filepath.IsAbs(dir) {
+		return filepath.Join(dir, "verifyctl"), nil
+	}
+	variable, below := "HOME", []string{".local", "state", "verifyctl"}
+	switch goos {
+	case "darwin":
+		below = []string{"Library", "Application Support", "verifyctl"}
+	case "windows":
+		variable, below = "LocalAppData", []string{"verifyctl"}
+	}
+	home := getenv(variable)
+	if home == "" {
+		return "", verify.Usagef("no place for the state directory: neither VERIFYCTL_STATE_DIR nor %s is set", variable).
+			WithHint("set VERIFYCTL_STATE_DIR to a directory of your own")
+	}
+	return filepath.Join(append([]string{home}, below...)...), nil
+}
+
+// prepareDirectory makes the state directory, for its owner only, or checks that nobody else can write to it.
+func prepareDirectory(dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return failure("cannot make the state directory", err).
+			WithHint("set VERIFYCTL_STATE_DIR to a directory you can write to")
+	}
+	return checkDirectory(dir)
+}
+
+// checkDirectory refuses a state directory that others can write to: they could swap the files in it.
+func checkDirectory(dir string) error {
+	info, err := os.Stat(dir)
+	if err != nil {
+		return failure("cannot read the state directory", err)
+	}
+	if !info.IsDir() {
+		return verify.Refusedf("the state directory %s is not a directory", dir).
+			WithHint("set VERIFYCTL_STATE_DIR to a directory")
+	}
+	if othersCanWrite(info) {
+		return verify.Refusedf("others can write to the state directory %s (mode %04o)", dir, info.Mode().Perm()).
+			WithHint("chmod go-w %s", verify.Quote(dir))
+	}
+	if owner, foreign := foreignOwner(info); foreign {
+		return verify.Refusedf("the state directory %s belongs to another user (id %d)", dir, owner).
+			WithHint("set VERIFYCTL_STATE_DIR to a directory of your own")
+	}
+	return nil
+}
+
+// checkFile refuses a file of the state directory that others can read or write, or that is not a plain file. A file
+// that does not exist is fs.ErrNotExist.
+func checkFile(path string) error {
+	info, err := os.Lstat(path)
+	if err != nil {
+		return err
+	}
+	if !info.Mode().IsRegular() {
+		return verify.Refusedf("%s is not a plain file", path)
+	}
+	if othersCanAccess(info) {
+		return verify.Refusedf("others can read or write %s (mode %04o)", path, info.Mode().Perm()).
+			WithHint("chmod 600 %s", verify.Quote(path))
+	}
+	return nil
+}
+
+// writeNew creates a file with its whole content at once: it is either there and complete, or not there. The caller
+// holds the lock of the directory.
+func writeNew(path string, content []byte) error {
+	temporary := path + ".new"
+	if err := os.Remove(temporary); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	f, err := os.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(content)
+	err = errors.Join(err, f.Sync(), f.Close())
+	if err == nil {
+		err = os.Rename(temporary, path)
+	}
+	if err != nil {
+		return err
+	}
+	return syncDirectory(filepath.Dir(path))
+}
+
+const (
+	databasePrefix = "env-"
+	databaseSuffix = ".db"
+	plainNameMax   = 120 // bytes of an escaped environment name, well below what file systems allow
+)
+
+// databaseName gives the file name of an environment's database. Two names never share a file, not even where the file
+// system ignores letter case: capitals and everything but letters, digits, - and _ are written as = and two hex digits.
+func databaseName(environment string) string {
+	var name strings.Builder
+	for _, c := range []byte(environment) {
+		switch {
+		case 'a' <= c && c <= 'z', '0' <= c && c <= '9', c == '-', c == '_':
+			name.WriteByte(c)
+		default:
+			fmt.Fprintf(&name, "=%02x", c)
+		}
+	}
+	escaped := name.String()
+	if len(escaped) > plainNameMax {
+		// "==" is in no escaped name, so a shortened one cannot be taken for another's.
+		sum := sha256.Sum256([]byte(environment))
+		escaped = "==" + hex.EncodeToString(sum[:])
+	}
+	return databasePrefix + escaped + databaseSuffix
+}
+
+// failure makes an error about the state directory or a file in it.
+func failure(doing string, err error) *verify.Error {
+	return &verify.Error{Kind: verify.KindFailed, Message: doing + ": " + err.Error(), Cause: err}
+}

@@ -1,0 +1,271 @@
+package store
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/hex"
+	"iter"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/verifyctl/verifyctl/internal/event"
+	"github.com/verifyctl/verifyctl/internal/verify"
+)
+
+// eventPage is how many events a walk reads at once. Between pages nothing is held open, so that a slow reader keeps
+// neither writers nor the log's truncation waiting.
+const eventPage = 500
+
+// maxEventsPerCommit bounds what concurrent PutEvent calls share in one transaction.
+const maxEventsPerCommit = batchRows
+
+// PutEvent keeps one event and tells whether it was new. When it returns without an error the event is on disk: only then
+// may a delivery be answered with success. Calls at the same time share one commit, so that thousands a second fit.
+//
+// An event is known by its SID, or by the hash of its body when it has none, so one that is delivered twice is kept once.
+// The same event may come in two shapes, of which one names less: the one that names a factor is kept. The Key and At of
+// the event are set here.
+func (s *Store) PutEvent(ctx context.Context, e event.Stored, decoded event.Event) (added bool, err error) {
+	return s.commits.put(ctx, s, putEvent{e, decoded})
+}
+
+// PutEvents keeps many events at once, as [Store.PutEvent] does, and tells how many were new. It reads them as it goes;
+// each batch of some thousand is one commit.
+func (s *Store) PutEvents(ctx context.Context, events iter.Seq2[event.Stored, event.Event]) (added int, err error) {
+	batch := make([]putEvent, 0, batchRows)
+	flush := func() error {
+		results, err := s.commitEvents(ctx, batch)
+		for _, new := range results {
+			if new {
+				added++
+			}
+		}
+		batch = batch[:0]
+		return err
+	}
+	for e, decoded := range events {
+		if batch = append(batch, putEvent{e, decoded}); len(batch) == cap(batch) {
+			if err := flush(); err != nil {
+				return added, err
+			}
+		}
+	}
+	if err := flush(); err != nil {
+		return added, err
+	}
+	return added, s.truncateLog(ctx)
+}
+
+type putEvent struct {
+	stored  event.Stored
+	decoded event.Event
+}
+
+// commitEvents keeps a batch in one transaction, and tells for each whether it was new.
+func (s *Store) commitEvents(ctx context.Context, batch []putEvent) (added []bool, err error) {
+	if len(batch) == 0 {
+		return nil, nil
+	}
+	err = s.update(ctx, "cannot store the event", func(tx *sql.Tx) error {
+		insert, err := tx.PrepareContext(ctx, `
+			INSERT INTO events (key, source, received, at, body, service_sid, identity, factor_sid, challenge_sid, credential_sid, code)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO NOTHING`)
+		if err != nil {
+			return err
+		}
+		defer insert.Close()
+		for _, e := range batch {
+			isNew, err := insertEvent(ctx, tx, insert, e)
+			if err != nil {
+				return err
+			}
+			added = append(added, isNew)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return added, nil
+}
+
+func insertEvent(ctx context.Context, tx *sql.Tx, insert *sql.Stmt, e putEvent) (added bool, err error) {
+	d := e.decoded
+	key, at, code := eventKey(d.EventSID, e.stored.Body), e.stored.Received, 0
+	if !d.Timestamp.IsZero() {
+		at = d.Timestamp
+	}
+	if d.ErrorCode != nil {
+		code = *d.ErrorCode
+	}
+	body := e.stored.Body
+	if body == nil {
+		body = []byte{}
+	}
+	result, err := insert.ExecContext(ctx, key, e.stored.Source, micros(e.stored.Received), micros(at), body,
+		d.ServiceSID, d.Identity, d.FactorSID, d.ChallengeSID, d.CredentialSID, code)
+	if err != nil {
+		return false, err
+	}
+	if n, err := result.RowsAffected(); err != nil || n > 0 {
+		return n > 0, err
+	}
+	if d.FactorSID == "" {
+		return false, nil
+	}
+	_, err = tx.ExecContext(ctx, `UPDATE events SET source = ?, at = ?, body = ?, service_sid = ?, identity = ?, factor_sid = ?,
+		challenge_sid = ?, credential_sid = ?, code = ? WHERE key = ? AND factor_sid = ''`,
+		e.stored.Source, micros(at), body, d.ServiceSID, d.Identity, d.FactorSID, d.ChallengeSID, d.CredentialSID, code, key)
+	return false, err
+}
+
+// eventKey gives what an event is known by.
+func eventKey(sid string, body []byte) string {
+	if prefix, ok := verify.SIDPrefix(sid); ok && prefix == "NO" {
+		return strings.ToUpper(sid)
+	}
+	sum := sha256.Sum256(body)
+	return "sha256:" + hex.EncodeToString(sum[:])
+}
+
+// eventCommits lets concurrent callers share commits: the first of a group waits for the commit before it, during which
+// others join, and then commits for all of them.
+type eventCommits struct {
+	committing sync.Mutex // held by the leader whose group is being committed
+	mu         sync.Mutex
+	open       *eventGroup // that can still be joined
+}
+
+type eventGroup struct {
+	events []putEvent
+	added  []bool
+	err    error
+	done   chan struct{}
+}
+
+func (c *eventCommits) put(ctx context.Context, s *Store, e putEvent) (added bool, err error) {
+	group, index := c.join(e)
+	if index == 0 {
+		c.lead(ctx, s, group)
+	} else {
+		select {
+		case <-group.done:
+		case <-ctx.Done(): // it may be kept nevertheless, which does no harm when it is delivered again
+			return false, ctx.Err()
+		}
+	}
+	if group.err != nil {
+		return false, group.err
+	}
+	return group.added[index], nil
+}
+
+func (c *eventCommits) join(e putEvent) (group *eventGroup, index int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.open == nil || len(c.open.events) == maxEventsPerCommit {
+		c.open = &eventGroup{done: make(chan struct{})}
+	}
+	c.open.events = append(c.open.events, e)
+	return c.open, len(c.open.events) - 1
+}
+
+func (c *eventCommits) lead(ctx context.Context, s *Store, group *eventGroup) {
+	c.committing.Lock()
+	defer c.committing.Unlock()
+	c.mu.Lock()
+	if c.open == group {
+		c.open = nil
+	}
+	c.mu.Unlock()
+	// One caller that goes away must not fail the others of its group.
+	group.added, group.err = s.commitEvents(context.WithoutCancel(ctx), group.events)
+	close(group.done)
+}
+
+// Events gives stored events by the time they happened. Events that are stored during the walk may or may not be in it.
+func (s *Store) Events(ctx context.Context, filter event.StoredFilter) iter.Seq2[event.Stored, error] {
+	return func(yield func(event.Stored, error) bool) {
+		var after int64
+		var afterID int64
+		for {
+			page, err := s.eventPage(ctx, filter, after, afterID)
+			if err != nil {
+				yield(event.Stored{}, err)
+				return
+			}
+			for _, row := range page {
+				if !yield(row.Stored, nil) {
+					return
+				}
+				after, afterID = micros(row.At), row.id
+			}
+			if len(page) < eventPage {
+				return
+			}
+		}
+	}
+}
+
+type eventRow struct {
+	event.Stored
+	id int64
+}
+
+func (s *Store) eventPage(ctx context.Context, filter event.StoredFilter, after, afterID int64) ([]eventRow, error) {
+	where := eventConditions(filter)
+	if afterID > 0 {
+		where.add("(at, id) > (?, ?)", after, afterID)
+	}
+	query := `SELECT id, key, source, received, at, body FROM events` + where.sql + ` ORDER BY at, id LIMIT ?`
+	return all(ctx, s, "cannot read stored events", query, append(where.args, eventPage),
+		func(row scanner) (e eventRow, err error) {
+			var received, at int64
+			err = row.Scan(&e.id, &e.Key, &e.Source, &received, &at, &e.Body)
+			e.Received, e.At = timeOf(received), timeOf(at)
+			return e, err
+		})
+}
+
+func eventConditions(filter event.StoredFilter) (where conditions) {
+	if !filter.Since.IsZero() {
+		where.add("at >= ?", micros(filter.Since))
+	}
+	if !filter.Until.IsZero() {
+		where.add("at < ?", micros(filter.Until))
+	}
+	if !filter.ReceivedSince.IsZero() {
+		where.add("received >= ?", micros(filter.ReceivedSince))
+	}
+	if filter.Code != 0 {
+		where.add("code = ?", filter.Code)
+	}
+	for _, text := range []struct{ column, value string }{
+		{"service_sid", filter.ServiceSID}, {"identity", filter.Identity}, {"factor_sid", filter.FactorSID},
+		{"challenge_sid", filter.ChallengeSID}, {"credential_sid", filter.CredentialSID},
+	} {
+		if text.value != "" {
+			// The second condition lets SQLite use the partial index of the column.
+			where.add(text.column+" = ? AND "+text.column+" <> ''", text.value)
+		}
+	}
+	return where
+}
+
+// EventSpan gives how many events are stored, and when the first and the last of them happened; zero times when there is
+// none.
+func (s *Store) EventSpan(ctx context.Context) (count int, first, last time.Time, err error) {
+	var from, until int64
+	err = s.read.QueryRowContext(ctx, `SELECT (SELECT count(*) FROM events), (SELECT coalesce(min(at), 0) FROM events),
+		(SELECT coalesce(max(at), 0) FROM events)`).Scan(&count, &from, &until)
+	return count, timeOf(from), timeOf(until), s.failure("cannot read stored events", err)
+}
+
+// ChangedIdentities gives the identities that events received since a time name, once each.
+func (s *Store) ChangedIdentities(ctx context.Context, receivedSince time.Time) ([]verify.Identity, error) {
+	return all(ctx, s, "cannot read stored events",
+		`SELECT DISTINCT identity FROM events WHERE received >= ? AND identity <> '' ORDER BY identity`,
+		[]any{micros(receivedSince)}, scanText[verify.Identity])
+}

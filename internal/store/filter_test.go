@@ -1,0 +1,199 @@
+package store
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/verifyctl/verifyctl/internal/verify"
+)
+
+const filterService = verify.ServiceSID("VA00000000000000000000000000000001")
+
+// What the index answers is what the Go code says of each of its factors, for any factors and any condition.
+func TestIndexAnswersAsConditionsMean(t *testing.T) {
+	for _, declared := range [][]string{nil, {"os"}} {
+		s, err := Open(t.Context(), t.TempDir(), "test")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		if err := s.DeclareMetadata(t.Context(), declared); err != nil {
+			t.Fatal(err)
+		}
+		now := time.Date(2026, 2, 1, 12, 0, 0, 0, time.UTC)
+		rapid.Check(t, func(t *rapid.T) {
+			if _, err := s.write.Exec(`DELETE FROM factors; DELETE FROM entities`); err != nil {
+				t.Fatal(err)
+			}
+			factors := drawFactors(t)
+			fill(t, s, now, factors)
+			for range 20 {
+				checkAnswer(t, s, drawCondition(t, now, 3), factors)
+			}
+		})
+	}
+}
+
+func checkAnswer(t *rapid.T, s *Store, c verify.Condition, factors []verify.Factor) {
+	var want, got []string
+	for _, f := range factors {
+		if c.Match(f) {
+			want = append(want, string(f.SID))
+		}
+	}
+	for f, err := range s.FactorsWhere(t.Context(), c) {
+		if err != nil {
+			t.Fatalf("%s: %v", c, err)
+		}
+		got = append(got, string(f.SID))
+	}
+	slices.Sort(want)
+	slices.Sort(got)
+	if !slices.Equal(got, want) {
+		sql, args, _ := s.compile(t.Context(), c)
+		t.Fatalf("%s\n as %s %q\ngives %v\nwant  %v", c, sql, args, got, want)
+	}
+	checkGroups(t, s, c, len(want))
+}
+
+func checkGroups(t *rapid.T, s *Store, c verify.Condition, want int) {
+	field, _ := verify.FactorFieldOf("metadata.os")
+	groups, err := s.FactorGroupsWhere(t.Context(), []verify.FactorField{field}, c)
+	total := 0
+	for _, g := range groups {
+		total += g.Count
+	}
+	if err != nil || total != want {
+		t.Fatalf("%s: %d in groups, want %d (%v)", c, total, want, err)
+	}
+}
+
+func TestConditionsNeverBecomeSQL(t *testing.T) {
+	s, err := Open(t.Context(), t.TempDir(), "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	for _, text := range []string{"'", "x' OR 1=1 --", `"; DROP TABLE factors; --`} {
+		for _, name := range []string{"identity", "friendly_name", "metadata.app", "metadata.it's", "metadata.x') OR 1=1 --"} {
+			field, _ := verify.FactorFieldOf(name)
+			c, _, err := verify.NewComparison(field, verify.OpEqual, time.Time{}, text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			sql, _, err := s.compile(t.Context(), c)
+			if err != nil || len(text) > 1 && strings.Contains(sql, text) {
+				t.Errorf("%s became %s (%v)", c, sql, err)
+			}
+			for f, err := range s.FactorsWhere(t.Context(), c) {
+				t.Errorf("%s gave %v, %v", c, f, err)
+			}
+		}
+	}
+}
+
+// An expression of the greatest length that is read is not too deep for SQLite.
+func TestDeepConditionsAreAnswered(t *testing.T) {
+	s, err := Open(t.Context(), t.TempDir(), "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	field, _ := verify.FactorFieldOf("status")
+	is, _, _ := verify.NewComparison(field, verify.OpEqual, time.Time{}, "")
+	var deep, wide verify.Condition = is, verify.Or{}
+	for range 200 {
+		deep = verify.Not{Condition: verify.And{is, deep}}
+	}
+	wide = verify.Or(slices.Repeat([]verify.Condition{is}, 500))
+	for _, c := range []verify.Condition{deep, wide, verify.Not{Condition: verify.Not{Condition: deep}}} {
+		for _, err := range s.FactorsWhere(t.Context(), c) {
+			t.Error(err)
+		}
+	}
+}
+
+func fill(t *rapid.T, s *Store, now time.Time, factors []verify.Factor) {
+	crawl, err := s.BeginCrawl(t.Context(), "AC00000000000000000000000000000001", filterService, verify.CrawlFull, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	read := map[verify.Identity]*verify.EntityFactors{}
+	var all []verify.EntityFactors
+	for _, f := range factors {
+		if read[f.Identity] == nil {
+			read[f.Identity] = &verify.EntityFactors{Entity: verify.Entity{Identity: f.Identity}, ReadAt: now}
+		}
+		read[f.Identity].Factors = append(read[f.Identity].Factors, f)
+	}
+	for _, e := range read {
+		all = append(all, *e)
+	}
+	if err := s.SaveFactors(t.Context(), crawl, all); err != nil {
+		t.Fatal(err)
+	}
+}
+
+var filterValues = []string{"", "apn", "fcm", "verified", "push", "3.0", "3.0.0", "3.0.1-beta", "10", "v3", "2026-01-01",
+	"2026-01-01T08:00:00Z", "now-30d", "now", "user-0001", "USER-0001", "*", "*e*", "?", "Jane's \"phone\"\n", "é", "É", "and", "%", "_",
+	"ye0a", "YF00000000000000000000000000000a01", "YF00000000000000000000000000000A02"}
+
+func drawFactors(t *rapid.T) []verify.Factor {
+	text := func(label string) string { return rapid.SampledFrom(filterValues).Draw(t, label) }
+	date := func(label string) time.Time {
+		if rapid.Bool().Draw(t, label+" known") {
+			hours := rapid.IntRange(-1, 60*24).Draw(t, label)
+			micros := rapid.SampledFrom([]int{0, 1, 999999}).Draw(t, "µs")
+			return time.Date(2026, 1, 1, hours, 0, 0, micros*1000, time.UTC)
+		}
+		return time.Time{}
+	}
+	factors := make([]verify.Factor, rapid.IntRange(0, 20).Draw(t, "factors"))
+	for i := range factors {
+		factors[i] = verify.Factor{
+			SID: verify.FactorSID(fmt.Sprintf("YF%032x", i+0xa00)), ServiceSID: filterService, Identity: verify.Identity(text("identity")),
+			EntitySID: verify.EntitySID(rapid.SampledFrom([]string{"", "YE0a", "ye0A", "*"}).Draw(t, "entity")), FriendlyName: text("friendly_name"),
+			Status: verify.FactorStatus(text("status")), Type: verify.FactorType(text("type")),
+			Config:      verify.FactorConfig{Platform: verify.Platform(text("platform")), AppID: text("app_id"), SDKVersion: text("sdk")},
+			DateCreated: date("created"), DateUpdated: date("updated"),
+		}
+		if rapid.Bool().Draw(t, "has metadata") {
+			factors[i].Metadata = map[string]string{"app.version": text("app version"), "os": text("os")}
+		}
+	}
+	return factors
+}
+
+func drawCondition(t *rapid.T, now time.Time, depth int) verify.Condition {
+	kind := rapid.IntRange(0, 5).Draw(t, "kind")
+	if depth == 0 {
+		kind = 0
+	}
+	switch kind {
+	case 1:
+		return verify.And{drawCondition(t, now, depth-1), drawCondition(t, now, depth-1)}
+	case 2:
+		return verify.Or{drawCondition(t, now, depth-1), drawCondition(t, now, depth-1), drawCondition(t, now, depth-1)}
+	case 3:
+		return verify.Not{Condition: drawCondition(t, now, depth-1)}
+	}
+	for {
+		name := rapid.SampledFrom([]string{"sid", "identity", "entity_sid", "friendly_name", "status", "factor_type", "platform", "app_id",
+			"sdk_version", "created", "updated", "metadata.app.version", "metadata.os", "metadata.none"}).Draw(t, "field")
+		field, _ := verify.FactorFieldOf(name)
+		op := rapid.SampledFrom([]verify.Op{verify.OpEqual, verify.OpNotEqual, verify.OpLess, verify.OpLessEqual, verify.OpGreater,
+			verify.OpGreaterEqual, verify.OpLike, verify.OpNotLike, verify.OpIn, verify.OpNotIn}).Draw(t, "op")
+		values := rapid.SliceOfN(rapid.SampledFrom(filterValues), 1, 3).Draw(t, "values")
+		if op != verify.OpIn && op != verify.OpNotIn {
+			values = values[:1]
+		}
+		if c, _, err := verify.NewComparison(field, op, now, values...); err == nil {
+			return c
+		}
+	}
+}

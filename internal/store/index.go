@@ -1,0 +1,230 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"iter"
+	"strings"
+
+	"github.com/verifyctl/verifyctl/internal/verify"
+)
+
+// FindFactors gives the factors of the index that have one of the SIDs.
+func (s *Store) FindFactors(ctx context.Context, sids ...verify.FactorSID) ([]verify.IndexedFactor, error) {
+	found := []verify.IndexedFactor{}
+	for _, sid := range sids {
+		for f, err := range s.factorRows(ctx, "sid = ?", sid) {
+			if err != nil {
+				return nil, err
+			}
+			found = append(found, f)
+		}
+	}
+	return found, nil
+}
+
+// IdentityFactors gives the factors that the index has of an identity.
+func (s *Store) IdentityFactors(ctx context.Context, identity verify.Identity) ([]verify.IndexedFactor, error) {
+	found := []verify.IndexedFactor{}
+	for f, err := range s.factorRows(ctx, "identity = ?", identity) {
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, f)
+	}
+	return found, nil
+}
+
+// factorRows streams the factors that fit an SQL condition over the columns of the table factors; "" is every factor.
+func (s *Store) factorRows(ctx context.Context, where string, args ...any) iter.Seq2[verify.IndexedFactor, error] {
+	return s.factorQuery(ctx, whereOf(where), args...)
+}
+
+func (s *Store) factorQuery(ctx context.Context, rest string, args ...any) iter.Seq2[verify.IndexedFactor, error] {
+	return func(yield func(verify.IndexedFactor, error) bool) {
+		account, service, err := s.indexedService(ctx)
+		if err != nil {
+			yield(verify.IndexedFactor{}, err)
+			return
+		}
+		scan := func(row scanner) (verify.IndexedFactor, error) {
+			f, err := scanFactor(row)
+			f.AccountSID, f.ServiceSID = account, service
+			return f, err
+		}
+		query := `SELECT sid, identity, entity_sid, status, factor_type, platform, app_id, sdk_version, friendly_name,
+			credential_sid, token_hash, date_created, date_updated, read_at, metadata FROM factors` + rest
+		for f, err := range rows(ctx, s, "cannot read the index", query, args, scan) {
+			if !yield(f, err) {
+				return
+			}
+		}
+	}
+}
+
+func whereOf(condition string) string {
+	if condition == "" {
+		return ""
+	}
+	return " WHERE " + condition
+}
+
+func scanFactor(row scanner) (f verify.IndexedFactor, err error) {
+	var created, updated, read int64
+	var metadata string
+	err = row.Scan(&f.SID, &f.Identity, &f.EntitySID, &f.Status, &f.Type, &f.Config.Platform, &f.Config.AppID,
+		&f.Config.SDKVersion, &f.FriendlyName, &f.Config.CredentialSID, &f.TokenHash, &created, &updated, &read, &metadata)
+	if err != nil {
+		return f, err
+	}
+	f.DateCreated, f.DateUpdated, f.ReadAt = timeOf(created), timeOf(updated), timeOf(read)
+	if err := json.Unmarshal([]byte(metadata), &f.Metadata); err != nil {
+		return f, fmt.Errorf("factor %s: %w", f.SID, err)
+	}
+	return f, nil
+}
+
+// indexedService gives the Service that the index is of; "" when there is no index.
+func (s *Store) indexedService(ctx context.Context) (account verify.AccountSID, service verify.ServiceSID, err error) {
+	err = s.read.QueryRowContext(ctx, `SELECT coalesce((SELECT value FROM meta WHERE name = 'index_account'), ''),
+		coalesce((SELECT value FROM meta WHERE name = 'index_service'), '')`).Scan(&account, &service)
+	return account, service, s.failure("cannot read the index", err)
+}
+
+// factorColumn gives the SQL expression for a field of factors that is not computed. Declared metadata keys have a column
+// of their own; others are read out of the JSON, which is slower.
+func (s *Store) factorColumn(ctx context.Context, field verify.FactorField) (string, error) {
+	key, isMetadata := field.MetadataKey()
+	if !isMetadata {
+		column, ok := factorColumns[field.Name]
+		if !ok {
+			return "", verify.Usagef("the index has no %s", field.Name)
+		}
+		return column, nil
+	}
+	number, found, err := one(ctx, s, "cannot read the index", `SELECT number FROM metadata_keys WHERE key = ? AND ready`,
+		[]any{key}, func(row scanner) (n int, err error) { return n, row.Scan(&n) })
+	if err != nil {
+		return "", err
+	}
+	if found {
+		return metadataColumn(number), nil
+	}
+	if strings.ContainsRune(key, 0) {
+		return "", verify.Usagef("%q is not a metadata key", key)
+	}
+	return "coalesce((SELECT value FROM json_each(metadata) WHERE key = '" + strings.ReplaceAll(key, "'", "''") + "'), '')", nil
+}
+
+// factorColumns gives the columns of the fields that [verify.FactorFields] names.
+var factorColumns = map[string]string{
+	"sid": "sid", "identity": "identity", "entity_sid": "entity_sid", "friendly_name": "friendly_name", "status": "status",
+	"factor_type": "factor_type", "platform": "platform", "app_id": "app_id", "sdk_version": "sdk_version",
+	"created": "date_created", "updated": "date_updated",
+}
+
+// factorGroups counts the factors that fit an SQL condition by the values they have in some fields, most first.
+func (s *Store) factorGroups(ctx context.Context, by []verify.FactorField, where string, args ...any) ([]verify.FactorGroup, error) {
+	if len(by) == 0 {
+		return nil, errors.New("no field to group by")
+	}
+	var columns []string
+	for _, field := range by {
+		column, err := s.factorColumn(ctx, field)
+		if err != nil {
+			return nil, err
+		}
+		columns = append(columns, column)
+	}
+	list := strings.Join(columns, ", ")
+	numbers := make([]string, len(by)) // GROUP BY 1, 2, …
+	for i := range numbers {
+		numbers[i] = fmt.Sprint(i + 1)
+	}
+	query := `SELECT ` + list + `, count(*) AS n FROM factors` + whereOf(where) + ` GROUP BY ` + strings.Join(numbers, ", ") +
+		` ORDER BY n DESC, ` + strings.Join(numbers, ", ")
+	return all(ctx, s, "cannot read the index", query, args, func(row scanner) (verify.FactorGroup, error) {
+		group := verify.FactorGroup{Values: make([]string, len(by))}
+		into := make([]any, 0, len(by)+1)
+		for i := range group.Values {
+			into = append(into, &group.Values[i])
+		}
+		return group, row.Scan(append(into, &group.Count)...)
+	})
+}
+
+// FactorGroups counts all factors of the index by the values they have in some fields, most first.
+func (s *Store) FactorGroups(ctx context.Context, by []verify.FactorField) ([]verify.FactorGroup, error) {
+	return s.factorGroups(ctx, by, "")
+}
+
+// SameToken gives the factors of the index that share a push token with another, one group for each token. It means one
+// app on one phone was enrolled more than once.
+func (s *Store) SameToken(ctx context.Context) iter.Seq2[[]verify.IndexedFactor, error] {
+	sharing := s.factorQuery(ctx, ` WHERE token_hash IN (SELECT token_hash FROM factors WHERE token_hash <> '' GROUP BY token_hash HAVING count(*) > 1)
+		ORDER BY token_hash, date_created, sid`)
+	return grouped(sharing, func(a, b verify.IndexedFactor) bool { return a.TokenHash == b.TokenHash })
+}
+
+// SameName gives the push factors of the index that have the friendly name of another one of the same identity, oldest
+// first, one group for each name.
+func (s *Store) SameName(ctx context.Context) iter.Seq2[[]verify.IndexedFactor, error] {
+	named := s.factorQuery(ctx, ` WHERE factor_type = 'push' AND friendly_name <> '' AND (identity, friendly_name) IN (
+			SELECT identity, friendly_name FROM factors WHERE factor_type = 'push' GROUP BY identity, friendly_name HAVING count(*) > 1)
+		ORDER BY identity, friendly_name, date_created, sid`)
+	return grouped(named, func(a, b verify.IndexedFactor) bool {
+		return a.Identity == b.Identity && a.FriendlyName == b.FriendlyName
+	})
+}
+
+// grouped gathers neighbours that belong together.
+func grouped(factors iter.Seq2[verify.IndexedFactor, error], same func(a, b verify.IndexedFactor) bool) iter.Seq2[[]verify.IndexedFactor, error] {
+	return func(yield func([]verify.IndexedFactor, error) bool) {
+		var group []verify.IndexedFactor
+		for f, err := range factors {
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			if len(group) > 0 && !same(group[0], f) {
+				if !yield(group, nil) {
+					return
+				}
+				group = nil
+			}
+			group = append(group, f)
+		}
+		if len(group) > 0 {
+			yield(group, nil)
+		}
+	}
+}
+
+// Freshness says how old the answers of the index are.
+func (s *Store) Freshness(ctx context.Context) (f verify.Freshness, err error) {
+	if f.AccountSID, f.ServiceSID, err = s.indexedService(ctx); err != nil {
+		return f, err
+	}
+	var oldest int64
+	err = s.read.QueryRowContext(ctx, `SELECT coalesce((SELECT min(read_at) FROM entities WHERE read_at > 0), 0),
+		(SELECT count(*) FROM entities WHERE todo_for IS NOT NULL)`).Scan(&oldest, &f.Waiting)
+	if err != nil {
+		return f, s.failure("cannot read the index", err)
+	}
+	f.OldestRead = timeOf(oldest)
+	if f.LastFull, _, err = one(ctx, s, "cannot read the index", selectCrawls+`WHERE kind = 'full' AND finished > 0 ORDER BY id DESC LIMIT 1`,
+		nil, scanCrawl); err != nil {
+		return f, err
+	}
+	f.Unfinished, err = s.UnfinishedCrawl(ctx)
+	return f, err
+}
+
+// deleteFactors removes the factors of an identity from the index.
+func deleteFactors(ctx context.Context, tx *sql.Tx, identity verify.Identity) error {
+	_, err := tx.ExecContext(ctx, `DELETE FROM factors WHERE identity = ?`, identity)
+	return err
+}

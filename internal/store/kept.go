@@ -1,0 +1,369 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/verifyctl/verifyctl/internal/verify"
+)
+
+// Kind is one kind of thing that is kept about an environment, as `state list` and `state purge` name it.
+type Kind string
+
+// The kinds.
+const (
+	KindIndex      Kind = "index"      // entities, factors, and how they were crawled
+	KindEvents     Kind = "events"     // debugger events, and the times they cover
+	KindChallenges Kind = "challenges" // challenges created here, their resends and receipts, and claims
+	KindDeletions  Kind = "deletions"  // factors deleted from here
+	KindOutcomes   Kind = "outcomes"   // what became of the items of plans
+	KindSeen       Kind = "seen"       // identities and SIDs that commands have met
+)
+
+// kept tells where the things of a kind are. table and time are of what is counted and dated, identity its column of
+// that name ("" when it has none); also are the tables that go with it.
+type kept struct {
+	kind     Kind
+	table    string
+	time     string
+	identity string
+	also     []string
+}
+
+var keptKinds = []kept{
+	{KindIndex, "factors", "read_at", "identity", []string{"entities", "crawls"}},
+	{KindEvents, "events", "at", "identity", []string{"coverage"}},
+	{KindChallenges, "challenges", "created", "identity", []string{"claims", "resends", "receipts"}},
+	{KindDeletions, "deletions", "at", "identity", nil},
+	{KindOutcomes, "outcomes", "at", "", nil},
+	{KindSeen, "seen", "at", "identity", nil},
+}
+
+// Kinds gives every kind, in the order in which they are listed.
+func Kinds() (kinds []Kind) {
+	for _, k := range keptKinds {
+		kinds = append(kinds, k.kind)
+	}
+	return kinds
+}
+
+// Kept is how much is kept of one kind.
+type Kept struct {
+	Kind   Kind      `json:"kind"`
+	Rows   int       `json:"rows"`
+	Oldest time.Time `json:"oldest,omitzero"`
+	Newest time.Time `json:"newest,omitzero"`
+}
+
+// EnvironmentState is what is kept about one environment.
+type EnvironmentState struct {
+	Environment string `json:"environment"`
+	Path        string `json:"path"`
+	Bytes       int64  `json:"bytes"` // of the file and its log
+	Kept        []Kept `json:"kept"`
+}
+
+// Environments gives the names of the environments that a state directory has a file of. It makes nothing: a directory
+// that is not there has none. A file whose environment cannot be read is given by path in unreadable, with the reason.
+func Environments(ctx context.Context, dir string) (names []string, unreadable map[string]error, err error) {
+	files, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil, nil
+	}
+	if err != nil {
+		return nil, nil, failure("cannot read the state directory", err)
+	}
+	unreadable = map[string]error{}
+	for _, file := range files {
+		name := file.Name()
+		if !strings.HasPrefix(name, databasePrefix) || !strings.HasSuffix(name, databaseSuffix) {
+			continue
+		}
+		path := filepath.Join(dir, name)
+		environment, err := environmentOf(ctx, path)
+		if err != nil {
+			unreadable[path] = err
+			continue
+		}
+		names = append(names, environment)
+	}
+	slices.Sort(names)
+	return names, unreadable, nil
+}
+
+func environmentOf(ctx context.Context, path string) (name string, err error) {
+	if err := checkFile(path); err != nil {
+		return "", err
+	}
+	s := &Store{path: path, read: open(path, "&_pragma=query_only(1)")}
+	defer s.read.Close()
+	err = s.read.QueryRowContext(ctx, `SELECT value FROM meta WHERE name = 'environment'`).Scan(&name)
+	return name, s.failure("cannot read "+path, err)
+}
+
+// State tells how much is kept about the environment.
+func (s *Store) State(ctx context.Context) (EnvironmentState, error) {
+	state := EnvironmentState{Environment: s.environment, Path: s.path}
+	for _, path := range []string{s.path, s.path + "-wal"} {
+		if info, err := os.Stat(path); err == nil {
+			state.Bytes += info.Size()
+		}
+	}
+	for _, k := range keptKinds {
+		entry := Kept{Kind: k.kind}
+		var oldest, newest int64
+		err := s.read.QueryRowContext(ctx, fmt.Sprintf(`SELECT count(*), coalesce(min(%[1]s), 0), coalesce(max(%[1]s), 0) FROM %[2]s`,
+			k.time, k.table)).Scan(&entry.Rows, &oldest, &newest)
+		if err != nil {
+			return state, s.failure("cannot read what is kept", err)
+		}
+		entry.Oldest, entry.Newest = timeOf(oldest), timeOf(newest)
+		state.Kept = append(state.Kept, entry)
+	}
+	return state, nil
+}
+
+// Purge forgets everything of some kinds, none named means all, and gives how many rows of each went. What is purged is
+// not left behind in the file's free space.
+func (s *Store) Purge(ctx context.Context, kinds ...Kind) (map[Kind]int, error) {
+	gone := map[Kind]int{}
+	err := s.update(ctx, "cannot purge", func(tx *sql.Tx) error {
+		for _, k := range keptKinds {
+			if len(kinds) > 0 && !slices.Contains(kinds, k.kind) {
+				continue
+			}
+			n, err := deleted(tx.ExecContext(ctx, `DELETE FROM `+k.table))
+			if err != nil {
+				return err
+			}
+			gone[k.kind] = n
+			for _, table := range k.also {
+				if _, err := tx.ExecContext(ctx, `DELETE FROM `+table); err != nil {
+					return err
+				}
+			}
+			if k.kind == KindIndex {
+				if err := forgetMetadata(ctx, tx); err != nil {
+					return err
+				}
+				if _, err := tx.ExecContext(ctx, `DELETE FROM meta WHERE name IN ('index_account', 'index_service')`); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return gone, s.vacuum(ctx)
+}
+
+// PurgeBefore forgets the events, challenges, deletions, outcomes or seen identities of before a time, and gives how many
+// went. What events cover is cut to match. The index has no age of its own: it is purged whole.
+func (s *Store) PurgeBefore(ctx context.Context, kind Kind, before time.Time) (gone int, err error) {
+	i := slices.IndexFunc(keptKinds, func(k kept) bool { return k.kind == kind })
+	if i < 0 || kind == KindIndex {
+		return 0, verify.Usagef("%s cannot be purged by age", kind)
+	}
+	err = s.update(ctx, "cannot purge", func(tx *sql.Tx) error {
+		switch kind {
+		case KindEvents:
+			_, err = tx.ExecContext(ctx, `DELETE FROM coverage WHERE until_time <= ?1;
+				UPDATE coverage SET from_time = ?1 WHERE from_time < ?1`, micros(before))
+		case KindChallenges:
+			err = deleteChallenges(ctx, tx, `created < ?`, micros(before))
+		}
+		if err != nil {
+			return err
+		}
+		gone, err = deleted(tx.ExecContext(ctx, fmt.Sprintf(`DELETE FROM %s WHERE %s < ?`, keptKinds[i].table, keptKinds[i].time), micros(before)))
+		return err
+	})
+	if err != nil {
+		return 0, err
+	}
+	return gone, s.vacuum(ctx)
+}
+
+// PurgeIdentity forgets everything about an identity and gives how many rows of each kind went: also events in whose body
+// it stands without having been decoded, and outcomes of its factors. Nothing of it is left behind in the file's free
+// space.
+func (s *Store) PurgeIdentity(ctx context.Context, identity verify.Identity) (map[Kind]int, error) {
+	gone := map[Kind]int{}
+	err := s.update(ctx, "cannot purge the identity", func(tx *sql.Tx) error {
+		// Factors and challenges first lead to events and outcomes that do not name the identity itself.
+		sids, err := sidsOf(ctx, tx, identity)
+		if err != nil {
+			return err
+		}
+		if gone[KindEvents], err = purgeEvents(ctx, tx, identity, sids); err != nil {
+			return err
+		}
+		for sid := range sids {
+			n, err := deleted(tx.ExecContext(ctx, `DELETE FROM outcomes WHERE sid = ?`, sid))
+			if err != nil {
+				return err
+			}
+			gone[KindOutcomes] += n
+			if _, err := tx.ExecContext(ctx, `DELETE FROM claims WHERE factor_sid = ?`, sid); err != nil {
+				return err
+			}
+		}
+		if err := deleteChallenges(ctx, tx, `identity = ?`, identity); err != nil {
+			return err
+		}
+		for _, k := range keptKinds {
+			if k.identity == "" || k.kind == KindEvents {
+				continue
+			}
+			n, err := deleted(tx.ExecContext(ctx, fmt.Sprintf(`DELETE FROM %s WHERE %s = ?`, k.table, k.identity), identity))
+			if err != nil {
+				return err
+			}
+			gone[k.kind] = n
+		}
+		_, err = tx.ExecContext(ctx, `DELETE FROM entities WHERE identity = ?`, identity)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return gone, s.vacuum(ctx)
+}
+
+// deleteChallenges deletes what hangs on the challenges that fit a condition; the challenges themselves are left to the
+// caller.
+func deleteChallenges(ctx context.Context, tx *sql.Tx, condition string, arg any) error {
+	for _, table := range []string{"resends", "receipts", "claims"} {
+		_, err := tx.ExecContext(ctx, `DELETE FROM `+table+` WHERE challenge_sid IN (SELECT sid FROM challenges WHERE `+condition+`)`, arg)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sidsOf gives every factor and challenge SID that this machine knows of an identity, in upper case.
+func sidsOf(ctx context.Context, tx *sql.Tx, identity verify.Identity) (map[string]bool, error) {
+	found, err := tx.QueryContext(ctx, `
+		SELECT sid FROM challenges WHERE identity = ?1
+		UNION SELECT factor_sid FROM challenges WHERE identity = ?1
+		UNION SELECT sid FROM seen WHERE identity = ?1
+		UNION SELECT sid FROM factors WHERE identity = ?1
+		UNION SELECT factor_sid FROM deletions WHERE identity = ?1
+		UNION SELECT factor_sid FROM events WHERE identity = ?1
+		UNION SELECT challenge_sid FROM events WHERE identity = ?1`, identity)
+	if err != nil {
+		return nil, err
+	}
+	defer found.Close()
+	sids := map[string]bool{}
+	for found.Next() {
+		sid, err := scanText[string](found)
+		if err != nil {
+			return nil, err
+		}
+		// Only whole factor and challenge SIDs: a masked or wrongly decoded one could be anybody's.
+		if prefix, ok := verify.SIDPrefix(sid); ok && (prefix == "YF" || prefix == "YC") {
+			sids[strings.ToUpper(sid)] = true
+		}
+	}
+	return sids, found.Err()
+}
+
+// purgeEvents deletes the events that were decoded to an identity or to one of its SIDs, or in whose body the identity
+// stands.
+func purgeEvents(ctx context.Context, tx *sql.Tx, identity verify.Identity, sids map[string]bool) (gone int, err error) {
+	found, err := tx.QueryContext(ctx, `SELECT id, identity, factor_sid, challenge_sid, body FROM events
+		WHERE identity = ?1 OR factor_sid <> '' OR challenge_sid <> '' OR instr(body, CAST(?1 AS BLOB)) > 0`, identity)
+	if err != nil {
+		return 0, err
+	}
+	defer found.Close()
+	var doomed []int64
+	for found.Next() {
+		var id int64
+		var named verify.Identity
+		var factor, challenge string
+		var body []byte
+		if err := found.Scan(&id, &named, &factor, &challenge, &body); err != nil {
+			return 0, err
+		}
+		if named == identity || sids[strings.ToUpper(factor)] || sids[strings.ToUpper(challenge)] || names(body, string(identity)) {
+			doomed = append(doomed, id)
+		}
+	}
+	if err := errors.Join(found.Err(), found.Close()); err != nil {
+		return 0, err
+	}
+	for _, id := range doomed {
+		if _, err := tx.ExecContext(ctx, `DELETE FROM events WHERE id = ?`, id); err != nil {
+			return 0, err
+		}
+	}
+	return len(doomed), nil
+}
+
+// names tells whether a body has the identity as a word. A letter that belongs to an escape before it, as in %2Cjane or
+// \njane, does not make it part of a longer word; in doubt it is one, because forgetting too much is right here.
+func names(body []byte, identity string) bool {
+	for from := 0; ; {
+		i := bytes.Index(body[from:], []byte(identity))
+		if i < 0 {
+			return false
+		}
+		start, end := from+i, from+i+len(identity)
+		if startsWord(body, start) && (end == len(body) || !isWord(body[end])) {
+			return true
+		}
+		from = start + 1
+	}
+}
+
+func startsWord(body []byte, i int) bool {
+	if i == 0 || !isWord(body[i-1]) {
+		return true
+	}
+	escape := body[max(0, i-6):i] // the longest is \u002c
+	return bytes.ContainsAny(escape, `%\`)
+}
+
+func isWord(c byte) bool {
+	return c == '-' || '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
+}
+
+// vacuum writes the file anew without what was deleted, and empties the log. Other processes that are reading keep it
+// from that for as long as they do.
+func (s *Store) vacuum(ctx context.Context) error {
+	if _, err := s.write.ExecContext(ctx, `VACUUM`); err != nil {
+		return s.failure("purged, but cannot clear the file's free space", err)
+	}
+	var blocked bool
+	var log, moved int
+	err := s.write.QueryRowContext(ctx, `PRAGMA wal_checkpoint(TRUNCATE)`).Scan(&blocked, &log, &moved)
+	if err == nil && blocked {
+		return &verify.Error{Kind: verify.KindPartial,
+			Message: "purged, but the log " + s.path + "-wal still holds it, because another verifyctl is reading",
+			Hint:    "purge again when that one has ended"}
+	}
+	return s.failure("purged, but cannot empty the log", err)
+}
+
+// deleted gives how many rows a statement deleted.
+func deleted(result sql.Result, err error) (int, error) {
+	if err != nil {
+		return 0, err
+	}
+	n, err := result.RowsAffected()
+	return int(n), err
+}

@@ -1,0 +1,94 @@
+package store
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/verifyctl/verifyctl/internal/verify"
+)
+
+const (
+	keyFile   = "key"
+	keyLength = 32
+)
+
+// Key is the secret by which this machine hashes what it must recognise but not keep: push tokens and erased identities.
+// It never leaves the state directory, so its hashes mean nothing elsewhere.
+type Key struct {
+	secret [keyLength]byte
+	id     string // names the key in its hashes, so that those of two keys are never taken for equal
+}
+
+// OpenKey reads the key of a state directory, and makes it the first time, when it makes the directory too. A damaged key
+// is an error and is never replaced.
+func OpenKey(ctx context.Context, dir string) (*Key, error) {
+	if err := prepareDirectory(dir); err != nil {
+		return nil, err
+	}
+	path := filepath.Join(dir, keyFile)
+	key, err := readKey(path)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return key, err
+	}
+	unlock, err := lockFile(ctx, filepath.Join(dir, creationLock))
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	if key, err = readKey(path); !errors.Is(err, fs.ErrNotExist) {
+		return key, err // another process made it while we waited
+	}
+	var secret [keyLength]byte
+	rand.Read(secret[:])
+	if err := writeNew(path, secret[:]); err != nil {
+		return nil, failure("cannot make the key of the state directory", err)
+	}
+	return readKey(path)
+}
+
+func readKey(path string) (*Key, error) {
+	if err := checkFile(path); err != nil {
+		return nil, err
+	}
+	secret, err := os.ReadFile(path)
+	if err != nil {
+		return nil, failure("cannot read the key of the state directory", err)
+	}
+	if len(secret) != keyLength {
+		return nil, &verify.Error{Kind: verify.KindFailed,
+			Message: fmt.Sprintf("the key %s is damaged: %d bytes instead of %d", path, len(secret), keyLength),
+			Hint: "restore it from a backup; without it, move it away: a new one is made, and what was hashed with the " +
+				"old one is not recognised any more"}
+	}
+	key := &Key{secret: [keyLength]byte(secret)}
+	key.id = key.hash("key", "")[:8]
+	return key, nil
+}
+
+// HashToken gives a keyed hash of a push token, which tells two tokens apart and gives neither away; "" for "".
+func (k *Key) HashToken(token verify.PushToken) string {
+	if token == "" {
+		return ""
+	}
+	return k.id + "." + k.hash("token", token.Reveal())
+}
+
+// Tombstone gives a keyed hash of an identity, which stands for it where it must not be kept.
+func (k *Key) Tombstone(identity string) string {
+	return k.id + "." + k.hash("identity", identity)
+}
+
+// hash gives 32 hexadecimal digits. The use keeps the same text from hashing alike in two roles.
+func (k *Key) hash(use, text string) string {
+	mac := hmac.New(sha256.New, k.secret[:])
+	mac.Write([]byte(use + "\x00" + text))
+	return hex.EncodeToString(mac.Sum(nil)[:16])
+}

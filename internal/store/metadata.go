@@ -1,0 +1,170 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/verifyctl/verifyctl/internal/verify"
+)
+
+// maxMetadataKeys bounds the declared keys: each is a column, and part of the index that answers how many factors have
+// which value.
+const maxMetadataKeys = 32
+
+func metadataColumn(number int) string { return fmt.Sprintf("metadata_%d", number) }
+
+// DeclareMetadata gives each metadata key a column of its own in the index, so that questions about it are as fast as
+// those about the platform. Keys that were declared before keep theirs, whether they are named again or not. It is cheap
+// when there is nothing to do, and what is cut off is completed the next time.
+func (s *Store) DeclareMetadata(ctx context.Context, keys []string) error {
+	declared, err := declaredKeys(ctx, s.read)
+	if err != nil {
+		return s.failure("cannot read the index", err)
+	}
+	missing := slices.ContainsFunc(keys, func(key string) bool {
+		return !slices.ContainsFunc(declared, func(d declaredKey) bool { return d.key == key })
+	})
+	unready := slices.ContainsFunc(declared, func(d declaredKey) bool { return !d.ready })
+	if !missing && !unready {
+		return nil
+	}
+	if err := s.addColumns(ctx, keys); err != nil {
+		return err
+	}
+	if err := s.fillColumns(ctx); err != nil {
+		return err
+	}
+	if err := s.rebuildGroups(ctx); err != nil {
+		return err
+	}
+	return s.truncateLog(ctx)
+}
+
+type declaredKey struct {
+	number int
+	key    string
+	ready  bool
+}
+
+type querier interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}
+
+func declaredKeys(ctx context.Context, from querier) (keys []declaredKey, err error) {
+	found, err := from.QueryContext(ctx, `SELECT number, key, ready FROM metadata_keys ORDER BY number`)
+	if err != nil {
+		return nil, err
+	}
+	defer found.Close()
+	for found.Next() {
+		var d declaredKey
+		if err := found.Scan(&d.number, &d.key, &d.ready); err != nil {
+			return nil, err
+		}
+		keys = append(keys, d)
+	}
+	return keys, found.Err()
+}
+
+// addColumns makes columns for the keys that have none. From then on new factors have them filled in.
+func (s *Store) addColumns(ctx context.Context, keys []string) error {
+	return s.update(ctx, "cannot declare metadata keys", func(tx *sql.Tx) error {
+		declared, err := declaredKeys(ctx, tx)
+		if err != nil {
+			return err
+		}
+		for _, key := range keys {
+			if slices.ContainsFunc(declared, func(d declaredKey) bool { return d.key == key }) {
+				continue
+			}
+			if len(declared) == maxMetadataKeys {
+				return verify.Usagef("the index can hold %d metadata keys, %q would be one more", maxMetadataKeys, key).
+					WithHint("purge the index to begin anew: %s", verify.Command(s.environment, "state", "purge", "index"))
+			}
+			d := declaredKey{number: len(declared) + 1, key: key}
+			declared = append(declared, d)
+			if _, err := tx.ExecContext(ctx, `INSERT INTO metadata_keys (number, key) VALUES (?, ?)`, d.number, d.key); err != nil {
+				return err
+			}
+			_, err := tx.ExecContext(ctx, `ALTER TABLE factors ADD COLUMN `+metadataColumn(d.number)+` TEXT NOT NULL DEFAULT ''`)
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// fillColumns copies the values of factors that were there before their column.
+func (s *Store) fillColumns(ctx context.Context) error {
+	declared, err := declaredKeys(ctx, s.read)
+	if err != nil {
+		return s.failure("cannot read the index", err)
+	}
+	var set []string
+	var args []any
+	for _, d := range declared {
+		if !d.ready {
+			set = append(set, metadataColumn(d.number)+` = coalesce((SELECT value FROM json_each(metadata) WHERE key = ?), '')`)
+			args = append(args, d.key)
+		}
+	}
+	if len(set) == 0 {
+		return nil
+	}
+	for from := int64(0); ; {
+		var until sql.NullInt64
+		err := s.update(ctx, "cannot fill in declared metadata keys", func(tx *sql.Tx) error {
+			err := tx.QueryRowContext(ctx, `SELECT max(id) FROM (SELECT id FROM factors WHERE id > ? ORDER BY id LIMIT ?)`,
+				from, batchRows).Scan(&until)
+			if err != nil || !until.Valid {
+				return err
+			}
+			_, err = tx.ExecContext(ctx, `UPDATE factors SET `+strings.Join(set, ", ")+` WHERE id > ? AND id <= ?`,
+				append(slices.Clone(args), from, until.Int64)...)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		if !until.Valid {
+			return nil
+		}
+		from = until.Int64
+	}
+}
+
+// rebuildGroups makes the index for counting cover every declared key, and marks the keys ready.
+func (s *Store) rebuildGroups(ctx context.Context) error {
+	return s.update(ctx, "cannot index declared metadata keys", func(tx *sql.Tx) error {
+		declared, err := declaredKeys(ctx, tx)
+		if err != nil {
+			return err
+		}
+		columns := "platform, app_id, sdk_version, status, factor_type, date_updated"
+		for _, d := range declared {
+			columns += ", " + metadataColumn(d.number)
+		}
+		_, err = tx.ExecContext(ctx, `DROP INDEX IF EXISTS factors_groups; CREATE INDEX factors_groups ON factors (`+columns+`);
+			UPDATE metadata_keys SET ready = 1;`)
+		return err
+	})
+}
+
+// forgetMetadata drops the columns of declared keys, when the index is emptied.
+func forgetMetadata(ctx context.Context, tx *sql.Tx) error {
+	declared, err := declaredKeys(ctx, tx)
+	if err != nil || len(declared) == 0 {
+		return err
+	}
+	drop := `DROP INDEX IF EXISTS factors_groups;`
+	for _, d := range declared {
+		drop += `ALTER TABLE factors DROP COLUMN ` + metadataColumn(d.number) + `;`
+	}
+	_, err = tx.ExecContext(ctx, drop+`DELETE FROM metadata_keys;
+		CREATE INDEX factors_groups ON factors (platform, app_id, sdk_version, status, factor_type, date_updated);`)
+	return err
+}

@@ -1,0 +1,197 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+)
+
+// applicationID marks a database as ours: "vfyc" in ASCII, where SQLite keeps a program's number.
+const applicationID = 0x76667963
+
+// migrations bring a file from one version to the next; the version is how many were run. One that was released is never
+// changed, only followed by another.
+var migrations = []string{firstSchema}
+
+// migrate runs what a file of the given version lacks, each step in a transaction of its own.
+func migrate(ctx context.Context, db *sql.DB, version int) error {
+	for ; version < len(migrations); version++ {
+		tx, err := db.BeginTx(ctx, nil)
+		if err != nil {
+			return err
+		}
+		marks := fmt.Sprintf("PRAGMA application_id = %d; PRAGMA user_version = %d;", applicationID, version+1)
+		if _, err = tx.ExecContext(ctx, migrations[version]+marks); err != nil {
+			tx.Rollback()
+			return err
+		}
+		if err := tx.Commit(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// In every table: times are microseconds since 1970, 0 when unknown; SIDs compare without regard to letter case, as their
+// hexadecimal digits may have either.
+const firstSchema = `
+CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+
+-- What was deleted from here. factor is the factor as last seen, as JSON, without its push token.
+CREATE TABLE deletions (
+	id          INTEGER PRIMARY KEY AUTOINCREMENT,
+	factor_sid  TEXT NOT NULL COLLATE NOCASE,
+	identity    TEXT NOT NULL,
+	factor      BLOB NOT NULL,
+	token_hash  TEXT NOT NULL,
+	by          TEXT NOT NULL,
+	reason      TEXT NOT NULL,
+	at          INTEGER NOT NULL,
+	outcome     TEXT NOT NULL DEFAULT '',
+	finished_at INTEGER NOT NULL DEFAULT 0
+);
+CREATE INDEX deletions_factor ON deletions (factor_sid);
+CREATE INDEX deletions_identity ON deletions (identity);
+
+CREATE TABLE challenges (
+	sid         TEXT PRIMARY KEY COLLATE NOCASE,
+	service_sid TEXT NOT NULL COLLATE NOCASE,
+	identity    TEXT NOT NULL,
+	factor_sid  TEXT NOT NULL COLLATE NOCASE,
+	action_id   TEXT NOT NULL,
+	created     INTEGER NOT NULL,
+	expires     INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX challenges_identity ON challenges (identity, created);
+
+-- Who creates the challenge of an action. challenge_sid is '' until it is known; owner is '' when the last claimer let go
+-- without knowing whether its request reached Twilio.
+CREATE TABLE claims (
+	service_sid   TEXT NOT NULL COLLATE NOCASE,
+	action_id     TEXT NOT NULL,
+	factor_sid    TEXT NOT NULL COLLATE NOCASE,
+	ticket        INTEGER NOT NULL,
+	owner         TEXT NOT NULL,
+	challenge_sid TEXT NOT NULL DEFAULT '' COLLATE NOCASE,
+	PRIMARY KEY (service_sid, action_id, factor_sid)
+) WITHOUT ROWID;
+
+CREATE TABLE resends (
+	id               INTEGER PRIMARY KEY AUTOINCREMENT,
+	challenge_sid    TEXT NOT NULL COLLATE NOCASE,
+	at               INTEGER NOT NULL,
+	outcome          TEXT NOT NULL,
+	notification_sid TEXT NOT NULL DEFAULT '' COLLATE NOCASE
+);
+CREATE INDEX resends_challenge ON resends (challenge_sid);
+
+CREATE TABLE receipts (
+	challenge_sid TEXT NOT NULL COLLATE NOCASE,
+	source        TEXT NOT NULL,
+	at            INTEGER NOT NULL,
+	PRIMARY KEY (challenge_sid, source)
+) WITHOUT ROWID;
+
+-- What commands have met, for shell completion and for finding the identity of a bare SID. sid is '' for the identity
+-- itself.
+CREATE TABLE seen (
+	identity TEXT NOT NULL,
+	sid      TEXT NOT NULL COLLATE NOCASE,
+	at       INTEGER NOT NULL,
+	PRIMARY KEY (identity, sid)
+) WITHOUT ROWID;
+CREATE INDEX seen_at ON seen (at);
+CREATE INDEX seen_sid ON seen (sid);
+
+-- Debugger events. body is what arrived; the other columns only find it.
+CREATE TABLE events (
+	id             INTEGER PRIMARY KEY AUTOINCREMENT,
+	key            TEXT NOT NULL UNIQUE,
+	source         TEXT NOT NULL,
+	received       INTEGER NOT NULL,
+	at             INTEGER NOT NULL,
+	body           BLOB NOT NULL,
+	service_sid    TEXT NOT NULL COLLATE NOCASE,
+	identity       TEXT NOT NULL,
+	factor_sid     TEXT NOT NULL COLLATE NOCASE,
+	challenge_sid  TEXT NOT NULL COLLATE NOCASE,
+	credential_sid TEXT NOT NULL COLLATE NOCASE,
+	code           INTEGER NOT NULL
+);
+CREATE INDEX events_at ON events (at);
+CREATE INDEX events_received ON events (received);
+CREATE INDEX events_identity ON events (identity, at) WHERE identity <> '';
+CREATE INDEX events_factor ON events (factor_sid, at) WHERE factor_sid <> '';
+CREATE INDEX events_challenge ON events (challenge_sid, at) WHERE challenge_sid <> '';
+
+-- The times of which all events are here, by the source that gave them. Spans of one source never touch.
+CREATE TABLE coverage (
+	source     TEXT NOT NULL,
+	from_time  INTEGER NOT NULL,
+	until_time INTEGER NOT NULL,
+	PRIMARY KEY (source, from_time)
+) WITHOUT ROWID;
+
+-- The index of one Service's entities and factors. Which Service stands in meta (index_service, index_account).
+CREATE TABLE entities (
+	identity     TEXT PRIMARY KEY,
+	sid          TEXT NOT NULL COLLATE NOCASE,
+	date_created INTEGER NOT NULL,
+	date_updated INTEGER NOT NULL,
+	read_at      INTEGER NOT NULL DEFAULT 0,
+	listed_by    INTEGER NOT NULL DEFAULT 0,
+	todo_for     INTEGER
+) WITHOUT ROWID;
+CREATE INDEX entities_todo ON entities (todo_for) WHERE todo_for IS NOT NULL;
+CREATE INDEX entities_read ON entities (read_at);
+CREATE INDEX entities_sid ON entities (sid);
+
+CREATE TABLE factors (
+	id             INTEGER PRIMARY KEY,
+	sid            TEXT NOT NULL UNIQUE COLLATE NOCASE,
+	identity       TEXT NOT NULL,
+	entity_sid     TEXT NOT NULL COLLATE NOCASE,
+	status         TEXT NOT NULL,
+	factor_type    TEXT NOT NULL,
+	platform       TEXT NOT NULL,
+	app_id         TEXT NOT NULL,
+	sdk_version    TEXT NOT NULL,
+	friendly_name  TEXT NOT NULL,
+	credential_sid TEXT NOT NULL COLLATE NOCASE,
+	token_hash     TEXT NOT NULL,
+	date_created   INTEGER NOT NULL,
+	date_updated   INTEGER NOT NULL,
+	read_at        INTEGER NOT NULL,
+	metadata       TEXT NOT NULL -- JSON; declared keys have a column of their own besides
+);
+CREATE INDEX factors_identity ON factors (identity);
+CREATE INDEX factors_token ON factors (token_hash) WHERE token_hash <> '';
+CREATE INDEX factors_groups ON factors (platform, app_id, sdk_version, status, factor_type, date_updated);
+
+-- The columns of factors that hold declared metadata keys: metadata_1, metadata_2, … by number. A column is ready when
+-- the factors that were there before it have it filled in.
+CREATE TABLE metadata_keys (number INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, ready INTEGER NOT NULL DEFAULT 0);
+
+CREATE TABLE crawls (
+	id          INTEGER PRIMARY KEY AUTOINCREMENT,
+	service_sid TEXT NOT NULL COLLATE NOCASE,
+	kind        TEXT NOT NULL,
+	owner       TEXT NOT NULL, -- the file that the process keeps locked while it crawls
+	started     INTEGER NOT NULL,
+	finished    INTEGER NOT NULL DEFAULT 0,
+	cursor      TEXT NOT NULL DEFAULT '',
+	listed      INTEGER NOT NULL DEFAULT 0,
+	entities    INTEGER NOT NULL DEFAULT 0,
+	factors     INTEGER NOT NULL DEFAULT 0
+);
+
+CREATE TABLE outcomes (
+	plan    TEXT NOT NULL,
+	item    INTEGER NOT NULL,
+	sid     TEXT NOT NULL COLLATE NOCASE,
+	outcome TEXT NOT NULL,
+	detail  TEXT NOT NULL,
+	at      INTEGER NOT NULL,
+	PRIMARY KEY (plan, item)
+) WITHOUT ROWID;
+`

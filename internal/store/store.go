@@ -1,0 +1,257 @@
+// Package store is what this machine remembers: one SQLite file for each environment, and the audit file. A capability
+// names what it needs of it in an interface of its own; [Store] satisfies them.
+//
+// Every change is one transaction, synced to disk before the method returns, so it survives kill -9 and a power loss.
+// Any number of processes may use the same files. Push tokens are kept only as keyed hashes.
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+
+	"github.com/verifyctl/verifyctl/internal/verify"
+)
+
+const (
+	creationLock = "lock" // held while a file of the state directory is made or migrated
+
+	// batchRows bounds what one transaction of a bulk change touches. Every row costs a page in several indexes, and a
+	// transaction that is cut off leaves all of them in the write-ahead log, which the next process has to read.
+	batchRows = 2000
+
+	// readers is how many queries may run beside the one writer.
+	readers = 4
+)
+
+// Store is the memory of one environment. Its methods may be called from many goroutines.
+type Store struct {
+	path        string
+	environment string
+	key         *Key
+	write       *sql.DB // one connection, so that writers of this process queue up here
+	read        *sql.DB
+	commits     eventCommits
+	owner       owner
+}
+
+// Open opens the memory of an environment, and makes it the first time. A damaged file is an error that says how to go
+// on; it is never replaced by an empty one.
+func Open(ctx context.Context, dir, environment string) (*Store, error) {
+	key, err := OpenKey(ctx, dir)
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{path: filepath.Join(dir, databaseName(environment)), environment: environment, key: key}
+	s.owner.dir = dir
+	if err := s.exists(ctx, dir); err != nil {
+		return nil, err
+	}
+	s.write = open(s.path, "&_txlock=immediate")
+	s.write.SetMaxOpenConns(1)
+	s.read = open(s.path, "&_pragma=query_only(1)")
+	s.read.SetMaxOpenConns(readers)
+	if err := s.checkVersion(ctx, dir); err != nil {
+		s.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// Close gives up what this store has claimed and not finished, and closes the file.
+func (s *Store) Close() error {
+	return errors.Join(s.owner.end(), s.read.Close(), s.write.Close())
+}
+
+// HashToken gives the keyed hash by which this machine tells push tokens apart; "" for "".
+func (s *Store) HashToken(token verify.PushToken) string { return s.key.HashToken(token) }
+
+func open(path, more string) *sql.DB {
+	slashed := filepath.ToSlash(path)
+	if !strings.HasPrefix(slashed, "/") {
+		slashed = "/" + slashed // file:///C:/…
+	}
+	name := url.URL{Scheme: "file", Path: slashed}
+	db, err := sql.Open("sqlite", name.String()+
+		"?_pragma=busy_timeout(5000)&_pragma=synchronous(FULL)&_pragma=cache_size(-8000)"+more)
+	if err != nil {
+		panic(err) // only an unknown driver name
+	}
+	return db
+}
+
+// exists makes the database file if it is not there, complete and for the owner only from its first byte.
+func (s *Store) exists(ctx context.Context, dir string) error {
+	err := checkFile(s.path)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	unlock, err := lockFile(ctx, filepath.Join(dir, creationLock))
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if err := checkFile(s.path); !errors.Is(err, fs.ErrNotExist) {
+		return err // another process made it while we waited
+	}
+	if _, err := os.Lstat(s.path + "-wal"); err == nil {
+		return verify.Refusedf("%s is missing, but its log %s-wal is there", s.path, filepath.Base(s.path)).
+			WithHint("restore both from a backup, or move the log away to begin anew")
+	}
+	if err := s.create(ctx); err != nil {
+		return s.failure("cannot make "+s.path, err)
+	}
+	return nil
+}
+
+func (s *Store) create(ctx context.Context) error {
+	empty := s.path + ".new"
+	for _, leftover := range []string{empty, empty + "-wal", empty + "-shm", empty + "-journal"} {
+		if err := os.Remove(leftover); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	f, err := os.OpenFile(empty, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	if err := f.Close(); err != nil {
+		return err
+	}
+	db := open(empty, "&_txlock=immediate")
+	db.SetMaxOpenConns(1)
+	err = migrate(ctx, db, 0)
+	if err == nil {
+		_, err = db.ExecContext(ctx, `INSERT INTO meta (name, value) VALUES ('environment', ?)`, s.environment)
+	}
+	if err == nil {
+		_, err = db.ExecContext(ctx, `PRAGMA journal_mode = WAL`)
+	}
+	if err := errors.Join(err, db.Close()); err != nil {
+		return err
+	}
+	if err := os.Rename(empty, s.path); err != nil {
+		return err
+	}
+	return syncDirectory(filepath.Dir(s.path))
+}
+
+// checkVersion migrates an older file, and refuses one that is not ours or too new.
+func (s *Store) checkVersion(ctx context.Context, dir string) error {
+	version, err := s.version(ctx)
+	if err != nil || version == len(migrations) {
+		return err
+	}
+	unlock, err := lockFile(ctx, filepath.Join(dir, creationLock))
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if version, err = s.version(ctx); err != nil {
+		return err
+	}
+	if err := migrate(ctx, s.write, version); err != nil {
+		return s.failure("cannot bring "+s.path+" up to date", err)
+	}
+	return nil
+}
+
+func (s *Store) version(ctx context.Context) (version int, err error) {
+	var application int
+	err = s.read.QueryRowContext(ctx, `SELECT (SELECT application_id FROM pragma_application_id),
+		(SELECT user_version FROM pragma_user_version)`).Scan(&application, &version)
+	switch {
+	case err != nil:
+		return 0, s.failure("cannot read "+s.path, err)
+	case application != applicationID:
+		return 0, s.damaged("it is not a state file of verifyctl", nil)
+	case version > len(migrations):
+		return 0, &verify.Error{Kind: verify.KindFailed,
+			Message: fmt.Sprintf("%s was written by a newer verifyctl (version %d of the file, this one knows %d)",
+				s.path, version, len(migrations)),
+			Hint: "use that version, or a state directory of its own: VERIFYCTL_STATE_DIR"}
+	}
+	var environment string
+	err = s.read.QueryRowContext(ctx, `SELECT value FROM meta WHERE name = 'environment'`).Scan(&environment)
+	switch {
+	case err != nil:
+		return 0, s.failure("cannot read "+s.path, err)
+	case environment != s.environment:
+		return 0, s.damaged(fmt.Sprintf("it belongs to the environment %q", environment), nil)
+	}
+	return version, nil
+}
+
+// update runs one transaction that changes the file. Only one runs at a time, across all processes.
+func (s *Store) update(ctx context.Context, doing string, change func(tx *sql.Tx) error) error {
+	tx, err := s.write.BeginTx(ctx, nil)
+	if err != nil {
+		return s.failure(doing, err)
+	}
+	defer tx.Rollback()
+	if err := change(tx); err != nil {
+		return s.failure(doing, err)
+	}
+	return s.failure(doing, tx.Commit())
+}
+
+// truncateLog empties the write-ahead log after a bulk change, so that the next process opens fast. A reader elsewhere
+// can keep it from that, which does no harm.
+func (s *Store) truncateLog(ctx context.Context) error {
+	_, err := s.write.ExecContext(ctx, `PRAGMA wal_checkpoint(TRUNCATE)`)
+	return err
+}
+
+// failure says what could not be done and, where it helps, what to do. Typed errors, cancellation and nil pass through.
+func (s *Store) failure(doing string, err error) error {
+	var known *verify.Error
+	if err == nil || errors.As(err, &known) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	var fault *sqlite.Error
+	if !errors.As(err, &fault) {
+		return failure(doing, err)
+	}
+	switch fault.Code() & 0xff { // the low byte is the kind, the rest its variants
+	case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:
+		return s.damaged(doing, err)
+	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
+		return failure(doing, err).WithHint("another verifyctl is writing to %s; try again when it is done", s.path)
+	case sqlite3.SQLITE_FULL:
+		return failure(doing, err).WithHint("make room on the disk of %s", filepath.Dir(s.path))
+	}
+	return failure(doing, err)
+}
+
+func (s *Store) damaged(what string, cause error) *verify.Error {
+	return &verify.Error{Kind: verify.KindFailed, Cause: cause,
+		Message: fmt.Sprintf("the state file %s is damaged or not ours: %s", s.path, what),
+		Hint: fmt.Sprintf("restore it from a backup, or move it away to begin anew: mv %s %s",
+			verify.Quote(s.path), verify.Quote(s.path+".damaged"))}
+}
+
+// Times are kept as microseconds since 1970, 0 when unknown.
+
+func micros(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMicro()
+}
+
+func timeOf(micros int64) time.Time {
+	if micros == 0 {
+		return time.Time{}
+	}
+	return time.UnixMicro(micros).UTC()
+}

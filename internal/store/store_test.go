@@ -1,0 +1,395 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/verifyctl/verifyctl/internal/verify"
+)
+
+// children are what the test binary does when it is started again as another process.
+var children = map[string]func(dir string) error{
+	"claim": claimOnce, "audit": auditSome, "open": openOnly,
+}
+
+func TestMain(m *testing.M) {
+	if role := os.Getenv("STORE_TEST_CHILD"); role != "" {
+		if err := children[role](os.Getenv("STORE_TEST_DIR")); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+func childProcess(t *testing.T, role, dir string) *exec.Cmd {
+	t.Helper()
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), "STORE_TEST_CHILD="+role, "STORE_TEST_DIR="+dir)
+	cmd.Stderr = os.Stderr
+	return cmd
+}
+
+const (
+	account = verify.AccountSID("AC00000000000000000000000000000001")
+	service = verify.ServiceSID("VA00000000000000000000000000000001")
+	other   = verify.ServiceSID("VA00000000000000000000000000000002")
+)
+
+var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+
+func factorSID(n int) verify.FactorSID       { return verify.FactorSID(fmt.Sprintf("YF%032x", n)) }
+func challengeSID(n int) verify.ChallengeSID { return verify.ChallengeSID(fmt.Sprintf("YC%032x", n)) }
+func identityOf(n int) verify.Identity       { return verify.Identity(fmt.Sprintf("customer-%06d", n)) }
+
+func factorOf(n int) verify.Factor {
+	return verify.Factor{
+		SID: factorSID(n), AccountSID: account, ServiceSID: service, EntitySID: verify.EntitySID(fmt.Sprintf("YE%032x", n)),
+		Identity: identityOf(n), FriendlyName: "Phone", Status: verify.FactorVerified, Type: verify.FactorPush,
+		Config: verify.FactorConfig{SDKVersion: "3.0.1", AppID: "com.bank.example", Platform: verify.PlatformFCM,
+			Token: verify.PushToken(fmt.Sprintf("secret-token-%d", n))},
+		Metadata: map[string]string{"app_version": "4.2"}, DateCreated: noon, DateUpdated: noon.Add(time.Hour),
+	}
+}
+
+func openStore(t testing.TB, dir string) *Store {
+	t.Helper()
+	s, err := Open(t.Context(), dir, "production")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s
+}
+
+func openOnly(dir string) error {
+	s, err := Open(context.Background(), dir, "production")
+	if err != nil {
+		return err
+	}
+	return s.Close()
+}
+
+func must[T any](t testing.TB) func(T, error) T {
+	return func(v T, err error) T {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+}
+
+func check(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// everyByte gives all that is in the state directory.
+func everyByte(t testing.TB, dir string) []byte {
+	t.Helper()
+	var content []byte
+	files := must[[]os.DirEntry](t)(os.ReadDir(dir))
+	if len(files) == 0 {
+		t.Fatal("the state directory is empty")
+	}
+	for _, file := range files {
+		content = append(content, must[[]byte](t)(os.ReadFile(filepath.Join(dir, file.Name())))...)
+	}
+	return content
+}
+
+func TestStateDirectory(t *testing.T) {
+	for _, c := range []struct {
+		name, goos string
+		env        map[string]string
+		want       string
+	}{
+		{"named", "linux", map[string]string{"VERIFYCTL_STATE_DIR": "/srv/state", "XDG_STATE_HOME": "/x", "HOME": "/home/o"}, "/srv/state"},
+		{"XDG", "darwin", map[string]string{"XDG_STATE_HOME": "/x", "HOME": "/home/o"}, "/x/verifyctl"},
+		{"a relative XDG path counts as none", "linux", map[string]string{"XDG_STATE_HOME": "x", "HOME": "/home/o"}, "/home/o/.local/state/verifyctl"},
+		{"Linux", "linux", map[string]string{"HOME": "/home/o"}, "/home/o/.local/state/verifyctl"},
+		{"macOS", "darwin", map[string]string{"HOME": "/Users/o"}, "/Users/o/Library/Application Support/verifyctl"},
+		{"Windows", "windows", map[string]string{"LocalAppData": "/o/AppData/Local"}, "/o/AppData/Local/verifyctl"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got, err := dirOn(c.goos, func(name string) string { return c.env[name] })
+			if err != nil || filepath.ToSlash(got) != c.want {
+				t.Errorf("got %q, %v, want %q", got, err, c.want)
+			}
+		})
+	}
+	if _, err := dirOn("linux", func(string) string { return "" }); verify.KindOf(err) != verify.KindUsage {
+		t.Errorf("without any place: %v", err)
+	}
+}
+
+func TestNothingIsOpenToOthers(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("Windows has no mode bits")
+	}
+	dir := filepath.Join(t.TempDir(), "state")
+	s := openStore(t, dir)
+	audit := must[*Audit](t)(OpenAudit(t.Context(), dir))
+	write := must[*Pending](t)(audit.Begin(t.Context(), AuditEntry{Identity: "customer-1"}))
+	check(t, write.Finish(t.Context(), noon, "done", ""))
+	must[int64](t)(s.RecordDeletion(t.Context(), factorOf(1), "", "", noon))
+	must[verify.Claim](t)(s.ClaimChallenge(t.Context(), verify.ClaimKey{}))
+
+	if info := must[os.FileInfo](t)(os.Stat(dir)); info.Mode().Perm() != 0o700 {
+		t.Errorf("the directory has mode %04o", info.Mode().Perm())
+	}
+	var names []string
+	for _, file := range must[[]os.DirEntry](t)(os.ReadDir(dir)) {
+		names = append(names, file.Name())
+		if info := must[os.FileInfo](t)(file.Info()); info.Mode().Perm() != 0o600 {
+			t.Errorf("%s has mode %04o", file.Name(), info.Mode().Perm())
+		}
+	}
+	if list := strings.Join(names, " "); !strings.Contains(list, "-wal") || !strings.Contains(list, "-shm") {
+		t.Errorf("the files beside the database were not looked at: %s", list)
+	}
+}
+
+func TestWhatOthersCouldChangeIsRefused(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("Windows has no mode bits")
+	}
+	dir := t.TempDir()
+	check(t, openStore(t, dir).Close())
+	for _, c := range []struct {
+		path string
+		mode fs.FileMode
+		mend string
+	}{
+		{dir, 0o720, "chmod go-w "},
+		{filepath.Join(dir, databaseName("production")), 0o644, "chmod 600 "},
+		{filepath.Join(dir, keyFile), 0o640, "chmod 600 "},
+	} {
+		before := must[os.FileInfo](t)(os.Stat(c.path)).Mode()
+		check(t, os.Chmod(c.path, c.mode))
+		_, err := Open(t.Context(), dir, "production")
+		var refusal *verify.Error
+		if !errors.As(err, &refusal) || refusal.Kind != verify.KindRefused || refusal.Hint != c.mend+c.path {
+			t.Errorf("%s with mode %04o: %#v", c.path, c.mode, err)
+		}
+		check(t, os.Chmod(c.path, before))
+	}
+}
+
+func TestEnvironmentsNeverShareAFile(t *testing.T) {
+	t.Run("odd names", func(t *testing.T) {
+		dir := t.TempDir()
+		names := []string{"prod", "Prod", "PROD", "prod.eu", "prod/eu", "../prod", "prod eu", "prod=eu", "prüd", "", ".", "..", "=50rod",
+			strings.Repeat("long", 99), strings.Repeat("long", 99) + "er", "a\x00b", "nul", "x?mode=memory", "100%25"}
+		for i, name := range names {
+			s := must[*Store](t)(Open(t.Context(), dir, name))
+			check(t, s.Saw(t.Context(), identityOf(i), noon))
+			check(t, s.Close())
+		}
+		for i, name := range names {
+			s := must[*Store](t)(Open(t.Context(), dir, name))
+			got := must[[]verify.Identity](t)(s.RecentIdentities(t.Context(), "", 9))
+			if len(got) != 1 || got[0] != identityOf(i) {
+				t.Errorf("%q remembers %v", name, got)
+			}
+			check(t, s.Close())
+		}
+		listed, unreadable, err := Environments(t.Context(), dir)
+		if err != nil || len(unreadable) > 0 || len(listed) != len(names) {
+			t.Errorf("listed %d of %d: %q %v %v", len(listed), len(names), listed, unreadable, err)
+		}
+	})
+	t.Run("any names, where letter case does not count", rapid.MakeCheck(func(t *rapid.T) {
+		a, b := rapid.String().Draw(t, "a"), rapid.String().Draw(t, "b")
+		if a != b && strings.EqualFold(databaseName(a), databaseName(b)) {
+			t.Fatalf("%q and %q share %s", a, b, databaseName(a))
+		}
+		if name := databaseName(a); filepath.Base(name) != name || len(name) > 200 {
+			t.Fatalf("%q gives the name %q", a, name)
+		}
+	}))
+}
+
+func TestADamagedFileIsNeverReplaced(t *testing.T) {
+	damage := map[string]func(t *testing.T, path string){
+		"overwritten": func(t *testing.T, path string) {
+			check(t, os.WriteFile(path, bytes.Repeat([]byte("not a database. "), 999), 0o600))
+		},
+		"emptied": func(t *testing.T, path string) { check(t, os.Truncate(path, 0)) },
+		"another's": func(t *testing.T, path string) {
+			db := open(path, "")
+			defer db.Close()
+			must[any](t)(db.Exec(`PRAGMA application_id = 7`))
+		},
+		"another environment's": func(t *testing.T, path string) {
+			db := open(path, "")
+			defer db.Close()
+			must[any](t)(db.Exec(`UPDATE meta SET value = 'staging'`))
+		},
+	}
+	for name, break_ := range damage {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			check(t, openStore(t, dir).Close())
+			path := filepath.Join(dir, databaseName("production"))
+			break_(t, path)
+			before := must[[]byte](t)(os.ReadFile(path))
+			_, err := Open(t.Context(), dir, "production")
+			if err == nil || !strings.Contains(err.Error(), path) {
+				t.Errorf("the error does not name the file: %v", err)
+			}
+			var known *verify.Error
+			if !errors.As(err, &known) || !strings.Contains(known.Hint, "mv ") {
+				t.Errorf("the error does not say how to go on: %#v", err)
+			}
+			if after := must[[]byte](t)(os.ReadFile(path)); !bytes.Equal(before, after) {
+				t.Error("the damaged file was changed")
+			}
+		})
+	}
+	t.Run("missing, but its log is there", func(t *testing.T) {
+		dir := t.TempDir()
+		check(t, openStore(t, dir).Close())
+		path := filepath.Join(dir, databaseName("production"))
+		check(t, os.Rename(path, path+"-wal"))
+		if _, err := Open(t.Context(), dir, "production"); verify.KindOf(err) != verify.KindRefused {
+			t.Errorf("got %v", err)
+		}
+	})
+	t.Run("the key", func(t *testing.T) {
+		dir := t.TempDir()
+		check(t, openStore(t, dir).Close())
+		check(t, os.Truncate(filepath.Join(dir, keyFile), 7))
+		if _, err := Open(t.Context(), dir, "production"); err == nil || !strings.Contains(err.Error(), "damaged") {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
+func TestAFileOfANewerVerifyctlIsRefused(t *testing.T) {
+	dir := t.TempDir()
+	s := openStore(t, dir)
+	must[any](t)(s.write.Exec(`PRAGMA user_version = 999`))
+	check(t, s.Close())
+	_, err := Open(t.Context(), dir, "production")
+	if err == nil || !strings.Contains(err.Error(), "newer verifyctl") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestProcessesThatOpenAtOnceMakeOneFileAndOneKey(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "state")
+	var running []*exec.Cmd
+	for range 8 {
+		cmd := childProcess(t, "open", dir)
+		check(t, cmd.Start())
+		running = append(running, cmd)
+	}
+	for _, cmd := range running {
+		check(t, cmd.Wait())
+	}
+	for _, file := range must[[]os.DirEntry](t)(os.ReadDir(dir)) {
+		if strings.Contains(file.Name(), ".new") {
+			t.Errorf("%s was left behind", file.Name())
+		}
+	}
+	openStore(t, dir)
+}
+
+func TestATokenIsKeptAsAHashOnly(t *testing.T) {
+	dir := t.TempDir()
+	s := openStore(t, dir)
+	ctx := t.Context()
+	f := factorOf(7)
+	must[int64](t)(s.RecordDeletion(ctx, f, "operator", "lost", noon))
+	crawl := must[verify.Crawl](t)(s.BeginCrawl(ctx, account, service, verify.CrawlFull, noon))
+	check(t, s.SaveFactors(ctx, crawl, []verify.EntityFactors{{Entity: verify.Entity{Identity: f.Identity}, Factors: []verify.Factor{f}, ReadAt: noon}}))
+
+	found := must[[]verify.IndexedFactor](t)(s.FindFactors(ctx, f.SID))
+	if len(found) != 1 || found[0].Config.Token != "" || found[0].TokenHash != s.HashToken(f.Config.Token) {
+		t.Errorf("the index has %+v", found)
+	}
+	if s.HashToken("a") == s.HashToken("b") || s.HashToken("a") != s.HashToken("a") || s.HashToken("") != "" {
+		t.Error("hashes do not tell tokens apart")
+	}
+	if elsewhere := openStore(t, t.TempDir()); elsewhere.HashToken("a") == s.HashToken("a") {
+		t.Error("another machine has the same hash")
+	}
+	for _, file := range []string{"before closing", "after closing"} {
+		if bytes.Contains(everyByte(t, dir), []byte(f.Config.Token.Reveal())) {
+			t.Errorf("the token is in a file %s", file)
+		}
+		s.Close()
+	}
+}
+
+func TestDeletionsAreKeptFromBeforeTheyAreSent(t *testing.T) {
+	dir := t.TempDir()
+	ctx := t.Context()
+	s := openStore(t, dir)
+	first := must[int64](t)(s.RecordDeletion(ctx, factorOf(1), "operator", "lost phone", noon))
+	second := must[int64](t)(s.RecordDeletion(ctx, factorOf(2), "operator", "", noon.Add(time.Hour)))
+	cancelled, cancel := context.WithCancel(ctx)
+	cancel()
+	check(t, s.FinishDeletion(cancelled, first, "deleted", noon.Add(time.Second)))
+	check(t, s.Close())
+
+	s = openStore(t, dir)
+	list := func(filter verify.DeletionFilter) (list []verify.Deletion) {
+		for d, err := range s.Deletions(ctx, filter) {
+			check(t, err)
+			list = append(list, d)
+		}
+		return list
+	}
+	want := factorOf(1)
+	hash := s.HashToken(want.Config.Token)
+	want.Config.Token = ""
+	got := list(verify.DeletionFilter{Identity: identityOf(1)})
+	if diff := cmp.Diff([]verify.Deletion{{ID: first, Factor: want, TokenHash: hash, By: "operator", Reason: "lost phone", At: noon,
+		Outcome: "deleted", FinishedAt: noon.Add(time.Second)}}, got); diff != "" {
+		t.Errorf("the deletion reads back differently:\n%s", diff)
+	}
+	for name, c := range map[string]struct {
+		filter verify.DeletionFilter
+		want   []int64
+	}{
+		"newest first":                    {verify.DeletionFilter{}, []int64{second, first}},
+		"limit":                           {verify.DeletionFilter{Limit: 1}, []int64{second}},
+		"factor in the other letter case": {verify.DeletionFilter{FactorSID: verify.FactorSID("YF" + strings.ToUpper(string(factorSID(2))[2:]))}, []int64{second}},
+		"since":                           {verify.DeletionFilter{Since: noon.Add(time.Minute)}, []int64{second}},
+		"until":                           {verify.DeletionFilter{Until: noon.Add(time.Hour)}, []int64{first}},
+		"nobody":                          {verify.DeletionFilter{Identity: "nobody-here"}, nil},
+	} {
+		var ids []int64
+		for _, d := range list(c.filter) {
+			ids = append(ids, d.ID)
+		}
+		if diff := cmp.Diff(c.want, ids); diff != "" {
+			t.Errorf("%s:\n%s", name, diff)
+		}
+	}
+	if got := list(verify.DeletionFilter{FactorSID: factorSID(2)}); got[0].Outcome != "" {
+		t.Errorf("a deletion nobody finished has the outcome %q", got[0].Outcome)
+	}
+	if err := s.FinishDeletion(ctx, 999, "deleted", noon); err == nil {
+		t.Error("finishing a deletion that is not there succeeds")
+	}
+}

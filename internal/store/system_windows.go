@@ -1,0 +1,29 @@
+package store
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+
+	"golang.org/x/sys/windows"
+)
+
+// Windows keeps a user's files from others by the access list of the profile, which new files inherit; mode bits say
+// nothing there.
+func othersCanWrite(fs.FileInfo) bool  { return false }
+func othersCanAccess(fs.FileInfo) bool { return false }
+
+func foreignOwner(fs.FileInfo) (uint32, bool) { return 0, false }
+
+// tryLock takes an exclusive lock on an open file, and tells whether it got it. Closing the file lets go of it.
+func tryLock(f *os.File) (bool, error) {
+	err := windows.LockFileEx(windows.Handle(f.Fd()), windows.LOCKFILE_EXCLUSIVE_LOCK|windows.LOCKFILE_FAIL_IMMEDIATELY,
+		0, 1, 0, new(windows.Overlapped))
+	if errors.Is(err, windows.ERROR_LOCK_VIOLATION) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// syncDirectory does nothing: Windows has no such call.
+func syncDirectory(string) error { return nil }
