@@ -39,7 +39,10 @@ func listJSON[T any](p *Printer, r Resource[T], rows iter.Seq2[T, error]) (int, 
 		return err
 	})
 	end := "\n]\n"
-	if n == 0 {
+	switch {
+	case n == 0 && err != nil:
+		return 0, err // nothing was read: no output that looks like an empty list
+	case n == 0:
 		end = "[]\n"
 	}
 	if _, writeErr := io.WriteString(p.out, end); err == nil {
@@ -54,6 +57,9 @@ func listFiltered[T any](p *Printer, r Resource[T], rows iter.Seq2[T, error]) (i
 		all = append(all, r.view(v))
 		return nil
 	})
+	if n == 0 && err != nil {
+		return 0, err
+	}
 	if filterErr := p.writeJSON(all); err == nil {
 		err = filterErr
 	}

@@ -132,6 +132,19 @@ func TestWhatWasReadBeforeAnErrorIsShown(t *testing.T) {
 	}
 }
 
+func TestAListThatCannotBeReadDoesNotLookEmpty(t *testing.T) {
+	for _, opts := range []Options{{}, {Terminal: true}, {Format: JSON}, {Format: NDJSON}, {Format: CSV}, {Format: Markdown}, {JQ: "length"}} {
+		if got, err := list(t, opts, failing(0, errors.New("refused"))); err == nil || got != "" {
+			t.Errorf("%+v: output %q with error %v, want none with an error", opts, got, err)
+		}
+	}
+	for format, want := range map[Format]string{"": "sid\tfriendly_name\tdate_created\n", CSV: "sid,friendly_name,date_created\n", JSON: "[]\n"} {
+		if got, err := list(t, Options{Format: format}, rows(0)); err != nil || got != want {
+			t.Errorf("%q: an empty list is %q (%v), want %q", format, got, err, want)
+		}
+	}
+}
+
 func TestLongListsKeepTheirLayout(t *testing.T) {
 	got, err := list(t, Options{Terminal: true, Width: 80}, rows(2*layoutRows+10))
 	if err != nil {

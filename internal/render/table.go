@@ -81,13 +81,30 @@ func cells[T any](p *Printer, columns []Column[T], v T, text func(*Printer, Colu
 	return row
 }
 
+// headerOnce writes a header before the first row, or at the end of a list that is truly empty: a list that could not be
+// read at all leaves no output that looks like an empty one.
+func (p *Printer) headerOnce(write func() error) func() error {
+	done := p.opts.NoHeader
+	return func() error {
+		if done {
+			return nil
+		}
+		done = true
+		return write()
+	}
+}
+
 // listTSV writes tab-separated lines with a header: what a table is in a pipe.
 func listTSV[T any](p *Printer, columns []Column[T], rows iter.Seq2[T, error]) (int, error) {
 	w := bufio.NewWriter(p.out)
-	if !p.opts.NoHeader {
-		fmt.Fprintln(w, strings.Join(columnNames(columns), "\t"))
-	}
+	header := p.headerOnce(func() error {
+		_, err := fmt.Fprintln(w, strings.Join(columnNames(columns), "\t"))
+		return err
+	})
 	n, err := eachRow(rows, func(v T) error {
+		if err := header(); err != nil {
+			return err
+		}
 		row := cells(p, columns, v, cell)
 		for i := range row {
 			row[i] = Sanitize(row[i])
@@ -95,23 +112,28 @@ func listTSV[T any](p *Printer, columns []Column[T], rows iter.Seq2[T, error]) (
 		_, err := fmt.Fprintln(w, strings.Join(row, "\t"))
 		return err
 	})
+	if err == nil {
+		err = header()
+	}
 	return n, firstError(err, w.Flush())
 }
 
 func listCSV[T any](p *Printer, columns []Column[T], rows iter.Seq2[T, error]) (int, error) {
 	w := csv.NewWriter(p.out)
-	if !p.opts.NoHeader {
-		if err := w.Write(columnNames(columns)); err != nil {
-			return 0, err
-		}
-	}
+	header := p.headerOnce(func() error { return w.Write(columnNames(columns)) })
 	n, err := eachRow(rows, func(v T) error {
+		if err := header(); err != nil {
+			return err
+		}
 		row := cells(p, columns, v, cell)
 		for i := range row {
 			row[i] = Sanitize(row[i])
 		}
 		return w.Write(row)
 	})
+	if err == nil {
+		err = header()
+	}
 	w.Flush()
 	return n, firstError(err, w.Error())
 }
