@@ -1,0 +1,115 @@
+package event
+
+import (
+	"strconv"
+
+	"github.com/verifyctl/verifyctl/internal/verify"
+)
+
+// Attribution tells which configured environment an event is of. The zero value knows none. It is safe for concurrent
+// use once it is filled.
+type Attribution struct {
+	byService    map[string]string // lower-case SID → environment
+	byAccount    map[string]string // "" when several environments share the account
+	byCredential map[string]string // credential → Service; "" when several Services use it
+}
+
+// NewAttribution knows the environments by their Service and account.
+func NewAttribution(environments []verify.Environment) *Attribution {
+	a := &Attribution{byService: map[string]string{}, byAccount: map[string]string{}, byCredential: map[string]string{}}
+	for _, env := range environments {
+		a.byService[fold(string(env.ServiceSID))] = env.Name
+		addUnlessTwo(a.byAccount, fold(string(env.AccountSID)), env.Name)
+	}
+	return a
+}
+
+// AddCredentials says which push credentials a Service uses, so that an event that names a credential only can be
+// attributed. A credential of several Services attributes nothing.
+func (a *Attribution) AddCredentials(service verify.Service) {
+	if service.Push == nil {
+		return
+	}
+	for _, cr := range []verify.CredentialSID{service.Push.APNCredentialSID, service.Push.FCMCredentialSID} {
+		if cr != "" {
+			addUnlessTwo(a.byCredential, fold(string(cr)), string(service.SID))
+		}
+	}
+}
+
+func addUnlessTwo(m map[string]string, key, value string) {
+	if have, ok := m[key]; ok && have != value {
+		value = ""
+	}
+	m[key] = value
+}
+
+// Apply sets the event's environment, by its Service, else by the push credential it names, else by its account. What
+// was not read from the event itself is marked [Event.Inferred] and is never evidence.
+func (a *Attribution) Apply(e *Event) {
+	defer func() { e.Next = e.next() }()
+	if e.ServiceSID == "" && e.Product != ProductVoice {
+		if service := a.byCredential[fold(e.CredentialSID)]; service != "" {
+			e.ServiceSID = service
+			e.infer("the Service is inferred from the push credential")
+		}
+	}
+	if e.ServiceSID != "" {
+		if name := a.byService[fold(e.ServiceSID)]; name != "" {
+			e.Environment = &name
+			return
+		}
+		e.because("its Service is none of the configured environments")
+		return
+	}
+	if name := a.byAccount[fold(e.AccountSID)]; name != "" {
+		e.Environment = &name
+		e.infer("the environment is inferred from the account")
+	}
+}
+
+func (e *Event) infer(reason string) {
+	e.Inferred = true
+	e.PruneEvidence = EvidenceNone
+	e.because(reason)
+}
+
+func fold(sid string) string {
+	b := []byte(sid)
+	for i, c := range b {
+		if 'A' <= c && c <= 'Z' {
+			b[i] = c - 'A' + 'a'
+		}
+	}
+	return string(b)
+}
+
+// next gives the command to paste: what to look at, never what to delete.
+func (e *Event) next() string {
+	env := ""
+	if e.Environment != nil {
+		env = *e.Environment
+	}
+	switch {
+	case e.Verdict == NotPush:
+		return ""
+	case env == "" && e.ErrorCode != nil:
+		return verify.Command("", "debugger", "explain", strconv.Itoa(*e.ErrorCode))
+	case env == "":
+		return ""
+	case e.Action == FixCredential, e.Action == CheckEnvironment, e.Action == CheckApp, e.Action == FixWebhook:
+		return verify.Command(env, "doctor")
+	case e.Action == RefreshToken && isExact(e.FactorSID, "YF") && isIdentity(e.Identity) && !e.Ambiguous:
+		return verify.Command(env, "factors", "show", e.Identity, e.FactorSID)
+	case e.Action == RefreshToken && isIdentity(e.Identity) && !e.Ambiguous:
+		return verify.Command(env, "factors", "list", e.Identity)
+	case e.ErrorCode != nil:
+		return verify.Command("", "debugger", "explain", strconv.Itoa(*e.ErrorCode))
+	}
+	return ""
+}
+
+func isIdentity(text string) bool {
+	_, err := verify.ParseIdentity(text)
+	return err == nil
+}

@@ -1,0 +1,325 @@
+package event
+
+import (
+	"errors"
+	"io"
+	"iter"
+	"sync"
+
+	"github.com/verifyctl/verifyctl/internal/verify"
+)
+
+// Options says how to decode. The zero value decodes everything, one record after the other.
+type Options struct {
+	Workers     int          // how many records are decoded at a time; 0 is 1. The order of events is the input's either way
+	SkipNoise   bool         // count events that are no push errors ([Event.IsNoise]) instead of giving them
+	Attribution *Attribution // tells the environment of each event; may be nil
+	Stats       *Stats       // filled while decoding, to be read after it; may be nil
+}
+
+// Stats counts what went through a decoder, so that nothing is dropped in silence.
+type Stats struct {
+	Events     int           // given
+	Skipped    map[Noise]int // left out as noise
+	Unreadable int           // records, or lines of a log, in which there was no event
+	Oversized  int           // records over 8 MiB, left out
+}
+
+// Noise sorts what was left out.
+type Noise struct {
+	Product Product
+	Level   string // lower case; "" when the event has none
+}
+
+// Decode reads a stream of events in any shape and gives them in the order of the input, holding one block of it at a
+// time. It finds out by itself what it reads: JSON objects, lists, lines or pages of them in any of Twilio's shapes,
+// forms, and texts that people paste. Events that could not be read whole are marked, never guessed. The error is the
+// reader's and comes last. When the loop is left early with several workers, a Read in progress may still end later.
+func Decode(r io.Reader, o Options) iter.Seq2[Event, error] {
+	if o.Stats == nil {
+		o.Stats = &Stats{}
+	}
+	return func(yield func(Event, error) bool) {
+		if o.Workers > 1 {
+			decodeParallel(r, o, yield)
+			return
+		}
+		decodeInOrder(newSplitter(r), o, yield)
+	}
+}
+
+// Parse gives the events in a text that is whole in memory.
+func Parse(text []byte) []Event {
+	d := newDecoder(Options{})
+	d.split(splitBytes(text))
+	return d.batch.events
+}
+
+// FromAlert reads an alert of the Monitor API.
+func FromAlert(a verify.Alert) Event {
+	d := newDecoder(Options{})
+	d.recorder.facts.reset()
+	d.recorder.facts.ofAlert(a)
+	d.recorder.alertText(a.AlertText, 1)
+	d.recorder.finish()
+	return d.batch.events[0]
+}
+
+// IsNoise tells whether the event is none that push delivery is about: not a push error, or nothing but a log line.
+func (e *Event) IsNoise() bool {
+	return e.Verdict == NotPush && e.Product != ProductVerifyPush || e.Level == "info" || e.Level == "debug"
+}
+
+// batch is what came of a part of the input.
+type batch struct {
+	events []Event
+	stats  Stats
+}
+
+func (b *batch) reset() {
+	b.events = b.events[:0]
+	skipped := b.stats.Skipped
+	clear(skipped)
+	b.stats = Stats{Skipped: skipped}
+}
+
+func (s *Stats) add(other Stats) {
+	s.Events += other.Events
+	s.Unreadable += other.Unreadable
+	s.Oversized += other.Oversized
+	for noise, n := range other.Skipped {
+		s.skip(noise, n)
+	}
+}
+
+func (s *Stats) skip(noise Noise, n int) {
+	if s.Skipped == nil {
+		s.Skipped = map[Noise]int{}
+	}
+	s.Skipped[noise] += n
+}
+
+// decoder makes events of records, into its batch.
+type decoder struct {
+	options  Options
+	recorder recorder
+	batch    batch
+}
+
+func newDecoder(o Options) *decoder {
+	d := &decoder{options: o}
+	d.recorder.descriptions = descriptions{}
+	d.recorder.emit = d.conclude
+	return d
+}
+
+// conclude judges what was read.
+func (d *decoder) conclude(f *facts) {
+	e := judge(f, d.recorder.descriptions, d.recorder.isStrict)
+	if d.options.Attribution != nil {
+		d.options.Attribution.Apply(&e)
+	}
+	if d.options.SkipNoise && e.IsNoise() {
+		d.batch.stats.skip(Noise{e.Product, e.Level}, 1)
+		return
+	}
+	d.batch.stats.Events++
+	d.batch.events = append(d.batch.events, e)
+}
+
+func (d *decoder) record(record []byte) {
+	if !d.recorder.read(record) {
+		d.batch.stats.Unreadable++
+	}
+}
+
+func (d *decoder) split(s *splitter) {
+	for {
+		record, err := s.next()
+		if err != nil {
+			d.batch.stats.Oversized += s.oversized
+			return
+		}
+		d.record(record)
+	}
+}
+
+func decodeInOrder(s *splitter, o Options, yield func(Event, error) bool) {
+	d := newDecoder(o)
+	for {
+		record, err := s.next()
+		o.Stats.Oversized = s.oversized
+		if err != nil {
+			if !errors.Is(err, io.EOF) {
+				yield(Event{}, err)
+			}
+			return
+		}
+		d.batch.reset()
+		d.record(record)
+		o.Stats.add(d.batch.stats)
+		for i := range d.batch.events {
+			if !yield(d.batch.events[i], nil) {
+				return
+			}
+		}
+	}
+}
+
+// block is a part of the input on its way through the workers. The consumer takes blocks in the order of the input and
+// waits for each.
+type block struct {
+	text    []byte
+	ends    []int // where the records in text end; nil when the worker is to split it
+	decoded batch
+	done    chan struct{}
+
+	// Of the last block only.
+	err       error
+	oversized int
+}
+
+// blockSize is about how much input a block holds.
+const blockSize = 256 << 10
+
+func decodeParallel(r io.Reader, o Options, yield func(Event, error) bool) {
+	p := &pipeline{
+		free: make(chan *block, 2*o.Workers), work: make(chan *block, 2*o.Workers),
+		queue: make(chan *block, 2*o.Workers), stop: make(chan struct{}),
+	}
+	for range cap(p.free) {
+		p.free <- &block{done: make(chan struct{}, 1)}
+	}
+	var workers sync.WaitGroup
+	defer workers.Wait()
+	defer close(p.stop)
+	for range o.Workers {
+		workers.Go(func() { p.decode(o) })
+	}
+	go p.read(newSplitter(r))
+	p.consume(o, yield)
+}
+
+type pipeline struct {
+	free  chan *block   // to be filled
+	work  chan *block   // for the workers
+	queue chan *block   // the same blocks in order, for the consumer
+	stop  chan struct{} // closed when nobody wants more
+}
+
+// read cuts the stream into blocks until its end.
+func (p *pipeline) read(s *splitter) {
+	defer close(p.work)
+	defer close(p.queue)
+	var b *block
+	flush := func() {
+		if b != nil && len(b.text) > 0 {
+			p.queue <- b
+			p.work <- b
+			b = nil
+		}
+	}
+	s.beforeRead = flush
+	for {
+		if lines := s.takeLines(); lines != nil {
+			flush()
+			if b = p.empty(); b == nil {
+				return
+			}
+			b.text = append(b.text, lines...)
+			flush()
+			continue
+		}
+		record, err := s.next()
+		if b == nil {
+			if b = p.empty(); b == nil {
+				return
+			}
+		}
+		if err != nil {
+			p.end(b, s, err)
+			return
+		}
+		b.text = append(b.text, record...)
+		b.ends = append(b.ends, len(b.text))
+		if len(b.text) >= blockSize {
+			flush()
+		}
+	}
+}
+
+// empty gives a block to fill; nil when nobody wants more.
+func (p *pipeline) empty() *block {
+	select {
+	case <-p.stop:
+		return nil
+	case b := <-p.free:
+		if cap(b.text) > 4*blockSize {
+			b.text = nil // held a huge record
+		}
+		b.text, b.ends, b.err = b.text[:0], nil, nil
+		return b
+	}
+}
+
+// end sends the last block, with what the reader said.
+func (p *pipeline) end(b *block, s *splitter, err error) {
+	b.err, b.oversized = err, s.oversized
+	if b.ends == nil {
+		b.ends = []int{}
+	}
+	p.queue <- b
+	p.work <- b
+}
+
+func (p *pipeline) decode(o Options) {
+	d := newDecoder(o)
+	for {
+		select {
+		case <-p.stop:
+			return
+		case b, ok := <-p.work:
+			if !ok {
+				return
+			}
+			d.block(b)
+			b.done <- struct{}{}
+		}
+	}
+}
+
+func (d *decoder) block(b *block) {
+	d.batch = b.decoded
+	d.batch.reset()
+	if b.ends == nil {
+		lines := splitBytes(b.text)
+		lines.begun = true
+		d.split(lines)
+	}
+	start := 0
+	for _, end := range b.ends {
+		d.record(b.text[start:end])
+		start = end
+	}
+	b.decoded = d.batch
+	d.batch = batch{}
+}
+
+// consume gives the events of one block after the other.
+func (p *pipeline) consume(o Options, yield func(Event, error) bool) {
+	for b := range p.queue {
+		<-b.done
+		o.Stats.add(b.decoded.stats)
+		o.Stats.Oversized += b.oversized
+		for i := range b.decoded.events {
+			if !yield(b.decoded.events[i], nil) {
+				return
+			}
+		}
+		if b.err != nil && !errors.Is(b.err, io.EOF) {
+			yield(Event{}, b.err)
+			return
+		}
+		p.free <- b
+	}
+}

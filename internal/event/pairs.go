@@ -1,0 +1,67 @@
+package event
+
+import "strings"
+
+// eachPair takes key=value pairs joined by "&" apart, in order. Where net/url gives up (a raw ";", a wrong "%"), the
+// text is kept as it stands and mended is true.
+func eachPair(text string, do func(key, value string, mended bool)) {
+	for text != "" {
+		var pair string
+		pair, text, _ = strings.Cut(text, "&")
+		rawKey, rawValue, ok := strings.Cut(pair, "=")
+		if !ok {
+			continue
+		}
+		mended := false
+		// A list of correlation ids that nobody encoded may hold "&" itself.
+		if strings.HasPrefix(rawValue, "[") && !strings.Contains(rawValue, "]") {
+			if more, rest, found := strings.Cut(text, "]"); found {
+				rawValue += "&" + more + "]"
+				text = strings.TrimPrefix(rest, "&")
+				mended = true
+			}
+		}
+		key, keyOK := unescape(strings.TrimSpace(rawKey))
+		value, valueOK := unescape(rawValue)
+		do(key, value, mended || !keyOK || !valueOK)
+	}
+}
+
+// unescape undoes form encoding. ok is false when an escape was none and stays as it is.
+func unescape(text string) (plain string, ok bool) {
+	if !strings.ContainsAny(text, "%+") {
+		return text, true
+	}
+	ok = true
+	var b strings.Builder
+	b.Grow(len(text))
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case c == '+':
+			b.WriteByte(' ')
+		case c == '%' && i+2 < len(text) && isHex(text[i+1]) && isHex(text[i+2]):
+			b.WriteByte(unhex(text[i+1])<<4 | unhex(text[i+2]))
+			i += 2
+		case c == '%':
+			ok = false
+			b.WriteByte(c)
+		default:
+			b.WriteByte(c)
+		}
+	}
+	return b.String(), ok
+}
+
+func isHex(c byte) bool {
+	return '0' <= c && c <= '9' || 'a' <= c && c <= 'f' || 'A' <= c && c <= 'F'
+}
+
+func unhex(c byte) byte {
+	switch {
+	case c <= '9':
+		return c - '0'
+	case c <= 'F':
+		return c - 'A' + 10
+	}
+	return c - 'a' + 10
+}
