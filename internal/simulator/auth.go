@@ -1,0 +1,128 @@
+package simulator
+
+import (
+	"crypto/subtle"
+	"database/sql"
+	"encoding/json"
+	"net/http"
+	"slices"
+	"strings"
+)
+
+// The kinds of API key. A main key has the power of the auth token; a standard one may not read accounts or keys; a
+// restricted one may do what its policy lists (twilio.com/docs/iam/api-keys).
+const (
+	keyMain       = "main"
+	keyStandard   = "standard"
+	keyRestricted = "restricted"
+)
+
+var errUnauthenticated = &apiError{
+	status: http.StatusUnauthorized, code: 20003, message: "Authenticate",
+	header: http.Header{"Www-Authenticate": {`Basic realm="Twilio API"`}},
+}
+
+// authenticate finds out who calls and refuses what they may not do.
+func (c *call) authenticate(r *route) error {
+	user, password, sent := c.req.BasicAuth()
+	switch {
+	case !sent:
+		return errUnauthenticated
+	case user == "token":
+		return c.authenticateDevice(r, password)
+	case strings.HasPrefix(user, "SK"):
+		return c.authenticateKey(r, user, password)
+	}
+	return c.authenticateAccount(user, password)
+}
+
+func (c *call) authenticateAccount(sid, token string) error {
+	var want, status string
+	var test bool
+	found, err := c.row([]any{&want, &status, &test}, "SELECT auth_token, status, test FROM accounts WHERE sid = ?", sid)
+	if err != nil {
+		return err
+	}
+	if !found || !equal(want, token) {
+		return errUnauthenticated
+	}
+	c.account = sid
+	return checkAccount(status, test)
+}
+
+func (c *call) authenticateKey(r *route, sid, secret string) error {
+	var want, kind, account, status string
+	var policy sql.NullString
+	var test bool
+	found, err := c.row([]any{&want, &kind, &policy, &account, &status, &test},
+		`SELECT k.secret, k.kind, k.policy, a.sid, a.status, a.test FROM api_keys k JOIN accounts a ON a.sid = k.account_sid WHERE k.sid = ?`, sid)
+	if err != nil {
+		return err
+	}
+	if !found || !equal(want, secret) {
+		return errUnauthenticated
+	}
+	c.account = account
+	if err := checkAccount(status, test); err != nil {
+		return err
+	}
+	switch {
+	case kind == keyStandard && (r.product == iam || r.product == accounts && !strings.Contains(r.name, "Usage")):
+		return errUnauthenticated
+	case kind == keyRestricted && !permits(policy.String, r):
+		return refuse(http.StatusForbidden, 20006, "Access Denied")
+	}
+	return nil
+}
+
+// checkAccount refuses accounts that cannot be used. Test credentials look like live ones and are refused by every
+// resource served here (twilio.com/docs/iam/test-credentials, error 20008).
+func checkAccount(status string, test bool) error {
+	switch {
+	case test:
+		return refuse(http.StatusForbidden, 20008, "Resource not accessible with Test Account Credentials")
+	case status == "suspended":
+		return refuse(http.StatusForbidden, 20005, "Account not active")
+	case status == "closed":
+		return refuse(http.StatusForbidden, 20403, "Forbidden")
+	}
+	return nil
+}
+
+func equal(want, got string) bool { return subtle.ConstantTimeCompare([]byte(want), []byte(got)) == 1 }
+
+// permits tells whether a restricted key's policy, {"allow": ["/twilio/verify/factors/list", …]}, lists an operation. An
+// entry that ends in * covers all that begin so. No permission for push credentials is published, so none covers them.
+func permits(policy string, r *route) bool {
+	var p struct {
+		Allow []string `json:"allow"`
+	}
+	if json.Unmarshal([]byte(policy), &p) != nil || strings.Contains(r.name, "Credential") {
+		return false
+	}
+	wanted := r.permission()
+	return slices.ContainsFunc(p.Allow, func(allowed string) bool {
+		prefix, wildcard := strings.CutSuffix(allowed, "*")
+		return allowed == wanted || wildcard && strings.HasPrefix(wanted, prefix)
+	})
+}
+
+// permission names an operation as policies do: /twilio/<product>/<resource>/<action>.
+func (r *route) permission() string {
+	literals := slices.DeleteFunc(slices.Clone(r.path), func(s string) bool { return strings.HasPrefix(s, "{}") })
+	resource := strings.ToLower(literals[len(literals)-1])
+	action, _, _ := strings.Cut(splitWords(r.name), " ")
+	return "/twilio/" + r.product + "/" + strings.TrimSuffix(resource, ".json") + "/" + action
+}
+
+// splitWords writes "FetchService" as "fetch service".
+func splitWords(name string) string {
+	var b strings.Builder
+	for i, r := range name {
+		if i > 0 && r >= 'A' && r <= 'Z' {
+			b.WriteByte(' ')
+		}
+		b.WriteString(strings.ToLower(string(r)))
+	}
+	return b.String()
+}

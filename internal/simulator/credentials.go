@@ -1,0 +1,276 @@
+package simulator
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"database/sql"
+	"encoding/asn1"
+	"encoding/json"
+	"encoding/pem"
+	"errors"
+	"net/http"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+func credentialRoutes() []route {
+	of := func(product, version, prefix string) []route {
+		all, one := version+"/Credentials", version+"/Credentials/{}"
+		return []route{
+			on(product, http.MethodGet, all, "List"+prefix+"Credential", listCredentials),
+			on(product, http.MethodPost, all, "Create"+prefix+"Credential", createCredential),
+			on(product, http.MethodGet, one, "Fetch"+prefix+"Credential", fetchCredential),
+			on(product, http.MethodPost, one, "Update"+prefix+"Credential", updateCredential),
+			on(product, http.MethodDelete, one, "Delete"+prefix+"Credential", deleteCredential),
+		}
+	}
+	// One store of push credentials is seen through three products; that they share it at Twilio is an assumption.
+	return append(append(of(notify, "v1", ""), of(conversations, "v1", "Conversations")...), of(chat, "v2", "Chat")...)
+}
+
+// The types of push credential (twilio_notify_v1.json, credential_enum_push_service).
+const (
+	typeAPN = "apn"
+	typeFCM = "fcm"
+	typeGCM = "gcm"
+)
+
+// credential is a push credential as stored.
+type credential struct {
+	seq                int64
+	sid, account, name string
+	kind               string
+	sandbox            sql.NullString
+	contents           CredentialContents
+	created, updated   int64
+}
+
+// CredentialContents are what is in a push credential and what the providers think of it. Twilio never shows any of it:
+// only failing pushes do. The zero value is a credential in order that fits every app.
+type CredentialContents struct {
+	Expires      time.Time `json:"expires,omitzero"`        // of an APNs certificate, zero for never
+	Topic        string    `json:"topic,omitempty"`         // the bundle id of an APNs certificate, "" for any
+	VoIP         bool      `json:"voip,omitempty"`          // an APNs certificate for VoIP only
+	Project      string    `json:"project,omitempty"`       // of an FCM key, "" for any
+	Legacy       bool      `json:"legacy,omitempty"`        // an FCM server key instead of a service account
+	NoPermission bool      `json:"no_permission,omitempty"` // an FCM service account that may not send messages
+	Revoked      bool      `json:"revoked,omitempty"`       // by Apple or Google
+	KeyMismatch  bool      `json:"key_mismatch,omitempty"`  // an APNs certificate and private key that do not belong together
+	Malformed    bool      `json:"malformed,omitempty"`     // cannot be parsed by the sender
+	Empty        bool      `json:"empty,omitempty"`
+}
+
+type credentialJSON struct {
+	SID     string  `json:"sid"`
+	Account string  `json:"account_sid"`
+	Name    string  `json:"friendly_name"`
+	Kind    string  `json:"type"`
+	Sandbox *string `json:"sandbox"` // "True", "False" or null, as Twilio writes it
+	Created string  `json:"date_created"`
+	Updated string  `json:"date_updated"`
+	URL     string  `json:"url"`
+}
+
+func (c *call) credentialJSON(cr *credential) credentialJSON {
+	version := "v1"
+	if strings.Contains(c.req.URL.Path, "v2/Credentials") {
+		version = "v2"
+	}
+	return credentialJSON{cr.sid, cr.account, cr.name, cr.kind, orNull(cr.sandbox), iso(cr.created), iso(cr.updated),
+		c.link(version, "Credentials", cr.sid)}
+}
+
+const credentialColumns = "seq, sid, account_sid, friendly_name, type, sandbox, contents, created, updated"
+
+func scanCredential(scan func(...any) error) (*credential, error) {
+	var cr credential
+	var contents []byte
+	if err := scan(&cr.seq, &cr.sid, &cr.account, &cr.name, &cr.kind, &cr.sandbox, &contents, &cr.created, &cr.updated); err != nil {
+		return nil, err
+	}
+	return &cr, json.Unmarshal(contents, &cr.contents)
+}
+
+// credentialBySID reads a credential, whoever's it is; nil when there is none.
+func (t *tx) credentialBySID(sid string) (*credential, error) {
+	cr, err := scanCredential(t.tx.QueryRowContext(t.ctx, "SELECT "+credentialColumns+" FROM credentials WHERE sid = ?", sid).Scan)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
+	}
+	return cr, err
+}
+
+func (c *call) credential() (*credential, error) {
+	cr, err := c.credentialBySID(c.args[0])
+	if err != nil {
+		return nil, err
+	}
+	if cr == nil || cr.account != c.account {
+		return nil, c.notFound()
+	}
+	return cr, nil
+}
+
+func listCredentials(c *call) (reply, error) {
+	l := listing[credentialJSON]{
+		key: "credentials", order: "seq",
+		query: "SELECT " + credentialColumns + " FROM credentials WHERE account_sid = ?", args: []any{c.account},
+		scan: func(rows *sql.Rows) (credentialJSON, int64, error) {
+			cr, err := scanCredential(rows.Scan)
+			if err != nil {
+				return credentialJSON{}, 0, err
+			}
+			return c.credentialJSON(cr), cr.seq, nil
+		},
+	}
+	if c.product == conversations {
+		l.maxSize = 100
+	}
+	return l.page(c)
+}
+
+func fetchCredential(c *call) (reply, error) {
+	cr, err := c.credential()
+	if err != nil {
+		return reply{}, err
+	}
+	return ok(c.credentialJSON(cr)), nil
+}
+
+func createCredential(c *call) (reply, error) {
+	kind, sent := c.form.get("Type")
+	if !sent {
+		return reply{}, missing("Type")
+	}
+	cr := &credential{sid: c.newSID("CR"), account: c.account, kind: strings.ToLower(kind), created: millis(c.now), updated: millis(c.now)}
+	var required []string
+	switch cr.kind {
+	case typeAPN:
+		required = []string{"Certificate", "PrivateKey"}
+		cr.sandbox = sql.NullString{String: "False", Valid: true}
+	case typeFCM:
+		required = []string{"Secret"}
+	case typeGCM:
+		required = []string{"ApiKey"}
+	default:
+		return reply{}, invalid(20001, "Cannot create credentials record. 'Type' must be gcm, apn or fcm")
+	}
+	for _, name := range required {
+		if c.form.text(name) == "" {
+			return reply{}, invalid(20001, "Cannot create credentials record. '%s' must be present", name)
+		}
+	}
+	if err := c.readCredential(cr); err != nil {
+		return reply{}, err
+	}
+	if err := c.insertCredential(cr); err != nil {
+		return reply{}, err
+	}
+	return created(c.credentialJSON(cr)), nil
+}
+
+func (t *tx) insertCredential(cr *credential) error {
+	_, err := t.exec("INSERT INTO credentials (sid, account_sid, friendly_name, type, sandbox, contents, created, updated) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+		cr.sid, cr.account, cr.name, cr.kind, cr.sandbox, string(encode(cr.contents)), cr.created, cr.updated)
+	return err
+}
+
+func updateCredential(c *call) (reply, error) {
+	cr, err := c.credential()
+	if err != nil {
+		return reply{}, err
+	}
+	if err := c.readCredential(cr); err != nil {
+		return reply{}, err
+	}
+	cr.updated = millis(c.now)
+	_, err = c.exec("UPDATE credentials SET friendly_name = ?, sandbox = ?, contents = ?, updated = ? WHERE seq = ?",
+		cr.name, cr.sandbox, string(encode(cr.contents)), cr.updated, cr.seq)
+	if err != nil {
+		return reply{}, err
+	}
+	return ok(c.credentialJSON(cr)), nil
+}
+
+// deleteCredential removes a credential, in use or not; a Service that names it goes on naming it.
+func deleteCredential(c *call) (reply, error) {
+	cr, err := c.credential()
+	if err != nil {
+		return reply{}, err
+	}
+	_, err = c.exec("DELETE FROM credentials WHERE seq = ?", cr.seq)
+	return noContent(), err
+}
+
+// readCredential takes over the parameters that were sent (twilio_notify_v1.json, CreateCredential). What it learns
+// from a certificate or a key decides how pushes with it fare.
+func (c *call) readCredential(cr *credential) error {
+	if name, sent := c.form.get("FriendlyName"); sent {
+		if utf8.RuneCountInString(name) > maxFriendlyName {
+			return invalid(20001, "'FriendlyName' must have at most %d characters", maxFriendlyName)
+		}
+		cr.name = name
+	}
+	if cr.kind != typeAPN {
+		return c.readFCMKey(cr)
+	}
+	var sandbox bool
+	if _, sent := c.form.get("Sandbox"); sent {
+		p := params{form: c.form, code: 20001}
+		p.bool("Sandbox", &sandbox)
+		if err := p.err(); err != nil {
+			return err
+		}
+		cr.sandbox = sql.NullString{String: map[bool]string{true: "True", false: "False"}[sandbox], Valid: true}
+	}
+	return c.readCertificate(cr)
+}
+
+func (c *call) readCertificate(cr *credential) error {
+	text, sent := c.form.get("Certificate")
+	if !sent {
+		return nil
+	}
+	block, _ := pem.Decode([]byte(text))
+	if block == nil || block.Type != "CERTIFICATE" {
+		return invalid(20001, "Could not parse certificate")
+	}
+	certificate, err := x509.ParseCertificate(block.Bytes)
+	if err != nil {
+		return invalid(20001, "Could not parse certificate")
+	}
+	_, err = tls.X509KeyPair([]byte(text), []byte(c.form.text("PrivateKey")))
+	cr.contents = CredentialContents{Expires: certificate.NotAfter.UTC(), Topic: topicOf(certificate), KeyMismatch: err != nil}
+	return nil
+}
+
+// topicOf gives the bundle id of an APNs certificate: the user id of its subject.
+func topicOf(certificate *x509.Certificate) string {
+	userID := asn1.ObjectIdentifier{0, 9, 2342, 19200300, 100, 1, 1}
+	for _, name := range certificate.Subject.Names {
+		if value, isText := name.Value.(string); isText && name.Type.Equal(userID) {
+			return value
+		}
+	}
+	return ""
+}
+
+// readFCMKey tells a service account from a legacy server key: both go into the same parameter.
+func (c *call) readFCMKey(cr *credential) error {
+	secret, sent := c.form.get(map[bool]string{true: "ApiKey", false: "Secret"}[cr.kind == typeGCM])
+	if !sent {
+		return nil
+	}
+	var account struct {
+		Type    string `json:"type"`
+		Project string `json:"project_id"`
+	}
+	isJSON := json.Unmarshal([]byte(secret), &account) == nil
+	cr.contents = CredentialContents{
+		Legacy:    !strings.HasPrefix(strings.TrimSpace(secret), "{"),
+		Malformed: strings.HasPrefix(strings.TrimSpace(secret), "{") && (!isJSON || account.Project == ""),
+		Project:   account.Project,
+	}
+	return nil
+}

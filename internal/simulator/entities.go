@@ -1,0 +1,186 @@
+package simulator
+
+import (
+	"database/sql"
+	"errors"
+	"net/http"
+)
+
+func entityRoutes() []route {
+	return []route{
+		on(verify, http.MethodGet, "v2/Services/{}/Entities", "ListEntity", listEntities),
+		on(verify, http.MethodPost, "v2/Services/{}/Entities", "CreateEntity", createEntity),
+		on(verify, http.MethodGet, "v2/Services/{}/Entities/{}", "FetchEntity", fetchEntity),
+		on(verify, http.MethodDelete, "v2/Services/{}/Entities/{}", "DeleteEntity", deleteEntity),
+	}
+}
+
+// entity is an Entity as stored, with its Service.
+type entity struct {
+	seq              int64
+	sid, identity    string
+	service          *service
+	created, updated int64
+}
+
+type entityJSON struct {
+	SID      string      `json:"sid"`
+	Identity string      `json:"identity"`
+	Account  string      `json:"account_sid"`
+	Service  string      `json:"service_sid"`
+	Created  string      `json:"date_created"`
+	Updated  string      `json:"date_updated"`
+	URL      string      `json:"url"`
+	Links    entityLinks `json:"links"`
+}
+
+type entityLinks struct {
+	Factors    string `json:"factors"`
+	NewFactors string `json:"new_factors"`
+	Challenges string `json:"challenges"`
+}
+
+func (c *call) entityJSON(e *entity) entityJSON {
+	url := c.link("v2", "Services", e.service.sid, "Entities", e.identity)
+	return entityJSON{e.sid, e.identity, e.service.account, e.service.sid, iso(e.created), iso(e.updated), url,
+		entityLinks{url + "/Factors", url + "/Factors", url + "/Challenges"}}
+}
+
+const entityColumns = "seq, sid, identity, created, updated"
+
+func scanEntity(scan func(...any) error, s *service) (*entity, error) {
+	e := entity{service: s}
+	return &e, scan(&e.seq, &e.sid, &e.identity, &e.created, &e.updated)
+}
+
+// entityOf reads the Entity of an identity, nil when the Service has none. The letter case counts.
+func (t *tx) entityOf(s *service, identity string) (*entity, error) {
+	row := t.tx.QueryRowContext(t.ctx, "SELECT "+entityColumns+" FROM entities WHERE service_id = ? AND identity = ?", s.seq, identity)
+	e, err := scanEntity(row.Scan, s)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
+	}
+	return e, err
+}
+
+// entity is the Entity that the path names.
+func (c *call) entity() (*entity, error) {
+	s, err := c.service()
+	if err != nil {
+		return nil, err
+	}
+	e, err := c.entityOf(s, c.args[1])
+	if err != nil {
+		return nil, err
+	}
+	if e == nil {
+		return nil, c.notFound()
+	}
+	return e, nil
+}
+
+// checkIdentity holds an identity against the documented rule: 8 to 64 letters and digits, separated by dashes
+// (twilio_verify_v2.json, CreateEntity, Identity; error 60367).
+func checkIdentity(identity string) error {
+	if len(identity) < 8 || len(identity) > 64 || !identityPattern.MatchString(identity) {
+		return invalid(60367, "Invalid entity identity: it must be 8 to 64 alphanumeric characters, separated by dashes")
+	}
+	return nil
+}
+
+func listEntities(c *call) (reply, error) {
+	s, err := c.service()
+	if err != nil {
+		return reply{}, err
+	}
+	return listing[entityJSON]{
+		key: "entities", order: "seq",
+		query: "SELECT " + entityColumns + " FROM entities WHERE service_id = ?", args: []any{s.seq},
+		scan: func(rows *sql.Rows) (entityJSON, int64, error) {
+			e, err := scanEntity(rows.Scan, s)
+			return c.entityJSON(e), e.seq, err
+		},
+	}.page(c)
+}
+
+func fetchEntity(c *call) (reply, error) {
+	e, err := c.entity()
+	if err != nil {
+		return reply{}, err
+	}
+	return ok(c.entityJSON(e)), nil
+}
+
+func createEntity(c *call) (reply, error) {
+	s, err := c.service()
+	if err != nil {
+		return reply{}, err
+	}
+	identity, sent := c.form.get("Identity")
+	if !sent {
+		return reply{}, missing("Identity")
+	}
+	if err := checkIdentity(identity); err != nil {
+		return reply{}, err
+	}
+	existing, err := c.entityOf(s, identity)
+	if err != nil {
+		return reply{}, err
+	}
+	if existing != nil {
+		return reply{}, refuse(http.StatusConflict, 60301, "Entity already exists")
+	}
+	e, err := c.newEntity(s, identity)
+	if err != nil {
+		return reply{}, err
+	}
+	return created(c.entityJSON(e)), nil
+}
+
+// newEntity makes an Entity, by itself or because its first factor is made (error 60328).
+func (t *tx) newEntity(s *service, identity string) (*entity, error) {
+	if err := t.checkEntityRate(s); err != nil {
+		return nil, err
+	}
+	e := &entity{sid: t.newSID("YE"), identity: identity, service: s, created: millis(t.now), updated: millis(t.now)}
+	var err error
+	e.seq, err = t.insert("INSERT INTO entities (sid, service_id, identity, created, updated) VALUES (?, ?, ?, ?, ?)",
+		e.sid, s.seq, identity, e.created, e.updated)
+	return e, err
+}
+
+// checkEntityRate holds the limit of entities per second and Service when one is set: 40 is documented per account
+// (error 60328), but a frozen clock would then allow 40 in all.
+func (t *tx) checkEntityRate(s *service) error {
+	limit := t.world.settings.EntityRate
+	if limit == 0 {
+		return nil
+	}
+	var recent int
+	_, err := t.row([]any{&recent}, `SELECT count(*) FROM (SELECT created FROM entities WHERE service_id = ? ORDER BY seq DESC LIMIT ?) WHERE created > ?`,
+		s.seq, limit, millis(t.now)-1000)
+	if err != nil || recent < limit {
+		return err
+	}
+	return refuse(http.StatusTooManyRequests, 60328, "Entities rate limit exceeded")
+}
+
+// deleteEntity removes an Entity with its factors and its challenges. Twilio documents only that they cannot be reached
+// afterwards (error 60392), and no webhook for it.
+func deleteEntity(c *call) (reply, error) {
+	e, err := c.entity()
+	if err != nil {
+		return reply{}, err
+	}
+	for _, statement := range []string{
+		"DELETE FROM devices WHERE factor_sid IN (SELECT sid FROM factors WHERE entity_id = ?)",
+		"DELETE FROM challenges WHERE entity_id = ?",
+		"DELETE FROM factors WHERE entity_id = ?",
+		"DELETE FROM entities WHERE seq = ?",
+	} {
+		if _, err := c.exec(statement, e.seq); err != nil {
+			return reply{}, err
+		}
+	}
+	return noContent(), nil
+}

@@ -1,0 +1,99 @@
+package simulator
+
+import (
+	"database/sql"
+	"encoding/json"
+	"net/http"
+)
+
+func eventRoutes() []route {
+	return []route{
+		on(monitor, http.MethodGet, "v1/Events", "ListEvent", listEvents),
+		on(monitor, http.MethodGet, "v1/Events/{}", "FetchEvent", fetchEvent),
+	}
+}
+
+// auditEvent is a Monitor Event as stored: who changed what in the account. Which events Verify produces is not
+// published, so only changes to accounts and keys make one.
+type auditEvent struct {
+	seq                                          int64
+	sid, account, actor, actorType               string
+	kind, resource, resourceType, source, fromIP string
+	data                                         sql.NullString
+	at                                           int64
+}
+
+type eventJSON struct {
+	Account      string          `json:"account_sid"`
+	Actor        string          `json:"actor_sid"`
+	ActorType    string          `json:"actor_type"`
+	Description  *string         `json:"description"`
+	Data         json.RawMessage `json:"event_data"`
+	Date         string          `json:"event_date"`
+	Kind         string          `json:"event_type"`
+	Resource     string          `json:"resource_sid"`
+	ResourceType string          `json:"resource_type"`
+	SID          string          `json:"sid"`
+	Source       string          `json:"source"`
+	IP           string          `json:"source_ip_address"`
+	URL          string          `json:"url"`
+	Links        eventLinks      `json:"links"`
+}
+
+type eventLinks struct {
+	Actor    string `json:"actor"`
+	Resource string `json:"resource"`
+}
+
+func (c *call) eventJSON(e *auditEvent) eventJSON {
+	account := c.link("2010-04-01", "Accounts", e.account)
+	return eventJSON{e.account, e.actor, e.actorType, nil, rawOrNull(e.data), iso(e.at), e.kind, e.resource, e.resourceType, e.sid,
+		e.source, e.fromIP, c.link("v1", "Events", e.sid), eventLinks{account, account}}
+}
+
+const eventColumns = "seq, sid, account_sid, actor_sid, actor_type, type, resource_sid, resource_type, data, source, source_ip, at"
+
+func scanEvent(scan func(...any) error) (*auditEvent, error) {
+	var e auditEvent
+	return &e, scan(&e.seq, &e.sid, &e.account, &e.actor, &e.actorType, &e.kind, &e.resource, &e.resourceType, &e.data, &e.source, &e.fromIP, &e.at)
+}
+
+func (t *tx) insertEvent(e *auditEvent) error {
+	_, err := t.exec(`INSERT INTO events (sid, account_sid, actor_sid, actor_type, type, resource_sid, resource_type, data, source, source_ip, at)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		e.sid, e.account, e.actor, e.actorType, e.kind, e.resource, e.resourceType, e.data, e.source, e.fromIP, e.at)
+	return err
+}
+
+func listEvents(c *call) (reply, error) {
+	l := listing[eventJSON]{
+		key: "events", order: "seq", newest: true,
+		filters: []string{"ActorSid", "EventType", "ResourceSid", "SourceIpAddress", "StartDate", "EndDate"},
+		query:   "SELECT " + eventColumns + " FROM events WHERE account_sid = ?", args: []any{c.account},
+		scan: func(rows *sql.Rows) (eventJSON, int64, error) {
+			e, err := scanEvent(rows.Scan)
+			return c.eventJSON(e), e.seq, err
+		},
+	}
+	for name, column := range map[string]string{"ActorSid": "actor_sid", "EventType": "type", "ResourceSid": "resource_sid", "SourceIpAddress": "source_ip"} {
+		if value, sent := c.query.get(name); sent {
+			l.query, l.args = l.query+" AND "+column+" = ?", append(l.args, value)
+		}
+	}
+	var err error
+	if l.query, l.args, err = c.between(l.query, l.args, "at"); err != nil {
+		return reply{}, err
+	}
+	return l.page(c)
+}
+
+func fetchEvent(c *call) (reply, error) {
+	e, err := scanEvent(c.tx.tx.QueryRowContext(c.ctx, "SELECT "+eventColumns+" FROM events WHERE sid = ? AND account_sid = ?", c.args[0], c.account).Scan)
+	if err == sql.ErrNoRows {
+		return reply{}, c.notFound()
+	}
+	if err != nil {
+		return reply{}, err
+	}
+	return ok(c.eventJSON(e)), nil
+}

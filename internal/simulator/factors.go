@@ -1,0 +1,510 @@
+package simulator
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/sha256"
+	"crypto/x509"
+	"database/sql"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"unicode/utf8"
+)
+
+func factorRoutes() []route {
+	const all, one = "v2/Services/{}/Entities/{}/Factors", "v2/Services/{}/Entities/{}/Factors/{}"
+	return []route{
+		on(verify, http.MethodGet, all, "ListFactor", listFactors),
+		on(verify, http.MethodPost, all, "CreateNewFactor", createFactor).forDevices(),
+		on(verify, http.MethodGet, one, "FetchFactor", fetchFactor).forDevices(),
+		on(verify, http.MethodPost, one, "UpdateFactor", updateFactor).forDevices(),
+		on(verify, http.MethodDelete, one, "DeleteFactor", deleteFactor).forDevices(),
+	}
+}
+
+// What Twilio documents about factors: statuses, types and platforms (twilio_verify_v2.json, factor_enum_*) and limits
+// (CreateNewFactor; errors 60315 and 60326).
+const (
+	unverified = "unverified"
+	verified   = "verified"
+
+	typePush = "push"
+	typeTOTP = "totp"
+
+	platformAPN  = "apn"
+	platformFCM  = "fcm"
+	platformNone = "none"
+
+	maxPushFactors    = 20
+	maxTOTPFactors    = 100
+	maxFactorsPerDay  = 100
+	maxFriendlyName   = 64
+	maxAppID          = 100
+	minToken          = 32
+	maxToken          = 255
+	maxFactorMetadata = 1024
+)
+
+// factor is a Factor as stored, with its Entity.
+type factor struct {
+	seq                     int64
+	sid, name, status, kind string
+	entity                  *entity
+	credential              string
+	publicKey, secret       sql.NullString
+	platform, token         sql.NullString
+	appID, sdkVersion       sql.NullString
+	totp, metadata          sql.NullString
+	attempts                int
+	tokenDead               bool
+	created, updated        int64
+}
+
+type factorJSON struct {
+	SID      string          `json:"sid"`
+	Account  string          `json:"account_sid"`
+	Service  string          `json:"service_sid"`
+	Entity   string          `json:"entity_sid"`
+	Identity string          `json:"identity"`
+	Created  string          `json:"date_created"`
+	Updated  string          `json:"date_updated"`
+	Name     string          `json:"friendly_name"`
+	Status   string          `json:"status"`
+	Kind     string          `json:"factor_type"`
+	Config   any             `json:"config"`
+	Metadata json.RawMessage `json:"metadata"`
+	URL      string          `json:"url"`
+}
+
+// newFactorJSON is a factor at its creation, the only time its binding is shown.
+type newFactorJSON struct {
+	factorJSON
+	Binding any `json:"binding"`
+	Options any `json:"options"`
+}
+
+type pushConfig struct {
+	SDKVersion string  `json:"sdk_version"`
+	AppID      string  `json:"app_id"`
+	Platform   string  `json:"notification_platform"`
+	Token      *string `json:"notification_token"`
+	// Credential is not in the OpenAPI document, but Twilio's mobile SDKs refuse a factor without it and name it as the
+	// key of their tokens.
+	Credential string `json:"credential_sid,omitempty"`
+}
+
+type pushBinding struct {
+	Alg       string `json:"alg"`
+	PublicKey string `json:"public_key"`
+}
+
+func (c *call) factorJSON(f *factor) factorJSON {
+	e := f.entity
+	return factorJSON{
+		SID: f.sid, Account: e.service.account, Service: e.service.sid, Entity: e.sid, Identity: e.identity,
+		Created: iso(f.created), Updated: iso(f.updated), Name: f.name, Status: f.status, Kind: f.kind,
+		Config: c.factorConfig(f), Metadata: rawOrNull(f.metadata),
+		URL: c.link("v2", "Services", e.service.sid, "Entities", e.identity, "Factors", f.sid),
+	}
+}
+
+func (c *call) factorConfig(f *factor) any {
+	if f.kind == typeTOTP {
+		return json.RawMessage(f.totp.String)
+	}
+	config := pushConfig{f.sdkVersion.String, f.appID.String, f.platform.String, orNull(f.token), f.credential}
+	if c.s.opts.OmitCredentialSID {
+		config.Credential = ""
+	}
+	return config
+}
+
+func rawOrNull(s sql.NullString) json.RawMessage {
+	if !s.Valid {
+		return json.RawMessage("null")
+	}
+	return json.RawMessage(s.String)
+}
+
+const factorColumns = `f.seq, f.sid, f.friendly_name, f.status, f.type, f.credential, f.public_key, f.secret, f.platform, f.token,
+	f.app_id, f.sdk_version, f.totp, f.metadata, f.attempts, f.token_dead, f.created, f.updated`
+
+func (f *factor) dest() []any {
+	return []any{&f.seq, &f.sid, &f.name, &f.status, &f.kind, &f.credential, &f.publicKey, &f.secret, &f.platform, &f.token,
+		&f.appID, &f.sdkVersion, &f.totp, &f.metadata, &f.attempts, &f.tokenDead, &f.created, &f.updated}
+}
+
+// factorOf reads a factor of an entity, nil when it has none with that SID.
+func (t *tx) factorOf(e *entity, sid string) (*factor, error) {
+	f := &factor{entity: e}
+	found, err := t.row(f.dest(), "SELECT "+factorColumns+" FROM factors f WHERE f.sid = ? AND f.entity_id = ?", sid, e.seq)
+	if err != nil || !found {
+		return nil, err
+	}
+	return f, nil
+}
+
+// factorBy reads a factor with its entity and Service by a column of its own, nil when there is none.
+func (t *tx) factorBy(column, value string) (*factor, error) {
+	var s string
+	e := &entity{}
+	f := &factor{entity: e}
+	found, err := t.row(append(f.dest(), &e.seq, &e.sid, &e.identity, &e.created, &e.updated, &s),
+		"SELECT "+factorColumns+`, e.seq, e.sid, e.identity, e.created, e.updated, s.sid
+		FROM factors f JOIN entities e ON e.seq = f.entity_id JOIN services s ON s.seq = e.service_id WHERE f.`+column+" = ?", value)
+	if err != nil || !found {
+		return nil, err
+	}
+	e.service, err = t.serviceBySID(s)
+	return f, err
+}
+
+// factor is the factor that the path names. A phone reaches its own only.
+func (c *call) factor() (*factor, error) {
+	e, err := c.entity()
+	if err != nil {
+		return nil, err
+	}
+	f, err := c.factorOf(e, c.args[2])
+	if err != nil {
+		return nil, err
+	}
+	if f == nil || c.caller != nil && c.caller.sid != f.sid {
+		return nil, c.notFound()
+	}
+	return f, nil
+}
+
+func listFactors(c *call) (reply, error) {
+	e, err := c.entity()
+	if err != nil {
+		return reply{}, err
+	}
+	return listing[factorJSON]{
+		key: "factors", order: "f.seq",
+		query: "SELECT " + factorColumns + " FROM factors f WHERE f.entity_id = ?", args: []any{e.seq},
+		scan: func(rows *sql.Rows) (factorJSON, int64, error) {
+			f := &factor{entity: e}
+			err := rows.Scan(f.dest()...)
+			return c.factorJSON(f), f.seq, err
+		},
+	}.page(c)
+}
+
+func fetchFactor(c *call) (reply, error) {
+	f, err := c.factor()
+	if err != nil {
+		return reply{}, err
+	}
+	return ok(c.factorJSON(f)), nil
+}
+
+func createFactor(c *call) (reply, error) {
+	s, err := c.service()
+	if err != nil {
+		return reply{}, err
+	}
+	identity := c.args[1]
+	if err := checkIdentity(identity); err != nil {
+		return reply{}, err
+	}
+	if c.token != nil && (c.token.service != s.seq || c.token.identity != identity) {
+		return reply{}, refuse(http.StatusForbidden, 60313, "Unauthorized factor creation")
+	}
+	f, binding, err := c.readNewFactor(s)
+	if err != nil {
+		return reply{}, err
+	}
+	if f.entity, err = c.entityOf(s, identity); err != nil {
+		return reply{}, err
+	}
+	if f.entity == nil {
+		if f.entity, err = c.newEntity(s, identity); err != nil {
+			return reply{}, err
+		}
+	}
+	if err := c.checkFactorLimits(f); err != nil {
+		return reply{}, err
+	}
+	f.sid, f.credential = c.newSID("YF"), c.newSID("CR")
+	if f.kind == typeTOTP {
+		binding = c.bindTOTP(f)
+	}
+	if err := c.insertFactor(f); err != nil {
+		return reply{}, err
+	}
+	if err := c.installed(f); err != nil {
+		return reply{}, err
+	}
+	if err := c.announce(f, nil, "factor.created"); err != nil {
+		return reply{}, err
+	}
+	return created(newFactorJSON{c.factorJSON(f), binding, nil}), nil
+}
+
+func (t *tx) insertFactor(f *factor) error {
+	var err error
+	f.seq, err = t.insert(`INSERT INTO factors (sid, entity_id, friendly_name, status, type, credential, public_key, secret, platform,
+		token, app_id, sdk_version, totp, metadata, token_dead, created, updated) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		f.sid, f.entity.seq, f.name, f.status, f.kind, f.credential, f.publicKey, f.secret, f.platform, f.token, f.appID,
+		f.sdkVersion, f.totp, f.metadata, f.tokenDead, f.created, f.updated)
+	return err
+}
+
+// readNewFactor takes a factor out of the form (twilio_verify_v2.json, CreateNewFactor).
+func (c *call) readNewFactor(s *service) (*factor, any, error) {
+	f := &factor{status: unverified, created: millis(c.now), updated: millis(c.now)}
+	name, sent := c.form.get("FriendlyName")
+	if !sent {
+		return nil, nil, missing("FriendlyName")
+	}
+	if f.kind, sent = c.form.get("FactorType"); !sent {
+		return nil, nil, missing("FactorType")
+	}
+	if err := checkFriendlyName(name); err != nil {
+		return nil, nil, err
+	}
+	f.name = name
+	metadata, err := c.stringMap("Metadata", maxFactorMetadata)
+	if err != nil {
+		return nil, nil, err
+	}
+	f.metadata = metadata
+	switch f.kind {
+	case typePush:
+		binding, err := c.readPushFactor(f)
+		return f, binding, err
+	case typeTOTP:
+		return f, nil, c.readTOTPFactor(f, s)
+	}
+	return nil, nil, invalid(60369, "Invalid factor type: '%s'", f.kind)
+}
+
+func checkFriendlyName(name string) error {
+	if n := utf8.RuneCountInString(name); n == 0 || n > maxFriendlyName {
+		return invalid(60306, "Invalid FriendlyName: it must have 1 to %d characters", maxFriendlyName)
+	}
+	return nil
+}
+
+func (c *call) readPushFactor(f *factor) (pushBinding, error) {
+	binding := pushBinding{c.form.text("Binding.Alg"), c.form.text("Binding.PublicKey")}
+	if binding.Alg != "ES256" {
+		return binding, invalid(60314, "Invalid Binding.Alg: only ES256 is supported")
+	}
+	if _, err := parsePublicKey(binding.PublicKey); err != nil {
+		return binding, invalid(60314, "Invalid Binding.PublicKey: %s", err)
+	}
+	f.publicKey = sql.NullString{String: binding.PublicKey, Valid: true}
+	for _, name := range []string{"Config.AppId", "Config.NotificationPlatform", "Config.SdkVersion"} {
+		if _, sent := c.form.get(name); !sent {
+			return binding, invalid(60370, "Invalid factor config: %s is required", name)
+		}
+	}
+	return binding, c.readPushConfig(f)
+}
+
+// readPushConfig takes over the parts of a push factor's config that were sent.
+func (c *call) readPushConfig(f *factor) error {
+	if app, sent := c.form.get("Config.AppId"); sent && !f.appID.Valid {
+		if utf8.RuneCountInString(app) > maxAppID {
+			return invalid(60370, "Invalid factor config: Config.AppId has more than %d characters", maxAppID)
+		}
+		f.appID = sql.NullString{String: app, Valid: true}
+	}
+	if version, sent := c.form.get("Config.SdkVersion"); sent {
+		f.sdkVersion = sql.NullString{String: version, Valid: true}
+	}
+	if platform, sent := c.form.get("Config.NotificationPlatform"); sent {
+		if platform != platformAPN && platform != platformFCM && platform != platformNone {
+			return invalid(60370, "Invalid factor config: Config.NotificationPlatform is '%s', not apn, fcm or none", platform)
+		}
+		f.platform = sql.NullString{String: platform, Valid: true}
+	}
+	token, sent := c.form.get("Config.NotificationToken")
+	switch {
+	case f.platform.String == platformNone:
+		f.token = sql.NullString{}
+	case sent && (utf8.RuneCountInString(token) < minToken || utf8.RuneCountInString(token) > maxToken):
+		return invalid(60370, "Invalid factor config: Config.NotificationToken must have %d to %d characters", minToken, maxToken)
+	case sent:
+		f.tokenDead = f.tokenDead && f.token.String == token
+		f.token = sql.NullString{String: token, Valid: true}
+	case !f.token.Valid:
+		return invalid(60370, "Invalid factor config: Config.NotificationToken is required for platform %s", f.platform.String)
+	}
+	return nil
+}
+
+// parsePublicKey reads a P-256 key as PKIX in standard Base64.
+func parsePublicKey(text string) (*ecdsa.PublicKey, error) {
+	der, err := base64.StdEncoding.DecodeString(text)
+	if err != nil {
+		return nil, errors.New("it is not standard Base64")
+	}
+	parsed, err := x509.ParsePKIXPublicKey(der)
+	if err != nil {
+		return nil, errors.New("it is not a public key in PKIX form")
+	}
+	key, isECDSA := parsed.(*ecdsa.PublicKey)
+	if !isECDSA || key.Curve != elliptic.P256() {
+		return nil, errors.New("it is not a P-256 key")
+	}
+	return key, nil
+}
+
+// key is the factor's public key.
+func (t *tx) key(f *factor) (*ecdsa.PublicKey, error) {
+	if f.publicKey.Valid {
+		return parsePublicKey(f.publicKey.String)
+	}
+	return &t.deviceKey(f.sid).PublicKey, nil
+}
+
+func (c *call) checkFactorLimits(f *factor) error {
+	var count int
+	if _, err := c.row([]any{&count}, "SELECT count(*) FROM factors WHERE entity_id = ? AND type = ?", f.entity.seq, f.kind); err != nil {
+		return err
+	}
+	switch {
+	case f.kind == typePush && count >= maxPushFactors:
+		return invalid(60315, "Reached max limit of %d push Factors associated per Entity", maxPushFactors)
+	case f.kind == typeTOTP && count >= maxTOTPFactors:
+		return invalid(60315, "Reached max limit of %d totp Factors associated per Entity", maxTOTPFactors)
+	}
+	if f.publicKey.Valid {
+		var same int
+		_, err := c.row([]any{&same}, "SELECT count(*) FROM factors WHERE entity_id = ? AND public_key = ?", f.entity.seq, f.publicKey.String)
+		if err != nil {
+			return err
+		}
+		if same > 0 {
+			return refuse(http.StatusConflict, 60317, "Factor already exists")
+		}
+	}
+	return c.countFactor(f.entity)
+}
+
+// countFactor holds the limit of factors made for an entity per day, deleted ones included. Twilio does not say when
+// its day begins; here it is the UTC day.
+func (c *call) countFactor(e *entity) error {
+	today := c.now.Unix() / 86400
+	var day int64
+	var made int
+	if _, err := c.row([]any{&day, &made}, "SELECT factor_day, factors_made FROM entities WHERE seq = ?", e.seq); err != nil {
+		return err
+	}
+	if day != today {
+		made = 0
+	}
+	if made >= maxFactorsPerDay {
+		return refuse(http.StatusTooManyRequests, 60326, "Too many requests to create factors for the entity")
+	}
+	_, err := c.exec("UPDATE entities SET factor_day = ?, factors_made = ? WHERE seq = ?", today, made+1, e.seq)
+	return err
+}
+
+// updateFactor changes a factor's name or config, or, with an AuthPayload, verifies it.
+func updateFactor(c *call) (reply, error) {
+	f, err := c.factor()
+	if err != nil {
+		return reply{}, err
+	}
+	if payload, sent := c.form.get("AuthPayload"); sent {
+		return c.verifyFactor(f, payload)
+	}
+	if name, sent := c.form.get("FriendlyName"); sent {
+		if err := checkFriendlyName(name); err != nil {
+			return reply{}, err
+		}
+		f.name = name
+	}
+	if f.kind == typePush {
+		err = c.readPushConfig(f)
+	} else {
+		err = c.readTOTPFactor(f, f.entity.service)
+	}
+	if err != nil {
+		return reply{}, err
+	}
+	f.updated = millis(c.now)
+	_, err = c.exec("UPDATE factors SET friendly_name = ?, platform = ?, token = ?, sdk_version = ?, totp = ?, token_dead = ?, updated = ? WHERE seq = ?",
+		f.name, f.platform, f.token, f.sdkVersion, f.totp, f.tokenDead, f.updated, f.seq)
+	if err != nil {
+		return reply{}, err
+	}
+	return ok(c.factorJSON(f)), nil
+}
+
+// verifyFactor checks the proof of possession: for push the ASN.1 signature over the factor SID, in standard Base64, for
+// TOTP a code. A wrong code leaves the factor unverified without an error (twilio.com/docs/api/errors/60311).
+func (c *call) verifyFactor(f *factor, payload string) (reply, error) {
+	proved, err := c.provesPossession(f, payload)
+	if err != nil {
+		return reply{}, err
+	}
+	if proved && f.status != verified {
+		f.status, f.updated = verified, millis(c.now)
+		if _, err := c.exec("UPDATE factors SET status = ?, updated = ? WHERE seq = ?", f.status, f.updated, f.seq); err != nil {
+			return reply{}, err
+		}
+		if err := c.announce(f, nil, "factor.verified"); err != nil {
+			return reply{}, err
+		}
+	}
+	answer := ok(c.factorJSON(f))
+	answer.header = http.Header{"Twilio-Verify-Factor-Signature": {deriveText(86, c.world.seed, "signature", f.sid)}}
+	return answer, nil
+}
+
+func (c *call) provesPossession(f *factor, payload string) (bool, error) {
+	if f.kind == typeTOTP {
+		return c.verifyTOTP(f, payload)
+	}
+	key, err := c.key(f)
+	if err != nil {
+		return false, err
+	}
+	signature, err := base64.StdEncoding.DecodeString(payload)
+	digest := sha256.Sum256([]byte(f.sid))
+	if err != nil || !ecdsa.VerifyASN1(key, digest[:], signature) {
+		return false, refuse(http.StatusForbidden, 60311, "Factor verification failed")
+	}
+	return true, nil
+}
+
+// deleteFactor removes a factor. Its challenges stay readable, which Twilio does not document.
+func deleteFactor(c *call) (reply, error) {
+	f, err := c.factor()
+	if err != nil {
+		return reply{}, err
+	}
+	if err := c.announce(f, nil, "factor.deleted"); err != nil {
+		return reply{}, err
+	}
+	if _, err := c.exec("DELETE FROM devices WHERE factor_sid = ?", f.sid); err != nil {
+		return reply{}, err
+	}
+	if _, err := c.exec("DELETE FROM factors WHERE seq = ?", f.seq); err != nil {
+		return reply{}, err
+	}
+	return noContent(), nil
+}
+
+// stringMap reads a parameter that is the text of a JSON object with string values only; not sent or empty is NULL.
+func (c *call) stringMap(name string, maxRunes int) (sql.NullString, error) {
+	text, sent := c.form.get(name)
+	if !sent || text == "" {
+		return sql.NullString{}, nil
+	}
+	if utf8.RuneCountInString(text) > maxRunes {
+		return sql.NullString{}, invalid(60306, "Invalid %s: it has more than %d characters", name, maxRunes)
+	}
+	var values map[string]string
+	if err := json.Unmarshal([]byte(text), &values); err != nil || values == nil {
+		return sql.NullString{}, invalid(60306, "Invalid %s: it must be a JSON object with string values only", name)
+	}
+	return sql.NullString{String: string(encode(values)), Valid: true}, nil
+}

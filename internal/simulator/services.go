@@ -1,0 +1,412 @@
+package simulator
+
+import (
+	"database/sql"
+	"encoding/json"
+	"net/http"
+	"regexp"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+func serviceRoutes() []route {
+	return []route{
+		on(verify, http.MethodGet, "v2/Services", "ListService", listServices),
+		on(verify, http.MethodPost, "v2/Services", "CreateService", createService),
+		on(verify, http.MethodGet, "v2/Services/{}", "FetchService", fetchService).forDevices(),
+		on(verify, http.MethodPost, "v2/Services/{}", "UpdateService", updateService),
+		on(verify, http.MethodDelete, "v2/Services/{}", "DeleteService", deleteService),
+	}
+}
+
+// service is a Verify Service as stored.
+type service struct {
+	seq              int64
+	sid, account     string
+	name             string
+	apn, fcm         sql.NullString
+	includeDate      bool
+	settings         serviceSettings
+	created, updated int64
+}
+
+// serviceSettings are the parts that have nothing to do with push; they are kept and given back.
+type serviceSettings struct {
+	CodeLength      int             `json:"code_length"`
+	Lookup          bool            `json:"lookup_enabled"`
+	PSD2            bool            `json:"psd2_enabled"`
+	SkipSMS         bool            `json:"skip_sms_to_landlines"`
+	DTMF            bool            `json:"dtmf_input_required"`
+	TTSName         *string         `json:"tts_name"`
+	DoNotShare      bool            `json:"do_not_share_warning_enabled"`
+	CustomCode      bool            `json:"custom_code_enabled"`
+	TOTP            serviceTOTP     `json:"totp"`
+	DefaultTemplate *string         `json:"default_template_sid"`
+	WhatsApp        serviceWhatsApp `json:"whatsapp"`
+	Passkeys        servicePasskeys `json:"passkeys"`
+	VerifyEvents    bool            `json:"verify_event_subscription_enabled"`
+}
+
+type serviceTOTP struct {
+	Issuer     *string `json:"issuer"`
+	TimeStep   *int    `json:"time_step"`
+	CodeLength *int    `json:"code_length"`
+	Skew       *int    `json:"skew"`
+}
+
+type serviceWhatsApp struct {
+	MessagingService *string `json:"msg_service_sid"`
+	From             *string `json:"from"`
+}
+
+type servicePasskeys struct {
+	RelyingParty     relyingParty `json:"relying_party"`
+	Attachment       *string      `json:"authenticator_attachment"`
+	Discoverable     *string      `json:"discoverable_credentials"`
+	UserVerification *string      `json:"user_verification"`
+}
+
+type relyingParty struct {
+	ID      *string  `json:"id"`
+	Name    *string  `json:"name"`
+	Origins []string `json:"origins"`
+}
+
+// newServiceSettings are the documented defaults (twilio_verify_v2.json, CreateService).
+func newServiceSettings() serviceSettings {
+	issuer, step, length, skew := "", 30, 6, 1
+	return serviceSettings{CodeLength: 6, DTMF: true, TOTP: serviceTOTP{&issuer, &step, &length, &skew}}
+}
+
+type serviceJSON struct {
+	SID          string          `json:"sid"`
+	Account      string          `json:"account_sid"`
+	Name         string          `json:"friendly_name"`
+	CodeLength   int             `json:"code_length"`
+	Lookup       bool            `json:"lookup_enabled"`
+	PSD2         bool            `json:"psd2_enabled"`
+	SkipSMS      bool            `json:"skip_sms_to_landlines"`
+	DTMF         bool            `json:"dtmf_input_required"`
+	TTSName      *string         `json:"tts_name"`
+	DoNotShare   bool            `json:"do_not_share_warning_enabled"`
+	CustomCode   bool            `json:"custom_code_enabled"`
+	Push         servicePush     `json:"push"`
+	TOTP         serviceTOTP     `json:"totp"`
+	Template     *string         `json:"default_template_sid"`
+	WhatsApp     serviceWhatsApp `json:"whatsapp"`
+	Passkeys     servicePasskeys `json:"passkeys"`
+	VerifyEvents bool            `json:"verify_event_subscription_enabled"`
+	Created      string          `json:"date_created"`
+	Updated      string          `json:"date_updated"`
+	URL          string          `json:"url"`
+	Links        serviceLinks    `json:"links"`
+}
+
+type servicePush struct {
+	IncludeDate bool    `json:"include_date"`
+	APN         *string `json:"apn_credential_sid"`
+	FCM         *string `json:"fcm_credential_sid"`
+}
+
+type serviceLinks struct {
+	Checks         string `json:"verification_checks"`
+	Verifications  string `json:"verifications"`
+	RateLimits     string `json:"rate_limits"`
+	Configurations string `json:"messaging_configurations"`
+	Entities       string `json:"entities"`
+	Webhooks       string `json:"webhooks"`
+	AccessTokens   string `json:"access_tokens"`
+}
+
+func (c *call) serviceJSON(s *service) serviceJSON {
+	link := func(last string) string { return c.link("v2", "Services", s.sid, last) }
+	g := s.settings
+	return serviceJSON{
+		SID: s.sid, Account: s.account, Name: s.name, CodeLength: g.CodeLength, Lookup: g.Lookup, PSD2: g.PSD2,
+		SkipSMS: g.SkipSMS, DTMF: g.DTMF, TTSName: g.TTSName, DoNotShare: g.DoNotShare, CustomCode: g.CustomCode,
+		Push: servicePush{s.includeDate, orNull(s.apn), orNull(s.fcm)}, TOTP: g.TOTP, Template: g.DefaultTemplate,
+		WhatsApp: g.WhatsApp, Passkeys: g.Passkeys, VerifyEvents: g.VerifyEvents,
+		Created: iso(s.created), Updated: iso(s.updated), URL: c.link("v2", "Services", s.sid),
+		Links: serviceLinks{link("VerificationCheck"), link("Verifications"), link("RateLimits"),
+			link("MessagingConfigurations"), link("Entities"), link("Webhooks"), link("AccessTokens")},
+	}
+}
+
+const serviceColumns = `seq, sid, account_sid, friendly_name, apn_credential, fcm_credential, include_date, settings, created, updated`
+
+func scanService(scan func(...any) error) (*service, error) {
+	var s service
+	var settings []byte
+	if err := scan(&s.seq, &s.sid, &s.account, &s.name, &s.apn, &s.fcm, &s.includeDate, &settings, &s.created, &s.updated); err != nil {
+		return nil, err
+	}
+	return &s, json.Unmarshal(settings, &s.settings)
+}
+
+// serviceBySID reads a Service, whoever's it is; nil when there is none.
+func (t *tx) serviceBySID(sid string) (*service, error) {
+	s, err := scanService(t.tx.QueryRowContext(t.ctx, "SELECT "+serviceColumns+" FROM services WHERE sid = ?", sid).Scan)
+	if err == sql.ErrNoRows {
+		return nil, nil
+	}
+	return s, err
+}
+
+// service is the Service that the path names, which must be the caller's.
+func (c *call) service() (*service, error) {
+	s, err := c.serviceBySID(c.args[0])
+	if err != nil {
+		return nil, err
+	}
+	if s == nil || s.account != c.account {
+		return nil, c.notFound()
+	}
+	return s, nil
+}
+
+func listServices(c *call) (reply, error) {
+	return listing[serviceJSON]{
+		key: "services", order: "seq",
+		query: "SELECT " + serviceColumns + " FROM services WHERE account_sid = ?", args: []any{c.account},
+		scan: func(rows *sql.Rows) (serviceJSON, int64, error) {
+			s, err := scanService(rows.Scan)
+			if err != nil {
+				return serviceJSON{}, 0, err
+			}
+			return c.serviceJSON(s), s.seq, nil
+		},
+	}.page(c)
+}
+
+func fetchService(c *call) (reply, error) {
+	s, err := c.service()
+	if err != nil {
+		return reply{}, err
+	}
+	return ok(c.serviceJSON(s)), nil
+}
+
+func createService(c *call) (reply, error) {
+	if _, sent := c.form.get("FriendlyName"); !sent {
+		return reply{}, missing("FriendlyName")
+	}
+	s := &service{account: c.account, settings: newServiceSettings(), created: millis(c.now), updated: millis(c.now)}
+	if err := c.readService(s); err != nil {
+		return reply{}, err
+	}
+	s.sid = c.newSID("VA")
+	if err := c.insertService(s); err != nil {
+		return reply{}, err
+	}
+	return created(c.serviceJSON(s)), nil
+}
+
+func (t *tx) insertService(s *service) error {
+	_, err := t.exec(`INSERT INTO services (sid, account_sid, friendly_name, apn_credential, fcm_credential, include_date, settings, created, updated)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		s.sid, s.account, s.name, s.apn, s.fcm, s.includeDate, string(encode(s.settings)), s.created, s.updated)
+	return err
+}
+
+func updateService(c *call) (reply, error) {
+	s, err := c.service()
+	if err != nil {
+		return reply{}, err
+	}
+	if err := c.readService(s); err != nil {
+		return reply{}, err
+	}
+	s.updated = millis(c.now)
+	_, err = c.exec(`UPDATE services SET friendly_name = ?, apn_credential = ?, fcm_credential = ?, include_date = ?, settings = ?, updated = ? WHERE seq = ?`,
+		s.name, s.apn, s.fcm, s.includeDate, string(encode(s.settings)), s.updated, s.seq)
+	if err != nil {
+		return reply{}, err
+	}
+	return ok(c.serviceJSON(s)), nil
+}
+
+func deleteService(c *call) (reply, error) {
+	s, err := c.service()
+	if err != nil {
+		return reply{}, err
+	}
+	for _, statement := range []string{
+		"DELETE FROM devices WHERE factor_sid IN (SELECT f.sid FROM factors f JOIN entities e ON e.seq = f.entity_id WHERE e.service_id = ?)",
+		"DELETE FROM challenges WHERE entity_id IN (SELECT seq FROM entities WHERE service_id = ?)",
+		"DELETE FROM factors WHERE entity_id IN (SELECT seq FROM entities WHERE service_id = ?)",
+		"DELETE FROM entities WHERE service_id = ?",
+		"DELETE FROM webhooks WHERE service_id = ?",
+		"DELETE FROM access_tokens WHERE service_id = ?",
+		"DELETE FROM services WHERE seq = ?",
+	} {
+		if _, err := c.exec(statement, s.seq); err != nil {
+			return reply{}, err
+		}
+	}
+	return noContent(), nil
+}
+
+// readService takes over the parameters that were sent (twilio_verify_v2.json, CreateService and UpdateService).
+func (c *call) readService(s *service) error {
+	p := params{form: c.form, code: 60200}
+	if name, sent := c.form.get("FriendlyName"); sent {
+		p.check("FriendlyName", serviceNameProblem(name))
+		s.name = name
+	}
+	p.credential("Push.ApnCredentialSid", &s.apn)
+	p.credential("Push.FcmCredentialSid", &s.fcm)
+	p.bool("Push.IncludeDate", &s.includeDate)
+	g := &s.settings
+	p.int("CodeLength", &g.CodeLength, 4, 10)
+	p.bool("LookupEnabled", &g.Lookup)
+	p.bool("SkipSmsToLandlines", &g.SkipSMS)
+	p.bool("DtmfInputRequired", &g.DTMF)
+	p.bool("Psd2Enabled", &g.PSD2)
+	p.bool("DoNotShareWarningEnabled", &g.DoNotShare)
+	p.bool("CustomCodeEnabled", &g.CustomCode)
+	p.bool("VerifyEventSubscriptionEnabled", &g.VerifyEvents)
+	p.text("TtsName", &g.TTSName)
+	p.sid("DefaultTemplateSid", "HJ", &g.DefaultTemplate)
+	p.text("Totp.Issuer", &g.TOTP.Issuer)
+	p.intPtr("Totp.TimeStep", &g.TOTP.TimeStep, 20, 60)
+	p.intPtr("Totp.CodeLength", &g.TOTP.CodeLength, 3, 8)
+	p.intPtr("Totp.Skew", &g.TOTP.Skew, 0, 2)
+	p.sid("Whatsapp.MsgServiceSid", "MG", &g.WhatsApp.MessagingService)
+	p.text("Whatsapp.From", &g.WhatsApp.From)
+	p.text("Passkeys.RelyingParty.Id", &g.Passkeys.RelyingParty.ID)
+	p.text("Passkeys.RelyingParty.Name", &g.Passkeys.RelyingParty.Name)
+	if origins, sent := c.form.get("Passkeys.RelyingParty.Origins"); sent {
+		g.Passkeys.RelyingParty.Origins = strings.Split(origins, ",")
+	}
+	p.text("Passkeys.AuthenticatorAttachment", &g.Passkeys.Attachment)
+	p.text("Passkeys.DiscoverableCredentials", &g.Passkeys.Discoverable)
+	p.text("Passkeys.UserVerification", &g.Passkeys.UserVerification)
+	return p.err()
+}
+
+// maxServiceName is what the parameter's text allows; the reply's text says 30 (twilio_verify_v2.json, FriendlyName).
+const maxServiceName = 32
+
+func serviceNameProblem(name string) string {
+	digits := 0
+	for _, r := range name {
+		switch {
+		case unicode.IsDigit(r):
+			digits++
+		case unicode.IsLetter(r) || r == ' ' || r == '-' || r == '_':
+		default:
+			return "only letters, digits, spaces, dashes and underscores are allowed"
+		}
+	}
+	switch {
+	case name == "":
+		return "it is empty"
+	case utf8.RuneCountInString(name) > maxServiceName:
+		return "it is longer than 32 characters"
+	case digits > 4:
+		return "it has more than 4 digits"
+	}
+	return ""
+}
+
+// params takes typed values out of a form and remembers the first that is wrong.
+type params struct {
+	form  form
+	code  int // the error code of a bad value
+	wrong *apiError
+}
+
+func (p *params) err() error {
+	if p.wrong != nil {
+		return p.wrong
+	}
+	return nil
+}
+
+func (p *params) check(name, problem string) {
+	if problem != "" && p.wrong == nil {
+		p.wrong = invalid(p.code, "Invalid parameter `%s`: %s", name, problem)
+	}
+}
+
+func (p *params) bool(name string, into *bool) {
+	text, sent := p.form.get(name)
+	if !sent {
+		return
+	}
+	value, err := strconv.ParseBool(strings.ToLower(text))
+	if err != nil {
+		p.check(name, "it is neither true nor false")
+		return
+	}
+	*into = value
+}
+
+func (p *params) int(name string, into *int, least, most int) {
+	text, sent := p.form.get(name)
+	if !sent {
+		return
+	}
+	value, err := strconv.Atoi(text)
+	if err != nil || value < least || value > most {
+		p.check(name, "it is not a number from "+strconv.Itoa(least)+" to "+strconv.Itoa(most))
+		return
+	}
+	*into = value
+}
+
+func (p *params) intPtr(name string, into **int, least, most int) {
+	if _, sent := p.form.get(name); sent {
+		value := new(int)
+		p.int(name, value, least, most)
+		*into = value
+	}
+}
+
+func (p *params) text(name string, into **string) {
+	if text, sent := p.form.get(name); sent {
+		*into = &text
+	}
+}
+
+func (p *params) sid(name, prefix string, into **string) {
+	text, sent := p.form.get(name)
+	switch {
+	case !sent:
+	case text == "":
+		*into = nil
+	case !isSID(prefix, text):
+		p.check(name, "it is not a SID that starts with "+prefix)
+	default:
+		*into = &text
+	}
+}
+
+// credential takes a push credential SID. That an empty one clears the setting is an assumption; that the credential
+// need not exist or fit is one too.
+func (p *params) credential(name string, into *sql.NullString) {
+	var sid *string
+	if _, sent := p.form.get(name); !sent {
+		return
+	}
+	p.sid(name, "CR", &sid)
+	*into = nullable(sid)
+}
+
+func orNull(s sql.NullString) *string {
+	if !s.Valid {
+		return nil
+	}
+	return &s.String
+}
+
+func nullable(s *string) sql.NullString {
+	if s == nil {
+		return sql.NullString{}
+	}
+	return sql.NullString{String: *s, Valid: true}
+}
+
+var identityPattern = regexp.MustCompile(`^[0-9A-Za-z]+(-+[0-9A-Za-z]+)*$`)
