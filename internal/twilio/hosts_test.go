@@ -12,6 +12,7 @@ import (
 	"encoding/pem"
 	"fmt"
 	"io"
+	"log"
 	"math/big"
 	"net"
 	"net/http"
@@ -181,6 +182,7 @@ func TestProxyAndPrivateCA(t *testing.T) {
 		}
 		send(w, 200, serviceJSON)
 	}))
+	origin.Config.ErrorLog = log.New(io.Discard, "", 0)
 	origin.TLS = &tls.Config{Certificates: []tls.Certificate{cert}}
 	origin.StartTLS()
 	defer origin.Close()
@@ -293,7 +295,7 @@ func TestCAFileIsChecked(t *testing.T) {
 
 func TestUntrustedCertificateSaysWhatToDo(t *testing.T) {
 	server := httptest.NewUnstartedServer(http.NotFoundHandler())
-	server.Config.ErrorLog = nil
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
 	server.StartTLS()
 	defer server.Close()
 	w := newWorld(t, says(500, ""), func(o *Options) { o.BaseURL = server.URL })

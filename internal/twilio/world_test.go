@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -64,7 +66,7 @@ type answer func(w http.ResponseWriter, r *http.Request, n int)
 func newWorld(t *testing.T, reply answer, adjust ...func(*Options)) *world {
 	t.Helper()
 	w := &world{now: time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC)}
-	w.server = httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+	w.server = httptest.NewUnstartedServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		uri := r.RequestURI
 		if err := r.ParseForm(); err != nil {
 			t.Errorf("a request has a broken form: %v", err)
@@ -76,6 +78,8 @@ func newWorld(t *testing.T, reply answer, adjust ...func(*Options)) *world {
 		rw.Header().Set("Twilio-Request-Id", fmt.Sprintf("RQ%032d", n))
 		reply(rw, r, n)
 	}))
+	w.server.Config.ErrorLog = log.New(io.Discard, "", 0) // broken handshakes are part of the tests
+	w.server.Start()
 	t.Cleanup(w.server.Close)
 	opts := Options{
 		Username: string(account), Password: password, BaseURL: w.server.URL,
