@@ -1,0 +1,113 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+var update = flag.Bool("update", false, "rewrite the expected output in the scripts")
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"verifyctl": main})
+}
+
+// TestScripts runs every transcript below testdata/script: what a user types and what they see, by the real binary. Each
+// script has a home and a state of its own, without any account, network or keychain.
+func TestScripts(t *testing.T) {
+	dirs := scriptDirs(t)
+	for _, dir := range dirs {
+		t.Run(filepath.Base(dir), func(t *testing.T) {
+			testscript.Run(t, testscript.Params{
+				Dir:                 dir,
+				UpdateScripts:       *update,
+				RequireUniqueNames:  true,
+				RequireExplicitExec: false,
+				Setup:               setUp,
+				Cmds: map[string]func(*testscript.TestScript, bool, []string){
+					"exits":    exits,
+					"contains": contains,
+				},
+			})
+		})
+	}
+}
+
+// scriptDirs finds the folders with scripts; Params.Dir does not recurse, and a folder that is never run is a defect.
+func scriptDirs(t *testing.T) []string {
+	var dirs []string
+	err := filepath.WalkDir("testdata/script", func(path string, d fs.DirEntry, err error) error {
+		if err == nil && strings.HasSuffix(path, ".txtar") && !slices.Contains(dirs, filepath.Dir(path)) {
+			dirs = append(dirs, filepath.Dir(path))
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(dirs) == 0 {
+		t.Fatal("there are no scripts")
+	}
+	return dirs
+}
+
+func setUp(env *testscript.Env) error {
+	home := filepath.Join(env.WorkDir, "home")
+	if err := os.MkdirAll(home, 0o700); err != nil {
+		return err
+	}
+	env.Setenv("HOME", home)
+	env.Setenv("XDG_CONFIG_HOME", filepath.Join(home, "config"))
+	env.Setenv("VERIFYCTL_STATE_DIR", filepath.Join(home, "state"))
+	env.Setenv("DBUS_SESSION_BUS_ADDRESS", "unix:path="+filepath.Join(home, "no-bus"))
+	env.Setenv("NO_COLOR", "1")
+	return nil
+}
+
+// exits runs a program and checks its exact exit status: "exits 4 verifyctl -e prod factors list". What it printed is
+// then in stdout and stderr.
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits STATUS PROGRAM ARGS…")
+	}
+	want, err := strconv.Atoi(args[0])
+	if err != nil {
+		ts.Fatalf("exits: %v", err)
+	}
+	got := 0
+	err = ts.Exec(args[1], args[2:]...)
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		got = exit.ExitCode()
+	} else if err != nil {
+		ts.Fatalf("exits: %v", err)
+	}
+	if got != want {
+		ts.Fatalf("%s exited with %d, want %d", strings.Join(args[1:], " "), got, want)
+	}
+}
+
+// contains checks that a file or stdout or stderr holds every one of the texts, taken literally.
+func contains(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) < 2 {
+		ts.Fatalf("usage: [!] contains FILE TEXT…")
+	}
+	text := ts.ReadFile(args[0])
+	for _, want := range args[1:] {
+		switch found := strings.Contains(text, want); {
+		case !found && !neg:
+			ts.Fatalf("%s does not contain %q:\n%s", args[0], want, text)
+		case found && neg:
+			ts.Fatalf("%s contains %q:\n%s", args[0], want, text)
+		}
+	}
+}

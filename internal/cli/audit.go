@@ -1,0 +1,156 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/verifyctl/verifyctl/internal/render"
+	"github.com/verifyctl/verifyctl/internal/store"
+	"github.com/verifyctl/verifyctl/internal/verify"
+)
+
+func newAuditCmd(s *shell) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "audit",
+		Short: "What was written to Twilio from this machine",
+		Long: `Every write leaves two lines in the audit file of the state directory: one before it is sent and one after. Each line
+carries the hash of the line before it. When the first line cannot be written, nothing is sent.`,
+	}
+	cmd.AddCommand(newAuditShowCmd(s), newAuditVerifyCmd(s))
+	return cmd
+}
+
+// auditView is the JSON form of an audit entry: with the identity, where it was not erased.
+type auditView struct {
+	store.AuditEntry
+	Identity string `json:"identity,omitempty"`
+}
+
+var auditResource = render.Resource[store.AuditEntry]{
+	SID: func(e store.AuditEntry) string {
+		if len(e.SIDs) == 0 {
+			return ""
+		}
+		return e.SIDs[0]
+	},
+	View: func(e store.AuditEntry) any { return auditView{e, e.Identity} },
+	Columns: []render.Column[store.AuditEntry]{
+		{Name: "time", Time: func(e store.AuditEntry) time.Time { return e.Time }},
+		{Name: "phase", Text: func(e store.AuditEntry) string { return e.Phase }},
+		{Name: "outcome", Text: func(e store.AuditEntry) string { return e.Outcome }},
+		{Name: "environment", Text: func(e store.AuditEntry) string { return e.Environment }},
+		{Name: "command", Text: func(e store.AuditEntry) string { return e.Command }},
+		{Name: "identity", Text: func(e store.AuditEntry) string { return e.Identity }, Named: true},
+		{Name: "sids", Text: func(e store.AuditEntry) string { return strings.Join(e.SIDs, " ") }},
+		{Name: "reason", Text: func(e store.AuditEntry) string { return e.Reason }, Flex: true},
+		{Name: "user", Text: func(e store.AuditEntry) string { return e.User }},
+		{Name: "host", Text: func(e store.AuditEntry) string { return e.Host }, Wide: true},
+		{Name: "key_sid", Text: func(e store.AuditEntry) string { return string(e.KeySID) }, Wide: true},
+		{Name: "request_id", Text: func(e store.AuditEntry) string { return e.RequestID }, Wide: true},
+		{Name: "id", Text: func(e store.AuditEntry) string { return e.ID }, Wide: true},
+	},
+}
+
+type auditShowOptions struct {
+	shell *shell
+
+	identity string
+	sid      string
+	command  string
+	since    time.Duration
+}
+
+func newAuditShowCmd(s *shell) *cobra.Command {
+	o := auditShowOptions{shell: s}
+	cmd := &cobra.Command{
+		Use:     "show",
+		Aliases: []string{"list", "ls"},
+		Short:   "Show the audit file, of one environment with -e",
+		Long: `Show what was written to Twilio from this machine, oldest first. With -e only that of one environment.
+
+` + exitHelp(0, 1),
+		Example: "  verifyctl audit show\n  verifyctl -e demo audit show --command 'factors delete'",
+		RunE:    func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context()) },
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&o.identity, "identity", "", "only writes about this identity")
+	flags.StringVar(&o.sid, "sid", "", "only writes that name this SID")
+	flags.StringVar(&o.command, "command", "", "only writes of this command, such as 'factors delete'")
+	flags.DurationVar(&o.since, "since", 0, "only the last part of time, such as 24h")
+	return cmd
+}
+
+func (o *auditShowOptions) run(ctx context.Context) error {
+	if err := auditResource.CheckColumns(o.shell.flags.columns); err != nil {
+		return err
+	}
+	audit, err := o.shell.audit(ctx)
+	if err != nil {
+		return err
+	}
+	p, err := o.shell.printer(time.Now)
+	if err != nil {
+		return err
+	}
+	filter := store.AuditFilter{Environment: o.shell.flags.env, Identity: o.identity, SID: o.sid, Command: o.command}
+	if o.since > 0 {
+		filter.Since = time.Now().Add(-o.since)
+	}
+	n, err := render.List(p, auditResource, audit.Entries(filter))
+	if err == nil && n == 0 {
+		o.shell.note("nothing was written to Twilio from this machine that fits")
+	}
+	return err
+}
+
+func newAuditVerifyCmd(s *shell) *cobra.Command {
+	return &cobra.Command{
+		Use:   "verify",
+		Short: "Check that no line of the audit file was changed, removed or moved",
+		Long: `Walk the whole audit file and name the first line that does not fit the one before it, and writes of which only the line
+before is there.
+
+` + exitHelp(0, 1),
+		Example: "  verifyctl audit verify",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			audit, err := s.audit(cmd.Context())
+			if err != nil {
+				return err
+			}
+			p, err := s.printer(time.Now)
+			if err != nil {
+				return err
+			}
+			report, err := audit.Verify(cmd.Context())
+			if err != nil {
+				return err
+			}
+			if err := render.One(p, auditReportResource, report); err != nil {
+				return err
+			}
+			if report.Bad > 0 {
+				return &verify.Error{Kind: verify.KindFailed, Message: fmt.Sprintf("line %d of the audit file: %s", report.Bad, report.Problem)}
+			}
+			return nil
+		},
+	}
+}
+
+var auditReportResource = render.Resource[store.AuditReport]{Columns: []render.Column[store.AuditReport]{
+	{Name: "lines", Text: func(r store.AuditReport) string { return fmt.Sprint(r.Lines) }},
+	{Name: "bad_line", Text: func(r store.AuditReport) string { return numberOrNone(r.Bad) }, Tone: func(store.AuditReport) render.Tone { return render.Bad }},
+	{Name: "problem", Text: func(r store.AuditReport) string { return r.Problem }},
+	{Name: "torn_lines", Text: func(r store.AuditReport) string { return numberOrNone(len(r.Torn)) }},
+	{Name: "unfinished", Text: func(r store.AuditReport) string { return strings.Join(r.Unfinished, " ") }},
+}}
+
+func numberOrNone(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprint(n)
+}

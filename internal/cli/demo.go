@@ -1,0 +1,237 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/verifyctl/verifyctl/internal/render"
+	"github.com/verifyctl/verifyctl/internal/simulator"
+	"github.com/verifyctl/verifyctl/internal/store"
+	"github.com/verifyctl/verifyctl/internal/verify"
+)
+
+// demoEnvironments gives the environments that always exist, with the simulated company's declared intent.
+func demoEnvironments() []verify.Environment {
+	var all []verify.Environment
+	for _, e := range simulator.DemoEnvironments() {
+		env := verify.Environment{
+			Name: e.Name, AccountSID: simulator.DefaultAccountSID, ServiceSID: verify.ServiceSID(e.ServiceSID),
+			Kind: verify.EnvironmentKind(e.Kind), IOSBuild: verify.IOSBuild(e.IOSBuild), AppIDs: e.AppIDs,
+			MaxFactors: e.MaxFactors, MetadataKeys: e.MetadataKeys, WebhookURL: e.WebhookURL, Demo: true,
+		}
+		for _, p := range e.Platforms {
+			env.Platforms = append(env.Platforms, verify.Platform(p))
+		}
+		all = append(all, env)
+	}
+	return all
+}
+
+// demoSteps is the tour: the incident of a Monday morning, from the complaint to the repair.
+var demoSteps = []demoStep{
+	{"Amara says the push never came. Her factors: each is one of her devices.",
+		[]string{"-e", "demo", "factors", "list", simulator.DemoIdentity}},
+	{"Her challenges. One is pending on her iPhone: Twilio answered 201, whether or not a push could arrive.",
+		[]string{"-e", "demo", "challenge", "list", simulator.DemoIdentity}},
+	{"Which push credentials are there, and who uses them?",
+		[]string{"-e", "demo", "credentials", "list"}},
+	{"Send the push again. Accepted is not delivered.",
+		[]string{"-e", "demo", "challenge", "resend", simulator.DemoPendingChallengeSID, "--identity", simulator.DemoIdentity}},
+	{"A new question on her tablet, which is in order.",
+		[]string{"-e", "demo", "challenge", "create", simulator.DemoIdentity, "--factor", simulator.DemoTabletFactorSID, "--message", "Sign in to Example Bank?", "--field", "Location=Leeds, GB"}},
+	{"Her old phone is gone. What would be deleted? A deleted factor cannot be brought back.",
+		[]string{"-e", "demo", "factors", "delete", simulator.DemoIdentity, simulator.DemoDeadFactorSID, "--dry-run"}},
+	{"She confirms that she no longer has it.",
+		[]string{"-e", "demo", "factors", "delete", simulator.DemoIdentity, simulator.DemoDeadFactorSID, "--yes", "--reason", "phone replaced, confirmed by the user"}},
+	{"What it was is kept here, because Twilio keeps nothing.",
+		[]string{"-e", "demo", "factors", "deleted"}},
+	{"Every write left a record.",
+		[]string{"audit", "show"}},
+}
+
+const demoEnd = `That was a fresh copy in memory. Repeat any of it with -e demo; "verifyctl demo reset" restores that world.
+Your own account: verifyctl env add`
+
+type demoOptions struct {
+	shell *shell
+	step  bool
+}
+
+func newDemoCmd(s *shell) *cobra.Command {
+	o := demoOptions{shell: s}
+	cmd := &cobra.Command{
+		Use:   "demo",
+		Short: "A guided tour of an incident, on the embedded simulator",
+		Long: `Play an incident of a small company: the push that never came, found and mended in about ten commands. Each command is
+shown before its real output, and can be repeated by hand with the same SIDs.
+
+The tour runs on a fresh copy in memory. The environment "demo" itself keeps its state between commands; "verifyctl demo
+reset" restores it.
+
+` + exitHelp(0),
+		Example: "  verifyctl demo\n  verifyctl demo --step",
+		Args:    unknownCommandOrNone,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context()) },
+	}
+	cmd.Flags().BoolVar(&o.step, "step", false, "wait for Enter before each command")
+	cmd.AddCommand(newDemoResetCmd(s))
+	return cmd
+}
+
+// demoStep is one command of the tour.
+type demoStep struct {
+	say  string
+	args []string
+}
+
+func (o *demoOptions) run(ctx context.Context) error {
+	if o.step && !o.shell.inTerminal {
+		return verify.Usagef("--step waits for Enter, and standard input is no terminal")
+	}
+	world, err := openDemo(ctx, ":memory:")
+	if err != nil {
+		return err
+	}
+	defer world.Close()
+	state, err := os.MkdirTemp("", "verifyctl-demo-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(state)
+	enter := bufio.NewReader(o.shell.in)
+	for i, step := range demoSteps {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		o.announce(i, step)
+		if o.step {
+			if _, err := enter.ReadString('\n'); err != nil {
+				return nil
+			}
+		}
+		o.play(ctx, world, state, step)
+	}
+	_, err = fmt.Fprintf(o.shell.out, "\n%s\n", demoEnd)
+	return err
+}
+
+func (o *demoOptions) announce(i int, step demoStep) {
+	fmt.Fprintf(o.shell.out, "\n%d. %s\n\n   $ %s\n", i+1, step.say, verify.Command("", step.args...))
+}
+
+// play runs one command of the tour as if it had been typed, on the tour's own world and state.
+func (o *demoOptions) play(ctx context.Context, world *demoWorld, state string, step demoStep) {
+	t := o.shell.terminal
+	out := &indented{w: o.shell.out}
+	t.in, t.inTerminal, t.out, t.err = strings.NewReader(""), false, out, out
+	if t.width > demoIndent {
+		t.width -= demoIndent
+	}
+	t.outTerminal = true
+	if t.width == 0 {
+		t.width = 110
+	}
+	getenv := t.getenv
+	t.getenv = func(name string) string {
+		if name == "VERIFYCTL_STATE_DIR" {
+			return state
+		}
+		return getenv(name)
+	}
+	run(ctx, &shell{terminal: t, build: o.shell.build, opened: connections{demo: world}}, step.args)
+}
+
+const demoIndent = 3
+
+// indented writes lines with an indent.
+type indented struct {
+	w      interface{ Write([]byte) (int, error) }
+	inLine bool
+}
+
+func (i *indented) Write(b []byte) (int, error) {
+	var out strings.Builder
+	for _, line := range strings.SplitAfter(string(b), "\n") {
+		if line == "" {
+			continue
+		}
+		if !i.inLine {
+			out.WriteString(strings.Repeat(" ", demoIndent))
+		}
+		out.WriteString(line)
+		i.inLine = !strings.HasSuffix(line, "\n")
+	}
+	if _, err := i.w.Write([]byte(out.String())); err != nil {
+		return 0, err
+	}
+	return len(b), nil
+}
+
+func newDemoResetCmd(s *shell) *cobra.Command {
+	return &cobra.Command{
+		Use:   "reset",
+		Short: "Restore the demo environments to how they began",
+		Long: `Forget everything that was done in demo, demo-dev and demo-staging, and what this machine remembers of them.
+
+` + exitHelp(0, 1),
+		Example: "  verifyctl demo reset",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			dir, err := s.stateDir()
+			if err != nil {
+				return err
+			}
+			if err := removeDatabase(filepath.Join(dir, demoState)); err != nil {
+				return err
+			}
+			if err := forgetDemo(cmd.Context(), dir); err != nil {
+				return err
+			}
+			s.note("demo, demo-dev and demo-staging are as they began")
+			return nil
+		},
+	}
+}
+
+// forgetDemo purges what this machine remembers of the demo environments.
+func forgetDemo(ctx context.Context, dir string) error {
+	known, _, err := store.Environments(ctx, dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range simulator.DemoEnvironments() {
+		if !slices.Contains(known, e.Name) {
+			continue
+		}
+		memory, err := store.Open(ctx, dir, e.Name)
+		if err != nil {
+			return err
+		}
+		_, err = memory.Purge(ctx)
+		if err := errors.Join(err, memory.Close()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// removeDatabase removes an SQLite file with the two files beside it.
+func removeDatabase(path string) error {
+	for _, suffix := range []string{"-wal", "-shm", ""} {
+		if err := os.Remove(path + suffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("cannot remove %s: %w", render.Sanitize(path), err)
+		}
+	}
+	return nil
+}
+
+// unknownCommandOrNone is for a group that runs by itself.
+func unknownCommandOrNone(cmd *cobra.Command, args []string) error { return unknownCommand(cmd, args) }

@@ -1,0 +1,159 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/verifyctl/verifyctl/internal/render"
+	"github.com/verifyctl/verifyctl/internal/verify"
+)
+
+func newEntitiesCmd(s *shell) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "entities",
+		Aliases: []string{"entity"},
+		Short:   "List, show and delete entities: the users of a Service",
+		Long:    `An entity is a user of a Verify Service. It is addressed by its identity and holds factors and their challenges.`,
+	}
+	cmd.AddCommand(newEntitiesListCmd(s), newEntitiesShowCmd(s), newEntitiesDeleteCmd(s))
+	return cmd
+}
+
+var entityResource = render.Resource[verify.Entity]{
+	SID: func(v verify.Entity) string { return string(v.SID) },
+	Columns: []render.Column[verify.Entity]{
+		{Name: "sid", Text: func(v verify.Entity) string { return string(v.SID) }},
+		{Name: "identity", Text: func(v verify.Entity) string { return string(v.Identity) }, Named: true},
+		{Name: "created", Time: func(v verify.Entity) time.Time { return v.DateCreated }},
+		{Name: "updated", Time: func(v verify.Entity) time.Time { return v.DateUpdated }},
+		{Name: "service_sid", Text: func(v verify.Entity) string { return string(v.ServiceSID) }, Wide: true},
+		{Name: "account_sid", Text: func(v verify.Entity) string { return string(v.AccountSID) }, Wide: true},
+	},
+}
+
+func newEntitiesListCmd(s *shell) *cobra.Command {
+	limit := 0
+	cmd := &cobra.Command{
+		Use:     "list",
+		Aliases: []string{"ls"},
+		Short:   "List the entities of the Service",
+		Long:    "List the entities of the environment's Service, 1,000 a request.\n\n" + exitHelp(readStatuses...),
+		Example: "  verifyctl -e demo entities list --limit 5",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if limit < 0 {
+				return verify.Usagef("--limit %d is negative", limit)
+			}
+			return listFrom(cmd.Context(), s, entityResource, "entity", func(ctx context.Context, c *connection) rowsOf[verify.Entity] {
+				if err := c.needService(); err != nil {
+					return failed[verify.Entity](err)
+				}
+				return limited(limit, c.client.Entities(ctx, c.service()))
+			})
+		},
+	}
+	cmd.Flags().IntVar(&limit, "limit", 0, "stop after this many entities")
+	return cmd
+}
+
+func newEntitiesShowCmd(s *shell) *cobra.Command {
+	return &cobra.Command{
+		Use:               "show IDENTITY",
+		Aliases:           []string{"get"},
+		Short:             "Show one entity",
+		Long:              "Show one entity of the environment's Service.\n\n" + exitHelp(readStatuses...),
+		Example:           "  verifyctl -e demo entities show user-1001-amara",
+		Args:              argsBetween(1, 1),
+		ValidArgsFunction: s.completeIdentity,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return showFrom(cmd.Context(), s, entityResource, func(ctx context.Context, c *connection) (verify.Entity, error) {
+				if err := c.needService(); err != nil {
+					return verify.Entity{}, err
+				}
+				identity, err := c.identity(ctx, args[0])
+				if err != nil {
+					return verify.Entity{}, err
+				}
+				entity, err := c.client.Entity(ctx, c.service(), identity)
+				return entity, c.explainIdentity(err, identity)
+			})
+		},
+	}
+}
+
+// --- entities delete
+
+type entitiesDeleteOptions struct {
+	shell *shell
+	write writeFlags
+
+	identityArg string
+}
+
+func newEntitiesDeleteCmd(s *shell) *cobra.Command {
+	o := entitiesDeleteOptions{shell: s}
+	cmd := &cobra.Command{
+		Use:     "delete IDENTITY",
+		Aliases: []string{"rm"},
+		Short:   "Delete an entity with all its factors, for good",
+		Long: `Delete an entity, all its factors and its challenge history. None of it can be brought back: the user has to enrol again
+on every device. To keep the entity and its history, use "verifyctl factors delete IDENTITY --all".
+
+` + exitHelp(writeStatuses...),
+		Example:           "  verifyctl -e demo entities delete user-1003-chloe --dry-run",
+		Args:              argsBetween(1, 1),
+		ValidArgsFunction: s.completeIdentity,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o.identityArg = args[0]
+			return o.run(cmd.Context())
+		},
+	}
+	o.write.register(cmd.Flags())
+	return cmd
+}
+
+func (o *entitiesDeleteOptions) run(ctx context.Context) error {
+	c, err := o.shell.connectService(ctx)
+	if err != nil {
+		return err
+	}
+	p, err := o.shell.printer(c.now)
+	if err != nil {
+		return err
+	}
+	identity, err := c.identity(ctx, o.identityArg)
+	if err != nil {
+		return err
+	}
+	entity, err := c.client.Entity(ctx, c.service(), identity)
+	if err != nil {
+		return c.explainIdentity(err, identity)
+	}
+	factors, err := collect(c.client.Factors(ctx, c.service(), identity))
+	if err != nil {
+		return err
+	}
+	o.shell.note("to be deleted in %s: entity %s, %s, and its challenge history", c.label(), entity.SID, counted(len(factors), "factor"))
+	if err := o.shell.showOnErr(c.now, func(p *render.Printer) error {
+		_, err := render.List(p, factorResource(c.hashToken), each(factors))
+		return err
+	}); err != nil {
+		return err
+	}
+	if o.write.dryRun {
+		o.shell.note("dry run: nothing was deleted")
+		return nil
+	}
+	question := fmt.Sprintf("Delete %s with %s in %s? This cannot be undone.", identity, counted(len(factors), "factor"), c.label())
+	w, err := c.writer(ctx, o.write, question, destructive)
+	if err != nil {
+		return err
+	}
+	outcome, err := w.DeleteEntity(ctx, entity, factors)
+	if err != nil {
+		return err
+	}
+	return render.One(p, deletionResource, deletion{SID: "", Identity: identity, Outcome: outcome})
+}

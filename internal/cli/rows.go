@@ -1,0 +1,52 @@
+package cli
+
+import "iter"
+
+// collect reads all of a list; with an error it gives what was read before it.
+func collect[T any](rows iter.Seq2[T, error]) ([]T, error) {
+	var all []T
+	for v, err := range rows {
+		if err != nil {
+			return all, err
+		}
+		all = append(all, v)
+	}
+	return all, nil
+}
+
+// each gives the elements of a slice as rows.
+func each[T any](values []T) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		for _, v := range values {
+			if !yield(v, nil) {
+				return
+			}
+		}
+	}
+}
+
+// limited ends rows after limit of them; 0 is no limit.
+func limited[T any](limit int, rows iter.Seq2[T, error]) iter.Seq2[T, error] {
+	if limit == 0 {
+		return rows
+	}
+	return func(yield func(T, error) bool) {
+		n := 0
+		for v, err := range rows {
+			if !yield(v, err) {
+				return
+			}
+			if n++; n == limit {
+				return
+			}
+		}
+	}
+}
+
+// failed is a list that could not be read.
+func failed[T any](err error) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		var none T
+		yield(none, err)
+	}
+}

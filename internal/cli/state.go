@@ -1,0 +1,238 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/verifyctl/verifyctl/internal/render"
+	"github.com/verifyctl/verifyctl/internal/store"
+	"github.com/verifyctl/verifyctl/internal/verify"
+)
+
+func newStateCmd(s *shell) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "state",
+		Short: "What this machine remembers, and how to make it forget",
+		Long: `The state directory holds one file for each environment: the index of factors, stored debugger events, challenges created
+here, factors deleted from here, and identities seen. Push tokens are kept as keyed hashes only. The audit file is not part
+of it and is never purged.`,
+	}
+	cmd.AddCommand(newStateListCmd(s), newStatePurgeCmd(s))
+	return cmd
+}
+
+// keptRow is how much of one kind is kept of one environment.
+type keptRow struct {
+	Environment string `json:"environment"`
+	store.Kept
+	Bytes int64 `json:"bytes"` // of the environment's whole file
+}
+
+var keptResource = render.Resource[keptRow]{Columns: []render.Column[keptRow]{
+	{Name: "environment", Text: func(r keptRow) string { return r.Environment }},
+	{Name: "kind", Text: func(r keptRow) string { return string(r.Kind) }},
+	{Name: "rows", Text: func(r keptRow) string { return fmt.Sprint(r.Rows) }},
+	{Name: "oldest", Time: func(r keptRow) time.Time { return r.Oldest }},
+	{Name: "newest", Time: func(r keptRow) time.Time { return r.Newest }},
+	{Name: "bytes", Text: func(r keptRow) string { return fmt.Sprint(r.Bytes) }, Wide: true},
+}}
+
+func newStateListCmd(s *shell) *cobra.Command {
+	return &cobra.Command{
+		Use:     "list",
+		Aliases: []string{"ls"},
+		Short:   "List what is kept, by environment and kind",
+		Long:    "List what this machine keeps of each environment.\n\n" + exitHelp(0, 1),
+		Example: "  verifyctl state list",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := keptResource.CheckColumns(s.flags.columns); err != nil {
+				return err
+			}
+			p, err := s.printer(time.Now)
+			if err != nil {
+				return err
+			}
+			n, err := render.List(p, keptResource, s.keptRows(cmd.Context()))
+			if err == nil && n == 0 {
+				s.note("nothing is kept on this machine")
+			}
+			return err
+		},
+	}
+}
+
+// keptRows gives what is kept of every environment, or of the one of -e.
+func (s *shell) keptRows(ctx context.Context) iter.Seq2[keptRow, error] {
+	return func(yield func(keptRow, error) bool) {
+		dir, err := s.stateDir()
+		if err != nil {
+			yield(keptRow{}, err)
+			return
+		}
+		names, unreadable, err := store.Environments(ctx, dir)
+		if err != nil {
+			yield(keptRow{}, err)
+			return
+		}
+		for path, reason := range unreadable {
+			s.note("%s cannot be read: %v", path, reason)
+		}
+		for _, name := range names {
+			if s.flags.env != "" && name != s.flags.env {
+				continue
+			}
+			state, err := stateOf(ctx, dir, name)
+			if err != nil {
+				yield(keptRow{}, err)
+				return
+			}
+			for _, kept := range state.Kept {
+				if kept.Rows > 0 && !yield(keptRow{name, kept, state.Bytes}, nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+func stateOf(ctx context.Context, dir, name string) (store.EnvironmentState, error) {
+	memory, err := store.Open(ctx, dir, name)
+	if err != nil {
+		return store.EnvironmentState{}, err
+	}
+	defer memory.Close()
+	return memory.State(ctx)
+}
+
+type statePurgeOptions struct {
+	shell *shell
+
+	kinds    []string
+	before   time.Duration
+	identity string
+	yes      bool
+}
+
+func newStatePurgeCmd(s *shell) *cobra.Command {
+	o := statePurgeOptions{shell: s}
+	cmd := &cobra.Command{
+		Use:   "purge -e ENV [KIND…]",
+		Short: "Forget what is kept of an environment",
+		Long: `Forget everything of an environment, or only some kinds of it: index, events, challenges, deletions, outcomes, seen.
+Nothing is changed at Twilio. The audit file stays.
+
+` + exitHelp(0, 1, 6),
+		Example: `  verifyctl -e demo state purge seen --yes
+  verifyctl -e demo state purge events --before 2160h --yes
+  verifyctl -e demo state purge --identity user-1001-amara --yes`,
+		Args: argsBetween(0, -1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o.kinds = args
+			return o.run(cmd.Context())
+		},
+	}
+	for _, kind := range store.Kinds() {
+		cmd.ValidArgs = append(cmd.ValidArgs, string(kind))
+	}
+	flags := cmd.Flags()
+	flags.DurationVar(&o.before, "before", 0, "only what is older than this, such as 2160h")
+	flags.StringVar(&o.identity, "identity", "", "only what is kept of this identity")
+	flags.BoolVarP(&o.yes, "yes", "y", false, "do not ask")
+	return cmd
+}
+
+func (o *statePurgeOptions) run(ctx context.Context) error {
+	kinds, err := o.parse()
+	if err != nil {
+		return err
+	}
+	name, err := o.shell.environmentName()
+	if err != nil {
+		return err
+	}
+	if err := o.confirm(ctx, name); err != nil {
+		return err
+	}
+	dir, err := o.shell.stateDir()
+	if err != nil {
+		return err
+	}
+	memory, err := store.Open(ctx, dir, name)
+	if err != nil {
+		return err
+	}
+	defer memory.Close()
+	gone, err := o.purge(ctx, memory, kinds)
+	if err != nil {
+		return err
+	}
+	for _, kind := range store.Kinds() {
+		if gone[kind] > 0 {
+			o.shell.note("forgot %s of %s", counted(gone[kind], "row"), kind)
+		}
+	}
+	return nil
+}
+
+func (o *statePurgeOptions) parse() ([]store.Kind, error) {
+	var kinds []store.Kind
+	for _, word := range o.kinds {
+		kind, err := oneOf("state purge", word, store.Kinds()...)
+		if err != nil {
+			return nil, err
+		}
+		kinds = append(kinds, kind)
+	}
+	switch {
+	case o.identity != "" && (len(kinds) > 0 || o.before > 0):
+		return nil, verify.Usagef("--identity forgets all kinds of one identity, whatever their age")
+	case o.before < 0 || o.before > 0 && len(kinds) == 0:
+		return nil, verify.Usagef("--before needs a kind, and a time above zero")
+	}
+	return kinds, nil
+}
+
+func (o *statePurgeOptions) confirm(ctx context.Context, name string) error {
+	what := "everything"
+	switch {
+	case o.identity != "":
+		what = "all about " + o.identity
+	case len(o.kinds) > 0:
+		what = strings.Join(o.kinds, ", ")
+	}
+	question := fmt.Sprintf("Forget %s that this machine keeps of %s?", what, name)
+	if o.yes {
+		return nil
+	}
+	if !o.shell.canAsk() {
+		return verify.Refusedf("not confirmed: %s", question).WithHint("confirm with --yes")
+	}
+	return o.shell.prompter().Confirm(ctx, question)
+}
+
+func (o *statePurgeOptions) purge(ctx context.Context, memory *store.Store, kinds []store.Kind) (map[store.Kind]int, error) {
+	switch {
+	case o.identity != "":
+		identity, err := verify.ParseIdentity(o.identity)
+		if err != nil {
+			return nil, err
+		}
+		return memory.PurgeIdentity(ctx, identity)
+	case o.before == 0:
+		return memory.Purge(ctx, kinds...)
+	}
+	gone := map[store.Kind]int{}
+	for _, kind := range kinds {
+		n, err := memory.PurgeBefore(ctx, kind, time.Now().Add(-o.before))
+		if err != nil {
+			return gone, err
+		}
+		gone[kind] = n
+	}
+	return gone, nil
+}

@@ -1,0 +1,103 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/verifyctl/verifyctl/internal/verify"
+)
+
+// maxIdentityLine bounds what is read from standard input for an identity, in bytes.
+const maxIdentityLine = 4096
+
+// service gives the environment's Service.
+func (c *connection) service() verify.ServiceSID { return c.env.ServiceSID }
+
+func (c *connection) needService() error {
+	if c.env.ServiceSID != "" {
+		return nil
+	}
+	return verify.Usagef("no Verify Service is named").
+		WithHint("give --service VA…, or add an environment: verifyctl env add")
+}
+
+// identity reads an IDENTITY argument: an identity, user:NAME mapped as the environment says, or - for standard input.
+func (c *connection) identity(ctx context.Context, arg string) (verify.Identity, error) {
+	if arg == "-" {
+		line, err := readLine(c.shell.in)
+		if err != nil {
+			return "", err
+		}
+		arg = line
+	}
+	return c.target.Identity(ctx, arg)
+}
+
+// readLine reads the one line that stands for an argument.
+func readLine(in io.Reader) (string, error) {
+	r := bufio.NewReader(io.LimitReader(in, maxIdentityLine+1))
+	text, err := io.ReadAll(r)
+	if err != nil {
+		return "", fmt.Errorf("cannot read standard input: %w", err)
+	}
+	lines := strings.Fields(string(text))
+	if len(text) > maxIdentityLine || len(lines) != 1 {
+		return "", verify.Usagef("standard input must hold exactly one identity, it holds %d words", len(lines))
+	}
+	return lines[0], nil
+}
+
+// explainIdentity adds to a "not found" that the identity may live in another environment.
+func (c *connection) explainIdentity(err error, identity verify.Identity) error {
+	var e *verify.Error
+	if err == nil || !errors.As(err, &e) || e.Kind != verify.KindNotFound {
+		return err
+	}
+	explained := *e
+	explained.Message = fmt.Sprintf("%s is not in %s: %s", identity, c.label(), e.Message)
+	explained.Cause = err
+	explained.Hint = "is it another environment, or another spelling? Letter case counts; see " +
+		verify.Command(c.env.Name, "entities", "list")
+	return &explained
+}
+
+// challenge fetches a challenge. Without an identity argument the one remembered from its creation is used.
+func (c *connection) challenge(ctx context.Context, sid verify.ChallengeSID, identityArg string) (verify.Challenge, error) {
+	identity, err := c.identityOfChallenge(ctx, sid, identityArg)
+	if err != nil {
+		return verify.Challenge{}, err
+	}
+	found, err := c.client.Challenge(ctx, c.service(), identity, sid)
+	return found, c.explainIdentity(err, identity)
+}
+
+func (c *connection) identityOfChallenge(ctx context.Context, sid verify.ChallengeSID, arg string) (verify.Identity, error) {
+	if arg != "" {
+		return c.identity(ctx, arg)
+	}
+	memory, err := c.memory(ctx)
+	if err != nil {
+		return "", err
+	}
+	created, known, err := memory.CreatedChallenge(ctx, sid)
+	if err != nil {
+		return "", err
+	}
+	if !known {
+		return "", verify.Usagef("challenge %s was not created from this machine, and Twilio finds a challenge only under its identity", sid).
+			WithHint("add --identity IDENTITY")
+	}
+	return created.Identity, nil
+}
+
+// label names the environment in messages.
+func (c *connection) label() string {
+	if c.env.Name == "" {
+		return "the account of the TWILIO_* variables"
+	}
+	return c.env.Name
+}

@@ -1,0 +1,95 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"strings"
+	"testing"
+
+	"github.com/spf13/cobra"
+)
+
+func walk(cmd *cobra.Command, visit func(*cobra.Command)) {
+	visit(cmd)
+	for _, child := range cmd.Commands() {
+		walk(child, visit)
+	}
+}
+
+// runArgs runs the program in this process, with no terminal and an empty machine.
+func runArgs(t *testing.T, args ...string) (status int, stdout, stderr string) {
+	t.Helper()
+	t.Setenv("XDG_CONFIG_HOME", t.TempDir())
+	state := t.TempDir()
+	var out, err bytes.Buffer
+	s := &shell{terminal: terminal{in: strings.NewReader(""), out: &out, err: &err, getenv: func(name string) string {
+		if name == "VERIFYCTL_STATE_DIR" {
+			return state
+		}
+		return ""
+	}}}
+	status = run(context.Background(), s, args)
+	return status, out.String(), err.String()
+}
+
+func TestEveryGroupRefusesWhatItDoesNotKnow(t *testing.T) {
+	walk(Root(), func(cmd *cobra.Command) {
+		if !cmd.HasSubCommands() {
+			return
+		}
+		path := strings.Fields(cmd.CommandPath())[1:]
+		status, stdout, stderr := runArgs(t, append(path, "no-such-command")...)
+		if status != 64 || stdout != "" || !strings.Contains(stderr, `"no-such-command" is not a command of`) {
+			t.Errorf("%s no-such-command: status %d, stdout %q, stderr %q", cmd.CommandPath(), status, stdout, stderr)
+		}
+	})
+}
+
+func TestEveryLeafChecksItsArgumentsAndExplainsItself(t *testing.T) {
+	walk(Root(), func(cmd *cobra.Command) {
+		if cmd.Name() == "help" || cmd.HasSubCommands() && cmd.RunE == nil {
+			return
+		}
+		if cmd.Args == nil {
+			t.Errorf("%s checks no arguments", cmd.CommandPath())
+		}
+		if cmd.HasSubCommands() {
+			return
+		}
+		if !strings.Contains(cmd.Long, "Exit status:") {
+			t.Errorf("the help of %s does not list its exit status", cmd.CommandPath())
+		}
+		if cmd.Example == "" {
+			t.Errorf("the help of %s has no example", cmd.CommandPath())
+		}
+		if cmd.Short == "" || strings.HasSuffix(cmd.Short, ".") {
+			t.Errorf("%s: the short help is %q", cmd.CommandPath(), cmd.Short)
+		}
+	})
+}
+
+func TestUnknownFlagsSuggest(t *testing.T) {
+	for _, tc := range []struct{ args, want string }{
+		{"factors list --platfrom apn", "did you mean --platform?"},
+		{"factors lst", "did you mean verifyctl factors list?"},
+		{"facters list", "did you mean verifyctl factors?"},
+		{"version extra", "takes no argument"},
+		{"-o jsn version", "did you mean json?"},
+		{"help nosuch", "is not a command"},
+	} {
+		status, _, stderr := runArgs(t, strings.Fields(tc.args)...)
+		if status != 64 || !strings.Contains(stderr, tc.want) {
+			t.Errorf("%s: status %d, stderr %q; want 64 and %q", tc.args, status, stderr, tc.want)
+		}
+	}
+}
+
+func TestErrorsAreJSONWhenTheOutputIs(t *testing.T) {
+	for _, args := range [][]string{{"factors", "lst", "-o", "json"}, {"factors", "lst", "-ojson"}, {"-o", "ndjson", "factors", "--nosuch"},
+		{"factors", "list", "--output=json", "--limit", "-1"}} {
+		status, _, stderr := runArgs(t, args...)
+		if status != 64 || !strings.HasPrefix(stderr, `{"error":{"kind":"usage"`) || strings.Count(stderr, "\n") != 1 {
+			t.Errorf("%q: status %d, stderr %q; want one JSON object", args, status, stderr)
+		}
+	}
+}

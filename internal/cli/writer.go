@@ -1,0 +1,206 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/user"
+	"time"
+
+	"github.com/verifyctl/verifyctl/internal/store"
+	"github.com/verifyctl/verifyctl/internal/verify"
+)
+
+// writer sends approved writes to Twilio, the only way a command can write. Each leaves one line in the audit file before
+// it is sent and one after; when the first cannot be written, nothing is sent.
+type writer struct {
+	c       *connection
+	store   *store.Store
+	audit   *store.Audit
+	command string
+	reason  string
+	user    string
+}
+
+// writer approves a write, opens what records it, and gives what sends it.
+func (c *connection) writer(ctx context.Context, w writeFlags, question string, h harm) (*writer, error) {
+	if err := c.approve(ctx, w, question, h); err != nil {
+		return nil, err
+	}
+	memory, err := c.memory(ctx)
+	if err != nil {
+		return nil, err
+	}
+	audit, err := c.shell.audit(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &writer{c: c, store: memory, audit: audit, command: c.shell.command, reason: w.reason, user: userName()}, nil
+}
+
+// recorded sends one write between its two audit lines.
+func (w *writer) recorded(ctx context.Context, entry store.AuditEntry, send func(context.Context) error) error {
+	entry.Time, entry.User, entry.Host = time.Now(), w.user, hostName()
+	entry.Environment, entry.AccountSID, entry.ServiceSID = w.c.env.Name, w.c.env.AccountSID, w.c.service()
+	entry.Command, entry.Reason = w.command, w.reason
+	if key, err := verify.ParseAPIKeySID(w.c.target.Username); err == nil {
+		entry.KeySID = key
+	}
+	pending, err := w.audit.Begin(ctx, entry)
+	if err != nil {
+		return err
+	}
+	var requestID string
+	sendErr := send(verify.WithRequestID(ctx, &requestID))
+	if err := pending.Finish(ctx, time.Now(), outcomeOf(sendErr), requestID); err != nil && sendErr == nil {
+		return err
+	}
+	return sendErr
+}
+
+// userName is the operating system's name of who runs this.
+func userName() string {
+	if u, err := user.Current(); err == nil {
+		return u.Username
+	}
+	return "unknown"
+}
+
+func hostName() string {
+	name, err := os.Hostname()
+	if err != nil {
+		return "unknown"
+	}
+	return name
+}
+
+// outcomeOf says in a word how a write ended.
+func outcomeOf(err error) string {
+	switch {
+	case err == nil:
+		return "done"
+	case verify.KindOf(err) == verify.KindPartial:
+		return "unknown"
+	case verify.KindOf(err) == verify.KindNotFound:
+		return "not found"
+	}
+	return "failed"
+}
+
+// DeleteFactor deletes a factor that was just read, and says how that ended: deleted, already gone, failed or unknown.
+// What the factor was is committed on this machine before the delete is sent.
+func (w *writer) DeleteFactor(ctx context.Context, f verify.Factor) (string, error) {
+	id, err := w.store.RecordDeletion(ctx, f, w.user, w.reason, w.c.now())
+	if err != nil {
+		return "failed", err
+	}
+	err = w.recorded(ctx, store.AuditEntry{Identity: string(f.Identity), SIDs: []string{string(f.SID)}}, func(ctx context.Context) error {
+		return w.c.client.DeleteFactor(ctx, w.c.service(), f.Identity, f.SID)
+	})
+	outcome := deleteOutcome(err)
+	if verify.KindOf(err) == verify.KindNotFound {
+		err = nil // it was there when it was read, and is gone now
+	}
+	if storeErr := w.store.FinishDeletion(context.WithoutCancel(ctx), id, outcome, w.c.now()); err == nil {
+		err = storeErr
+	}
+	return outcome, err
+}
+
+func deleteOutcome(err error) string {
+	switch {
+	case err == nil:
+		return "deleted"
+	case verify.KindOf(err) == verify.KindNotFound:
+		return "already gone"
+	case verify.KindOf(err) == verify.KindPartial:
+		return "unknown"
+	}
+	return "failed"
+}
+
+// DeleteEntity deletes an entity whose factors were just read.
+func (w *writer) DeleteEntity(ctx context.Context, e verify.Entity, factors []verify.Factor) (string, error) {
+	var ids []int64
+	sids := []string{string(e.SID)}
+	for _, f := range factors {
+		id, err := w.store.RecordDeletion(ctx, f, w.user, w.reason, w.c.now())
+		if err != nil {
+			return "failed", err
+		}
+		ids, sids = append(ids, id), append(sids, string(f.SID))
+	}
+	err := w.recorded(ctx, store.AuditEntry{Identity: string(e.Identity), SIDs: sids}, func(ctx context.Context) error {
+		return w.c.client.DeleteEntity(ctx, w.c.service(), e.Identity)
+	})
+	outcome := deleteOutcome(err)
+	if verify.KindOf(err) == verify.KindNotFound {
+		err = nil
+	}
+	for _, id := range ids {
+		if storeErr := w.store.FinishDeletion(context.WithoutCancel(ctx), id, outcome, w.c.now()); err == nil {
+			err = storeErr
+		}
+	}
+	return outcome, err
+}
+
+// CreateChallenge creates a challenge and remembers its identity.
+func (w *writer) CreateChallenge(ctx context.Context, identity verify.Identity, n verify.NewChallenge) (verify.Challenge, error) {
+	var created verify.Challenge
+	err := w.recorded(ctx, store.AuditEntry{Identity: string(identity), SIDs: []string{string(n.FactorSID)}}, func(ctx context.Context) (err error) {
+		created, err = w.c.client.CreateChallenge(ctx, w.c.service(), identity, n)
+		return err
+	})
+	if err != nil {
+		return created, err
+	}
+	return created, w.store.RecordChallenge(context.WithoutCancel(ctx), verify.CreatedChallenge{
+		SID: created.SID, ServiceSID: w.c.service(), Identity: identity, FactorSID: created.FactorSID,
+		ActionID: created.HiddenDetails[verify.ActionID], Created: created.DateCreated, Expires: created.ExpirationDate,
+	})
+}
+
+// CreateNotification sends the push of a challenge again and counts it, also when nobody knows whether it was sent.
+func (w *writer) CreateNotification(ctx context.Context, ch verify.Challenge, ttl time.Duration) (verify.Notification, error) {
+	id, used, err := w.store.ReserveResend(ctx, ch.SID, w.c.now(), verify.MaxNotifications)
+	if err != nil {
+		return verify.Notification{}, err
+	}
+	if id == 0 {
+		return verify.Notification{}, &verify.Error{Kind: verify.KindLimit, TwilioCode: 60309,
+			Message: fmt.Sprintf("challenge %s was resent %d times from here, and Twilio allows no more", ch.SID, used),
+			Hint:    "it can still be answered by polling; otherwise wait until it expires and create a new one"}
+	}
+	var sent verify.Notification
+	err = w.recorded(ctx, store.AuditEntry{Identity: string(ch.Identity), SIDs: []string{string(ch.SID)}}, func(ctx context.Context) (err error) {
+		sent, err = w.c.client.CreateNotification(ctx, w.c.service(), ch.Identity, ch.SID, ttl)
+		return err
+	})
+	outcome := verify.SendDone
+	switch {
+	case verify.KindOf(err) == verify.KindPartial && err != nil:
+		outcome = verify.SendUnknown
+	case err != nil:
+		outcome = verify.SendRefused
+	}
+	if storeErr := w.store.FinishResend(context.WithoutCancel(ctx), id, outcome, sent.SID); err == nil {
+		err = storeErr
+	}
+	return sent, err
+}
+
+// resends counts the resends of a challenge from this machine that were or may have been sent.
+func (w *writer) resends(ctx context.Context, sid verify.ChallengeSID) int {
+	all, err := w.store.Resends(ctx, sid)
+	if err != nil {
+		return 0
+	}
+	n := 0
+	for _, r := range all {
+		if r.Outcome != verify.SendRefused {
+			n++
+		}
+	}
+	return n
+}
