@@ -164,6 +164,17 @@ func (r Resource[T]) ColumnNames() []string {
 	return names
 }
 
+// Without gives the resource with a column that is shown only when --columns names it.
+func (r Resource[T]) Without(name string) Resource[T] {
+	r.Columns = slices.Clone(r.Columns)
+	for i := range r.Columns {
+		if r.Columns[i].Name == name {
+			r.Columns[i].Wide = true
+		}
+	}
+	return r
+}
+
 func (r Resource[T]) pick(names []string) ([]Column[T], error) {
 	if names == nil {
 		return slices.DeleteFunc(slices.Clone(r.Columns), func(c Column[T]) bool { return c.Wide }), nil
