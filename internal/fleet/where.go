@@ -15,8 +15,11 @@ import (
 	"github.com/verifyctl/verifyctl/internal/verify"
 )
 
-// maxWhere bounds an expression in bytes, so that one from a script cannot nest without end.
-const maxWhere = 4096
+// These bound an expression in bytes, and a list in it, so that one from a script cannot grow without end.
+const (
+	maxWhere = 4096
+	maxList  = 500
+)
 
 // The grammar of --where. "and" binds tighter than "or", "not" tightest; the words may be in any letter case.
 type (
@@ -157,6 +160,10 @@ func (w whereText) comparison(tree *comparison, now time.Time) (verify.Condition
 		operator, operatorPos = verify.Op(tree.Op.Text), tree.Op.Pos
 	default:
 		return nil, w.operatorError(tree.Op.Text, tree.Op.Pos.Offset)
+	}
+	if len(operands) > maxList {
+		return nil, w.errorAt(operatorPos.Offset, verify.Usagef("the list has %d values, at most %d are read", len(operands), maxList).
+			WithHint("for a list of factors use --from FILE"))
 	}
 	var values []string
 	for _, operand := range operands {

@@ -1,0 +1,354 @@
+package fleet
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/verifyctl/verifyctl/internal/event"
+	"github.com/verifyctl/verifyctl/internal/verify"
+)
+
+// FactorDeleter deletes a factor that was just read, after recording what it was, and says how that ended: deleted,
+// already gone, failed or unknown.
+type FactorDeleter interface {
+	DeleteFactor(ctx context.Context, factor verify.Factor) (outcome string, err error)
+}
+
+// Target is what a plan is applied to.
+type Target struct {
+	Environment verify.Environment
+	Twilio      SubjectReader
+	Deleter     FactorDeleter
+	Outcomes    Outcomes
+	Feed        Feed  // asked for storms between stages; nil for plans without evidence
+	Index       Index // how many factors each platform has; nil where Feed is
+	Now         func() time.Time
+}
+
+// ApplyOptions says how a plan is applied.
+type ApplyOptions struct {
+	Through     bool             // in production too, go on from stage to stage
+	Concurrency int              // deletes at the same time; 0 means 8. The client may allow fewer
+	Continue    string           // the command that goes on, for hints
+	Report      func(Result)     // called for each item when it is done; may be nil
+	StageDone   func(ApplyState) // called after each stage; may be nil
+}
+
+const deleteConcurrency = 8
+
+// stages is how many factors each stage deletes; the last takes the rest.
+var stages = []int{10, 100, 1000}
+
+// ApplyState is how far a plan has been applied, in this run and in earlier ones. Its numbers add up to Planned.
+type ApplyState struct {
+	Plan     string         `json:"plan"`
+	Stage    int            `json:"stage"`  // the last one that was begun, from 1
+	Stages   int            `json:"stages"` // how many the plan has
+	Planned  int            `json:"planned"`
+	Deleted  int            `json:"deleted"`
+	Gone     int            `json:"already_gone"`
+	Kept     int            `json:"kept"`
+	Deferred int            `json:"deferred"`
+	Failed   int            `json:"failed"`
+	Unknown  int            `json:"unknown"`
+	Left     int            `json:"left"`              // not tried yet
+	Reasons  map[Reason]int `json:"reasons,omitempty"` // for what was kept or deferred in this run
+}
+
+// Apply deletes the factors of a plan. Each is read again just before its delete and deleted only if what the plan rests
+// on still holds; what became of it is on disk before its worker's next request, so an apply that was cut off goes on
+// where it ended, and one that is complete does nothing.
+//
+// The factors go in stages of 10, 100, 1,000 and the rest. Before each, the storm rule is asked again, with the events that
+// came in meanwhile. A stage with failures is the last of the run, and so is every stage in production unless
+// opts.Through; the error is then of KindPartial and says how to go on. A plan for another environment, account or
+// Service, or past its expiry, is refused.
+func Apply(ctx context.Context, plan Plan, target Target, opts ApplyOptions) (ApplyState, error) {
+	a := &applier{Target: target, plan: plan, opts: opts, results: map[int]Outcome{}}
+	if err := plan.CheckTarget(target.Environment, target.Now()); err != nil {
+		return a.state(), err
+	}
+	if err := a.prepare(ctx); err != nil {
+		return a.state(), err
+	}
+	err := a.runStages(ctx)
+	return a.state(), err
+}
+
+type applier struct {
+	Target
+	plan  Plan
+	opts  ApplyOptions
+	where verify.Condition
+	batch batch
+
+	results map[int]Outcome // of every item that was ever tried; written under batch.mu
+	reasons map[Reason]int
+	stage   int
+	storms  []Storm
+}
+
+func (a *applier) prepare(ctx context.Context) error {
+	a.reasons = map[Reason]int{}
+	if a.plan.Header.Purpose == DeleteFit {
+		var err error
+		if a.where, err = ParseWhere(a.plan.Header.Where, a.plan.Header.Created); err != nil {
+			return err
+		}
+	}
+	for o, err := range a.Outcomes.Outcomes(ctx, a.plan.ID) {
+		if err != nil {
+			return err
+		}
+		a.results[o.Item] = Outcome(o.Outcome)
+	}
+	a.batch = batch{
+		plan: a.plan.ID, workers: cmp.Or(a.opts.Concurrency, deleteConcurrency), now: a.Now, outcomes: a.Outcomes, do: a.apply,
+		report: func(r Result) {
+			a.results[r.Item] = r.Outcome
+			if r.Reason != "" {
+				a.reasons[r.Reason]++
+			}
+			if a.opts.Report != nil {
+				a.opts.Report(r)
+			}
+		},
+	}
+	return nil
+}
+
+func (a *applier) runStages(ctx context.Context) error {
+	ran := false
+	for stage, begin := 1, 0; begin < a.plan.Header.Delete; stage++ {
+		end := a.stageEnd(stage, begin)
+		items := a.pending(begin, end)
+		begin = end
+		if len(items) == 0 {
+			continue
+		}
+		if ran && a.Environment.IsProduction() && !a.opts.Through {
+			return a.partial("stage %d of %d is done", a.stage, a.stageCount())
+		}
+		a.stage, ran = stage, true
+		if err := a.runStage(ctx, items); err != nil {
+			return err
+		}
+	}
+	return a.leftOver()
+}
+
+// leftOver is the error for what the stages could not settle, deferred factors among it.
+func (a *applier) leftOver() error {
+	if s := a.state(); s.Failed+s.Unknown+s.Deferred+s.Left > 0 {
+		return a.partial("%d failed, %d unknown, %d deferred", s.Failed, s.Unknown, s.Deferred)
+	}
+	return nil
+}
+
+func (a *applier) runStage(ctx context.Context, items []int) error {
+	if err := a.findStorms(ctx); err != nil {
+		return err
+	}
+	before := a.state()
+	err := a.batch.run(ctx, slices.Values(items))
+	after := a.state()
+	if a.opts.StageDone != nil {
+		a.opts.StageDone(after)
+	}
+	switch {
+	case err != nil:
+		return err
+	case ctx.Err() != nil:
+		return interrupted(ctx, "interrupted: %d of %d deleted", after.Deleted, after.Planned)
+	case after.Failed+after.Unknown > 0 && after.Left > 0:
+		return a.partial("stage %d had failures (%d failed, %d unknown), so the next was not begun", a.stage, after.Failed-before.Failed, after.Unknown)
+	}
+	return nil
+}
+
+// partial is the error of a run that ended with something left to do.
+func (a *applier) partial(format string, args ...any) error {
+	s := a.state()
+	return &verify.Error{Kind: verify.KindPartial, Hint: a.opts.Continue,
+		Message: fmt.Sprintf("%s: %d of %d factors deleted, %d left", fmt.Sprintf(format, args...), s.Deleted, s.Planned, s.Planned-s.Deleted-s.Gone-s.Kept)}
+}
+
+// stageEnd gives the number after the last item of a stage.
+func (a *applier) stageEnd(stage, begin int) int {
+	if stage > len(stages) {
+		return a.plan.Header.Delete
+	}
+	return min(begin+stages[stage-1], a.plan.Header.Delete)
+}
+
+func (a *applier) stageCount() int {
+	count := 0
+	for begin := 0; begin < a.plan.Header.Delete; {
+		count++
+		begin = a.stageEnd(count, begin)
+	}
+	return count
+}
+
+func (a *applier) pending(begin, end int) []int {
+	var items []int
+	for item := begin; item < end; item++ {
+		if !a.results[item].final() {
+			items = append(items, item)
+		}
+	}
+	return items
+}
+
+func (a *applier) state() ApplyState {
+	a.batch.mu.Lock()
+	defer a.batch.mu.Unlock()
+	s := ApplyState{Plan: a.plan.ID, Stage: a.stage, Stages: a.stageCount(), Planned: a.plan.Header.Delete, Reasons: a.reasons}
+	count := map[Outcome]*int{Deleted: &s.Deleted, Gone: &s.Gone, Kept: &s.Kept, Deferred: &s.Deferred, Failed: &s.Failed, Unknown: &s.Unknown, sending: &s.Unknown}
+	s.Left = s.Planned
+	for _, outcome := range a.results {
+		if n := count[outcome]; n != nil {
+			*n++
+			s.Left--
+		}
+	}
+	return s
+}
+
+// findStorms asks the storm rule again, with all events from the beginning of the plan's evidence until now.
+func (a *applier) findStorms(ctx context.Context) error {
+	if a.Feed == nil || a.plan.Header.Evidence == nil {
+		return nil
+	}
+	fleet, err := platformCounts(ctx, a.Index)
+	if err != nil {
+		return err
+	}
+	var failures []failure
+	for e, err := range a.Feed.Events(ctx, event.Span{From: a.plan.Header.Evidence.From, Until: a.Now()}) {
+		if err != nil {
+			return err
+		}
+		if f, ours := failureOf(e, a.Environment.ServiceSID, e.Platform); ours {
+			failures = append(failures, f)
+		}
+	}
+	if err := namePlatforms(ctx, a.Index, failures); err != nil {
+		return err
+	}
+	a.storms = findStorms(failures, fleet)
+	return nil
+}
+
+// apply reads one factor again and deletes it if the plan's reasons still hold.
+func (a *applier) apply(ctx context.Context, number int) Result {
+	item := a.plan.Items[number]
+	r := Result{Item: number, Identity: item.Identity, SID: string(item.FactorSID)}
+	if now := a.Now(); !now.Before(a.plan.Header.Expires) {
+		return r.failed(verify.Refusedf("the plan expired at %s", stamp(a.plan.Header.Expires)).
+			WithHint("make it again for what is left: what was dead then may live now"))
+	}
+	factor, err := a.Twilio.Factor(ctx, a.Environment.ServiceSID, item.Identity, item.FactorSID)
+	switch {
+	case verify.KindOf(err) == verify.KindNotFound && err != nil:
+		return r.ended(a.goneOutcome(number), "", "")
+	case err != nil:
+		return r.failed(err)
+	}
+	if where := foreign(factor, a.plan.Header.AccountSID, a.plan.Header.ServiceSID); where != "" {
+		return r.failed(verify.Refusedf("factor %s was read again, and %s: nothing more is deleted", item.FactorSID, where))
+	}
+	if outcome, reason, detail, err := a.lookAgain(ctx, item, factor); err != nil {
+		return r.failed(err)
+	} else if outcome != "" {
+		return r.ended(outcome, reason, detail)
+	}
+	return a.delete(ctx, r, factor)
+}
+
+// goneOutcome says what a 404 means: our own delete worked, if one was sent.
+func (a *applier) goneOutcome(number int) Outcome {
+	a.batch.mu.Lock()
+	defer a.batch.mu.Unlock()
+	if before := a.results[number]; before == sending || before == Unknown {
+		return Deleted
+	}
+	return Gone
+}
+
+// lookAgain gives the outcome of a factor that must not be deleted any more; "" when it may be.
+func (a *applier) lookAgain(ctx context.Context, item PlanItem, factor verify.Factor) (outcome Outcome, reason Reason, detail string, err error) {
+	switch a.plan.Header.Purpose {
+	case DeleteFit:
+		if !a.where.Match(factor) {
+			return Kept, ReasonUnmatched, "it does not fit " + a.plan.Header.Where + " any more", nil
+		}
+		return "", "", "", nil
+	case DeleteList:
+		return "", "", "", nil
+	}
+	if !factor.DateUpdated.Equal(item.DateUpdated) {
+		return Kept, ReasonChanged, fmt.Sprintf("it was updated at %s, after the plan was made", stamp(factor.DateUpdated)), nil
+	}
+	rules := *a.plan.Header.Rules
+	subject := Subject{Factor: factor, Storms: a.storms}
+	if item.Evidence != nil {
+		subject.Event, subject.LastSeen = item.Evidence.Event, item.Evidence.LastSeen
+	}
+	now := a.Now()
+	subject.Challenges, err = readChallenges(ctx, a.Twilio, a.Environment.ServiceSID, item.Identity, rules.since(subject.Event, a.plan.Header.Created))
+	if err != nil {
+		return "", "", "", err
+	}
+	if storm, ok := begunSince(a.storms, factor.Config.Platform, a.plan.Header.Created); ok {
+		return Deferred, ReasonStorm, fmt.Sprintf("a storm of %d began on %s at %s", storm.Code, storm.Platform, stamp(storm.From)), nil
+	}
+	if j := rules.Judge(subject, now); j.Decision != Delete {
+		return map[Decision]Outcome{Keep: Kept, Defer: Deferred}[j.Decision], j.Reason, j.Detail, nil
+	}
+	return "", "", "", nil
+}
+
+// delete sends the delete, which Ctrl-C does not tear, and settles an unknown outcome by reading again.
+func (a *applier) delete(ctx context.Context, r Result, factor verify.Factor) Result {
+	ctx, cancel := outlast(ctx)
+	defer cancel()
+	r.Outcome = sending
+	if err := a.batch.record(ctx, r); err != nil {
+		return r.failed(err)
+	}
+	outcome, err := a.Deleter.DeleteFactor(ctx, factor)
+	switch {
+	case err == nil && (outcome == string(Deleted) || outcome == string(Gone)):
+		return r.ended(Outcome(outcome), "", "")
+	case err == nil:
+		err = &verify.Error{Kind: verify.KindFailed, Message: fmt.Sprintf("the delete of %s ended as %q", factor.SID, outcome)}
+	}
+	if outcome != string(Unknown) {
+		return r.failed(err)
+	}
+	_, readErr := a.Twilio.Factor(ctx, a.Environment.ServiceSID, factor.Identity, factor.SID)
+	switch {
+	case readErr == nil:
+		return r.failed(err)
+	case verify.KindOf(readErr) == verify.KindNotFound:
+		return r.ended(Deleted, "", "the answer was lost; reading again shows that it is gone")
+	}
+	r = r.failed(err)
+	r.Outcome = Unknown
+	return r
+}
+
+func (r Result) ended(outcome Outcome, reason Reason, detail string) Result {
+	r.Outcome, r.Reason, r.Detail = outcome, reason, strings.ToValidUTF8(detail, "?")
+	return r
+}
+
+func (r Result) failed(err error) Result {
+	r.Outcome, r.Detail, r.Err = Failed, strings.ToValidUTF8(err.Error(), "?"), err
+	return r
+}

@@ -1,0 +1,138 @@
+package fleet
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/verifyctl/verifyctl/internal/verify"
+)
+
+// Outcome is what became of one item of a batch.
+type Outcome string
+
+// The outcomes. Deleted, Gone and Kept are final: running the batch again does nothing about them.
+const (
+	Deleted  Outcome = "deleted"
+	Gone     Outcome = "already gone" // it was not there when it was read again
+	Kept     Outcome = "kept"         // it was there, but must not be deleted any more; the detail says why
+	Deferred Outcome = "deferred"     // as Kept, until a storm is over
+	Failed   Outcome = "failed"       // it is still there, or could not be read
+	Unknown  Outcome = "unknown"      // the delete may have reached Twilio
+	sending  Outcome = "sending"      // the delete was about to be sent when the record was made
+)
+
+func (o Outcome) final() bool { return o == Deleted || o == Gone || o == Kept }
+
+// Result is the outcome of one item, as reported while the batch runs.
+type Result struct {
+	Item     int             `json:"item"`
+	Identity verify.Identity `json:"identity"`
+	SID      string          `json:"sid"`
+	Outcome  Outcome         `json:"outcome"`
+	Reason   Reason          `json:"reason,omitempty"`
+	Detail   string          `json:"detail,omitempty"`
+	Err      error           `json:"-"`
+}
+
+// Outcomes remembers what became of the items of a plan, across processes.
+type Outcomes interface {
+	RecordOutcome(ctx context.Context, o verify.ItemOutcome) error
+	Outcomes(ctx context.Context, plan string) iter.Seq2[verify.ItemOutcome, error]
+}
+
+// grace is how long a write in flight may go on after Ctrl-C.
+const grace = 10 * time.Second
+
+// batch does one thing that cannot be undone for each of many items. All bulk writes of verifyctl go through it.
+type batch struct {
+	plan     string // under which outcomes are remembered
+	workers  int
+	now      func() time.Time
+	outcomes Outcomes
+	do       func(ctx context.Context, item int) Result
+	report   func(Result)
+
+	mu      sync.Mutex
+	fatal   error
+	failing int // results in a row that failed
+}
+
+// run does every item, several at the same time, and gives what made it stop before the last. It starts nothing after
+// ctx ends or after a fatal error, and waits for what it has started. The outcome of an item is on disk before its worker
+// begins another.
+func (b *batch) run(ctx context.Context, items iter.Seq[int]) error {
+	var pool errgroup.Group
+	pool.SetLimit(b.workers)
+	for item := range items {
+		if ctx.Err() != nil || b.stopped() != nil {
+			break
+		}
+		pool.Go(func() error {
+			if ctx.Err() != nil || b.stopped() != nil {
+				return nil
+			}
+			if r := b.do(ctx, item); ctx.Err() == nil || r.Outcome != Failed {
+				b.finish(ctx, r) // what Ctrl-C kept from being read was not tried
+			}
+			return nil
+		})
+	}
+	pool.Wait() //nolint:errcheck // the workers report through finish
+	return b.stopped()
+}
+
+func (b *batch) stopped() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.fatal
+}
+
+// finish puts a result on disk and reports it. It stops the batch when results can no longer be remembered, when the
+// account keys are refused, or when one item after the other fails.
+func (b *batch) finish(ctx context.Context, r Result) {
+	err := b.record(ctx, r)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch {
+	case r.Err == nil:
+		b.failing = 0
+	case verify.KindOf(r.Err) == verify.KindAuth || verify.KindOf(r.Err) == verify.KindRefused:
+		b.fatal = r.Err
+	default:
+		if b.failing++; b.failing >= failuresInARow {
+			b.fatal = fmt.Errorf("stopped after %d failures in a row: %w", b.failing, r.Err)
+		}
+	}
+	if err != nil {
+		b.fatal = err
+	}
+	b.report(r)
+}
+
+func (b *batch) record(ctx context.Context, r Result) error {
+	if b.outcomes == nil {
+		return nil
+	}
+	detail := r.Detail
+	if r.Reason != "" {
+		detail = string(r.Reason) + ": " + detail
+	}
+	return b.outcomes.RecordOutcome(ctx, verify.ItemOutcome{
+		Plan: b.plan, Item: r.Item, SID: r.SID, Outcome: string(r.Outcome), Detail: detail, At: b.now(),
+	})
+}
+
+// outlast gives a context that goes on for a while after ctx has ended, for a write that must not be torn.
+func outlast(ctx context.Context) (context.Context, context.CancelFunc) {
+	longer, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() { time.AfterFunc(grace, cancel) })
+	return longer, func() {
+		stop()
+		cancel()
+	}
+}

@@ -1,0 +1,442 @@
+package fleet
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"iter"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/verifyctl/verifyctl/internal/event"
+	"github.com/verifyctl/verifyctl/internal/verify"
+)
+
+// Feed gives the debugger events of a time, each once, and tells of which parts of it nothing was captured.
+type Feed interface {
+	Events(ctx context.Context, within event.Span) iter.Seq2[event.Event, error]
+	Gaps(ctx context.Context, within event.Span) ([]event.Span, error)
+}
+
+// Index is what this machine remembers of a Service's factors, as its latest crawl left it.
+type Index interface {
+	FactorsWhere(ctx context.Context, condition verify.Condition) iter.Seq2[verify.IndexedFactor, error]
+	FindFactors(ctx context.Context, sids ...verify.FactorSID) ([]verify.IndexedFactor, error)
+	FactorGroupsWhere(ctx context.Context, by []verify.FactorField, condition verify.Condition) ([]verify.FactorGroup, error)
+	Freshness(ctx context.Context) (verify.Freshness, error)
+}
+
+// SubjectReader reads what Twilio says of one factor now.
+type SubjectReader interface {
+	Factor(ctx context.Context, service verify.ServiceSID, identity verify.Identity, factor verify.FactorSID) (verify.Factor, error)
+	Challenges(ctx context.Context, service verify.ServiceSID, identity verify.Identity, filter verify.ChallengeFilter) iter.Seq2[verify.Challenge, error]
+}
+
+// Sources is where the evidence of a prune plan comes from.
+type Sources struct {
+	Feed     Feed
+	Index    Index
+	Twilio   SubjectReader
+	Activity Activity // the zero value when the backend says nothing
+}
+
+// PruneOptions says what to plan.
+type PruneOptions struct {
+	Environment verify.Environment
+	Rules       Rules
+	Since       time.Time                            // the events to look at begin here
+	Lifetime    Period                               // of the plan
+	All         bool                                 // read the challenges of more than [UnaskedEntities] identities, even in production
+	Concurrency int                                  // reads at the same time; 0 means 16. The client may allow fewer
+	Cost        func(candidates, requests int) error // called before the first request, may refuse; may be nil
+	Progress    func(done, of int)                   // called after each candidate; may be nil
+}
+
+// PlanPrune finds the dead factors of a Service: candidates are named by the feed or, with the idle rule, by the index;
+// each is then read from Twilio together with its challenges, and judged by [Rules.Judge]. The plan also lists the
+// candidates of the feed that are kept or deferred, with the reason. Nothing is written.
+func PlanPrune(ctx context.Context, from Sources, now time.Time, opts PruneOptions) (Plan, error) {
+	p := planner{Sources: from, PruneOptions: opts, now: now}
+	if err := p.prepare(ctx); err != nil {
+		return Plan{}, err
+	}
+	suspects, err := p.suspects(ctx)
+	if err != nil {
+		return Plan{}, err
+	}
+	items, err := p.judge(ctx, suspects)
+	if err != nil {
+		return Plan{}, err
+	}
+	return p.plan(append(items, p.unusable...)), nil
+}
+
+type planner struct {
+	Sources
+	PruneOptions
+	now time.Time
+
+	freshness verify.Freshness
+	fleet     map[verify.Platform]int
+	coverage  Coverage
+	storms    []Storm
+	unusable  []PlanItem // events that name no factor clearly enough
+}
+
+// suspect is a factor that may be dead.
+type suspect struct {
+	identity verify.Identity
+	sid      verify.FactorSID
+	event    *DeadToken
+	indexed  *verify.IndexedFactor // nil when the index does not know it
+}
+
+func (p *planner) prepare(ctx context.Context) error {
+	p.Concurrency = cmp.Or(p.Concurrency, defaultConcurrency)
+	if p.Progress == nil {
+		p.Progress = func(int, int) {}
+	}
+	var err error
+	if p.freshness, err = p.Index.Freshness(ctx); err != nil {
+		return err
+	}
+	if p.freshness.LastFull.ID == 0 || !verify.SameSID(p.freshness.ServiceSID, p.Environment.ServiceSID) {
+		return verify.Refusedf("the index does not know the factors of %s, so nobody can tell a broken push credential from uninstalled apps", p.Environment.Name).
+			WithHint("%s", verify.Command(p.Environment.Name, "fleet", "sync"))
+	}
+	p.fleet, err = platformCounts(ctx, p.Index)
+	return err
+}
+
+// platformCounts gives the number of push factors on each platform.
+func platformCounts(ctx context.Context, index Index) (map[verify.Platform]int, error) {
+	platform, _ := verify.FactorFieldOf("platform")
+	groups, err := index.FactorGroupsWhere(ctx, []verify.FactorField{platform}, nil)
+	counts := map[verify.Platform]int{}
+	for _, g := range groups {
+		counts[verify.Platform(g.Values[0])] += g.Count
+	}
+	return counts, err
+}
+
+// suspects gives the factors to look at: those the feed names, oldest event first, then those the idle rule may take.
+func (p *planner) suspects(ctx context.Context) ([]suspect, error) {
+	named, err := p.readFeed(ctx)
+	if err != nil {
+		return nil, err
+	}
+	known, err := p.matchIndex(ctx, named)
+	if err != nil {
+		return nil, err
+	}
+	var suspects []suspect
+	for _, s := range named {
+		suspects = append(suspects, *s)
+	}
+	slices.SortFunc(suspects, func(a, b suspect) int {
+		return cmp.Or(a.event.At.Compare(b.event.At), strings.Compare(string(a.sid), string(b.sid)))
+	})
+	return append(suspects, known...), p.announce(len(suspects), len(known))
+}
+
+// announce tells the cost before the first request, and holds back what would take too much from logins.
+func (p *planner) announce(fromFeed, fromIndex int) error {
+	if p.Environment.IsProduction() && !p.All && fromIndex > UnaskedEntities {
+		return verify.Refusedf("the idle rule would read the challenges of %d identities of %s, which competes with logins", fromIndex, p.Environment.Name).
+			WithHint("add --all to do it, best at a quiet hour")
+	}
+	if p.Cost == nil {
+		return nil
+	}
+	return p.Cost(fromFeed+fromIndex, 2*fromFeed+fromIndex)
+}
+
+// readFeed reads the events of the Service: suspects by SID in upper case, and the storms among all failures.
+func (p *planner) readFeed(ctx context.Context) (map[string]*suspect, error) {
+	within := event.Span{From: p.Since, Until: p.now}
+	p.coverage = Coverage{From: p.Since.UTC(), Until: p.now.UTC()}
+	named := map[string]*suspect{}
+	var failures []failure
+	for e, err := range p.Feed.Events(ctx, within) {
+		if err != nil {
+			return nil, err
+		}
+		f, ours := failureOf(e, p.Environment.ServiceSID, e.Platform)
+		if !ours {
+			p.coverage.Others++
+			continue
+		}
+		p.coverage.Events++
+		failures = append(failures, f)
+		p.take(e, named)
+	}
+	gaps, err := p.Feed.Gaps(ctx, within)
+	if err != nil {
+		return nil, err
+	}
+	p.coverage.Gaps = gaps
+	if err := namePlatforms(ctx, p.Index, failures); err != nil {
+		return nil, err
+	}
+	p.storms = findStorms(failures, p.fleet)
+	return named, nil
+}
+
+// take makes a suspect of an event about a dead token, or a note why the event cannot be used.
+func (p *planner) take(e event.Event, named map[string]*suspect) {
+	if e.Verdict != event.TokenDead && e.PruneEvidence == event.EvidenceNone {
+		return
+	}
+	sid, sidErr := verify.ParseFactorSID(e.FactorSID)
+	if reason := p.problemOf(e, sidErr); reason != "" {
+		p.unusable = append(p.unusable, unusableItem(e, reason))
+		return
+	}
+	token := &DeadToken{EventSID: e.EventSID, Code: *e.ErrorCode, At: e.Timestamp.UTC(), Platform: e.Platform, Grade: e.PruneEvidence}
+	key := strings.ToUpper(string(sid))
+	switch s := named[key]; {
+	case s == nil:
+		named[key] = &suspect{identity: verify.Identity(e.Identity), sid: sid, event: token}
+	case s.identity != verify.Identity(e.Identity):
+		// Two events that do not agree on whose factor it is: the item says so, and the factor is looked at no more.
+		p.unusable = append(p.unusable, unusableItem(e, ReasonContradicted))
+		s.identity = ""
+	case stronger(token, s.event):
+		s.event = token
+	}
+}
+
+// stronger prefers strong evidence, then the later event.
+func stronger(a, b *DeadToken) bool {
+	if aStrong, bStrong := a.Grade == event.EvidenceStrong, b.Grade == event.EvidenceStrong; aStrong != bStrong {
+		return aStrong
+	}
+	return a.At.After(b.At)
+}
+
+// problemOf says why an event can be no evidence; "" when it can.
+func (p *planner) problemOf(e event.Event, sid error) Reason {
+	_, identity := verify.ParseIdentity(e.Identity)
+	switch {
+	case e.Masked:
+		return ReasonMasked
+	case e.Ambiguous:
+		return ReasonAmbiguous
+	case e.Inferred || e.ServiceSID == "":
+		return ReasonInferred
+	case e.Repaired || sid != nil || identity != nil:
+		return ReasonRepaired
+	case e.AccountSID != "" && !verify.SameSID(e.AccountSID, string(p.Environment.AccountSID)):
+		return ReasonForeign
+	case e.PruneEvidence != event.EvidenceStrong && e.PruneEvidence != event.EvidenceWeak:
+		return ReasonContradicted
+	}
+	return ""
+}
+
+func unusableItem(e event.Event, reason Reason) PlanItem {
+	f := verify.Factor{SID: verify.FactorSID(strings.ToValidUTF8(e.FactorSID, "?")), Identity: verify.Identity(strings.ToValidUTF8(e.Identity, "?"))}
+	f.Config.Platform = e.Platform
+	return itemOf(f, Keep, reason, fmt.Sprintf("event %s: %s", e.EventSID, strings.Join(e.Reasons, "; ")))
+}
+
+// namePlatforms fills in the platform of failures whose event does not name it, from the index.
+func namePlatforms(ctx context.Context, index Index, failures []failure) error {
+	for i, f := range failures {
+		if f.platform != "" {
+			continue
+		}
+		known, err := index.FindFactors(ctx, verify.FactorSID(f.factor))
+		if err != nil {
+			return err
+		}
+		for _, k := range known {
+			failures[i].platform = k.Config.Platform
+		}
+	}
+	return nil
+}
+
+// matchIndex adds to the named suspects what the index has of them, and gives the others that the idle rule may take.
+func (p *planner) matchIndex(ctx context.Context, named map[string]*suspect) ([]suspect, error) {
+	for _, s := range named {
+		known, err := p.Index.FindFactors(ctx, s.sid)
+		if err != nil {
+			return nil, err
+		}
+		for _, f := range known {
+			s.indexed = &f
+		}
+	}
+	for key, s := range named {
+		if s.identity == "" || s.indexed != nil && s.indexed.Identity != s.identity {
+			f := verify.Factor{SID: s.sid, Identity: s.identity}
+			p.unusable = append(p.unusable, itemOf(f, Keep, ReasonContradicted, "the events and the index name different identities"))
+			delete(named, key)
+		}
+	}
+	if p.Rules.Idle == 0 {
+		return nil, nil
+	}
+	return p.idleSuspects(ctx, named)
+}
+
+func (p *planner) idleSuspects(ctx context.Context, named map[string]*suspect) ([]suspect, error) {
+	since := p.Rules.Idle.before(p.now).UTC().Format(time.RFC3339)
+	where, err := ParseWhere(fmt.Sprintf("factor_type = push and status = verified and created < %s and updated < %s", since, since), p.now)
+	if err != nil {
+		return nil, err
+	}
+	var suspects []suspect
+	for f, err := range p.Index.FactorsWhere(ctx, where) {
+		if err != nil {
+			return nil, err
+		}
+		if named[strings.ToUpper(string(f.SID))] == nil {
+			suspects = append(suspects, suspect{identity: f.Identity, sid: f.SID, indexed: &f})
+		}
+	}
+	return suspects, nil
+}
+
+// judge reads and judges every suspect.
+func (p *planner) judge(ctx context.Context, suspects []suspect) ([]PlanItem, error) {
+	var items []PlanItem
+	done := 0
+	each := func(context.Context) iter.Seq[suspect] { return slices.Values(suspects) }
+	for s, result := range inOrder(ctx, p.Concurrency, each, p.judgeOne) {
+		if result.err != nil {
+			return nil, result.err
+		}
+		if s.event != nil || result.item.Decision == Delete {
+			items = append(items, result.item)
+		}
+		done++
+		p.Progress(done, len(suspects))
+	}
+	if ctx.Err() != nil {
+		return nil, interrupted(ctx, "planning was interrupted after %d of %d candidates", done, len(suspects))
+	}
+	return items, nil
+}
+
+type judged struct {
+	item PlanItem
+	err  error // what makes the whole plan impossible
+}
+
+func (p *planner) judgeOne(ctx context.Context, s suspect) judged {
+	subject := Subject{Event: s.event, LastSeen: p.Activity.LastSeen(s.identity, s.sid).UTC(), Storms: p.storms}
+	service, since := p.Environment.ServiceSID, p.Rules.since(s.event, p.now)
+	if s.event == nil {
+		// Most idle suspects fall by their challenges, which need not be followed by another request.
+		subject.Factor = s.indexed.Factor
+		var err error
+		if subject.Challenges, err = readChallenges(ctx, p.Twilio, service, s.identity, since); err != nil {
+			return p.unreadable(s, err)
+		}
+		if j := p.Rules.Judge(subject, p.now); j.Decision != Delete {
+			return judged{item: judgedItem(subject.Factor, j)}
+		}
+	}
+	factor, err := p.Twilio.Factor(ctx, service, s.identity, s.sid)
+	if err != nil {
+		return p.unreadable(s, err)
+	}
+	if reason := foreign(factor, p.Environment.AccountSID, service); reason != "" {
+		return judged{item: itemOf(factor, Keep, ReasonForeign, reason)}
+	}
+	subject.Factor = factor
+	if s.event != nil {
+		if subject.Challenges, err = readChallenges(ctx, p.Twilio, service, s.identity, since); err != nil {
+			return p.unreadable(s, err)
+		}
+	}
+	return judged{item: judgedItem(factor, p.Rules.Judge(subject, p.now))}
+}
+
+func judgedItem(f verify.Factor, j Judgement) PlanItem {
+	item := itemOf(f, j.Decision, j.Reason, j.Detail)
+	item.Evidence = &j.Evidence
+	return item
+}
+
+// unreadable keeps a suspect that could not be read, unless nothing can be.
+func (p *planner) unreadable(s suspect, err error) judged {
+	switch f := (verify.Factor{SID: s.sid, Identity: s.identity}); verify.KindOf(err) {
+	case verify.KindAuth, verify.KindInterrupted:
+		return judged{err: err}
+	case verify.KindNotFound:
+		return judged{item: itemOf(f, Keep, ReasonGone, "it is not there any more")}
+	default:
+		return judged{item: itemOf(f, Keep, ReasonUnreadable, err.Error())}
+	}
+}
+
+// foreign says how a factor belongs elsewhere than where it was looked for; "" when it does not.
+func foreign(f verify.Factor, account verify.AccountSID, service verify.ServiceSID) string {
+	switch {
+	case !verify.SameSID(f.AccountSID, account):
+		return fmt.Sprintf("it belongs to account %s", f.AccountSID)
+	case !verify.SameSID(f.ServiceSID, service):
+		return fmt.Sprintf("it belongs to Service %s", f.ServiceSID)
+	}
+	return ""
+}
+
+// challengePage is how many challenges one request gives: reading on to there costs nothing.
+const challengePage = maxPageSize
+
+// readChallenges reads the identity's challenges, newest first, back to a time. It makes sure that they come newest first:
+// stopping early in another order would overlook answers.
+func readChallenges(ctx context.Context, twilio SubjectReader, service verify.ServiceSID, identity verify.Identity, since time.Time) ([]verify.Challenge, error) {
+	var challenges []verify.Challenge
+	var last time.Time
+	seen := 0
+	for c, err := range twilio.Challenges(ctx, service, identity, verify.ChallengeFilter{Newest: true}) {
+		if err != nil {
+			return nil, err
+		}
+		if seen > 0 && c.DateCreated.After(last) {
+			return nil, &verify.Error{Kind: verify.KindFailed, Message: fmt.Sprintf("the challenges of %s did not come newest first", identity)}
+		}
+		seen, last = seen+1, c.DateCreated
+		if !c.DateCreated.Before(since) {
+			challenges = append(challenges, c)
+		} else if seen >= challengePage {
+			break
+		}
+	}
+	return challenges, nil
+}
+
+// plan puts the items in order and writes the header about them.
+func (p *planner) plan(items []PlanItem) Plan {
+	rules := p.Rules
+	plan := newPlan(p.Environment, p.now, p.Lifetime, items)
+	plan.Header.Purpose, plan.Header.Rules, plan.Header.Evidence = Prune, &rules, &p.coverage
+	plan.Header.Storms, plan.Header.IndexRead = p.storms, p.freshness.OldestRead.UTC()
+	return plan
+}
+
+// newPlan starts a plan: the items to delete first, then the deferred, then the kept.
+func newPlan(env verify.Environment, now time.Time, lifetime Period, items []PlanItem) Plan {
+	h := PlanHeader{
+		Format: planFormat, Environment: env.Name, AccountSID: env.AccountSID, ServiceSID: env.ServiceSID,
+		Created: now.UTC(), Expires: now.UTC().Add(time.Duration(lifetime)),
+	}
+	rank := map[Decision]int{Delete: 0, Defer: 1, Keep: 2}
+	for _, item := range items {
+		switch item.Decision {
+		case Delete:
+			h.Delete++
+		case Defer:
+			h.Defer++
+		default:
+			h.Keep++
+		}
+	}
+	slices.SortStableFunc(items, func(a, b PlanItem) int { return cmp.Compare(rank[a.Decision], rank[b.Decision]) })
+	return Plan{Header: h, Items: items}
+}

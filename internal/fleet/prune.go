@@ -1,0 +1,319 @@
+package fleet
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/verifyctl/verifyctl/internal/event"
+	"github.com/verifyctl/verifyctl/internal/verify"
+)
+
+// Rules are the operator's thresholds for what counts as a dead factor.
+type Rules struct {
+	MinUnanswered int    `json:"min_unanswered"` // challenges that expired unanswered after the event
+	Quiet         Period `json:"quiet"`          // how long the event must lie back
+	Idle          Period `json:"idle"`           // how long a factor must have given no sign of life; 0 turns the idle rule off
+}
+
+// DefaultRules are the thresholds when the operator names none. The idle rule is off.
+var DefaultRules = Rules{MinUnanswered: 1, Quiet: Period(14 * day)}
+
+const (
+	// idleDays is on how many different days a challenge must have gone unanswered before inactivity alone counts.
+	idleDays = 3
+
+	// refreshRace is how long before an event a token may have been refreshed and the event still be about the token
+	// before: the push was under way to the old address.
+	refreshRace = time.Hour
+)
+
+// Decision is what is to be done with a candidate.
+type Decision string
+
+// The decisions.
+const (
+	Delete Decision = "delete"
+	Keep   Decision = "keep"
+	Defer  Decision = "defer" // keep for now: the evidence is from a storm, ask again later
+)
+
+// Reason says in one word why a candidate was not taken, or on what evidence it was.
+type Reason string
+
+// The reasons.
+const (
+	ReasonDeadToken Reason = "dead_token" // delete: its push token is dead and nobody answers on it
+	ReasonIdle      Reason = "idle"       // delete: nobody has answered on it for the idle period
+	ReasonSelected  Reason = "selected"   // delete: an operator selected it
+
+	ReasonNotPush      Reason = "not_push"       // it is not a push factor
+	ReasonUnverified   Reason = "unverified"     // it was never verified; Twilio removes such factors by itself
+	ReasonUpdated      Reason = "updated"        // it was created or updated since: its token may be another
+	ReasonAnswered     Reason = "answered"       // a challenge was answered on it since
+	ReasonSeen         Reason = "seen"           // the backend has seen it since
+	ReasonQuiet        Reason = "too_recent"     // the quiet period is not over
+	ReasonNotAsked     Reason = "not_challenged" // too few challenges expired on it since: silence without a question is no proof
+	ReasonNeedsIdle    Reason = "needs_idle"     // its code is no proof without the idle rule
+	ReasonStorm        Reason = "storm"          // its event is part of a storm
+	ReasonMasked       Reason = "masked"         // the event does not give the factor's SID in full
+	ReasonAmbiguous    Reason = "ambiguous"      // the event can be read in several ways
+	ReasonInferred     Reason = "inferred"       // the event does not name the Service
+	ReasonRepaired     Reason = "repaired"       // the event's text was damaged
+	ReasonContradicted Reason = "contradicted"   // the event contradicts itself, or what Twilio says of the factor
+	ReasonUndated      Reason = "undated"        // the event has no time, or one in the future
+	ReasonGone         Reason = "gone"           // it is not there any more
+	ReasonUnreadable   Reason = "unreadable"     // it, or its challenges, could not be read
+	ReasonChanged      Reason = "changed"        // it has changed since the plan was made
+	ReasonUnmatched    Reason = "unmatched"      // it does not fit the selection any more
+	ReasonForeign      Reason = "foreign"        // it belongs to another account or Service
+)
+
+// Evidence is what speaks for the death of a factor. It is written into the plan, and looked at again before the delete.
+type Evidence struct {
+	Event    *DeadToken `json:"event,omitempty"`
+	LastSeen time.Time  `json:"last_seen,omitzero"` // by the backend's word
+
+	// What the challenges say, at the time of planning.
+	Unanswered     int       `json:"unanswered"`               // that expired on it since the event, or within the idle period
+	LastUnanswered time.Time `json:"last_unanswered,omitzero"` // when the latest of them was created
+}
+
+// DeadToken is the event that says that a factor's push token is dead.
+type DeadToken struct {
+	EventSID string          `json:"event_sid"`
+	Code     int             `json:"code"`
+	At       time.Time       `json:"at"`
+	Platform verify.Platform `json:"platform,omitempty"`
+	Grade    event.Evidence  `json:"grade"` // strong or weak
+}
+
+// Subject is what is known about one factor, as read just now.
+type Subject struct {
+	Factor     verify.Factor
+	Challenges []verify.Challenge // of its identity, from [Rules.since] on
+	Event      *DeadToken         // the latest one that names it; nil without one
+	LastSeen   time.Time          // by the backend's word; zero when the backend says nothing about it
+	Storms     []Storm
+}
+
+// Judgement is a decision and what it rests on.
+type Judgement struct {
+	Decision Decision
+	Reason   Reason
+	Detail   string // a sentence for the operator
+	Evidence Evidence
+}
+
+// Judge decides about one factor. It never takes a factor that gave a sign of life since its event (an update, an
+// answered challenge, the backend's word), nor one that was not asked: a dead push token is not a dead factor, because
+// the phone may still answer by polling.
+func (r Rules) Judge(s Subject, now time.Time) Judgement {
+	evidence := Evidence{Event: s.Event, LastSeen: s.LastSeen}
+	switch {
+	case !s.Factor.IsPush():
+		return Judgement{Keep, ReasonNotPush, fmt.Sprintf("it is a %s factor", s.Factor.Type), evidence}
+	case s.Factor.Status != verify.FactorVerified:
+		return Judgement{Keep, ReasonUnverified, "it was never verified; Twilio removes such factors by itself", evidence}
+	}
+	idle, idleProblem := r.judgeIdle(s, now)
+	if idleProblem == nil {
+		return idle
+	}
+	if s.Event == nil {
+		return *idleProblem
+	}
+	if s.Event.Grade != event.EvidenceStrong {
+		if r.Idle == 0 {
+			return Judgement{Keep, ReasonNeedsIdle, fmt.Sprintf("%d is no proof without the idle rule (--idle)", s.Event.Code), evidence}
+		}
+		return *idleProblem
+	}
+	return r.judgeDeadToken(s, now)
+}
+
+// judgeDeadToken decides on a strong event.
+func (r Rules) judgeDeadToken(s Subject, now time.Time) Judgement {
+	at := s.Event.At
+	evidence := Evidence{Event: s.Event, LastSeen: s.LastSeen}
+	keep := func(decision Decision, reason Reason, format string, args ...any) Judgement {
+		return Judgement{decision, reason, fmt.Sprintf(format, args...), evidence}
+	}
+	if at.IsZero() || at.After(now) {
+		return keep(Keep, ReasonUndated, "the event has no time in the past")
+	}
+	if s.otherPlatform() {
+		return keep(Keep, ReasonContradicted, "the event is about %s, and the factor is of %s", s.Event.Platform, s.Factor.Config.Platform)
+	}
+	if sign := s.lastSign(); !sign.at.Before(at.Add(-sign.slack)) {
+		return keep(Keep, sign.reason, "%s %s, and the event is of %s", sign.what, stamp(sign.at), stamp(at))
+	}
+	if storm, ok := struckBy(s.Storms, s.Factor.Config.Platform, s.Event.Code, at); ok {
+		return keep(Defer, ReasonStorm, "%d of %d %s factors failed with %d within one hour around %s: that is a broken credential, not uninstalled apps",
+			storm.Factors, storm.Of, storm.Platform, storm.Code, stamp(storm.From))
+	}
+	// A storm silences living phones too, so what follows one counts only from its end.
+	begin, what := at, "the event"
+	if end := lastStorm(s.Storms, s.Factor.Config.Platform); end.After(begin) {
+		begin, what = end, "the last storm"
+	}
+	if now.Before(begin.Add(time.Duration(r.Quiet))) {
+		return keep(Keep, ReasonQuiet, "%s is of %s, and the quiet period of %s is not over", what, stamp(begin), r.Quiet)
+	}
+	unanswered := s.unansweredSince(begin, now)
+	evidence.Unanswered, evidence.LastUnanswered = len(unanswered), latest(unanswered)
+	if need := max(r.MinUnanswered, 1); len(unanswered) < need {
+		return keep(Keep, ReasonNotAsked, "%d challenges expired on it since %s, %d are needed", len(unanswered), what, need)
+	}
+	return keep(Delete, ReasonDeadToken, "%d at %s, %d unanswered since", s.Event.Code, stamp(at), len(unanswered))
+}
+
+// judgeIdle decides on inactivity; problem is set when that is not enough to delete the factor.
+func (r Rules) judgeIdle(s Subject, now time.Time) (verdict Judgement, problem *Judgement) {
+	evidence := Evidence{Event: s.Event, LastSeen: s.LastSeen}
+	keep := func(reason Reason, format string, args ...any) (Judgement, *Judgement) {
+		return Judgement{}, &Judgement{Keep, reason, fmt.Sprintf(format, args...), evidence}
+	}
+	if r.Idle == 0 {
+		return keep(ReasonNeedsIdle, "the idle rule is off")
+	}
+	since := r.Idle.before(now)
+	if sign := s.lastSign(); !sign.at.Before(since) {
+		return keep(sign.reason, "%s %s, within the idle period of %s", sign.what, stamp(sign.at), r.Idle)
+	}
+	begin := later(since, lastStorm(s.Storms, s.Factor.Config.Platform)) // a storm silences living phones too
+	unanswered := slices.DeleteFunc(s.unansweredSince(begin, now), s.answeredElsewhere)
+	evidence.Unanswered, evidence.LastUnanswered = len(unanswered), latest(unanswered)
+	asked, need := daysOf(unanswered), max(idleDays, r.MinUnanswered)
+	// A dead token, or the backend's word that it has not seen the app, leaves less to be proved by silence.
+	if s.eventStands(now) || !s.LastSeen.IsZero() {
+		asked, need = len(unanswered), max(r.MinUnanswered, 1)
+	}
+	if asked < need {
+		return keep(ReasonNotAsked, "in the idle period of %s it was challenged in vain %d times, %d are needed", r.Idle, asked, need)
+	}
+	return Judgement{Delete, ReasonIdle, fmt.Sprintf("no sign of life for %s, %d unanswered, the last of %s", r.Idle, len(unanswered), stamp(evidence.LastUnanswered)), evidence}, nil
+}
+
+// eventStands tells whether nothing speaks against the event of the subject but that the factor was not asked enough.
+func (s Subject) eventStands(now time.Time) bool {
+	if s.Event == nil || s.Event.At.IsZero() || s.Event.At.After(now) || s.otherPlatform() {
+		return false
+	}
+	_, storm := struckBy(s.Storms, s.Factor.Config.Platform, s.Event.Code, s.Event.At)
+	sign := s.lastSign()
+	return !storm && sign.at.Before(s.Event.At.Add(-sign.slack))
+}
+
+// otherPlatform tells whether the event is about another platform than the factor's.
+func (s Subject) otherPlatform() bool {
+	return s.Event.Platform != "" && s.Event.Platform != s.Factor.Config.Platform
+}
+
+// since gives the time from which the challenges of a subject must be known: every challenge that could still be
+// answered at the beginning of the evidence.
+func (r Rules) since(event *DeadToken, now time.Time) time.Time {
+	begin := now
+	if r.Idle > 0 {
+		begin = r.Idle.before(now)
+	}
+	if event != nil && event.At.Before(begin) {
+		begin = event.At
+	}
+	return begin.Add(-verify.MaxChallengeTTL)
+}
+
+// sign is a sign of life.
+type sign struct {
+	at     time.Time
+	reason Reason
+	what   string
+	slack  time.Duration // how long before an event it may lie and still speak against it
+}
+
+// lastSign gives the latest sign of life; the creation of the factor is one.
+func (s Subject) lastSign() sign {
+	last := sign{s.Factor.DateCreated, ReasonUpdated, "it was created", refreshRace}
+	add := func(other sign) {
+		if other.at.Add(other.slack).After(last.at.Add(last.slack)) {
+			last = other
+		}
+	}
+	add(sign{s.Factor.DateUpdated, ReasonUpdated, "it was updated", refreshRace})
+	add(sign{s.LastSeen, ReasonSeen, "the backend saw it", 0})
+	for _, c := range s.Challenges {
+		if verify.SameSID(c.FactorSID, s.Factor.SID) && answered(c) {
+			add(sign{answeredAt(c), ReasonAnswered, "challenge " + string(c.SID) + " was answered on it", 0})
+		}
+	}
+	return last
+}
+
+// unansweredSince gives the challenges of this factor that ran out after a time without an answer, but for those that
+// fell into a storm of its platform.
+func (s Subject) unansweredSince(since, now time.Time) []verify.Challenge {
+	var unanswered []verify.Challenge
+	for _, c := range s.Challenges {
+		if verify.SameSID(c.FactorSID, s.Factor.SID) && expiredBy(c, now) && c.ExpirationDate.After(since) &&
+			!raging(s.Storms, s.Factor.Config.Platform, c.DateCreated) {
+			unanswered = append(unanswered, c)
+		}
+	}
+	return unanswered
+}
+
+// answeredElsewhere tells whether the user answered on another factor while a challenge was open: then its silence says
+// nothing about the phone it was sent to.
+func (s Subject) answeredElsewhere(c verify.Challenge) bool {
+	return slices.ContainsFunc(s.Challenges, func(other verify.Challenge) bool {
+		if verify.SameSID(other.FactorSID, s.Factor.SID) || !answered(other) {
+			return false
+		}
+		at := answeredAt(other)
+		return !at.Before(c.DateCreated) && !at.After(c.ExpirationDate)
+	})
+}
+
+// answered tells whether somebody answered a challenge. What is neither pending nor expired counts as answered, words
+// that Twilio may invent included.
+func answered(c verify.Challenge) bool {
+	return c.Status != verify.ChallengePending && c.Status != verify.ChallengeExpired
+}
+
+// answeredAt gives when a challenge was answered, or the latest time at which it can have been.
+func answeredAt(c verify.Challenge) time.Time {
+	at := c.DateResponded
+	if at.IsZero() {
+		at = c.DateUpdated
+	}
+	if at.IsZero() {
+		at = c.ExpirationDate
+	}
+	return at
+}
+
+// expiredBy tells whether a challenge ran out unanswered; Twilio may say so late.
+func expiredBy(c verify.Challenge, now time.Time) bool {
+	return c.Status == verify.ChallengeExpired || c.Status == verify.ChallengePending && c.ExpirationDate.Before(now)
+}
+
+func latest(challenges []verify.Challenge) time.Time {
+	var last time.Time
+	for _, c := range challenges {
+		if c.DateCreated.After(last) {
+			last = c.DateCreated
+		}
+	}
+	return last
+}
+
+// daysOf counts the different days (UTC) on which the challenges were created.
+func daysOf(challenges []verify.Challenge) int {
+	days := map[time.Time]bool{}
+	for _, c := range challenges {
+		days[c.DateCreated.UTC().Truncate(day)] = true
+	}
+	return len(days)
+}
+
+func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
