@@ -1,0 +1,356 @@
+package doctor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/verifyctl/verifyctl/internal/event"
+	"github.com/verifyctl/verifyctl/internal/verify"
+)
+
+// How many reads are under way at once: planned ones are a handful for each environment; those of a sample are many,
+// and share the account's limit with users who are logging in.
+const (
+	plannedInFlight = 32
+	sampledInFlight = 4
+)
+
+// challengesPerUser is how many of a sampled user's newest challenges are looked at.
+const challengesPerUser = 50
+
+// latencyRequests is how many requests measure latency: one on a new connection, the rest on the same.
+const latencyRequests = 20
+
+// usageDays is the span of usage records that is compared with the sampled challenges.
+const usageDays = 30
+
+// dependsOn tells what has to be read first.
+var dependsOn = map[Resource]Resource{
+	APNCredential: TheService,
+	FCMCredential: TheService,
+}
+
+// resourcesFor gives what has to be read so that the checks can be made.
+func resourcesFor(checks []Check, opts Options) map[Resource]bool {
+	wanted := map[Resource]bool{}
+	for _, c := range checks {
+		for _, r := range slices.Concat(c.Needs, c.Reads) {
+			wanted[r] = true
+		}
+	}
+	if !opts.NoEvidence {
+		wanted[PushErrors], wanted[TheService] = true, true // whose errors they are is told by the Service's credentials
+	}
+	for r := range wanted {
+		if first, ok := dependsOn[r]; ok {
+			wanted[first] = true
+		}
+	}
+	return wanted
+}
+
+// reader makes the reads of one run, each once.
+type reader struct {
+	opts    Options
+	targets []Target
+	planned chan struct{}
+	sampled chan struct{}
+
+	service     once[verify.Service]
+	services    once[[]verify.Service]
+	credential  once[verify.Credential]
+	credentials once[[]verify.Credential]
+	account     once[verify.Account]
+	keys        once[[]verify.APIKey]
+	webhooks    once[[]verify.Webhook]
+	events      once[[]event.Event]
+	streams     once[Streams]
+	changes     once[[]verify.AuditEvent]
+	usage       once[[]verify.UsageRecord]
+	entities    once[Sample[verify.Entity]]
+	factors     once[Sample[verify.Factor]]
+	challenges  once[Sample[verify.Challenge]]
+	probe       once[verify.Probe]
+	latency     once[verify.Probe]
+	capture     once[Capture]
+}
+
+// readAll reads every wanted resource of every target, all at the same time, and gives one world for each target.
+func readAll(ctx context.Context, targets []Target, wanted map[Resource]bool, opts Options) []*World {
+	r := &reader{opts: opts, targets: targets,
+		planned: make(chan struct{}, plannedInFlight), sampled: make(chan struct{}, sampledInFlight)}
+	worlds := make([]*World, len(targets))
+	for i, t := range targets {
+		worlds[i] = &World{Env: t.Env, Connection: t.Connection, Now: t.Now, Since: t.Now.Add(-opts.Since),
+			Peers: worlds, Declared: opts.Declared, Build: opts.Build, account: accountKey(t), mask: opts.Mask}
+	}
+	var all sync.WaitGroup
+	for i, t := range targets {
+		for what := range wanted {
+			all.Go(func() { r.fill(ctx, t, worlds[i], what) })
+		}
+	}
+	all.Wait()
+	return worlds
+}
+
+// accountKey tells accounts apart: the same account behind another host is another one.
+func accountKey(t Target) string {
+	if t.Env.AccountSID == "" {
+		return "environment " + t.Env.Name
+	}
+	return strings.ToLower(string(t.Env.AccountSID)) + " " + t.Connection.BaseURL
+}
+
+// serviceKey tells Services apart.
+func serviceKey(t Target) string {
+	return accountKey(t) + " " + strings.ToLower(string(t.Env.ServiceSID))
+}
+
+// fill reads one resource for one world. Each resource has its own field, so worlds are filled concurrently.
+func (r *reader) fill(ctx context.Context, t Target, w *World, what Resource) {
+	switch what {
+	case TheService:
+		w.Service = r.readService(ctx, t)
+	case APNCredential:
+		w.APN = r.readCredential(ctx, t, verify.PlatformAPN)
+	case FCMCredential:
+		w.FCM = r.readCredential(ctx, t, verify.PlatformFCM)
+	case AllServices:
+		w.Services = forAccount(ctx, r, &r.services, t, func(s Sources) source[[]verify.Service] {
+			return listing(s.Services != nil, func(ctx context.Context) iter.Seq2[verify.Service, error] { return s.Services.Services(ctx) })
+		})
+	case AllCredentials:
+		w.Credentials = forAccount(ctx, r, &r.credentials, t, func(s Sources) source[[]verify.Credential] {
+			return listing(s.Credentials != nil, func(ctx context.Context) iter.Seq2[verify.Credential, error] { return s.Credentials.Credentials(ctx) })
+		})
+	case TheAccount:
+		w.Account = r.readAccount(ctx, t)
+	case AllKeys:
+		w.Keys = forAccount(ctx, r, &r.keys, t, func(s Sources) source[[]verify.APIKey] {
+			return listing(s.Keys != nil, func(ctx context.Context) iter.Seq2[verify.APIKey, error] { return s.Keys.Keys(ctx, t.Env.AccountSID) })
+		})
+	case AllWebhooks:
+		w.Webhooks = r.readWebhooks(ctx, t)
+	case PushErrors:
+		w.Events = r.readEvents(ctx, t, w.Since)
+	case EventStreams:
+		w.Streams = forAccount(ctx, r, &r.streams, t, func(s Sources) source[Streams] {
+			if s.Subscriptions == nil {
+				return nil
+			}
+			return func(ctx context.Context) (Streams, error) { return readStreams(ctx, s.Subscriptions) }
+		})
+	case Changes:
+		w.Changes = forAccount(ctx, r, &r.changes, t, func(s Sources) source[[]verify.AuditEvent] {
+			return listing(s.Audit != nil, func(ctx context.Context) iter.Seq2[verify.AuditEvent, error] {
+				return s.Audit.AuditEvents(ctx, verify.AuditFilter{Start: t.Now.Add(-recentChange), End: t.Now})
+			})
+		})
+	case Usage:
+		w.Usage = r.readUsage(ctx, t)
+	case SampleFactors:
+		w.Factors = r.readFactors(ctx, t)
+	case SampleAnswers:
+		w.Challenges = r.readChallenges(ctx, t)
+	case OneRequest:
+		w.Probe = r.readProbe(ctx, t, &r.probe, 1)
+	case Latency:
+		w.Latency = r.readLatency(ctx, t)
+	case Captured:
+		w.Capture = forTarget(ctx, r, &r.capture, "environment "+t.Env.Name, t.Sources.Capture != nil, func(ctx context.Context) (Capture, error) {
+			return t.Sources.Capture.Capture(ctx)
+		})
+	}
+}
+
+func (r *reader) readService(ctx context.Context, t Target) Reading[verify.Service] {
+	key := serviceKey(t) + " " + t.Connection.KeySID // whether this key may read it is part of the answer
+	return forTarget(ctx, r, &r.service, key, t.Sources.Service != nil, func(ctx context.Context) (verify.Service, error) {
+		return t.Sources.Service.Service(ctx, t.Env.ServiceSID)
+	})
+}
+
+// readCredential reads the credential that the target's Service names for a platform; the zero Reading says that it
+// names none.
+func (r *reader) readCredential(ctx context.Context, t Target, platform verify.Platform) Reading[verify.Credential] {
+	service := r.readService(ctx, t)
+	if !service.OK() {
+		return Failed[verify.Credential](&causedBy{TheService, service.Err})
+	}
+	sid := service.Value.CredentialSID(platform)
+	if sid == "" {
+		return Reading[verify.Credential]{}
+	}
+	key := accountKey(t) + " " + strings.ToLower(string(sid))
+	return forTarget(ctx, r, &r.credential, key, t.Sources.Credential != nil, func(ctx context.Context) (verify.Credential, error) {
+		return t.Sources.Credential.Credential(ctx, sid)
+	})
+}
+
+func (r *reader) readAccount(ctx context.Context, t Target) Reading[verify.Account] {
+	if t.Env.AccountSID == "" {
+		return Failed[verify.Account](errors.New("the environment does not declare its account_sid"))
+	}
+	return forAccount(ctx, r, &r.account, t, func(s Sources) source[verify.Account] {
+		if s.Account == nil {
+			return nil
+		}
+		return func(ctx context.Context) (verify.Account, error) { return s.Account.Account(ctx, t.Env.AccountSID) }
+	})
+}
+
+func (r *reader) readWebhooks(ctx context.Context, t Target) Reading[[]verify.Webhook] {
+	key := serviceKey(t)
+	return forTarget(ctx, r, &r.webhooks, key, t.Sources.Webhooks != nil, func(ctx context.Context) ([]verify.Webhook, error) {
+		return collect(t.Sources.Webhooks.Webhooks(ctx, t.Env.ServiceSID))
+	})
+}
+
+func (r *reader) readEvents(ctx context.Context, t Target, since time.Time) Reading[[]event.Event] {
+	if r.opts.NoEvidence {
+		return Failed[[]event.Event](errNoEvidence)
+	}
+	return forAccount(ctx, r, &r.events, t, func(s Sources) source[[]event.Event] {
+		return listing(s.Feed != nil, func(ctx context.Context) iter.Seq2[event.Event, error] { return s.Feed.Events(ctx, since, t.Now) })
+	})
+}
+
+func (r *reader) readUsage(ctx context.Context, t Target) Reading[[]verify.UsageRecord] {
+	if r.opts.Sample == 0 {
+		return Failed[[]verify.UsageRecord](errNoSample) // there is nothing to compare it with
+	}
+	return forAccount(ctx, r, &r.usage, t, func(s Sources) source[[]verify.UsageRecord] {
+		return listing(s.Usage != nil, func(ctx context.Context) iter.Seq2[verify.UsageRecord, error] {
+			return s.Usage.UsageRecords(ctx, t.Env.AccountSID, verify.UsageVerifyPush, t.Now.AddDate(0, 0, -usageDays), t.Now)
+		})
+	})
+}
+
+func (r *reader) readProbe(ctx context.Context, t Target, o *once[verify.Probe], count int) Reading[verify.Probe] {
+	key := fmt.Sprint(t.Connection)
+	return forTarget(ctx, r, o, key, t.Sources.Prober != nil, func(ctx context.Context) (verify.Probe, error) {
+		return t.Sources.Prober.Probe(ctx, "", count)
+	})
+}
+
+func (r *reader) readLatency(ctx context.Context, t Target) Reading[verify.Probe] {
+	if !r.opts.Latency {
+		return Failed[verify.Probe](errNoLatency)
+	}
+	return r.readProbe(ctx, t, &r.latency, latencyRequests)
+}
+
+func readStreams(ctx context.Context, lister SubscriptionLister) (Streams, error) {
+	streams := Streams{Types: map[string][]string{}, Sinks: map[string]verify.EventSink{}}
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error {
+		sinks, err := collect(lister.Sinks(ctx))
+		for _, sink := range sinks {
+			streams.Sinks[sink.SID] = sink
+		}
+		return err
+	})
+	group.Go(func() error {
+		var err error
+		streams.Subscriptions, err = collect(lister.Subscriptions(ctx))
+		if err != nil {
+			return err
+		}
+		var mu sync.Mutex
+		inner, ctx := errgroup.WithContext(ctx)
+		for _, subscription := range streams.Subscriptions {
+			inner.Go(func() error {
+				events, err := collect(lister.SubscribedEvents(ctx, subscription.SID))
+				mu.Lock()
+				defer mu.Unlock()
+				for _, e := range events {
+					streams.Types[subscription.SID] = append(streams.Types[subscription.SID], e.Type)
+				}
+				return err
+			})
+		}
+		return inner.Wait()
+	})
+	return streams, group.Wait()
+}
+
+// readEntities gives the first users of the target's Service, as many as were asked for.
+func (r *reader) readEntities(ctx context.Context, t Target) Reading[Sample[verify.Entity]] {
+	if r.opts.Sample == 0 {
+		return Failed[Sample[verify.Entity]](errNoSample)
+	}
+	key := serviceKey(t)
+	return forTarget(ctx, r, &r.entities, key, t.Sources.Entities != nil, func(ctx context.Context) (Sample[verify.Entity], error) {
+		var sample Sample[verify.Entity]
+		for entity, err := range t.Sources.Entities.Entities(ctx, t.Env.ServiceSID) {
+			if err != nil {
+				return sample, err
+			}
+			if len(sample.Users) == r.opts.Sample {
+				sample.More = true
+				return sample, nil
+			}
+			sample.Users = append(sample.Users, UserSample[verify.Entity]{Entity: entity})
+		}
+		return sample, nil
+	})
+}
+
+func (r *reader) readFactors(ctx context.Context, t Target) Reading[Sample[verify.Factor]] {
+	return forUsers(ctx, r, &r.factors, t, t.Sources.Factors != nil,
+		func(ctx context.Context, identity verify.Identity) ([]verify.Factor, error) {
+			return collect(t.Sources.Factors.Factors(ctx, t.Env.ServiceSID, identity))
+		})
+}
+
+func (r *reader) readChallenges(ctx context.Context, t Target) Reading[Sample[verify.Challenge]] {
+	return forUsers(ctx, r, &r.challenges, t, t.Sources.Challenges != nil,
+		func(ctx context.Context, identity verify.Identity) ([]verify.Challenge, error) {
+			newest := verify.ChallengeFilter{Newest: true}
+			return firstOf(challengesPerUser, t.Sources.Challenges.Challenges(ctx, t.Env.ServiceSID, identity, newest))
+		})
+}
+
+// forUsers reads something of each sampled user. A user who is deleted meanwhile is left out.
+func forUsers[T any](ctx context.Context, r *reader, o *once[Sample[T]], t Target, available bool,
+	read func(context.Context, verify.Identity) ([]T, error)) Reading[Sample[T]] {
+	entities := r.readEntities(ctx, t)
+	if !entities.OK() {
+		return Failed[Sample[T]](entities.Err)
+	}
+	if !available {
+		return Failed[Sample[T]](errUnavailable)
+	}
+	return o.get(serviceKey(t), func() Reading[Sample[T]] {
+		users := entities.Value.Users
+		items := make([]Reading[[]T], len(users))
+		var all sync.WaitGroup
+		for i, user := range users {
+			all.Go(func() {
+				items[i] = bounded(ctx, r.sampled, r.opts.Timeout, func(ctx context.Context) ([]T, error) {
+					return read(ctx, user.Entity.Identity)
+				})
+			})
+		}
+		all.Wait()
+		sample := Sample[T]{More: entities.Value.More}
+		for i, reading := range items {
+			switch {
+			case reading.OK():
+				sample.Users = append(sample.Users, UserSample[T]{Entity: users[i].Entity, Items: reading.Value})
+			case !isNotFound(reading.Err):
+				return Failed[Sample[T]](reading.Err)
+			}
+		}
+		return Got(sample)
+	})
+}

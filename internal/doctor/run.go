@@ -1,0 +1,113 @@
+package doctor
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/verifyctl/verifyctl/internal/verify"
+)
+
+// Options say what a run looks at.
+type Options struct {
+	Since      time.Duration // how far back push errors are looked at
+	NoEvidence bool          // do not look at push errors at all
+	Sample     int           // how many users' factors and challenges are looked at; 0 for none
+	Latency    bool          // measure latency, with some 20 requests one after the other
+	Timeout    time.Duration // of each read
+	Only, Skip []string      // check ids or globs
+	Declared   []verify.Environment
+	Build      *Build              // an app to compare with what is declared and attached
+	Mask       func(string) string // shortens identities and names; nil leaves them
+}
+
+// The defaults of [Options].
+const (
+	DefaultSince   = 24 * time.Hour
+	DefaultTimeout = 20 * time.Second
+)
+
+// Run reads what the chosen checks need and makes them. The error is about the options, or says that ctx was done
+// before everything was read; what Twilio refused is in the report.
+func Run(ctx context.Context, targets []Target, opts Options) (Report, error) {
+	if len(targets) == 0 {
+		return Report{}, verify.Usagef("there is no environment to check").WithHint("add one with verifyctl env add, or try verifyctl -e demo doctor")
+	}
+	if opts.Since == 0 {
+		opts.Since = DefaultSince
+	}
+	if opts.Timeout == 0 {
+		opts.Timeout = DefaultTimeout
+	}
+	checks, err := choose(Catalogue(), opts.Only, opts.Skip)
+	if err != nil {
+		return Report{}, err
+	}
+	worlds := readAll(ctx, targets, resourcesFor(checks, opts), opts)
+	if errors.Is(ctx.Err(), context.Canceled) {
+		return Report{}, ctx.Err()
+	}
+	return judgeAll(worlds, checks, opts), nil
+}
+
+// judgeAll makes the checks in the worlds that were read. It does no I/O.
+func judgeAll(worlds []*World, checks []Check, opts Options) Report {
+	report := Report{Version: ReportVersion, At: worlds[0].Now, Evidence: evidence(worlds, opts)}
+	seen := map[string]bool{}
+	for _, w := range worlds {
+		report.Environments = append(report.Environments, headerOf(w))
+		for _, c := range checks {
+			if c.Scope != PerAccount {
+				report.Results = append(report.Results, resultOf(c, w))
+			}
+		}
+	}
+	for _, w := range worlds {
+		if seen[w.account] {
+			continue
+		}
+		seen[w.account] = true
+		for _, c := range checks {
+			if c.Scope == PerAccount {
+				report.Results = append(report.Results, resultOf(c, w))
+			}
+		}
+	}
+	report.Unreadable = unreadable(report.Results)
+	report.Summary = summarise(report.Results)
+	return report
+}
+
+func resultOf(c Check, w *World) Result {
+	result := Result{Environment: w.Env.Name, AccountSID: w.Env.AccountSID, Check: c.ID, Title: c.Title, Group: c.Group(),
+		Severity: c.Severity, Certainty: c.Certainty, Answer: c.judge(w).cleaned()}
+	if c.Scope == PerAccount {
+		result.Environment = ""
+	}
+	result.Fingerprint = strings.TrimSpace(strings.Join([]string{result.where(), c.ID, result.About}, " "))
+	return result
+}
+
+// cleaned makes an answer safe to show: what came from Twilio may hold control characters.
+func (a Answer) cleaned() Answer {
+	a.Reason, a.Fix, a.About, a.Sample = plain(a.Reason), plain(a.Fix), plain(a.About), plain(a.Sample)
+	for i := range a.Commands {
+		a.Commands[i] = plain(a.Commands[i])
+	}
+	for i := range a.Seen {
+		a.Seen[i] = plain(a.Seen[i])
+	}
+	return a
+}
+
+// plain replaces what cannot be printed by "?".
+func plain(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return '?'
+	}, s)
+}

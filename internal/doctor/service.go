@@ -1,0 +1,171 @@
+package doctor
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/verifyctl/verifyctl/internal/verify"
+)
+
+// recentChange is how far back a change of the Service is worth mentioning.
+const recentChange = 24 * time.Hour
+
+func serviceChecks() []Check {
+	return []Check{
+		{ID: "SVC-01", Title: "the Service can send pushes", Severity: SeverityFail, Certainty: Declared,
+			Skip: unlessPushing, Needs: []Resource{TheService}, Reads: []Resource{AllCredentials, AllServices},
+			Remedy: "attach a push credential", Judge: canPush},
+		{ID: "SVC-02", Title: "the Service exists once and its name does not mislead", Severity: SeverityWarn, Certainty: Heuristic,
+			Needs: []Resource{TheService, AllServices}, Remedy: "rename the Service in the Console", Judge: plainName},
+		{ID: "SVC-03", Title: "every Service with push credentials is in the environment file", Severity: SeverityInfo, Certainty: Certain,
+			Scope: PerAccount, Needs: []Resource{AllServices}, Remedy: "add it to the file, or retire it", Judge: knownServices},
+		{ID: "SVC-04", Title: "no other environment uses the Service", Severity: SeverityWarn, Certainty: Declared,
+			Remedy: "one Service for each environment", Judge: ownService},
+		{ID: "SVC-05", Title: "the Service does not send dates in push details", Severity: SeverityWarn, Certainty: Certain,
+			Needs: []Resource{TheService}, Remedy: "leave Push.IncludeDate false: deprecated since 2022-05", Judge: noIncludedDate},
+		{ID: "SVC-06", Title: "the Service is for push alone", Severity: SeverityInfo, Certainty: Certain,
+			Needs: []Resource{TheService}, Remedy: "filter lists by factor type; limits are per type", Judge: pushAlone},
+		{ID: "SVC-07", Title: "the Service was not changed in the last day", Severity: SeverityWarn, Certainty: Heuristic,
+			Needs: []Resource{TheService}, Reads: []Resource{Changes}, Remedy: "find out who changed what, and whether it was meant", Judge: unchanged},
+	}
+}
+
+func unlessPushing(w *World) string {
+	if apn.intent(w.Env) == unused && fcm.intent(w.Env) == unused {
+		return "the environment declares that its apps only poll"
+	}
+	return ""
+}
+
+func canPush(w *World) Answer {
+	push := w.Service.Value.Push
+	switch {
+	case push == nil:
+		return noPush()
+	case push.APNCredentialSID != "" || push.FCMCredentialSID != "":
+		return pass("the Service has a push credential")
+	case apn.intent(w.Env) == undeclared && fcm.intent(w.Env) == undeclared:
+		return unknown("the Service has no push credential, and the environment does not declare its platforms").
+			fix("declare platforms in the environment file; [none] if the apps only poll")
+	}
+	return fail("the Service has no push credential: challenges are created, but no push is ever sent (52004)").
+		fix("attach one for each platform; PUSH-APN-00 and PUSH-FCM-00 say which would do")
+}
+
+// The words in a Service's name that tell which environment it is meant for.
+var kindWords = map[verify.EnvironmentKind][]string{
+	verify.Production:  {"prod", "production", "live", "prd"},
+	verify.Staging:     {"staging", "stage", "stg", "uat", "preprod"},
+	verify.Development: {"dev", "development", "test", "sandbox", "debug"},
+}
+
+func plainName(w *World) Answer {
+	name := w.Service.Value.FriendlyName
+	shown := w.masked(name)
+	twins := 0
+	for _, service := range w.Services.Value {
+		if service.FriendlyName == name {
+			twins++
+		}
+	}
+	kind := w.Env.Kind
+	if kind == "" {
+		kind = verify.Production
+	}
+	for _, other := range []verify.EnvironmentKind{verify.Production, verify.Staging, verify.Development} {
+		if other != kind && hasWord(name, kindWords[other]) && !hasWord(name, kindWords[kind]) {
+			return warn("the Service of a %s environment is called %q, like a %s one", kind, shown, other).about(string(w.Service.Value.SID)).
+				fix("rename the Service in the Console, or correct kind in the environment file")
+		}
+	}
+	if twins > 1 {
+		return warn("%d Services of the account are called %q", twins, shown).about(string(w.Service.Value.SID)).fix("rename them in the Console")
+	}
+	return pass("the Service is called %q", shown)
+}
+
+func hasWord(name string, words []string) bool {
+	parts := strings.FieldsFunc(strings.ToLower(name), func(r rune) bool { return r == ' ' || r == '-' || r == '_' || r == '.' })
+	return slices.ContainsFunc(parts, func(part string) bool { return slices.Contains(words, part) })
+}
+
+func knownServices(w *World) Answer {
+	var strangers []string
+	for _, service := range w.Services.Value {
+		known := slices.ContainsFunc(w.Declared, func(env verify.Environment) bool { return verify.SameSID(env.ServiceSID, service.SID) }) ||
+			slices.ContainsFunc(w.Peers, func(peer *World) bool { return verify.SameSID(peer.Env.ServiceSID, service.SID) })
+		if !known && (service.CredentialSID(verify.PlatformAPN) != "" || service.CredentialSID(verify.PlatformFCM) != "") {
+			strangers = append(strangers, fmt.Sprintf("%s %q", service.SID, w.masked(service.FriendlyName)))
+		}
+	}
+	if len(strangers) > 0 {
+		return note("%s with push credentials in no environment of the file: %s", count(len(strangers), "Service", "Services"), strings.Join(strangers, ", ")).
+			fix("add them to the environment file, or retire them")
+	}
+	return pass("all are")
+}
+
+func ownService(w *World) Answer {
+	var others []string
+	for _, env := range w.Declared {
+		if env.Name != w.Env.Name && verify.SameSID(env.ServiceSID, w.Env.ServiceSID) {
+			others = append(others, env.Name)
+		}
+	}
+	for _, peer := range w.neighbours() {
+		if verify.SameSID(peer.Env.ServiceSID, w.Env.ServiceSID) && !slices.Contains(others, peer.Env.Name) {
+			others = append(others, peer.Env.Name)
+		}
+	}
+	if len(others) > 0 {
+		return warn("%s is the Service of %s too", w.Env.ServiceSID, strings.Join(others, " and ")).about(string(w.Env.ServiceSID)).
+			fix("make a Service for each environment: a Service has one credential for each platform, so it cannot serve debug and distribution builds at once")
+	}
+	return pass("%s is used by this environment alone", w.Env.ServiceSID)
+}
+
+func noIncludedDate(w *World) Answer {
+	push := w.Service.Value.Push
+	switch {
+	case push == nil:
+		return noPush()
+	case push.IncludeDate:
+		return warn("push.include_date is on: deprecated, and the Android SDK reads the date it adds").about(string(w.Service.Value.SID)).
+			fix("set Push.IncludeDate to false, and test the Android app before and after")
+	}
+	return pass("push.include_date is off")
+}
+
+func pushAlone(w *World) Answer {
+	var others []string
+	if w.Service.Value.TOTP {
+		others = append(others, "TOTP")
+	}
+	if w.Service.Value.Passkeys {
+		others = append(others, "passkeys")
+	}
+	if len(others) > 0 {
+		return note("%s is set up in the same Service: lists and limits mix", strings.Join(others, " and ")).fix("filter lists with --type push")
+	}
+	return pass("no other factor type is set up")
+}
+
+func unchanged(w *World) Answer {
+	updated := w.Service.Value.DateUpdated
+	switch {
+	case updated.IsZero():
+		return unknown("Twilio's reply does not say when the Service was changed")
+	case w.Now.Sub(updated) > recentChange:
+		return pass("last changed on %s", day(updated))
+	}
+	a := warn("the Service was changed at %s", updated.UTC().Format(time.RFC3339)).about(string(w.Service.Value.SID)).
+		fix("find out whether it was meant; %s shows what was written from here", "verifyctl audit show")
+	for _, change := range w.Changes.Value {
+		if strings.EqualFold(change.ResourceSID, string(w.Service.Value.SID)) {
+			a = a.seen(fmt.Sprintf("%s %s by %s %s (%s)", change.EventDate.UTC().Format(time.RFC3339), change.EventType, change.ActorType, change.ActorSID, change.Source))
+		}
+	}
+	return a
+}

@@ -1,0 +1,191 @@
+package doctor
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+)
+
+// TextOptions say how much of a report people see.
+type TextOptions struct {
+	All   bool                               // list passed and skipped checks too
+	Paint func(s Status, text string) string // colours a word; nil leaves it
+}
+
+// WriteText writes the report for people in a hurry: what keeps pushes from arriving, then what could not be read, then
+// each environment's problems with what to do under each. What passed is folded into a count.
+func WriteText(w io.Writer, r Report, o TextOptions) error {
+	t := &text{options: o}
+	t.evidence(r.Evidence)
+	t.unreadable(r.Unreadable)
+	for _, env := range r.Environments {
+		t.section(headerLine(env), r.Results, func(result Result) bool { return result.Environment == env.Name })
+	}
+	for _, account := range accountsOf(r.Results) {
+		t.section("account "+account, r.Results, func(result Result) bool {
+			return result.Environment == "" && result.where() == account
+		})
+	}
+	t.line("%s", r.Summary.sentence(len(r.Environments)))
+	if !r.Evidence.LookedAt {
+		t.line("Push errors were not looked at (%s).", r.Evidence.Why)
+	}
+	_, err := io.WriteString(w, t.out.String())
+	return err
+}
+
+// text builds the page.
+type text struct {
+	out     strings.Builder
+	options TextOptions
+}
+
+func (t *text) line(format string, args ...any) { fmt.Fprintf(&t.out, format+"\n", args...) }
+
+func (t *text) paint(s Status, word string) string {
+	if t.options.Paint == nil {
+		return word
+	}
+	return t.options.Paint(s, word)
+}
+
+func (t *text) evidence(e Evidence) {
+	if !e.LookedAt || len(e.Causes) == 0 {
+		return
+	}
+	t.line("PUSH ERRORS since %s", clock(e.Since, e.Until))
+	for _, c := range e.Causes {
+		mark := t.paint(Fail, "!")
+		if c.Past != "" {
+			mark = "·"
+		}
+		t.line("  %s %s: %s", mark, strings.Join(c.Environments, ", "), plain(c.Headline))
+		for _, command := range c.Commands {
+			t.line("      %s", plain(command))
+		}
+	}
+	t.line("")
+}
+
+func (t *text) unreadable(list []Unreadable) {
+	if len(list) == 0 {
+		return
+	}
+	t.line("COULD NOT BE READ")
+	for _, u := range list {
+		names := make([]string, len(u.Resources))
+		for i, r := range u.Resources {
+			names[i] = string(r)
+		}
+		where := strings.Join(u.Environments, ", ")
+		if where != "" {
+			where += ": "
+		}
+		t.line("  %s %s%s: %s", t.paint(Unknown, "?"), where, strings.Join(names, ", "), u.Error)
+		if u.Permission != "" {
+			t.line("      the key lacks: %s", u.Permission)
+		}
+		t.line("      unknown for it: %s", strings.Join(u.Checks, " "))
+	}
+	t.line("")
+}
+
+func headerLine(h Header) string {
+	words := []string{h.Name, string(h.ServiceSID)}
+	if h.Kind != "" {
+		words = append(words, string(h.Kind))
+	}
+	if h.IOSBuild != "" {
+		words = append(words, "ios_build "+string(h.IOSBuild))
+	}
+	return strings.Join(words, "  ")
+}
+
+// section writes the problems of one environment or account, the worst first.
+func (t *text) section(title string, results []Result, belongs func(Result) bool) {
+	var mine []Result
+	for _, r := range results {
+		if belongs(r) {
+			mine = append(mine, r)
+		}
+	}
+	if len(mine) == 0 {
+		return
+	}
+	t.line("%s", title)
+	folded := 0
+	for _, status := range []Status{Fail, Warn, Unknown, Pass, Skipped} {
+		for _, r := range mine {
+			switch {
+			case r.Status != status:
+			case r.Status == Unknown && r.cause != nil && !t.options.All:
+				folded++
+			case r.Status == Pass && !r.Note && !t.options.All, r.Status == Skipped && !t.options.All:
+			default:
+				t.result(r)
+			}
+		}
+	}
+	t.line("  %s", summarise(mine).folded(folded))
+	t.line("")
+}
+
+// words are the statuses as people see them, all of one width.
+var words = map[Status]string{Fail: "FAIL   ", Warn: "WARN   ", Unknown: "UNKNOWN", Pass: "ok     ", Skipped: "skipped"}
+
+func (t *text) result(r Result) {
+	word := words[r.Status]
+	if r.Note {
+		word = "note   "
+	}
+	known := ""
+	if r.Known {
+		known = " (known)"
+	}
+	sample := ""
+	if r.Sample != "" {
+		sample = " (" + r.Sample + ")"
+	}
+	t.line("  %s %-11s  %s%s%s", t.paint(r.Status, word), r.Check, r.Reason, sample, known)
+	for _, fact := range r.Seen {
+		t.line("          · %s", fact)
+	}
+	if r.Fix != "" {
+		t.line("          fix: %s", r.Fix)
+	}
+	for _, command := range r.Commands {
+		t.line("          $ %s", command)
+	}
+}
+
+// folded says what is not listed one by one.
+func (s Summary) folded(unread int) string {
+	parts := []string{fmt.Sprintf("%d passed", s.Pass)}
+	if s.Skipped > 0 {
+		parts = append(parts, fmt.Sprintf("%d skipped", s.Skipped))
+	}
+	if unread > 0 {
+		parts = append(parts, fmt.Sprintf("%d unknown for what could not be read", unread))
+	}
+	return strings.Join(parts, ", ")
+}
+
+func (s Summary) sentence(environments int) string {
+	text := fmt.Sprintf("%d failed, %s, %d unknown, %d passed, %d skipped in %s.", s.Fail, count(s.Warn, "warning", "warnings"),
+		s.Unknown, s.Pass, s.Skipped, count(environments, "environment", "environments"))
+	if s.Known > 0 {
+		text += fmt.Sprintf(" %d of them known from the baseline.", s.Known)
+	}
+	return text
+}
+
+func accountsOf(results []Result) []string {
+	var accounts []string
+	for _, r := range results {
+		if r.Environment == "" && !slices.Contains(accounts, r.where()) {
+			accounts = append(accounts, r.where())
+		}
+	}
+	return accounts
+}
