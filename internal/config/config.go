@@ -114,8 +114,10 @@ func personalPath(path string) string {
 }
 
 // load reads the environment file and the personal one beside it.
-func (c *Config) load() (*environments, error) {
-	main, err := readDocument(c.path, c.role)
+func (c *Config) load() (*environments, error) { return c.loadFrom(readDocument) }
+
+func (c *Config) loadFrom(open func(string, role) (*document, error)) (*environments, error) {
+	main, err := open(c.path, c.role)
 	if errors.Is(err, fs.ErrNotExist) {
 		if c.role == shared {
 			return nil, verify.Usagef("there is no environment file %s", c.path).
@@ -130,7 +132,7 @@ func (c *Config) load() (*environments, error) {
 	if err != nil || c.role != shared {
 		return all, err
 	}
-	beside, err := readDocument(personalPath(c.path), personal)
+	beside, err := open(personalPath(c.path), personal)
 	if errors.Is(err, fs.ErrNotExist) {
 		return all, all.complete()
 	}

@@ -104,8 +104,8 @@ var fields = []field{
 	{"identity", everywhere, readIdentityRule},
 	{"base_url", everywhere, readLocated("base_url", func(to *declaration) *located { return &to.baseURL })},
 	{"ca_file", everywhere, readLocated("ca_file", func(to *declaration) *located { return &to.caFile })},
-	{"region", nil, readLocated("region", func(to *declaration) *located { return &to.region })},
-	{"edge", nil, readLocated("edge", func(to *declaration) *located { return &to.edge })},
+	{"region", nil, readHostLabel("region", func(to *declaration) *located { return &to.region })},
+	{"edge", nil, readHostLabel("edge", func(to *declaration) *located { return &to.edge })},
 	{"allow_base_url", byPerson, func(d *document, n *yaml.Node, to *declaration) (err error) {
 		to.allowBaseURL, err = d.boolean(n, "allow_base_url")
 		return err
@@ -273,6 +273,16 @@ func readLocated(key string, target func(*declaration) *located) func(*document,
 		text, err := d.text(n, key)
 		*target(to) = located{text, d.at(n)}
 		return err
+	}
+}
+
+func readHostLabel(key string, target func(*declaration) *located) func(*document, *yaml.Node, *declaration) error {
+	read := readLocated(key, target)
+	return func(d *document, n *yaml.Node, to *declaration) error {
+		if err := read(d, n, to); err != nil {
+			return err
+		}
+		return checkHostLabel(key, target(to).value, target(to).at.String())
 	}
 }
 

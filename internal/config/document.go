@@ -25,6 +25,8 @@ type document struct {
 	raw  []byte
 	root *yaml.Node // the mapping at the top; nil when the file is empty
 
+	before []byte // the text as it was read, when it is edited
+
 	secret bool // nobody but its owner can read the file
 }
 

@@ -150,8 +150,3 @@ func (t *Target) unmapped(arg, text string, cause error) error {
 	return verify.Usagef("%q cannot become an identity of %s as it is: %s", arg, t.label(), reason).
 		WithHint("declare how your backend makes identities, for example identity: {from: sha256}, in the environment file")
 }
-
-// encodeRule is the inverse of readIdentityRule for the rules that need no secret.
-func encodeRule(from string) *yaml.Node {
-	return &yaml.Node{Kind: yaml.MappingNode, Style: yaml.FlowStyle, Content: []*yaml.Node{textNode("from"), textNode(from)}}
-}

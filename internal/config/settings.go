@@ -79,17 +79,10 @@ func (s settings) connect(decl *declaration) (connection, error) {
 		// A variable can only add care: an environment declared read-only stays so.
 		readOnly: readOnly || decl.env.ReadOnly,
 	}
-	for key, value := range map[string]string{"region": conn.region, "edge": conn.edge} {
-		if !isHostLabel(value) {
-			at := decl.region.at
-			if key == "edge" {
-				at = decl.edge.at
-			}
-			return connection{}, verify.Usagef("%s: the %s %s is not one of Twilio's names, such as ie1 or dublin",
-				s.where(key, at), key, shown(value))
-		}
+	if err := checkHostLabel("region", conn.region, s.where("region", decl.region.at)); err != nil {
+		return connection{}, err
 	}
-	return conn, nil
+	return conn, checkHostLabel("edge", conn.edge, s.where("edge", decl.edge.at))
 }
 
 // where names the place a setting's value came from, for messages.
@@ -100,7 +93,10 @@ func (s settings) where(key string, file position) string {
 	return file.String()
 }
 
-// isHostLabel tells whether a region or an edge, which becomes part of a host name, is one harmless label of it.
-func isHostLabel(s string) bool {
-	return strings.Trim(s, "abcdefghijklmnopqrstuvwxyz0123456789-") == "" && !strings.HasPrefix(s, "-") && !strings.HasSuffix(s, "-")
+// checkHostLabel refuses a region or an edge that is more than one harmless label: it becomes part of a host name.
+func checkHostLabel(key, value, where string) error {
+	if strings.Trim(value, "abcdefghijklmnopqrstuvwxyz0123456789-") == "" && !strings.HasPrefix(value, "-") && !strings.HasSuffix(value, "-") {
+		return nil
+	}
+	return verify.Usagef("%s: the %s %s is not one of Twilio's names, such as ie1 or dublin", where, key, shown(value))
 }
