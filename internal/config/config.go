@@ -71,7 +71,14 @@ func Open(opts Options) (*Config, error) {
 	if c.stderr == nil {
 		c.stderr = io.Discard
 	}
-	c.keychain = &keychain{ring: systemRing{}, file: filepath.Join(dir, "credentials"), off: os.Getenv(KeychainVariable) == "off"}
+	c.keychain = &keychain{ring: systemRing{}, patience: keychainPatience, file: filepath.Join(dir, "credentials")}
+	switch value := os.Getenv(KeychainVariable); value {
+	case "", "on":
+	case "off":
+		c.keychain.off = true
+	default:
+		return nil, verify.Usagef("%s takes on or off, not %s", KeychainVariable, shown(value))
+	}
 	c.path = filepath.Join(dir, "config.yaml")
 	if given := c.settings.config(); given != "" {
 		c.path, c.role = given, shared

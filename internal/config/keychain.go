@@ -19,8 +19,8 @@ import (
 )
 
 const (
-	keychainService = "verifyctl"
-	keychainTimeout = 3 * time.Second
+	keychainService  = "verifyctl"
+	keychainPatience = 3 * time.Second
 )
 
 // KeychainVariable names the variable that, set to "off", keeps secrets in the credentials file and leaves the system's
@@ -39,6 +39,8 @@ type keychain struct {
 	ring ring
 	file string // the credentials file
 	off  bool
+
+	patience time.Duration // how long to wait for the ring
 }
 
 // ring is what the system's keychain can do.
@@ -125,7 +127,7 @@ func (k *keychain) ask(ctx context.Context, call func() error) error {
 	if k.off {
 		return errKeychainOff
 	}
-	ctx, cancel := context.WithTimeout(ctx, keychainTimeout)
+	ctx, cancel := context.WithTimeout(ctx, k.patience)
 	defer cancel()
 	done := make(chan error, 1)
 	go func() { done <- call() }()
@@ -140,7 +142,7 @@ func (k *keychain) ask(ctx context.Context, call func() error) error {
 		return fmt.Errorf("%w: %v", errNoKeychain, err)
 	case <-ctx.Done():
 		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-			return fmt.Errorf("%w: it did not answer within %s", errNoKeychain, keychainTimeout)
+			return fmt.Errorf("%w: it did not answer within %s", errNoKeychain, k.patience)
 		}
 		return ctx.Err()
 	}

@@ -66,6 +66,9 @@ func emptyTree(comments string) *yaml.Node {
 
 // markBlankLines puts a comment in place of every blank line, indented as the line after it.
 func markBlankLines(text string) string {
+	if strings.TrimSpace(text) == "" {
+		return ""
+	}
 	lines := strings.Split(strings.TrimRight(text, "\r\n \t"), "\n")
 	indent := ""
 	for i, line := range slices.Backward(lines) {

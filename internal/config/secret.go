@@ -35,44 +35,6 @@ func (s Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.String(
 // MarshalText keeps every encoder from showing the secret.
 func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
-// referenceKind says where a secret is kept.
-type referenceKind int
-
-const (
-	inKeychain referenceKind = iota
-	inVariable
-	fromCommand
-	inFile
-)
-
-// reference tells where a secret is, so that it is fetched only when it is needed.
-type reference struct {
-	kind referenceKind
-	name string   // of the environment variable or the keychain's entry
-	argv []string // of the command
-	text Secret   // that stands in the file itself
-	at   position // where the reference stands; zero for one that nobody wrote
-}
-
-// String says where the secret is kept, for messages.
-func (r reference) String() string {
-	var s string
-	switch r.kind {
-	case inKeychain:
-		s = "the keychain entry " + r.name
-	case inVariable:
-		s = "the environment variable " + r.name
-	case fromCommand:
-		s = "the command " + verify.Quote(r.argv[0])
-	case inFile:
-		return r.at.String()
-	}
-	if r.at.file != "" {
-		s += " (" + r.at.String() + ")"
-	}
-	return s
-}
-
 // Limits of a command that prints a secret or an identity. A person may have to touch a key or unlock a vault first.
 const (
 	commandTimeout = time.Minute

@@ -1,0 +1,187 @@
+package config
+
+import (
+	"regexp"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/verifyctl/verifyctl/internal/verify"
+)
+
+// referenceKind says where a secret is kept.
+type referenceKind int
+
+const (
+	inKeychain referenceKind = iota
+	inVariable
+	fromCommand
+	inFile
+)
+
+// reference tells where a secret is, so that it is fetched only when it is needed.
+type reference struct {
+	kind referenceKind
+	name string   // of the environment variable or the keychain's entry
+	argv []string // of the command
+	text Secret   // that stands in the file itself
+	at   position // where the reference stands; zero for one that nobody wrote
+}
+
+// String says where the secret is kept, for messages.
+func (r reference) String() string {
+	var s string
+	switch r.kind {
+	case inKeychain:
+		s = "the keychain entry " + r.name
+	case inVariable:
+		s = "the environment variable " + r.name
+	case fromCommand:
+		s = "the command " + verify.Quote(r.argv[0])
+	case inFile:
+		return r.at.String()
+	}
+	if r.at.file != "" {
+		s += " (" + r.at.String() + ")"
+	}
+	return s
+}
+
+// Which of an environment's secrets a key declares.
+func apiKeySecret(to *declaration) **reference { return &to.credentials.secret }
+func authToken(to *declaration) **reference    { return &to.credentials.token }
+
+type secretOf func(*declaration) **reference
+
+// inTheKeychain is the word that stands for the keychain where a secret could stand.
+const inTheKeychain = "keychain"
+
+// readSecret reads a key that holds the word keychain or, in a personal file, the secret itself.
+func readSecret(key string, of secretOf) func(*document, *yaml.Node, *declaration) error {
+	return func(d *document, n *yaml.Node, to *declaration) error {
+		if n.Kind != yaml.ScalarNode {
+			return d.wrongType(n, key, "the word keychain")
+		}
+		switch {
+		case isNull(n):
+			return nil
+		case n.Value == inTheKeychain:
+			return d.setReference(n, key, of(to), reference{kind: inKeychain})
+		case d.role == shared:
+			return d.errorAt(n, "%s holds a secret, which a team's file must not", key).
+				WithHint("replace the secret, then declare where each person's is: keychain, %s_env, or %s_command in %s", key, key, verify.Quote(personalPath(d.path)))
+		case !d.secret:
+			return othersCanReadSecrets(d.path)
+		}
+		return d.setReference(n, key, of(to), reference{kind: inFile, text: Secret(n.Value)})
+	}
+}
+
+func readVariable(key string, of secretOf) func(*document, *yaml.Node, *declaration) error {
+	return func(d *document, n *yaml.Node, to *declaration) error {
+		r, err := d.variable(n, key)
+		if err != nil || r.name == "" {
+			return err
+		}
+		return d.setReference(n, key, of(to), r)
+	}
+}
+
+func readCommand(key string, of secretOf) func(*document, *yaml.Node, *declaration) error {
+	return func(d *document, n *yaml.Node, to *declaration) error {
+		r, err := d.command(n, key)
+		if err != nil {
+			return err
+		}
+		return d.setReference(n, key, of(to), r)
+	}
+}
+
+func (d *document) setReference(n *yaml.Node, key string, target **reference, r reference) error {
+	if *target != nil {
+		return d.errorAt(n, "%s is a second place for one secret, after %s", key, (*target).at)
+	}
+	r.at = d.at(n)
+	*target = &r
+	return nil
+}
+
+var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+
+func (d *document) variable(n *yaml.Node, key string) (reference, error) {
+	name, err := d.text(n, key)
+	if err != nil {
+		return reference{}, err
+	}
+	if name != "" && !variableName.MatchString(name) {
+		// The value is not shown: it may well be the secret itself, written here by mistake.
+		return reference{}, d.errorAt(n, "%s takes the name of an environment variable, such as STAGING_SECRET", key)
+	}
+	return reference{kind: inVariable, name: name, at: d.at(n)}, nil
+}
+
+func (d *document) command(n *yaml.Node, key string) (reference, error) {
+	if n.Kind == yaml.ScalarNode && !isNull(n) {
+		return reference{}, d.errorAt(n, "%s takes a list, the program and its arguments, such as [pass, show, twilio]; no shell is run", key)
+	}
+	argv, err := d.texts(n, key)
+	if err != nil {
+		return reference{}, err
+	}
+	if len(argv) == 0 {
+		return reference{}, d.errorAt(n, "%s names no program", key)
+	}
+	return reference{kind: fromCommand, argv: argv, at: d.at(n)}, nil
+}
+
+// referenceIn reads a reference that is a value of its own: {env: NAME}, {command: [program, …]} or {keychain: ENTRY}.
+func (d *document) referenceIn(n *yaml.Node, key string) (reference, error) {
+	const want = "{env: NAME}, {command: [program, …]} or {keychain: ENTRY}"
+	if n.Kind != yaml.MappingNode {
+		return reference{}, d.wrongType(n, key, want)
+	}
+	all, err := d.entries(n, key)
+	if err != nil {
+		return reference{}, err
+	}
+	if len(all) != 1 {
+		return reference{}, d.errorAt(n, "%s takes one of %s", key, want)
+	}
+	e := all[0]
+	switch e.name() {
+	case "env":
+		r, err := d.variable(e.value, key)
+		if err == nil && r.name == "" {
+			err = d.errorAt(e.value, "%s names no environment variable", key)
+		}
+		return r, err
+	case "command":
+		if d.role == shared {
+			return reference{}, d.onlyPersonal(e.key, "the command of "+key)
+		}
+		return d.command(e.value, key)
+	case "keychain":
+		name, err := d.text(e.value, key)
+		if err == nil && name == "" {
+			err = d.errorAt(e.value, "%s names no keychain entry", key)
+		}
+		return reference{kind: inKeychain, name: name, at: d.at(n)}, err
+	}
+	return reference{}, d.unknownKey(e, key, []string{"env", "command", "keychain"})
+}
+
+func readWebhookSecrets(d *document, n *yaml.Node, to *declaration) error {
+	if isNull(n) {
+		return nil
+	}
+	if n.Kind != yaml.SequenceNode {
+		return d.wrongType(n, "webhook_secret", "a list of references, such as [{env: TWILIO_AUTH_TOKEN}]")
+	}
+	for _, item := range n.Content {
+		r, err := d.referenceIn(resolve(item), "webhook_secret")
+		if err != nil {
+			return err
+		}
+		to.webhooks = append(to.webhooks, r)
+	}
+	return nil
+}
