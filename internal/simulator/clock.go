@@ -149,3 +149,16 @@ func (s *Simulator) changeClock(ctx context.Context, change func(*clockState, ti
 func (s *Simulator) storeClock(ctx context.Context) error {
 	return s.update(ctx, func(*tx) error { return nil })
 }
+
+// Duration is a [time.Duration] that JSON writes as "1m30s".
+type Duration time.Duration
+
+// MarshalText writes the duration as [time.Duration.String] does.
+func (d Duration) MarshalText() ([]byte, error) { return []byte(time.Duration(d).String()), nil }
+
+// UnmarshalText reads what [time.ParseDuration] accepts.
+func (d *Duration) UnmarshalText(text []byte) error {
+	parsed, err := time.ParseDuration(string(text))
+	*d = Duration(parsed)
+	return err
+}

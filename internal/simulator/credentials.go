@@ -59,17 +59,18 @@ type CredentialContents struct {
 	KeyMismatch  bool      `json:"key_mismatch,omitempty"`  // an APNs certificate and private key that do not belong together
 	Malformed    bool      `json:"malformed,omitempty"`     // cannot be parsed by the sender
 	Empty        bool      `json:"empty,omitempty"`
+	OmitSandbox  bool      `json:"omit_sandbox,omitempty"` // the API leaves the key sandbox out
 }
 
 type credentialJSON struct {
-	SID     string  `json:"sid"`
-	Account string  `json:"account_sid"`
-	Name    string  `json:"friendly_name"`
-	Kind    string  `json:"type"`
-	Sandbox *string `json:"sandbox"` // "True", "False" or null, as Twilio writes it
-	Created string  `json:"date_created"`
-	Updated string  `json:"date_updated"`
-	URL     string  `json:"url"`
+	SID     string          `json:"sid"`
+	Account string          `json:"account_sid"`
+	Name    string          `json:"friendly_name"`
+	Kind    string          `json:"type"`
+	Sandbox json.RawMessage `json:"sandbox,omitempty"` // "True", "False" or null, as Twilio writes it
+	Created string          `json:"date_created"`
+	Updated string          `json:"date_updated"`
+	URL     string          `json:"url"`
 }
 
 func (c *call) credentialJSON(cr *credential) credentialJSON {
@@ -77,7 +78,11 @@ func (c *call) credentialJSON(cr *credential) credentialJSON {
 	if strings.Contains(c.req.URL.Path, "v2/Credentials") {
 		version = "v2"
 	}
-	return credentialJSON{cr.sid, cr.account, cr.name, cr.kind, orNull(cr.sandbox), iso(cr.created), iso(cr.updated),
+	var sandbox json.RawMessage
+	if !cr.contents.OmitSandbox {
+		sandbox = encode(orNull(cr.sandbox))
+	}
+	return credentialJSON{cr.sid, cr.account, cr.name, cr.kind, sandbox, iso(cr.created), iso(cr.updated),
 		c.link(version, "Credentials", cr.sid)}
 }
 

@@ -39,8 +39,14 @@ func (t *tx) push(f *factor, ch *challenge, notification string) error {
 	if err != nil {
 		return err
 	}
-	if v.outcome == Delivered && t.lossFault(ch.sid, notification) {
-		v = verdict{outcome: Lost}
+	if v.outcome == Delivered {
+		lost, err := t.losesPush()
+		if err != nil {
+			return err
+		}
+		if lost {
+			v.outcome = Lost
+		}
 	}
 	data := map[string]string{"type": "verify_push_challenge", "challenge_sid": ch.sid, "factor_sid": f.sid, "message": ch.details.Message}
 	_, err = t.exec(`INSERT INTO pushes (service_sid, identity, factor_sid, challenge_sid, notification, platform, token, outcome, code, data, at)

@@ -44,6 +44,9 @@ type reply struct {
 	status int
 	body   any
 	header http.Header
+
+	drip     func(time.Duration) // when set, waits between the pieces of a body that takes slowness to arrive
+	slowness time.Duration
 }
 
 func ok(body any) reply      { return reply{status: http.StatusOK, body: body} }
@@ -82,11 +85,29 @@ func (p reply) write(w http.ResponseWriter, f frame) {
 		w.WriteHeader(p.status)
 		return
 	}
-	raw := encode(p.body)
-	h.Set("Content-Type", "application/json; charset=utf-8")
+	contentType, raw := "application/json; charset=utf-8", []byte(nil)
+	if page, isHTML := p.body.(htmlPage); isHTML {
+		contentType, raw = "text/html", []byte(page)
+	} else {
+		raw = encode(p.body)
+	}
+	h.Set("Content-Type", contentType)
 	h.Set("Content-Length", strconv.Itoa(len(raw)))
 	w.WriteHeader(p.status)
-	w.Write(raw) //nolint:errcheck // the client has gone; nobody is left to tell
+	p.writeBody(w, raw)
+}
+
+// writeBody writes at once, or in ten pieces when a fault makes the body slow.
+func (p reply) writeBody(w http.ResponseWriter, raw []byte) {
+	const pieces = 10
+	for i := 0; p.drip != nil && i < pieces-1; i++ {
+		n := len(raw) / (pieces - i)
+		w.Write(raw[:n])                      //nolint:errcheck // the client has gone; nobody is left to tell
+		http.NewResponseController(w).Flush() //nolint:errcheck // the same
+		p.drip(p.slowness / time.Duration(pieces-1))
+		raw = raw[n:]
+	}
+	w.Write(raw) //nolint:errcheck // the same
 }
 
 // encode writes JSON without Go's escapes for HTML, which Twilio does not use.

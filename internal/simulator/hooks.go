@@ -77,6 +77,7 @@ type hookSender struct {
 	mu      sync.Mutex
 	pending bool // something was queued since the last look
 	running bool
+	closing bool
 	done    sync.WaitGroup
 }
 
@@ -90,9 +91,6 @@ func newHookSender(opts Options) *hookSender {
 }
 
 func (h *hookSender) queued() {
-	if h == nil { // while a new state is seeded
-		return
-	}
 	h.mu.Lock()
 	h.pending = true
 	h.mu.Unlock()
@@ -102,30 +100,26 @@ func (h *hookSender) queued() {
 func (h *hookSender) wake(s *Simulator) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if !h.pending || h.running || h.ctx.Err() != nil {
+	if !h.pending || h.running || h.closing {
 		return
 	}
 	h.running, h.pending = true, false
 	h.done.Go(func() { h.run(s) })
 }
 
-// run posts until nothing is left; what falls due later is waited for.
+// run posts until nothing is left; what falls due later is waited for while the simulator is open.
 func (h *hookSender) run(s *Simulator) {
 	for {
 		sent, waiting, err := h.sendNext(s)
 		h.mu.Lock()
-		if err != nil || h.ctx.Err() != nil || !sent && !waiting && !h.pending {
-			h.running = false
-			h.mu.Unlock()
+		over := err != nil || !sent && (h.closing || !waiting && !h.pending)
+		h.running, h.pending = !over, false
+		h.mu.Unlock()
+		if over {
 			return
 		}
-		h.pending = false
-		h.mu.Unlock()
 		if !sent {
-			select {
-			case <-h.ctx.Done():
-			case <-time.After(200 * time.Millisecond):
-			}
+			wait(h.ctx, 200*time.Millisecond)
 		}
 	}
 }
@@ -201,9 +195,17 @@ func (t *tx) reportHook(failed hook, problem error) error {
 	})
 }
 
-// close stops posting and waits for the call under way, which its client bounds.
+// close posts what is due, for a moment at most, and stops.
 func (h *hookSender) close() {
-	h.stop()
+	h.mu.Lock()
+	h.closing = true
+	h.mu.Unlock()
+	timer := time.AfterFunc(closingTime, h.stop)
 	h.done.Wait()
+	timer.Stop()
+	h.stop()
 	h.client.CloseIdleConnections()
 }
+
+// closingTime is how long webhooks under way are waited for.
+const closingTime = 2 * time.Second

@@ -108,47 +108,69 @@ func (s *Simulator) serveAPI(w http.ResponseWriter, r *http.Request) {
 	defer cancel()
 
 	f := frame{concurrent: concurrent}
-	where, refusal := findRoute(r)
-	if refusal == nil {
-		var fault *firedFault
-		if fault, refusal = s.findFault(ctx, where.route.name, concurrent); fault != nil {
-			defer fault.afterwards(r)
-			w = fault.before(w)
-		}
-	}
-	var answer reply
-	if refusal == nil {
-		answer, refusal = s.perform(ctx, w, r, where, &f)
-	}
-	if refusal != nil {
-		answer = refusal.reply()
-	}
+	answer := s.answer(ctx, w, r, &f)
 	if f.requestSID == "" {
 		s.frameWithoutCall(ctx, r, &f)
 	}
 	answer.write(w, f)
 	s.opts.Log.Info("request", "method", r.Method, "host", r.Host, "path", r.URL.Path, "status", answer.status,
 		"took", s.opts.Wall().Sub(started), "request_id", f.requestSID)
-	if r.Method != http.MethodGet {
-		s.hooks.wake(s)
-	}
+	s.hooks.wake(s)
 }
 
-// perform carries out one operation in one transaction and fills in the frame of its reply.
-func (s *Simulator) perform(ctx context.Context, w http.ResponseWriter, r *http.Request, where target, f *frame) (reply, *apiError) {
+// answer finds the operation of a request, plays the faults that hit it and carries it out.
+func (s *Simulator) answer(ctx context.Context, w http.ResponseWriter, r *http.Request, f *frame) reply {
+	where, refusal := findRoute(r)
+	if refusal != nil {
+		return refusal.reply()
+	}
 	params, refusal := readForm(w, r)
 	if refusal != nil {
-		return reply{}, refusal
+		return refusal.reply()
 	}
+	answer, err := s.perform(ctx, r, where, params, nil, f)
+	if errors.Is(err, errFaulty) {
+		var faults firedFaults
+		if faults, err = s.decideFaults(ctx, where.route.name, f.concurrent); err == nil {
+			if instead := faults.before(ctx, w); instead != nil {
+				return *instead
+			}
+			answer, err = s.perform(ctx, r, where, params, faults, f)
+			answer = s.conclude(answer, err, where)
+			faults.after(ctx, w, &answer)
+			return answer
+		}
+	}
+	return s.conclude(answer, err, where)
+}
+
+// conclude turns the failure of an operation into a reply.
+func (s *Simulator) conclude(answer reply, err error, where target) reply {
+	var refused *apiError
+	switch {
+	case err == nil:
+		return answer
+	case errors.As(err, &refused):
+		return refused.reply()
+	}
+	s.opts.Log.Error("the simulator failed", "operation", where.route.name, "error", err)
+	return refuse(http.StatusInternalServerError, 20500, "An internal server error has occurred").reply()
+}
+
+// perform carries out one operation in one transaction and fills in the frame of its reply. In a world with faults it
+// does nothing until they are decided.
+func (s *Simulator) perform(ctx context.Context, r *http.Request, where target, params form, decided firedFaults, f *frame) (reply, error) {
 	started := s.opts.Wall()
 	var answer reply
 	run := func(t *tx) error {
+		if t.world.settings.Faults > 0 && decided == nil {
+			return errFaulty
+		}
 		c := &call{
 			tx: t, req: r, product: where.route.product, args: where.args, form: params, query: parseForm(r.URL.RawQuery),
 			base: baseURL(r) + where.prefix,
 		}
 		s.fillFrame(t, r, f, started)
-		c.request = f.requestSID
 		if err := c.authenticate(where.route); err != nil {
 			return err
 		}
@@ -161,15 +183,7 @@ func (s *Simulator) perform(ctx context.Context, w http.ResponseWriter, r *http.
 		transaction = s.update
 	}
 	err := transaction(ctx, run)
-	var refused *apiError
-	switch {
-	case err == nil:
-		return answer, nil
-	case errors.As(err, &refused):
-		return reply{}, refused
-	}
-	s.opts.Log.Error("the simulator failed", "operation", where.route.name, "error", err)
-	return reply{}, refuse(http.StatusInternalServerError, 20500, "An internal server error has occurred")
+	return answer, err
 }
 
 func (s *Simulator) fillFrame(t *tx, r *http.Request, f *frame, started time.Time) {

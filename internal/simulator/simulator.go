@@ -49,6 +49,16 @@ const (
 	AlertBare           AlertShape = "bare"            // the provider's answer only
 )
 
+// ErrNotFound is wrapped by the errors of methods that were asked for something the state does not hold.
+var ErrNotFound = errors.New("not found")
+
+// inputError is the mistake of whoever called a method or the control API.
+type inputError string
+
+func (e inputError) Error() string { return string(e) }
+
+func badInput(format string, args ...any) error { return inputError(fmt.Sprintf(format, args...)) }
+
 // The credentials every new state accepts unless [Options] says otherwise.
 const (
 	DefaultAccountSID = "AC00000000000000000000000000000000"
@@ -62,6 +72,8 @@ type Options struct {
 	State string
 	// Seed is what a new state holds; empty means [SeedEmpty].
 	Seed Seed
+	// World is put into a new state, after its seed.
+	World World
 	// Randomness is what all SIDs, tokens and keys of a new state derive from. Empty means a fixed value, so that two
 	// new states answer alike.
 	Randomness string
@@ -90,7 +102,7 @@ type Simulator struct {
 	opts    Options
 	clock   localClock
 	hooks   *hookSender
-	inMem   bool
+	control func() *http.ServeMux
 	writing sync.Mutex // writers of this process queue here instead of polling SQLite's lock
 
 	requests atomic.Int64 // served so far, for Twilio-Request-Id
@@ -103,7 +115,8 @@ func Open(ctx context.Context, opts Options) (*Simulator, error) {
 	if err := opts.complete(); err != nil {
 		return nil, err
 	}
-	s := &Simulator{opts: opts, inMem: opts.State == memory}
+	s := &Simulator{opts: opts, hooks: newHookSender(opts)}
+	s.control = sync.OnceValue(func() *http.ServeMux { return newControlMux(s) })
 	db, err := openDB(opts.State)
 	if err != nil {
 		return nil, err
@@ -113,7 +126,6 @@ func Open(ctx context.Context, opts Options) (*Simulator, error) {
 		db.Close()
 		return nil, fmt.Errorf("simulator state %s: %w", opts.State, err)
 	}
-	s.hooks = newHookSender(opts)
 	return s, nil
 }
 

@@ -82,7 +82,11 @@ func (s *Simulator) prepare(ctx context.Context) error {
 			return err
 		}
 	}
-	err = s.db.QueryRowContext(ctx, "SELECT clock_ran FROM world").Scan(&s.clock.ranAtOpen)
+	var leftover bool
+	err = s.db.QueryRowContext(ctx, "SELECT clock_ran, EXISTS (SELECT 1 FROM outbox) FROM world").Scan(&s.clock.ranAtOpen, &leftover)
+	if leftover {
+		s.hooks.queued()
+	}
 	if err != nil || s.opts.AlertShape == "" {
 		return err
 	}
@@ -132,12 +136,15 @@ func (s *Simulator) create(ctx context.Context) error {
 	if shape == "" {
 		shape = AlertCorrelated
 	}
-	w := world{seed: s.opts.Randomness, clock: clock, settings: settings{AlertShape: shape}}
+	w := world{seed: s.opts.Randomness, clock: clock, settings: settings{Settings: Settings{AlertShape: shape}}}
 	if _, err := dbtx.ExecContext(ctx, "INSERT INTO world (id, seed, clock_running, settings) VALUES (1, ?, 0, '{}')", w.seed); err != nil {
 		return err
 	}
 	t := &tx{ctx: ctx, tx: dbtx, s: s, world: &w, now: s.at(clock)}
 	if err := t.seed(); err != nil {
+		return err
+	}
+	if err := t.apply(s.opts.World); err != nil {
 		return err
 	}
 	if err := t.storeWorld(); err != nil {
@@ -158,12 +165,10 @@ type world struct {
 	settings settings
 }
 
-// settings are what the control API can change about the simulation as a whole.
+// settings are the exported ones and what goes with them.
 type settings struct {
-	AlertShape         AlertShape `json:"alert_shape"`
-	DebuggerWebhookURL string     `json:"debugger_webhook_url,omitempty"`
-	SignatureFields    []string   `json:"signature_fields,omitempty"`
-	EntityRate         int        `json:"entity_rate,omitempty"`
+	Settings
+	Faults int `json:"faults,omitempty"` // how many rules there are, so that a world without any looks for none
 }
 
 // tx is one transaction on the state with the world and the time it sees.
