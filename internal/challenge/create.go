@@ -2,6 +2,7 @@ package challenge
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"time"
@@ -340,9 +341,12 @@ func (c *creation) notice(format string, args ...any) {
 	}
 }
 
-// outcomeUnknown tells whether a write may have been done although it failed: the answer did not come, or it was
-// interrupted.
+// outcomeUnknown tells whether a write may have been done although it failed: Twilio's answer did not come, or the run
+// was interrupted and nobody says that nothing was sent.
 func outcomeUnknown(ctx context.Context, err error) bool {
-	kind := verify.KindOf(err)
-	return kind == verify.KindPartial || kind == verify.KindInterrupted || ctx.Err() != nil
+	if verify.KindOf(err) == verify.KindPartial {
+		return true
+	}
+	var known *verify.Error
+	return ctx.Err() != nil && !errors.As(err, &known)
 }

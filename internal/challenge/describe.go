@@ -1,0 +1,84 @@
+package challenge
+
+import (
+	"fmt"
+	"iter"
+	"time"
+
+	"github.com/verifyctl/verifyctl/internal/event"
+	"github.com/verifyctl/verifyctl/internal/verify"
+)
+
+func describeChallenge(c verify.Challenge, now time.Time) string {
+	switch {
+	case isAnswered(c):
+		return fmt.Sprintf("%s%s, %v after it was created", c.Status, ago(c.DateResponded, now),
+			c.DateResponded.Sub(c.DateCreated).Truncate(time.Second))
+	case Expired(c, now):
+		return fmt.Sprintf("expired%s, unanswered", ago(c.ExpirationDate, now))
+	case c.Status == verify.ChallengePending:
+		return fmt.Sprintf("pending, %v left", Remaining(c, now).Truncate(time.Second))
+	}
+	return string(c.Status)
+}
+
+func describeService(s verify.Service) string {
+	return fmt.Sprintf("%q, push credentials: apn %s, fcm %s", s.FriendlyName, orNone(s.CredentialSID(verify.PlatformAPN)),
+		orNone(s.CredentialSID(verify.PlatformFCM)))
+}
+
+func orNone(sid verify.CredentialSID) string {
+	if sid == "" {
+		return "none"
+	}
+	return string(sid)
+}
+
+func describeCredential(c verify.Credential) string {
+	if c.Type == verify.CredentialAPN {
+		return fmt.Sprintf("%q, type %s, sandbox %s", c.FriendlyName, c.Type, c.Sandbox)
+	}
+	return fmt.Sprintf("%q, type %s", c.FriendlyName, c.Type)
+}
+
+// describeEvent gives an event as evidence.
+func describeEvent(e event.Event) string {
+	code := "an error without a code"
+	if e.ErrorCode != nil {
+		code = fmt.Sprintf("%d", *e.ErrorCode)
+		if e.ErrorName != "" {
+			code += " " + e.ErrorName
+		}
+	}
+	name := "the event"
+	if e.EventSID != "" {
+		name = "alert " + e.EventSID
+	}
+	if !e.Timestamp.IsZero() {
+		name += " at " + stamp(e.Timestamp)
+	}
+	if e.Description != "" {
+		code += fmt.Sprintf(" (%q)", cut(e.Description, 100))
+	}
+	return name + ": " + code
+}
+
+func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+
+func plural(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
+func collect[T any](rows iter.Seq2[T, error]) ([]T, error) {
+	var list []T
+	for row, err := range rows {
+		if err != nil {
+			return list, err
+		}
+		list = append(list, row)
+	}
+	return list, nil
+}

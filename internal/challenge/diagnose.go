@@ -1,0 +1,459 @@
+package challenge
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/verifyctl/verifyctl/internal/event"
+	"github.com/verifyctl/verifyctl/internal/verify"
+)
+
+// diagnosis concludes from facts. It asks nothing.
+type diagnosis struct {
+	facts
+	causes  causes
+	nobodys int // push errors around the time that name neither factor nor Service nor credential
+}
+
+func (d *diagnosis) run() {
+	if err := d.unreachable(); err != nil {
+		d.causes.add(Cause{Kind: TwilioUnreachable, Confidence: Certain, Owner: OwnerOperator,
+			Summary:  "Twilio could not be reached from here, so nothing else is known",
+			Evidence: []string{err.Error()}, Next: verify.Command(d.env.Name, "latency")})
+	}
+	d.presence()
+	if d.isAbsent() {
+		return
+	}
+	d.answer()
+	if d.factor.absent() {
+		return // no push goes to it, whatever the set-up
+	}
+	d.device()
+	d.setUp()
+	for _, e := range d.facts.events {
+		d.consider(e)
+	}
+	d.resendLimit()
+	d.silence()
+}
+
+// unreachable gives the first error that says that Twilio does not answer.
+func (f *facts) unreachable() error {
+	errs := []error{f.alert.err, f.challenge.err, f.factor.err, f.factors.err, f.challenges.err, f.setup.err, f.eventsErr}
+	for _, c := range f.credentials {
+		errs = append(errs, c.err)
+	}
+	for _, err := range errs {
+		if err != nil && verify.KindOf(err) == verify.KindUnreachable {
+			return err
+		}
+	}
+	return nil
+}
+
+// isAbsent tells whether the subject itself is not here, so that nothing of this environment explains it.
+func (f *facts) isAbsent() bool {
+	return f.alert.absent() || f.challenge.absent() || f.factors.absent() && f.challengeID == "" ||
+		f.asked != "" && f.credentials[f.asked].absent()
+}
+
+// presence tells what is not there, and whether it ever was.
+func (d *diagnosis) presence() {
+	switch {
+	case d.alert.absent():
+		d.neverHere("alert", string(d.alertID), "Twilio keeps alerts for 30 days, each in its own account")
+	case d.challenge.absent():
+		d.challengeAbsent()
+	case d.factor.absent():
+		d.factorAbsent()
+	case d.factors.absent():
+		d.neverHere("identity", string(d.identity), "letter case counts, and each environment has its own identities")
+	case d.factors.ok() && len(d.factors.value) == 0:
+		d.causes.add(Cause{Kind: FactorGone, Confidence: Likely, Owner: string(event.OwnerApp),
+			Summary:  fmt.Sprintf("identity %s is here and has no factor: the device was removed or never finished its enrolment", d.identity),
+			Evidence: []string{"the list of its factors is empty; Twilio removes unverified factors after 1 to 24 hours"},
+			Next:     verify.Command(d.env.Name, "factors", "deleted", string(d.identity))})
+	case d.setup.absent():
+		d.neverHere("Service", string(d.facts.service), "the account's keys do not see it")
+	case d.asked != "" && d.credentials[d.asked].absent():
+		d.neverHere("push credential", string(d.asked), "it was deleted, or belongs to another account")
+	}
+}
+
+func (d *diagnosis) neverHere(what, name, why string) {
+	cause := Cause{Kind: NeverExistedHere, Confidence: Likely, Owner: OwnerOperator,
+		Summary:  fmt.Sprintf("%s %s is not in %s: look for it in another environment", what, name, d.place()),
+		Evidence: []string{"Twilio answers that it is not there; " + why}, Next: verify.Command("", "env", "list")}
+	if service := d.otherService(name); service != "" {
+		cause.Confidence = Certain
+		cause.Evidence = append(cause.Evidence, fmt.Sprintf("a debugger event names it with Service %s", service))
+		if env := d.environmentOf(service); env != "" {
+			cause.Summary = fmt.Sprintf("%s %s is not in %s but in %s", what, name, d.place(), env)
+			cause.Next = verify.Command(env, d.again(name)...)
+		}
+	}
+	d.causes.add(cause)
+}
+
+// again gives the words that ask the same of another environment.
+func (d *diagnosis) again(name string) []string {
+	words := []string{"why", name}
+	if d.identity != "" && name != string(d.identity) {
+		words = append(words, "--identity", string(d.identity))
+	}
+	return words
+}
+
+func (d *diagnosis) place() string {
+	if d.env.Name == "" {
+		return "Service " + string(d.facts.service)
+	}
+	return d.env.Name
+}
+
+func (d *diagnosis) environmentOf(service string) string {
+	for _, env := range d.others {
+		if sameSID(env.ServiceSID, service) {
+			return env.Name
+		}
+	}
+	return ""
+}
+
+// otherService gives the Service that an exact event names together with a SID or an identity, when it is not this one.
+func (d *diagnosis) otherService(name string) string {
+	for _, e := range d.facts.events {
+		named := sameSID(e.ChallengeSID, name) || sameSID(e.FactorSID, name) || e.Identity == name
+		if named && isExact(e) && e.ServiceSID != "" && !sameSID(e.ServiceSID, d.facts.service) {
+			return e.ServiceSID
+		}
+	}
+	return ""
+}
+
+func (d *diagnosis) challengeAbsent() {
+	switch {
+	case d.knownIdentity != "" && d.knownIdentity != d.identity:
+		d.causes.add(Cause{Kind: NeverExistedHere, Confidence: Certain, Owner: OwnerOperator,
+			Summary:  fmt.Sprintf("challenge %s belongs to %s, not to %s", d.challengeID, d.knownIdentity, d.identity),
+			Evidence: []string{"this machine has met it under that identity"},
+			Next:     verify.Command(d.env.Name, "why", string(d.challengeID), "--identity", string(d.knownIdentity))})
+	case d.knownHere:
+		d.causes.add(Cause{Kind: FactorGone, Confidence: Likely, Owner: OwnerOperator,
+			Summary: fmt.Sprintf("challenge %s was here and is gone with its entity: %s was deleted since", d.challengeID, d.identity),
+			Evidence: []string{"this machine has met it in this environment",
+				"Twilio answers that it is not there, and challenges cannot be deleted by themselves"},
+			Next: verify.Command(d.env.Name, "entities", "show", string(d.identity))})
+	case d.factors.ok():
+		d.neverHere("challenge", string(d.challengeID), fmt.Sprintf("identity %s is here, with %s", d.identity,
+			plural(len(d.factors.value), "factor")))
+	default:
+		d.neverHere("challenge", string(d.challengeID), "identity "+string(d.identity)+" is not here either")
+	}
+}
+
+func (d *diagnosis) factorAbsent() {
+	gone := Cause{Kind: FactorGone, Confidence: Certain, Owner: string(event.OwnerApp),
+		Summary: fmt.Sprintf("factor %s was deleted: its phone gets no push and can answer nothing, it must enrol again", d.factorID),
+		Next:    verify.Command(d.env.Name, "factors", "list", string(d.identity))}
+	switch {
+	case len(d.deleted) > 0:
+		last := d.deleted[len(d.deleted)-1]
+		gone.Evidence = []string{fmt.Sprintf("it was deleted from this machine at %s by %s", stamp(last.At), last.By)}
+	case d.challenge.ok():
+		gone.Evidence = []string{fmt.Sprintf("challenge %s was created for it, and it is not there any more", d.challenge.value.SID)}
+	case len(d.challenges.value) > 0:
+		gone.Evidence = []string{fmt.Sprintf("challenge %s was created for it at %s, and it is not there any more",
+			d.challenges.value[0].SID, stamp(d.challenges.value[0].DateCreated))}
+	case d.knownHere || d.isNamedHere(d.factorID):
+		gone.Confidence = Likely
+		gone.Evidence = []string{"it was met in this environment, and it is not there any more; Twilio removes unverified factors by itself"}
+	default:
+		why := "identity " + string(d.identity) + " is not here either"
+		if d.factors.ok() {
+			why = fmt.Sprintf("identity %s is here, with %s; Twilio keeps no history of deleted ones", d.identity,
+				plural(len(d.factors.value), "other factor"))
+		}
+		d.neverHere("factor", string(d.factorID), why)
+		return
+	}
+	d.causes.add(gone)
+}
+
+func (d *diagnosis) isNamedHere(factor verify.FactorSID) bool {
+	return slices.ContainsFunc(d.facts.events, func(e event.Event) bool {
+		return sameSID(e.FactorSID, factor) && isExact(e) && sameSID(e.ServiceSID, d.facts.service)
+	})
+}
+
+// answer tells that there is nothing to explain: the user has answered.
+func (d *diagnosis) answer() {
+	if !d.challenge.ok() || !isAnswered(d.challenge.value) {
+		return
+	}
+	c := d.challenge.value
+	took := c.DateResponded.Sub(c.DateCreated).Truncate(time.Second)
+	cause := Cause{Kind: Answered, Confidence: Certain, Owner: string(event.OwnerBackend),
+		Summary:  fmt.Sprintf("the user %s it %v after it was created", c.Status, took),
+		Evidence: []string{fmt.Sprintf("challenge %s was %s at %s", c.SID, c.Status, stamp(c.DateResponded))},
+		Next:     verify.Command(d.env.Name, "challenge", "show", string(c.SID), "--identity", string(c.Identity))}
+	if c.Status == verify.ChallengeApproved {
+		cause.Summary += "; if they still wait, the backend has not taken the answer"
+	} else {
+		cause.Owner = OwnerUser
+	}
+	d.causes.add(cause)
+}
+
+// device tells what about the factor keeps pushes from being sent at all.
+func (d *diagnosis) device() {
+	list := d.factors.value
+	if d.factor.ok() {
+		list = []verify.Factor{d.factor.value}
+	}
+	for _, f := range list {
+		switch {
+		case f.IsPush() && f.Status != verify.FactorVerified:
+			d.causes.add(Cause{Kind: FactorUnverified, Confidence: d.ifOnly(list), Owner: string(event.OwnerApp),
+				Summary:  fmt.Sprintf("factor %s (%q) is not verified: no challenge can be created for it", f.SID, f.FriendlyName),
+				Evidence: []string{fmt.Sprintf("it was created at %s; Twilio removes unverified factors after 1 to 24 hours", stamp(f.DateCreated))},
+				Next:     verify.Command(d.env.Name, "factors", "show", string(f.Identity), string(f.SID))})
+		case f.IsPush() && f.Config.Platform == verify.PlatformNone:
+			cause := Cause{Kind: PlatformNone, Confidence: d.ifOnly(list), Owner: OwnerUser,
+				Summary:  fmt.Sprintf("factor %s (%q) has the platform none: it never gets a push, its app must be opened", f.SID, f.FriendlyName),
+				Evidence: []string{"notification_platform is none"}}
+			if d.challenge.ok() && d.isPending() {
+				cause.Next = d.watch()
+			}
+			d.causes.add(cause)
+		}
+	}
+}
+
+// ifOnly is certain for the one factor in question, and possible for one of several of which another may ring.
+func (d *diagnosis) ifOnly(list []verify.Factor) Confidence {
+	if d.factor.ok() || len(list) == 1 {
+		return Certain
+	}
+	return Possible
+}
+
+func (d *diagnosis) isPending() bool {
+	return d.challenge.value.Status == verify.ChallengePending && !Expired(d.challenge.value, d.now)
+}
+
+func (d *diagnosis) watch() string {
+	return verify.Command(d.env.Name, "challenge", "watch", string(d.challengeID), "--identity", string(d.identity))
+}
+
+// setUp holds the Service and its push credentials against the platforms in question.
+func (d *diagnosis) setUp() {
+	if !d.setup.ok() || d.asked != "" && !d.credentials[d.asked].ok() {
+		return
+	}
+	for _, p := range d.platforms() {
+		d.slot(p)
+	}
+}
+
+func (d *diagnosis) slot(p verify.Platform) {
+	sid := d.setup.value.CredentialSID(p)
+	fix := verify.Command(d.env.Name, "doctor")
+	if sid == "" {
+		if d.asked == "" {
+			d.causes.add(Cause{Kind: CredentialMissing, Confidence: d.unless(d.setup.value.DateUpdated, Certain), Owner: string(event.OwnerCredential),
+				Summary:  fmt.Sprintf("the Service has no push credential for %s: no push of that platform is sent", p),
+				Evidence: []string{fmt.Sprintf("Service %s has no %s credential%s", d.facts.service, p, d.changed(d.setup.value.DateUpdated))}, Next: fix})
+		}
+		return
+	}
+	read, asked := d.credentials[sid]
+	switch {
+	case !asked:
+	case read.absent():
+		d.causes.add(Cause{Kind: CredentialMissing, Confidence: Certain, Owner: string(event.OwnerCredential),
+			Summary:  fmt.Sprintf("the Service's %s credential %s does not exist any more", p, sid),
+			Evidence: []string{fmt.Sprintf("Twilio has no push credential %s", sid)}, Next: fix})
+	case read.ok():
+		d.credential(p, read.value, fix)
+	}
+}
+
+// credential judges what the API shows of a credential. Its certificate or key never shows.
+func (d *diagnosis) credential(p verify.Platform, c verify.Credential, fix string) {
+	switch {
+	case c.Type == verify.CredentialGCM && p == verify.PlatformFCM:
+		d.causes.add(Cause{Kind: LegacyFCM, Confidence: Certain, Owner: string(event.OwnerCredential),
+			Summary:  fmt.Sprintf("push credential %s is of Google's legacy service, which ended in 2024", c.SID),
+			Evidence: []string{"its type is gcm"}, Next: fix})
+		return
+	case c.Type != string(p):
+		d.causes.add(Cause{Kind: CredentialWrongType, Confidence: Certain, Owner: string(event.OwnerCredential),
+			Summary:  fmt.Sprintf("push credential %s is of type %s and stands where the Service needs one for %s", c.SID, c.Type, p),
+			Evidence: []string{fmt.Sprintf("Service %s uses it for %s", d.facts.service, p)}, Next: fix})
+		return
+	}
+	if p != verify.PlatformAPN || !sandboxContradicts(c.Sandbox, d.env.IOSBuild) {
+		return
+	}
+	d.causes.add(Cause{Kind: EnvironmentMismatch, Confidence: d.unless(c.DateUpdated, Likely), Owner: string(event.OwnerCredential),
+		Summary: mismatch(c, d.env.IOSBuild),
+		Evidence: []string{fmt.Sprintf("push credential %s has sandbox %s%s; %s declares ios_build %s", c.SID, c.Sandbox,
+			d.changed(c.DateUpdated), d.place(), d.env.IOSBuild)}, Next: fix})
+}
+
+// unless gives a confidence, or only possible when the setting was changed after the challenge in question was sent: it
+// then tells of later pushes, not of that one.
+func (d *diagnosis) unless(changed time.Time, c Confidence) Confidence {
+	if d.challenge.ok() && changed.After(d.lastPush()) {
+		return Possible
+	}
+	return c
+}
+
+// lastPush is when the challenge was last pushed, as far as this machine knows.
+func (d *diagnosis) lastPush() time.Time {
+	last := d.challenge.value.DateCreated
+	for _, r := range d.resends {
+		if r.Outcome != verify.SendRefused && r.At.After(last) {
+			last = r.At
+		}
+	}
+	return last
+}
+
+func (d *diagnosis) changed(at time.Time) string {
+	if at.IsZero() {
+		return ""
+	}
+	return ", last changed " + stamp(at)
+}
+
+// sandboxContradicts tells whether a credential serves the other of Apple's environments than the builds need. What is
+// unknown or undeclared contradicts nothing.
+func sandboxContradicts(s verify.Sandbox, build verify.IOSBuild) bool {
+	return s == verify.SandboxTrue && build == verify.IOSDistribution || s == verify.SandboxFalse && build == verify.IOSDebug
+}
+
+func mismatch(c verify.Credential, build verify.IOSBuild) string {
+	return fmt.Sprintf("push credential %s has sandbox %s, but the iOS app is signed for %s: Apple refuses its tokens", c.SID,
+		c.Sandbox, build)
+}
+
+// resendLimit tells that no more pushes can be sent for a pending challenge.
+func (d *diagnosis) resendLimit() {
+	if !d.challenge.ok() || !d.isPending() {
+		return
+	}
+	used := 0
+	for _, r := range d.resends {
+		if r.Outcome != verify.SendRefused {
+			used++
+		}
+	}
+	if used < verify.MaxNotifications {
+		return
+	}
+	d.causes.add(Cause{Kind: ResendLimit, Confidence: Certain, Owner: OwnerUser, ErrorCode: limitReached,
+		Summary: fmt.Sprintf("its push was sent again %d times, as often as Twilio allows: only opening the app helps", used),
+		Evidence: []string{fmt.Sprintf("%s from this machine, %d at most for a challenge", plural(used, "resend"),
+			verify.MaxNotifications)},
+		Next: d.watch()})
+}
+
+// silence is what is left when nothing else explains a challenge that nobody answered.
+func (d *diagnosis) silence() {
+	if !d.challenge.ok() || isAnswered(d.challenge.value) || d.isPending() {
+		return
+	}
+	confidence := Likely
+	for _, c := range d.causes {
+		if c.isFound() {
+			return
+		}
+		confidence = Possible
+	}
+	if d.eventsErr != nil || d.nobodys > 0 {
+		confidence = Possible // an error may be among what was not read, or among those that name nobody
+	}
+	c := d.challenge.value
+	cause := Cause{Kind: ExpiredUnanswered, Confidence: confidence, Owner: OwnerUser,
+		Summary:  "nobody answered before it expired, and no error is known: the push came unseen or got lost, or the user did not react",
+		Evidence: []string{fmt.Sprintf("challenge %s expired at %s", c.SID, stamp(c.ExpirationDate)), "no push error names it or its factor"},
+		Next: verify.Command(d.env.Name, "challenge", "create", string(c.Identity), "--factor", string(c.FactorSID), "--message",
+			c.Details.Message)}
+	if len(d.receipts) > 0 {
+		cause.Summary = fmt.Sprintf("nobody answered before it expired, though the app confirmed at %s that it had it", stamp(d.receipts[0].At))
+	}
+	d.causes.add(cause)
+}
+
+// state says in one sentence what is known of the subject.
+func (d *diagnosis) state() string {
+	switch {
+	case d.challenge.ok():
+		return fmt.Sprintf("challenge %s of %s: %s", d.challenge.value.SID, d.identity, describeChallenge(d.challenge.value, d.now))
+	case d.factor.ok():
+		return "factor " + describeFactor(d.factor.value)
+	case d.asked != "" && d.credentials[d.asked].ok():
+		return "push credential " + describeCredential(d.credentials[d.asked].value)
+	case d.factors.ok():
+		return fmt.Sprintf("identity %s has %s and no challenge", d.identity, plural(len(d.factors.value), "factor"))
+	case d.event != nil:
+		return describeEvent(*d.event)
+	case d.setup.ok():
+		return "Service " + describeService(d.setup.value)
+	}
+	return ""
+}
+
+// cannotKnow lists what this answer does not cover.
+func (d *diagnosis) cannotKnow() []string {
+	list := []string{"whether a phone received a push: neither Twilio nor Apple nor Google tells"}
+	if len(d.receipts) > 0 {
+		list = []string{"whether the user saw the push: the app confirmed that it had the challenge, no more"}
+	}
+	if d.uses(verify.PlatformAPN) && d.env.IOSBuild == verify.IOSUndeclared {
+		list = append(list, "whether the sandbox setting is right: the environment does not declare ios_build")
+	}
+	if len(d.credentials) > 0 {
+		list = append(list, "what is inside a push credential: certificate, expiry, bundle id and key are never given back")
+	}
+	if d.challenge.ok() && d.isPending() {
+		list = append(list, "how many pushes a backend has sent: Twilio does not tell, and allows 3 resends in all")
+	}
+	if d.nobodys > 0 {
+		list = append(list, fmt.Sprintf("whose %s of this time %s: the alerts name neither factor nor Service nor credential",
+			plural(d.nobodys, "push error"), isAre(d.nobodys)))
+	}
+	switch {
+	case d.unreachable() != nil:
+	case d.eventsErr != nil && errors.Is(d.eventsErr, errSpent):
+		list = append(list, "push errors before "+stamp(d.eventsFrom)+": "+errSpent.Error())
+	case d.eventsErr != nil:
+		list = append(list, "push errors: "+d.eventsErr.Error())
+	case len(d.causes) == 0 || d.causes[ExpiredUnanswered] != nil:
+		list = append(list, "errors that nobody reported: a dead token is told once, iOS tells late or never")
+	}
+	return list
+}
+
+func isAre(n int) string {
+	if n == 1 {
+		return "is"
+	}
+	return "are"
+}
+
+func (d *diagnosis) uses(p verify.Platform) bool { return slices.Contains(d.platforms(), p) }
+
+func codeText(e event.Event) string {
+	if e.ErrorCode == nil {
+		return "an error without a code"
+	}
+	return strconv.Itoa(*e.ErrorCode)
+}
