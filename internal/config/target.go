@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -40,6 +41,9 @@ type Target struct {
 	Region   string // "" is us1
 	Edge     string // "" lets Twilio choose
 	Texts    string // the messages file of challenges, "" for none
+
+	SecretFrom   string // where the secret of the keys is kept, in words
+	IdentityFrom string // how user:NAME becomes an identity: raw, sha256, hmac-sha256 or command
 
 	// Declared is where the environment stands, as file:line; "" for one that no file declares.
 	Declared string
@@ -116,20 +120,12 @@ func (t *Target) label() string {
 // Choose gives the environment to work on: that of -e, else of VERIFYCTL_ENV, else current, else the account of TWILIO_*
 // variables. It never guesses: with nothing to go by the error says what to do. An explicitly empty -e chooses none.
 func (c *Config) Choose() (*Target, error) {
-	v := c.settings.over(nil, choosing)
-	name, how := v.GetString("env"), ByVariable
-	if c.settings.source("env") == "--env" {
-		how = ByFlag
-	}
-	if name == "" && how == ByVariable {
-		current, err := c.Current()
-		if err != nil {
-			return nil, err
-		}
-		name, how = current, ByCurrent
+	name, how, err := c.Chosen()
+	if err != nil {
+		return nil, err
 	}
 	if name == "" {
-		return c.fromVariables(v.GetString("service"))
+		return c.fromVariables()
 	}
 	if c.settings.source("service") == "--service" {
 		return nil, verify.Usagef("--service goes with TWILIO_* variables; %s has its own Service", name).
@@ -143,9 +139,23 @@ func (c *Config) Choose() (*Target, error) {
 	return t, nil
 }
 
-// Current gives the name of the current environment, "" when there is none. One that does not exist is an error that
+// Chosen gives the name of the environment that -e, VERIFYCTL_ENV or current chooses, and which of them did; "" when none
+// does. A name in the file that does not exist is an error that names its line; others are not looked up.
+func (c *Config) Chosen() (string, Choice, error) {
+	name := c.settings.over(nil, choosing).GetString("env")
+	switch {
+	case c.settings.source("env") == "--env":
+		return name, ByFlag, nil
+	case name != "":
+		return name, ByVariable, nil
+	}
+	current, err := c.current()
+	return current, ByCurrent, err
+}
+
+// current gives the name of the current environment, "" when there is none. One that does not exist is an error that
 // names the line.
-func (c *Config) Current() (string, error) {
+func (c *Config) current() (string, error) {
 	all, err := c.loaded()
 	if err != nil {
 		return "", err
@@ -161,7 +171,7 @@ func (c *Config) Current() (string, error) {
 // that does. A built-in one is given without reading any file.
 func (c *Config) Lookup(name string) (*Target, error) {
 	if env, ok := c.builtIn(name); ok {
-		return &Target{Environment: env, Chosen: ByNobody, config: c}, nil
+		return c.builtInTarget(env), nil
 	}
 	all, err := c.loaded()
 	if err != nil {
@@ -189,7 +199,7 @@ func (c *Config) All() ([]*Target, error) {
 		targets = append(targets, t)
 	}
 	for _, env := range c.opts.BuiltIn {
-		targets = append(targets, &Target{Environment: env, Chosen: ByNobody, config: c})
+		targets = append(targets, c.builtInTarget(env))
 	}
 	return targets, nil
 }
@@ -205,6 +215,10 @@ func (c *Config) Names() []string {
 		names = append(names, env.Name)
 	}
 	return names
+}
+
+func (c *Config) builtInTarget(env verify.Environment) *Target {
+	return &Target{Environment: env, Chosen: ByNobody, IdentityFrom: identityRaw, config: c}
 }
 
 // target makes a target of a declaration. A base URL that keys must not go to is refused here, before any secret is
@@ -225,6 +239,7 @@ func (c *Config) target(decl *declaration) (*Target, error) {
 	}
 	t.Environment.ReadOnly = conn.readOnly
 	t.Username, t.secret = decl.credentials.resolve(decl.env.AccountSID)
+	t.SecretFrom, t.IdentityFrom = t.secret.String(), cmp.Or(decl.identity.from, identityRaw)
 	return t, nil
 }
 
@@ -274,7 +289,7 @@ func (a absence) at(p position) *verify.Error {
 }
 
 // fromVariables makes a target of the TWILIO_* variables: account SID and auth token, or an API key and its secret.
-func (c *Config) fromVariables(service string) (*Target, error) {
+func (c *Config) fromVariables() (*Target, error) {
 	account, token := os.Getenv("TWILIO_ACCOUNT_SID"), os.Getenv("TWILIO_AUTH_TOKEN")
 	key, secret := os.Getenv("TWILIO_API_KEY"), os.Getenv("TWILIO_API_SECRET")
 	switch {
@@ -287,7 +302,8 @@ func (c *Config) fromVariables(service string) (*Target, error) {
 	case key == "" && (account == "" || token == ""):
 		return nil, c.nothingChosen()
 	}
-	t := &Target{Chosen: ByTwilio, config: c, Username: account, secret: reference{kind: inVariable, name: "TWILIO_AUTH_TOKEN"}}
+	t := &Target{Chosen: ByTwilio, config: c, Username: account, IdentityFrom: identityRaw,
+		secret: reference{kind: inVariable, name: "TWILIO_AUTH_TOKEN"}}
 	var err error
 	if account != "" {
 		if t.Environment.AccountSID, err = verify.ParseAccountSID(account); err != nil {
@@ -300,7 +316,7 @@ func (c *Config) fromVariables(service string) (*Target, error) {
 		}
 		t.Username, t.secret.name = key, "TWILIO_API_SECRET"
 	}
-	if service != "" {
+	if service := c.settings.over(nil, choosing).GetString("service"); service != "" {
 		if t.Environment.ServiceSID, err = verify.ParseServiceSID(service); err != nil {
 			return nil, fmt.Errorf("%s: %w", c.settings.source("service"), err)
 		}
@@ -316,6 +332,7 @@ func (c *Config) fromVariables(service string) (*Target, error) {
 	if err := checkBaseURL(conn.baseURL.value, false, true); err != nil {
 		return nil, fmt.Errorf("%s: %w", c.settings.where("base_url", position{}), err)
 	}
+	t.SecretFrom = t.secret.String()
 	t.BaseURL, t.CAFile, t.Region, t.Edge, t.Environment.ReadOnly = conn.baseURL.value, conn.caFile, conn.region, conn.edge, conn.readOnly
 	return t, nil
 }
