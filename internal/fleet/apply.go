@@ -233,7 +233,7 @@ func (a *applier) findStorms(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if f, ours := failureOf(e, a.Environment.ServiceSID, e.Platform); ours {
+		if f, ours := failureOf(e, a.Environment.ServiceSID, e.Platform); ours && !f.at.IsZero() {
 			failures = append(failures, f)
 		}
 	}

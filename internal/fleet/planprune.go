@@ -69,7 +69,7 @@ func PlanPrune(ctx context.Context, from Sources, now time.Time, opts PruneOptio
 	if err != nil {
 		return Plan{}, err
 	}
-	return p.plan(append(items, p.unusable...)), nil
+	return p.plan(append(items, p.remarks(items)...)), nil
 }
 
 type planner struct {
@@ -168,7 +168,9 @@ func (p *planner) readFeed(ctx context.Context) (map[string]*suspect, error) {
 			continue
 		}
 		p.coverage.Events++
-		failures = append(failures, f)
+		if !f.at.IsZero() {
+			failures = append(failures, f)
+		}
 		p.take(e, named)
 	}
 	gaps, err := p.Feed.Gaps(ctx, within)
@@ -185,7 +187,7 @@ func (p *planner) readFeed(ctx context.Context) (map[string]*suspect, error) {
 
 // take makes a suspect of an event about a dead token, or a note why the event cannot be used.
 func (p *planner) take(e event.Event, named map[string]*suspect) {
-	if e.Verdict != event.TokenDead && e.PruneEvidence == event.EvidenceNone {
+	if code, known := event.Lookup(*e.ErrorCode); e.Verdict != event.TokenDead && (!known || code.Evidence == event.EvidenceNone) {
 		return
 	}
 	sid, sidErr := verify.ParseFactorSID(e.FactorSID)
@@ -409,6 +411,20 @@ func readChallenges(ctx context.Context, twilio SubjectReader, service verify.Se
 		}
 	}
 	return challenges, nil
+}
+
+// remarks gives an item for each factor that only unusable events name.
+func (p *planner) remarks(items []PlanItem) []PlanItem {
+	listed := map[string]bool{}
+	for _, item := range items {
+		listed[strings.ToUpper(string(item.FactorSID))] = true
+	}
+	return slices.DeleteFunc(p.unusable, func(item PlanItem) bool {
+		key := strings.ToUpper(string(item.FactorSID))
+		known := listed[key]
+		listed[key] = true
+		return known
+	})
 }
 
 // plan puts the items in order and writes the header about them.

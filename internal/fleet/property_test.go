@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/verifyctl/verifyctl/internal/event"
 	"github.com/verifyctl/verifyctl/internal/verify"
 )
 
@@ -25,7 +24,11 @@ type lived struct {
 // pruneWorld plans and applies in a world, through views that may hide things from the planner.
 func pruneWorld(t *testing.T, seed uint64, rules Rules, weaken func(*world, *Sources)) lived {
 	t.Helper()
-	w := newWorld(seed, 100)
+	return newWorld(seed, 100, false).prune(t, seed, rules, weaken)
+}
+
+func (w *world) prune(t *testing.T, seed uint64, rules Rules, weaken func(*world, *Sources)) lived {
+	t.Helper()
 	planAt := w.at(65, worldDays)
 	w.now = planAt
 	from := Sources{Feed: w, Index: w, Twilio: w}
@@ -79,10 +82,10 @@ func (w *world) judge(seed uint64, plan Plan, planAt time.Time, rules Rules) liv
 // deadByEvidence tells whether a phone is an Android death with all the evidence the documentation asks for: a captured,
 // unambiguous 52103 outside a storm and its silence, then a challenge that ran out, no answer, no update, and quiet.
 func (p *phone) deadByEvidence(w *world, planAt time.Time, rules Rules) bool {
-	if p.event == nil || *p.event.ErrorCode != 52103 || p.inStorm {
+	if p.event.IsZero() || deadCode(p) != 52103 || p.inStorm {
 		return false
 	}
-	at := p.event.Timestamp
+	at := p.event
 	if since := w.storms.Until; since.After(at.Add(-2*time.Hour)) && !w.storms.From.IsZero() {
 		return false
 	}
@@ -125,7 +128,8 @@ func TestNoLivingPhoneIsPruned(t *testing.T) {
 			if planned*100 < dead*99 {
 				t.Errorf("%d of %d dead phones planned, 99%% wanted", planned, dead)
 			}
-			for _, reason := range []Reason{ReasonDeadToken, ReasonUpdated, ReasonAnswered, ReasonStorm, ReasonMasked, ReasonAmbiguous, ReasonNeedsIdle, ReasonQuiet} {
+			for _, reason := range []Reason{ReasonDeadToken, ReasonUpdated, ReasonAnswered, ReasonStorm, ReasonMasked, ReasonAmbiguous, ReasonContradicted,
+				ReasonRepaired, ReasonNotAsked, ReasonNeedsIdle, ReasonQuiet} {
 				if reasons[reason] == 0 && (reason != ReasonNeedsIdle || rules.Idle == 0) {
 					t.Errorf("no candidate was ever %q: the worlds are too tame", reason)
 				}
@@ -152,6 +156,26 @@ func TestEachPruneRuleIsNeeded(t *testing.T) {
 			}
 			t.Logf("%d living phones deleted", killed)
 		})
+	}
+}
+
+// The quiet period is needed, and so is a second challenge where people may leave a phone alone for weeks after a push
+// that failed: with --min-unanswered 2 it is enough that nobody lets two challenges in a row run out.
+func TestStricterRulesNeedFewerAssumptions(t *testing.T) {
+	count := func(rules Rules, lazy bool) (killed int) {
+		for seed := range uint64(20) {
+			killed += len(newWorld(seed, 100, lazy).prune(t, seed, rules, nil).killed)
+		}
+		return killed
+	}
+	if count(Rules{MinUnanswered: 1}, false) == 0 {
+		t.Error("without the quiet period no living phone is deleted: the worlds do not test it")
+	}
+	if count(DefaultRules, true) == 0 {
+		t.Error("people who leave a phone alone make no difference: the worlds do not test it")
+	}
+	if n := count(Rules{MinUnanswered: 2, Quiet: DefaultRules.Quiet}, true); n > 0 {
+		t.Errorf("%d living phones deleted after two challenges in vain", n)
 	}
 }
 
@@ -191,6 +215,3 @@ func (e endlessFleet) FactorGroupsWhere(context.Context, []verify.FactorField, v
 	}
 	return groups, nil
 }
-
-var _ Feed = (*world)(nil)
-var _ = event.Span{}

@@ -105,6 +105,18 @@ type Judgement struct {
 	Evidence Evidence
 }
 
+// judgement concludes with a reason, which decides.
+func judgement(reason Reason, evidence Evidence, format string, args ...any) Judgement {
+	decision := Keep
+	switch reason {
+	case ReasonDeadToken, ReasonIdle:
+		decision = Delete
+	case ReasonStorm:
+		decision = Defer
+	}
+	return Judgement{decision, reason, fmt.Sprintf(format, args...), evidence}
+}
+
 // Judge decides about one factor. It never takes a factor that gave a sign of life since its event (an update, an
 // answered challenge, the backend's word), nor one that was not asked: a dead push token is not a dead factor, because
 // the phone may still answer by polling.
@@ -112,76 +124,67 @@ func (r Rules) Judge(s Subject, now time.Time) Judgement {
 	evidence := Evidence{Event: s.Event, LastSeen: s.LastSeen}
 	switch {
 	case !s.Factor.IsPush():
-		return Judgement{Keep, ReasonNotPush, fmt.Sprintf("it is a %s factor", s.Factor.Type), evidence}
+		return judgement(ReasonNotPush, evidence, "it is a %s factor", s.Factor.Type)
 	case s.Factor.Status != verify.FactorVerified:
-		return Judgement{Keep, ReasonUnverified, "it was never verified; Twilio removes such factors by itself", evidence}
+		return judgement(ReasonUnverified, evidence, "it was never verified; Twilio removes such factors by itself")
 	}
-	idle, idleProblem := r.judgeIdle(s, now)
-	if idleProblem == nil {
+	idle := r.judgeIdle(s, now)
+	switch {
+	case idle.Decision == Delete || s.Event == nil:
 		return idle
+	case s.Event.Grade == event.EvidenceStrong:
+		return r.judgeDeadToken(s, now)
+	case r.Idle == 0:
+		return judgement(ReasonNeedsIdle, evidence, "%d is no proof without the idle rule (--idle)", s.Event.Code)
 	}
-	if s.Event == nil {
-		return *idleProblem
-	}
-	if s.Event.Grade != event.EvidenceStrong {
-		if r.Idle == 0 {
-			return Judgement{Keep, ReasonNeedsIdle, fmt.Sprintf("%d is no proof without the idle rule (--idle)", s.Event.Code), evidence}
-		}
-		return *idleProblem
-	}
-	return r.judgeDeadToken(s, now)
+	return idle
 }
 
 // judgeDeadToken decides on a strong event.
 func (r Rules) judgeDeadToken(s Subject, now time.Time) Judgement {
 	at := s.Event.At
 	evidence := Evidence{Event: s.Event, LastSeen: s.LastSeen}
-	keep := func(decision Decision, reason Reason, format string, args ...any) Judgement {
-		return Judgement{decision, reason, fmt.Sprintf(format, args...), evidence}
-	}
-	if at.IsZero() || at.After(now) {
-		return keep(Keep, ReasonUndated, "the event has no time in the past")
-	}
-	if s.otherPlatform() {
-		return keep(Keep, ReasonContradicted, "the event is about %s, and the factor is of %s", s.Event.Platform, s.Factor.Config.Platform)
+	switch {
+	case at.IsZero() || at.After(now):
+		return judgement(ReasonUndated, evidence, "the event has no time in the past")
+	case s.otherPlatform():
+		return judgement(ReasonContradicted, evidence, "the event is about %s, and the factor is of %s", s.Event.Platform, s.Factor.Config.Platform)
 	}
 	if sign := s.lastSign(); !sign.at.Before(at.Add(-sign.slack)) {
-		return keep(Keep, sign.reason, "%s %s, and the event is of %s", sign.what, stamp(sign.at), stamp(at))
+		return judgement(sign.reason, evidence, "%s %s, and the event is of %s", sign.what, stamp(sign.at), stamp(at))
 	}
 	if storm, ok := struckBy(s.Storms, s.Factor.Config.Platform, s.Event.Code, at); ok {
-		return keep(Defer, ReasonStorm, "%d of %d %s factors failed with %d within one hour around %s: that is a broken credential, not uninstalled apps",
+		return judgement(ReasonStorm, evidence, "%d of %d %s factors failed with %d within one hour around %s: that is a broken credential, not uninstalled apps",
 			storm.Factors, storm.Of, storm.Platform, storm.Code, stamp(storm.From))
 	}
-	// A storm silences living phones too, so what follows one counts only from its end.
-	begin, what := at, "the event"
+	begin, tooRecent, notAsked := at, ReasonQuiet, ReasonNotAsked
 	if end := lastStorm(s.Storms, s.Factor.Config.Platform); end.After(begin) {
-		begin, what = end, "the last storm"
+		begin, tooRecent, notAsked = end, ReasonStorm, ReasonStorm // a storm silences living phones too
 	}
 	if now.Before(begin.Add(time.Duration(r.Quiet))) {
-		return keep(Keep, ReasonQuiet, "%s is of %s, and the quiet period of %s is not over", what, stamp(begin), r.Quiet)
+		return judgement(tooRecent, evidence, "the quiet period of %s since %s is not over", r.Quiet, stamp(begin))
 	}
 	unanswered := s.unansweredSince(begin, now)
 	evidence.Unanswered, evidence.LastUnanswered = len(unanswered), latest(unanswered)
 	if need := max(r.MinUnanswered, 1); len(unanswered) < need {
-		return keep(Keep, ReasonNotAsked, "%d challenges expired on it since %s, %d are needed", len(unanswered), what, need)
+		return judgement(notAsked, evidence, "%d challenges expired on it since %s, %d are needed", len(unanswered), stamp(begin), need)
 	}
-	return keep(Delete, ReasonDeadToken, "%d at %s, %d unanswered since", s.Event.Code, stamp(at), len(unanswered))
+	return judgement(ReasonDeadToken, evidence, "%d at %s, %d unanswered since", s.Event.Code, stamp(at), len(unanswered))
 }
 
-// judgeIdle decides on inactivity; problem is set when that is not enough to delete the factor.
-func (r Rules) judgeIdle(s Subject, now time.Time) (verdict Judgement, problem *Judgement) {
+// judgeIdle decides on inactivity.
+func (r Rules) judgeIdle(s Subject, now time.Time) Judgement {
 	evidence := Evidence{Event: s.Event, LastSeen: s.LastSeen}
-	keep := func(reason Reason, format string, args ...any) (Judgement, *Judgement) {
-		return Judgement{}, &Judgement{Keep, reason, fmt.Sprintf(format, args...), evidence}
-	}
 	if r.Idle == 0 {
-		return keep(ReasonNeedsIdle, "the idle rule is off")
+		return judgement(ReasonNeedsIdle, evidence, "the idle rule is off")
 	}
-	since := r.Idle.before(now)
-	if sign := s.lastSign(); !sign.at.Before(since) {
-		return keep(sign.reason, "%s %s, within the idle period of %s", sign.what, stamp(sign.at), r.Idle)
+	begin, notAsked := r.Idle.before(now), ReasonNotAsked
+	if sign := s.lastSign(); !sign.at.Before(begin) {
+		return judgement(sign.reason, evidence, "%s %s, within the idle period of %s", sign.what, stamp(sign.at), r.Idle)
 	}
-	begin := later(since, lastStorm(s.Storms, s.Factor.Config.Platform)) // a storm silences living phones too
+	if end := lastStorm(s.Storms, s.Factor.Config.Platform); end.After(begin) {
+		begin, notAsked = end, ReasonStorm // a storm silences living phones too
+	}
 	unanswered := slices.DeleteFunc(s.unansweredSince(begin, now), s.answeredElsewhere)
 	evidence.Unanswered, evidence.LastUnanswered = len(unanswered), latest(unanswered)
 	asked, need := daysOf(unanswered), max(idleDays, r.MinUnanswered)
@@ -190,9 +193,9 @@ func (r Rules) judgeIdle(s Subject, now time.Time) (verdict Judgement, problem *
 		asked, need = len(unanswered), max(r.MinUnanswered, 1)
 	}
 	if asked < need {
-		return keep(ReasonNotAsked, "in the idle period of %s it was challenged in vain %d times, %d are needed", r.Idle, asked, need)
+		return judgement(notAsked, evidence, "since %s it was challenged in vain %d times, %d are needed", stamp(begin), asked, need)
 	}
-	return Judgement{Delete, ReasonIdle, fmt.Sprintf("no sign of life for %s, %d unanswered, the last of %s", r.Idle, len(unanswered), stamp(evidence.LastUnanswered)), evidence}, nil
+	return judgement(ReasonIdle, evidence, "no sign of life for %s, %d unanswered, the last of %s", r.Idle, len(unanswered), stamp(evidence.LastUnanswered))
 }
 
 // eventStands tells whether nothing speaks against the event of the subject but that the factor was not asked enough.

@@ -3,6 +3,7 @@ package fleet
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"fmt"
 	"iter"
 	"math/rand/v2"
@@ -23,15 +24,22 @@ import (
 // refreshes its token. They never let two challenges in a row run out on a living phone, unless they answered on another.
 type world struct {
 	rng    *rand.Rand
+	lazy   bool // people may leave a phone alone for a long time after a push that failed
 	now    time.Time
 	phones []*phone
-	events []event.Event
+	events []heard
 	storms event.Span // of Android
 
 	mu       sync.Mutex
 	deleted  map[verify.FactorSID]time.Time
 	outcomes map[string]map[int]verify.ItemOutcome
 	reads    int
+}
+
+// heard is an event as the feed has it: one whose time was lost counts by when it came.
+type heard struct {
+	event.Event
+	at time.Time
 }
 
 // phone is one factor and the truth about the app behind it.
@@ -41,9 +49,9 @@ type phone struct {
 	dies     time.Time // when the app went for good; zero while it lives
 	updates  []time.Time
 	calls    []call
-	event    *event.Event // the captured 52103 that is about this phone's death
-	inStorm  bool         // whether it fell silent in a storm
-	lastCall bool         // whether the last challenge was answered
+	event    time.Time // of the captured, clear 52103 or 52141 about this phone's death; zero without one
+	inStorm  bool      // whether it fell silent in a storm
+	lastCall bool      // whether the last challenge was answered
 }
 
 // call is one challenge of a phone.
@@ -66,8 +74,8 @@ const (
 func (p *phone) canAnswer(at time.Time) bool { return p.dies.IsZero() || at.Before(p.dies) }
 
 // newWorld makes a fleet of phones and lets it live.
-func newWorld(seed uint64, size int) *world {
-	w := &world{rng: rand.New(rand.NewPCG(seed, 7)), deleted: map[verify.FactorSID]time.Time{}, outcomes: map[string]map[int]verify.ItemOutcome{}}
+func newWorld(seed uint64, size int, lazy bool) *world {
+	w := &world{lazy: lazy, rng: rand.New(rand.NewPCG(seed, 7)), deleted: map[verify.FactorSID]time.Time{}, outcomes: map[string]map[int]verify.ItemOutcome{}}
 	for len(w.phones) < size {
 		w.addUser()
 	}
@@ -169,23 +177,61 @@ func (w *world) healthy(p *phone) {
 	w.logins(p, p.factor.DateCreated, worldEnd(), 0.9)
 }
 
-// fails says in the debugger that a push of this challenge found a dead token.
-func (w *world) fails(p *phone, at time.Time, code int) *event.Event {
-	e := event.Event{
-		Source: "webhook", EventSID: w.sid("NO"), AccountSID: string(worldEnv.AccountSID), Timestamp: at.Add(w.between(0, time.Minute)), Product: event.ProductVerifyPush,
-		ErrorCode: &code, ServiceSID: string(worldEnv.ServiceSID), Identity: string(p.factor.Identity), FactorSID: string(p.factor.SID),
-		Platform: p.factor.Config.Platform, Verdict: event.TokenDead, PruneEvidence: event.EvidenceStrong,
-	}
-	if code != 52103 {
-		e.PruneEvidence = event.EvidenceWeak
-	}
-	if w.chance(0.1) {
-		e.Platform = "" // not every event names it
-	}
-	return &e
+// alarm is an event on its way into the debugger.
+type alarm struct {
+	at          time.Time
+	code        int
+	binding     string
+	ids         []string // the correlation ids, in any order
+	description string
 }
 
-func (w *world) capture(e *event.Event) { w.events = append(w.events, *e) }
+// fails makes the alarm that a push of a challenge found a dead token.
+func (w *world) fails(p *phone, at time.Time, code int) *alarm {
+	a := &alarm{at: at.Add(w.between(0, time.Minute)).Truncate(time.Second), code: code, binding: string(p.factor.Config.Platform), description: "Unregistered"}
+	if code == 52103 {
+		a.description = "FCM failure='NotRegistered'"
+	}
+	a.ids = []string{string(worldEnv.ServiceSID), string(p.factor.Identity), string(p.factor.SID), w.sid("YC")}
+	w.rng.Shuffle(len(a.ids), func(i, j int) { a.ids[i], a.ids[j] = a.ids[j], a.ids[i] })
+	if w.chance(0.1) {
+		a.binding = "" // not every event names it
+	}
+	return a
+}
+
+// text writes the alarm as Twilio's debugger webhook does.
+func (w *world) text(a *alarm) string {
+	info := map[string]string{
+		"primaryCorrelationId": w.sid("RU"), "correlationIds": "[" + strings.Join(a.ids, ", ") + "]", "module": "FCMV1OABA",
+		"description": a.description, "isPassthrough": "false", "bindingSid": w.sid("BS"),
+	}
+	if a.binding != "" {
+		info["bindingType"] = a.binding
+	}
+	return asJSON(map[string]any{
+		"Sid": w.sid("NO"), "AccountSid": string(worldEnv.AccountSID), "ParentAccountSid": "", "Timestamp": stamp(a.at), "Level": "ERROR",
+		"PayloadType": "application/json",
+		"Payload":     asJSON(map[string]any{"resource_sid": w.sid("NT"), "service_sid": nil, "error_code": fmt.Sprint(a.code), "more_info": info}),
+	})
+}
+
+func asJSON(v any) string {
+	text, err := json.Marshal(v)
+	if err != nil {
+		panic(err)
+	}
+	return string(text)
+}
+
+// capture puts an alarm into the feed, decoded as any other.
+func (w *world) capture(a *alarm) { w.hear(a.at, w.text(a)) }
+
+func (w *world) hear(at time.Time, text string) {
+	for _, e := range event.Parse([]byte(text)) {
+		w.events = append(w.events, heard{e, at})
+	}
+}
 
 // deadCode is what a platform's provider says of a dead token.
 func deadCode(p *phone) int {
@@ -203,7 +249,7 @@ func (w *world) race(p *phone) {
 	e := w.fails(p, c.created, deadCode(p))
 	p.updates = append(p.updates, at.Add(w.between(-10*time.Minute, 10*time.Minute)))
 	if w.chance(0.5) {
-		e.Timestamp = p.updates[len(p.updates)-1].Add(w.between(0, 10*time.Minute)) // the old push fails after the refresh
+		e.at = p.updates[len(p.updates)-1].Add(w.between(0, 10*time.Minute)).Truncate(time.Second) // the old push fails after the refresh
 	}
 	w.capture(e)
 	if w.chance(0.5) {
@@ -216,6 +262,10 @@ func (w *world) stale(p *phone) {
 	rotates := w.at(20, 70)
 	w.logins(p, p.factor.DateCreated, rotates, 0.9)
 	first := len(p.calls)
+	if w.lazy {
+		w.challenge(p, rotates.Add(w.between(time.Hour, day)), 0.4)
+		rotates = rotates.Add(w.between(day, 60*day))
+	}
 	w.logins(p, rotates, worldEnd(), 0.4)
 	if first < len(p.calls) && w.chance(0.9) {
 		w.capture(w.fails(p, p.calls[first].created, deadCode(p)))
@@ -276,17 +326,20 @@ func (w *world) uninstall(p *phone, at time.Time) {
 		return
 	}
 	e := w.fails(p, p.calls[first].created, deadCode(p))
-	switch w.rng.IntN(20) {
+	switch text := w.text(e); w.rng.IntN(20) {
 	case 0:
-		e.Masked, e.FactorSID, e.PruneEvidence = true, e.FactorSID[:6]+strings.Repeat("x", 20)+e.FactorSID[26:], event.EvidenceNone
+		sid := string(p.factor.SID)
+		w.hear(e.at, strings.Replace(text, sid, sid[:7]+strings.Repeat("x", 18)+sid[25:], 1)) // masked
 	case 1:
-		e.Ambiguous, e.PruneEvidence = true, event.EvidenceNone
+		w.hear(e.at, strings.Replace(text, string(p.factor.SID), string(p.factor.SID)+", "+w.sid("YF"), 1)) // names two factors
+	case 2:
+		w.hear(e.at, text[:len(text)-2]) // cut off
 	default:
-		p.event = e
-	}
-	w.capture(e)
-	if w.chance(0.2) {
-		w.capture(e) // another source gives it again
+		p.event = e.at
+		w.hear(e.at, text)
+		if w.chance(0.2) {
+			w.hear(e.at, text) // another source gives it again
+		}
 	}
 }
 
@@ -314,25 +367,27 @@ func (w *world) storm() {
 	}
 }
 
-// noise adds what else is in an account's debugger: Voice, other Services, and the sample of Twilio's page.
+// noise adds what else is in an account's debugger: Voice, other Services, and what Twilio's page shows as the sign of an
+// uninstalled app, which is a refused credential.
 func (w *world) noise() {
-	dead := 52103
 	for range 20 {
-		voice := event.Event{EventSID: w.sid("NO"), Timestamp: w.at(0, worldDays), Product: event.ProductVoice, ErrorCode: &dead, Verdict: event.NotPush, PruneEvidence: event.EvidenceNone}
-		w.capture(&voice)
-		other := *w.fails(w.phones[w.rng.IntN(len(w.phones))], w.at(0, worldDays), 52103)
-		other.ServiceSID = w.sid("VA")
-		w.capture(&other)
+		w.capture(&alarm{at: w.at(0, worldDays), code: 52103, binding: "fcm", ids: []string{w.sid("CA")}, description: "FCM failure='NotRegistered'"})
+		other := w.fails(w.phones[w.rng.IntN(len(w.phones))], w.at(0, worldDays), 52103)
+		other.ids[slices.Index(other.ids, string(worldEnv.ServiceSID))] = w.sid("VA")
+		w.capture(other)
 	}
 	for _, p := range w.phones {
-		if w.chance(0.05) {
-			// The sample reads like an uninstalled app and means a refused credential.
-			sample := *w.fails(p, w.at(20, worldDays), 52109)
-			sample.Verdict, sample.PruneEvidence, sample.Description = event.CredentialBroken, event.EvidenceNone, "401 http response from Fcm Service"
-			w.capture(&sample)
+		if w.chance(0.1) {
+			sample := w.fails(p, w.at(20, worldDays), 52103)
+			sample.description = "401 http response from Fcm Service"
+			if text := w.text(sample); w.chance(0.5) {
+				w.hear(sample.at, text)
+			} else {
+				w.hear(sample.at, `"more_info": {"correlationIds": "[`+strings.Join(sample.ids, ", ")+`]", "bindingType": "fcm", "description": "`+sample.description+`"`)
+			}
 		}
 	}
-	slices.SortFunc(w.events, func(a, b event.Event) int { return a.Timestamp.Compare(b.Timestamp) })
+	slices.SortStableFunc(w.events, func(a, b heard) int { return a.at.Compare(b.at) })
 }
 
 // --- what the planner can read, at w.now
@@ -412,10 +467,10 @@ func (w *world) DeleteFactor(_ context.Context, f verify.Factor) (string, error)
 func (w *world) Events(_ context.Context, within event.Span) iter.Seq2[event.Event, error] {
 	return func(yield func(event.Event, error) bool) {
 		for _, e := range w.events {
-			if e.Timestamp.Before(within.From) || !e.Timestamp.Before(within.Until) {
+			if e.at.Before(within.From) || !e.at.Before(within.Until) {
 				continue
 			}
-			if !yield(e, nil) {
+			if !yield(e.Event, nil) {
 				return
 			}
 		}

@@ -1,0 +1,160 @@
+package fleet
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/verifyctl/verifyctl/internal/event"
+	"github.com/verifyctl/verifyctl/internal/verify"
+)
+
+var planTime = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+
+// samplePlan is a plan with everything that a plan can have.
+func samplePlan(t testing.TB) (Plan, []byte) {
+	t.Helper()
+	f := verify.Factor{SID: "YF00000000000000000000000000000001", Identity: "user-0001", FriendlyName: "Jane's <phone> \xff\u2028", DateUpdated: planTime.Add(-30 * day)}
+	f.Config.Platform = verify.PlatformFCM
+	rules := Rules{MinUnanswered: 1, Quiet: Period(14 * day), Idle: Period(36 * time.Hour)}
+	dead := itemOf(f, Delete, ReasonDeadToken, "52103 and silence")
+	dead.Evidence = &Evidence{
+		Event:    &DeadToken{EventSID: "NO00000000000000000000000000000001", Code: 52103, At: planTime.Add(-20 * day), Platform: "fcm", Grade: event.EvidenceStrong},
+		LastSeen: planTime.Add(-40 * day), Unanswered: 2, LastUnanswered: planTime.Add(-15 * day),
+	}
+	other := f
+	other.SID = "YF00000000000000000000000000000002"
+	masked := verify.Factor{SID: "YF0314fxxxxxxxxxxxxxxxxxx1349180db", Identity: "test-identity"}
+	plan := newPlan(worldEnv, planTime, Period(day), []PlanItem{
+		itemOf(masked, Keep, ReasonMasked, "the SID is not whole"), itemOf(other, Defer, ReasonStorm, "a storm"), dead,
+	})
+	plan.Header.Purpose, plan.Header.Rules = Prune, &rules
+	plan.Header.Evidence = &Coverage{From: planTime.Add(-30 * day), Until: planTime, Events: 3, Others: 7, Gaps: []event.Span{{From: planTime.Add(-3 * day), Until: planTime.Add(-2 * day)}}}
+	plan.Header.Storms = []Storm{{Platform: "fcm", Code: 52103, From: planTime.Add(-9 * day), Until: planTime.Add(-9 * day), Factors: 7, Of: 20}}
+	var text bytes.Buffer
+	if _, err := plan.WriteTo(&text); err != nil {
+		t.Fatal(err)
+	}
+	return plan, text.Bytes()
+}
+
+func TestPlanReadsBackAsWritten(t *testing.T) {
+	plan, text := samplePlan(t)
+	got, err := ReadPlan(bytes.NewReader(text))
+	if err != nil {
+		t.Fatalf("%v\n%s", err, text)
+	}
+	if diff := cmp.Diff(plan, got); diff != "" {
+		t.Error(diff)
+	}
+	if len(got.Deletes()) != 1 || got.Deletes()[0].FactorSID != "YF00000000000000000000000000000001" {
+		t.Errorf("the factors to delete are %v", got.Deletes())
+	}
+	lines := strings.SplitAfter(string(text), "\n")
+	if len(lines) != 6 || !strings.HasPrefix(lines[0], `{"verifyctl_plan":1,"purpose":"prune","environment":"test"`) || lines[4] != `{"sha256":"`+plan.ID+`"}`+"\n" {
+		t.Errorf("the plan is\n%s", text)
+	}
+}
+
+func TestEveryChangedByteIsRefused(t *testing.T) {
+	_, text := samplePlan(t)
+	for i := range text {
+		for _, b := range []byte{text[i] ^ 1, text[i] ^ 0x20, ' ', '\n', 0} {
+			if b == text[i] {
+				continue
+			}
+			changed := bytes.Clone(text)
+			changed[i] = b
+			mustRefuse(t, changed, i)
+		}
+		mustRefuse(t, append(bytes.Clone(text[:i]), text[i+1:]...), i)
+		mustRefuse(t, text[:i], i)
+	}
+	mustRefuse(t, append(bytes.Clone(text), '\n'), len(text))
+	mustRefuse(t, append(bytes.Clone(text), text...), len(text))
+}
+
+func mustRefuse(t *testing.T, text []byte, at int) {
+	t.Helper()
+	plan, err := ReadPlan(bytes.NewReader(text))
+	if err == nil || verify.KindOf(err) != verify.KindRefused || len(plan.Items) > 0 {
+		t.Fatalf("changed at byte %d: %v, %d items", at, err, len(plan.Items))
+	}
+}
+
+// A plan that was edited by somebody who also wrote a new SHA-256 still has to be one that verifyctl could have written.
+func TestPlansThatVerifyctlNeverWritesAreRefused(t *testing.T) {
+	for name, change := range map[string]func(*Plan){
+		"a factor twice":            func(p *Plan) { p.Items[1].FactorSID = p.Items[0].FactorSID },
+		"a masked factor to delete": func(p *Plan) { p.Items[0].FactorSID = p.Items[2].FactorSID },
+		"no identity":               func(p *Plan) { p.Items[0].Identity = "" },
+		"another order":             func(p *Plan) { p.Items[0], p.Items[2] = p.Items[2], p.Items[0] },
+		"a kept factor to delete":   func(p *Plan) { p.Items[2].Decision = Delete },
+		"too few items":             func(p *Plan) { p.Items = p.Items[:2] },
+		"another format":            func(p *Plan) { p.Header.Format = 2 },
+		"another purpose":           func(p *Plan) { p.Header.Purpose = DeleteFit },
+		"an unknown purpose":        func(p *Plan) { p.Header.Purpose = "all" },
+		"no rules":                  func(p *Plan) { p.Header.Rules = nil },
+		"no life":                   func(p *Plan) { p.Header.Expires = p.Header.Created },
+		"negative counts":           func(p *Plan) { p.Header.Delete, p.Header.Keep = -1, 4 },
+		"another account":           func(p *Plan) { p.Header.AccountSID = "AC1" },
+		"no environment":            func(p *Plan) { p.Header.Environment = "" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			plan, _ := samplePlan(t)
+			change(&plan)
+			var text bytes.Buffer
+			if _, err := plan.WriteTo(&text); err != nil {
+				t.Fatal(err)
+			}
+			mustRefuse(t, text.Bytes(), 0)
+		})
+	}
+}
+
+func TestPlanIsForOneTarget(t *testing.T) {
+	plan, _ := samplePlan(t)
+	if err := plan.CheckTarget(worldEnv, planTime); err != nil {
+		t.Error(err)
+	}
+	for name, tc := range map[string]struct {
+		change func(*verify.Environment)
+		now    time.Time
+	}{
+		"another environment": {func(e *verify.Environment) { e.Name = "live" }, planTime},
+		"another account":     {func(e *verify.Environment) { e.AccountSID = "AC00000000000000000000000000000002" }, planTime},
+		"another Service":     {func(e *verify.Environment) { e.ServiceSID = "VA00000000000000000000000000000002" }, planTime},
+		"expired":             {func(*verify.Environment) {}, planTime.Add(24 * time.Hour)},
+		"from the future":     {func(*verify.Environment) {}, planTime.Add(-2 * time.Hour)},
+	} {
+		env := worldEnv
+		tc.change(&env)
+		if err := plan.CheckTarget(env, tc.now); verify.KindOf(err) != verify.KindRefused {
+			t.Errorf("%s: %v, want a refusal", name, err)
+		}
+	}
+}
+
+func FuzzReadPlan(f *testing.F) {
+	_, text := samplePlan(f)
+	f.Add(text)
+	f.Add(bytes.ReplaceAll(text, []byte("prune"), []byte("delete")))
+	f.Add([]byte(`{"verifyctl_plan":1}` + "\n" + `{"sha256":""}` + "\n"))
+	f.Add([]byte("\n\n"))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		plan, err := ReadPlan(bytes.NewReader(text))
+		if err != nil {
+			if verify.KindOf(err) != verify.KindRefused || plan.ID != "" {
+				t.Fatalf("%v with plan %q", err, plan.ID)
+			}
+			return
+		}
+		var again bytes.Buffer
+		if _, err := plan.WriteTo(&again); err != nil || !bytes.Equal(again.Bytes(), text) {
+			t.Fatalf("read\n%q\nbut it writes as\n%q (%v)", text, again.Bytes(), err)
+		}
+	})
+}
