@@ -2,7 +2,10 @@ package doctor
 
 import (
 	"fmt"
+	"strings"
+	"time"
 
+	"github.com/verifyctl/verifyctl/internal/event"
 	"github.com/verifyctl/verifyctl/internal/verify"
 )
 
@@ -40,6 +43,20 @@ func apnChecks() []Check {
 		{ID: "PUSH-APN-06", Title: "no other environment uses the APNs credential", Severity: SeverityWarn, Certainty: Certain,
 			Skip: apn.unless, Needs: []Resource{TheService}, Reads: []Resource{AllServices},
 			Remedy: "one credential for each Service and environment", Judge: apn.unshared},
+		{ID: "PUSH-APN-07", Title: "the APNs credential was renewed within eleven months", Severity: SeverityWarn, Certainty: Heuristic,
+			Skip: unlessExpiryUnknown, Needs: attached,
+			Remedy: "look up the certificate's expiry and record it: " + recordExpiry, Judge: renewed},
+		{ID: "PUSH-APN-08", Title: "Apple accepts the credential", Severity: SeverityFail, Certainty: Heuristic,
+			Skip: apn.unless, Needs: []Resource{TheService, PushErrors}, Reads: []Resource{APNCredential},
+			Remedy: "renew the certificate, upload it as a new credential and attach that; leave the factors alone", Judge: apn.accepted(52131, 52145)},
+		{ID: "PUSH-APN-09", Title: "Apple accepts the push tokens", Severity: SeverityFail, Certainty: Heuristic,
+			Skip: apn.unless, Needs: []Resource{TheService, PushErrors}, Reads: []Resource{APNCredential, SampleFactors},
+			Remedy: "on many devices: the build and the credential are for different Apple environments; on a few: bad tokens. Do not prune", Judge: tokensAccepted},
+		{ID: "PUSH-APN-10", Title: "the APNs credential is for the app", Severity: SeverityFail, Certainty: Heuristic,
+			Skip: apn.unless, Needs: []Resource{TheService, PushErrors}, Reads: []Resource{APNCredential, SampleFactors},
+			Remedy: "the certificate's subject has to be the app's bundle id; a VoIP certificate does not serve", Judge: rightTopic},
+		{ID: "PUSH-APN-11", Title: "the APNs certificate is for the app and does not expire soon", Severity: SeverityFail, Certainty: Attested,
+			Skip: apn.unless, Remedy: "no API tells; record it: " + recordExpiry, Judge: certificateExpiry},
 	}
 }
 
@@ -102,4 +119,184 @@ func unreadableSandbox(credential verify.Credential) Answer {
 	}
 	return unknown("%s has %s where its sandbox should say true or false", credential.SID, was).about(string(credential.SID)).
 		fix("look at the credential in the Console: Account > Keys & credentials > Push credentials")
+}
+
+// recordExpiry is how the expiry of a certificate gets into the environment file.
+const recordExpiry = "verifyctl credentials lint CERT.pem --record ENV"
+
+// When a certificate's end is near: Apple's last a year, and a month is the least that a renewal needs.
+const (
+	oldCertificate   = 335 * 24 * time.Hour
+	expiresSoon      = 30 * 24 * time.Hour
+	certificateCheck = "PUSH-APN-11"
+)
+
+// unlessExpiryUnknown skips guessing at a certificate's age where its expiry is recorded.
+func unlessExpiryUnknown(w *World) string {
+	if why := apn.unless(w); why != "" {
+		return why
+	}
+	if attestedValue(w.Env.Attestations[certificateCheck], "expires") != "" {
+		return "the certificate's expiry is recorded; " + certificateCheck + " looks at it"
+	}
+	return ""
+}
+
+func renewed(w *World) Answer {
+	credential, instead, ok := apn.attached(w)
+	if !ok {
+		return instead
+	}
+	about := string(credential.SID)
+	switch {
+	case credential.DateUpdated.IsZero():
+		return unknown("Twilio's reply does not say when %s was changed", credential.SID).about(about)
+	case w.Now.Sub(credential.DateUpdated) > oldCertificate:
+		return warn("%s was last changed on %s: its certificate is probably near its yearly end", w.named(credential), day(credential.DateUpdated)).about(about).
+			fix("look up its expiry in Apple's developer portal, and record it").run(w.command("credentials", "lint", "CERT.pem", "--record", w.Env.Name))
+	}
+	return pass("%s was last changed on %s", credential.SID, day(credential.DateUpdated)).about(about)
+}
+
+// certificateExpiry judges the expiry and topics that somebody recorded.
+func certificateExpiry(w *World) Answer {
+	recorded := w.Env.Attestations[certificateCheck]
+	expires, err := time.Parse(time.DateOnly, attestedValue(recorded, "expires"))
+	if err != nil {
+		a := attested(w, certificateCheck, "when the certificate expires and which bundle id it is for")
+		if a.Status == Unknown {
+			a = a.run(w.command("credentials", "lint", "CERT.pem", "--record", w.Env.Name))
+		}
+		return a
+	}
+	renew := func(a Answer) Answer {
+		return a.fix("renew the certificate, upload it as a new credential, attach that, and record it").
+			run(w.command("credentials", "lint", "CERT.pem", "--record", w.Env.Name))
+	}
+	if !w.Now.Before(expires) {
+		return renew(fail("the certificate expired on %s, as %s recorded", day(expires), w.masked(recorded.By)))
+	}
+	if topics := strings.FieldsFunc(attestedValue(recorded, "topics"), func(r rune) bool { return r == ',' }); len(topics) > 0 && len(w.Env.AppIDs) > 0 && !overlap(topics, w.Env.AppIDs) {
+		return fail("the certificate is for %s, the app is %s (52143)", strings.Join(topics, ", "), strings.Join(w.Env.AppIDs, ", ")).
+			fix("attach a credential for the app's bundle id, or correct app_ids")
+	}
+	if left := expires.Sub(w.Now); left < expiresSoon {
+		return renew(warn("the certificate expires on %s, in %s", day(expires), days(left)))
+	}
+	a := pass("the certificate expires on %s, as %s recorded on %s", day(expires), w.masked(recorded.By), recorded.On)
+	a.By, a.Until = w.masked(recorded.By), day(expires)
+	return a
+}
+
+func overlap(a, b []string) bool {
+	for _, x := range a {
+		for _, y := range b {
+			if x == y {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// accepted judges that the push service refuses nobody for the credential's sake.
+func (s slot) accepted(codes ...int) func(*World) Answer {
+	return func(w *World) Answer {
+		current, past := w.push(codes...)
+		current, past = s.own(current), s.own(past)
+		switch {
+		case len(current) > 0:
+			a := fail("%s refuses the credential: %s", s.name, tallied(w, current)).about(current[0].CredentialSID)
+			return a.fix("%s Do not delete factors", fixOf(codeOf(current[0]))).run(verify.Command("", "debugger", "explain", fmt.Sprint(codeOf(current[0]))))
+		case len(past) > 0:
+			return note("%s refused it until %s, and not since: %s", s.name, clock(past[len(past)-1].Timestamp, w.Now), w.overtaken(past[0]))
+		}
+		return pass("%s refused nothing for its sake since %s", s.name, clock(w.Since, w.Now))
+	}
+}
+
+// own leaves the events that are about the platform, or about none.
+func (s slot) own(events []event.Event) []event.Event {
+	var mine []event.Event
+	for _, e := range events {
+		if e.Platform == s.platform || e.Platform == "" || e.Platform == verify.PlatformNone {
+			mine = append(mine, e)
+		}
+	}
+	return mine
+}
+
+// tallied says in a few words how much was refused.
+func tallied(w *World, events []event.Event) string {
+	first := events[0].Timestamp
+	codes := map[int]bool{}
+	var names []string
+	for _, e := range events {
+		if e.Timestamp.Before(first) {
+			first = e.Timestamp
+		}
+		if code := codeOf(e); !codes[code] {
+			codes[code] = true
+			names = append(names, strings.TrimSpace(fmt.Sprintf("%d %s", code, e.ErrorName)))
+		}
+	}
+	return fmt.Sprintf("%s, %s on %s since %s", strings.Join(names, ", "), count(len(events), "event", "events"),
+		count(devicesOf(events), "device", "devices"), clock(first, w.Now))
+}
+
+func fixOf(code int) string {
+	if known, ok := event.Lookup(code); ok && known.Fix != "" {
+		return known.Fix
+	}
+	return "Look up the code."
+}
+
+// manyDevices is from how many devices on a refused token tells of the set-up rather than of the devices, and
+// mismatchShare from which share of them, where that is known.
+const (
+	manyDevices   = 5
+	mismatchShare = 0.2
+)
+
+func tokensAccepted(w *World) Answer {
+	current, past := w.push(52134)
+	devices := devicesOf(current)
+	total, known := w.devices(verify.PlatformAPN)
+	switch {
+	case len(current) == 0 && len(past) > 0:
+		return note("Apple refused tokens until %s, and none since: %s", clock(past[len(past)-1].Timestamp, w.Now), w.overtaken(past[0]))
+	case len(current) == 0:
+		return pass("Apple refused no token since %s", clock(w.Since, w.Now))
+	case devices < manyDevices || known && float64(devices) <= mismatchShare*float64(total):
+		return warn("Apple refuses a few tokens: %s", tallied(w, current)).about("few").
+			fix("let those apps send a fresh token (updateFactor). Do not delete factors").run(w.command("debugger", "alerts", "--code", "52134"))
+	}
+	a := fail("Apple refuses tokens by the number: %s", tallied(w, current)).about(current[0].CredentialSID)
+	if judged := rightSandbox(w); w.APN.OK() && judged.Status == Fail {
+		return a.fix("PUSH-APN-01 and PUSH-APN-02 say why: %s. Do not delete factors", judged.Reason)
+	}
+	return a.fix("the credential and the declared build agree, so the app on the phones is probably signed otherwise: compare it with %s. Do not delete factors",
+		w.command("doctor", "--ios-app", "App.ipa"))
+}
+
+func rightTopic(w *World) Answer {
+	current, _ := w.push(52143)
+	if len(current) > 0 {
+		return fail("Apple refuses pushes for the app they are meant for: %s", tallied(w, current)).about(current[0].CredentialSID).
+			fix("attach a credential whose certificate is for the app's bundle id; not a VoIP one. Do not delete factors")
+	}
+	if len(w.Env.AppIDs) == 0 {
+		return pass("Apple refused nothing for the app's sake since %s", clock(w.Since, w.Now))
+	}
+	strangers := map[string]int{}
+	for _, factor := range w.pushFactors(verify.PlatformAPN) {
+		if !contains(w.Env.AppIDs, factor.Config.AppID) {
+			strangers[factor.Config.AppID]++
+		}
+	}
+	if len(strangers) > 0 {
+		return fail("factors of other apps than the declared ones: %s", tallyText(strangers)).sampled(w.Factors.Value.String()).
+			fix("the certificate serves one app: correct app_ids, or find the build that enrols in the wrong Service")
+	}
+	return pass("Apple refused nothing for the app's sake since %s", clock(w.Since, w.Now))
 }

@@ -84,11 +84,14 @@ type Answer struct {
 	Seen     []string `json:"seen,omitempty"`     // the facts the answer rests on
 	About    string   `json:"about,omitempty"`    // the SID or name the answer is about; part of its fingerprint
 	Sample   string   `json:"sample,omitempty"`   // "n of N" when only a sample was looked at
+	By       string   `json:"attested_by,omitempty"`
+	Until    string   `json:"attested_until,omitempty"` // YYYY-MM-DD
 
 	// ReadFailed is set on an unknown answer whose cause is a read that failed, not missing intent or attestation.
 	ReadFailed bool `json:"read_failed,omitempty"`
 
-	cause *failedRead // the read that failed; nil unless ReadFailed
+	cause   *failedRead // the read that failed; nil unless ReadFailed
+	changes []Change    // safe writes that would mend it without anything having to be chosen
 }
 
 // failedRead is why a check could not be made.

@@ -1,5 +1,11 @@
 package doctor
 
+import "time"
+
+// fcmV1 is about when Twilio announced that credentials hold FCM v1 service accounts; Google shut the legacy keys down
+// in June 2024.
+var fcmV1 = time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)
+
 func fcmChecks() []Check {
 	return []Check{
 		{ID: "PUSH-FCM-00", Title: "an FCM credential is attached where Android is pushed to", Severity: SeverityFail, Certainty: Declared,
@@ -8,6 +14,15 @@ func fcmChecks() []Check {
 		{ID: "PUSH-FCM-01", Title: "the FCM credential is of type fcm", Severity: SeverityFail, Certainty: Certain,
 			Skip: fcm.unless, Needs: []Resource{TheService, FCMCredential}, Reads: []Resource{AllCredentials, AllServices},
 			Remedy: "attach a credential of type fcm that holds a service account (FCM v1)", Judge: fcm.rightType},
+		{ID: "PUSH-FCM-02", Title: "the FCM credential is newer than FCM v1", Severity: SeverityWarn, Certainty: Heuristic,
+			Skip: fcm.unless, Needs: []Resource{TheService, FCMCredential},
+			Remedy: "upload a service account (FCM v1) as a new credential, and attach that", Judge: newerThanV1},
+		{ID: "PUSH-FCM-03", Title: "Google accepts the credential", Severity: SeverityFail, Certainty: Heuristic,
+			Skip: fcm.unless, Needs: []Resource{TheService, PushErrors}, Reads: []Resource{FCMCredential},
+			Remedy: "upload a valid service account as a new credential and attach that; leave the factors alone", Judge: fcm.accepted(52117, 52101, 52109, 52115, 52005)},
+		{ID: "PUSH-FCM-04", Title: "the FCM credential is of the app's Firebase project", Severity: SeverityWarn, Certainty: Heuristic,
+			Skip: fcm.unless, Needs: []Resource{TheService, PushErrors}, Reads: []Resource{FCMCredential},
+			Remedy: "google-services.json of the app and the credential have to be of one Firebase project", Judge: rightProject},
 		{ID: "PUSH-FCM-05", Title: "the FCM credential exists in the Service's account", Severity: SeverityFail, Certainty: Certain,
 			Skip: fcm.unless, Needs: []Resource{TheService}, Reads: []Resource{FCMCredential, AllCredentials, AllServices},
 			Remedy: "attach a credential of the Service's own account", Judge: fcm.exists},
@@ -15,4 +30,32 @@ func fcmChecks() []Check {
 			Skip: fcm.unless, Needs: []Resource{TheService}, Reads: []Resource{AllServices},
 			Remedy: "one Firebase project and one credential for each environment", Judge: fcm.unshared},
 	}
+}
+
+func newerThanV1(w *World) Answer {
+	credential, instead, ok := fcm.attached(w)
+	if !ok {
+		return instead
+	}
+	about := string(credential.SID)
+	switch {
+	case credential.DateUpdated.IsZero():
+		return unknown("Twilio's reply does not say when %s was changed", credential.SID).about(about)
+	case credential.DateUpdated.Before(fcmV1):
+		return warn("%s was last changed on %s, before FCM v1: it probably holds a legacy server key, which Google shut down in June 2024", w.named(credential), day(credential.DateUpdated)).
+			about(about).fix("upload a service account as a new credential and attach it with %s", w.command("doctor", "--fix", "--credential", "CR…"))
+	}
+	return pass("%s was last changed on %s", credential.SID, day(credential.DateUpdated)).about(about)
+}
+
+func rightProject(w *World) Answer {
+	current, _ := w.push(52104)
+	switch devices := devicesOf(current); {
+	case devices > 1:
+		return warn("tokens of another Firebase project: %s", tallied(w, current)).about(current[0].CredentialSID).
+			fix("google-services.json of the app and the credential have to be of one Firebase project. Do not delete factors")
+	case len(current) > 0:
+		return note("a token of another Firebase project: %s", tallied(w, current))
+	}
+	return pass("no token of another project since %s", clock(w.Since, w.Now))
 }

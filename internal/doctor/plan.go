@@ -80,6 +80,7 @@ type reader struct {
 	challenges  once[Sample[verify.Challenge]]
 	probe       once[verify.Probe]
 	latency     once[verify.Probe]
+	otherHosts  once[[]verify.Probe]
 	capture     once[Capture]
 }
 
@@ -165,6 +166,8 @@ func (r *reader) fill(ctx context.Context, t Target, w *World, what Resource) {
 		w.Probe = r.readProbe(ctx, t, &r.probe, 1)
 	case Latency:
 		w.Latency = r.readLatency(ctx, t)
+	case OtherHosts:
+		w.OtherHosts = r.readOtherHosts(ctx, t)
 	case Captured:
 		w.Capture = forTarget(ctx, r, &r.capture, "environment "+t.Env.Name, t.Sources.Capture != nil, func(ctx context.Context) (Capture, error) {
 			return t.Sources.Capture.Capture(ctx)
@@ -247,6 +250,24 @@ func (r *reader) readLatency(ctx context.Context, t Target) Reading[verify.Probe
 		return Failed[verify.Probe](errNoLatency)
 	}
 	return r.readProbe(ctx, t, &r.latency, latencyRequests)
+}
+
+// readOtherHosts measures the hosts that the operator named. One that does not answer says so itself.
+func (r *reader) readOtherHosts(ctx context.Context, t Target) Reading[[]verify.Probe] {
+	if !r.opts.Latency || len(r.opts.Hosts) == 0 {
+		return Failed[[]verify.Probe](errNoHosts)
+	}
+	return forTarget(ctx, r, &r.otherHosts, fmt.Sprint(t.Connection), t.Sources.Prober != nil, func(ctx context.Context) ([]verify.Probe, error) {
+		probes := make([]verify.Probe, len(r.opts.Hosts))
+		group, ctx := errgroup.WithContext(ctx)
+		for i, host := range r.opts.Hosts {
+			group.Go(func() (err error) {
+				probes[i], err = t.Sources.Prober.Probe(ctx, host, latencyRequests)
+				return err
+			})
+		}
+		return probes, group.Wait()
+	})
 }
 
 func readStreams(ctx context.Context, lister SubscriptionLister) (Streams, error) {

@@ -31,13 +31,14 @@ const (
 	used
 )
 
-// intent tells whether the environment says that it pushes to a platform. How the iOS app is signed says it too.
+// intent tells whether the environment says that it pushes to a platform. For iOS, how the app is signed says it before
+// the list of platforms does.
 func (s slot) intent(env verify.Environment) intent {
 	if s.platform == verify.PlatformAPN {
-		switch {
-		case env.IOSBuild == verify.IOSNone:
+		switch env.IOSBuild {
+		case verify.IOSNone:
 			return unused
-		case len(env.Platforms) == 0 && env.IOSBuild != verify.IOSUndeclared:
+		case verify.IOSDebug, verify.IOSDistribution:
 			return used
 		}
 	}

@@ -39,11 +39,12 @@ var (
 	errNoEvidence  = errors.New("push errors were not looked at (--no-evidence)")
 	errNoSample    = errors.New("factors and challenges were not looked at; --sample N looks at N users")
 	errNoLatency   = errors.New("latency was not measured; --latency measures it, with 20 requests")
+	errNoHosts     = errors.New("no other hosts were given; latency --hosts compares them")
 )
 
 // isSkip tells that a resource was left out on purpose: checks that need it are skipped, not unknown.
 func isSkip(err error) bool {
-	return errors.Is(err, errNoEvidence) || errors.Is(err, errNoSample) || errors.Is(err, errNoLatency)
+	return errors.Is(err, errNoEvidence) || errors.Is(err, errNoSample) || errors.Is(err, errNoLatency) || errors.Is(err, errNoHosts)
 }
 
 // isDenied tells a missing permission or a refused key from everything else.

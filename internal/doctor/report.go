@@ -21,6 +21,8 @@ type Report struct {
 	Unreadable   []Unreadable `json:"unreadable"`
 	Results      []Result     `json:"results"`
 	Summary      Summary      `json:"summary"`
+
+	worlds []*World // what was read, for planning changes
 }
 
 // Header tells which environment was examined, and what it declares.

@@ -16,6 +16,7 @@ type Options struct {
 	NoEvidence bool          // do not look at push errors at all
 	Sample     int           // how many users' factors and challenges are looked at; 0 for none
 	Latency    bool          // measure latency, with some 20 requests one after the other
+	Hosts      []string      // other hosts to measure beside, when latency is measured
 	Timeout    time.Duration // of each read
 	Only, Skip []string      // check ids or globs
 	Declared   []verify.Environment
@@ -54,7 +55,7 @@ func Run(ctx context.Context, targets []Target, opts Options) (Report, error) {
 
 // judgeAll makes the checks in the worlds that were read. It does no I/O.
 func judgeAll(worlds []*World, checks []Check, opts Options) Report {
-	report := Report{Version: ReportVersion, At: worlds[0].Now, Evidence: evidence(worlds, opts)}
+	report := Report{Version: ReportVersion, At: worlds[0].Now, Evidence: evidence(worlds, opts), worlds: worlds}
 	seen := map[string]bool{}
 	for _, w := range worlds {
 		report.Environments = append(report.Environments, headerOf(w))
@@ -85,6 +86,9 @@ func resultOf(c Check, w *World) Result {
 		Severity: c.Severity, Certainty: c.Certainty, Answer: c.judge(w).cleaned()}
 	if c.Scope == PerAccount {
 		result.Environment = ""
+	}
+	if len(result.changes) > 0 {
+		result.Answer = result.run(w.command("doctor", "--fix", "--only", c.ID))
 	}
 	result.Fingerprint = strings.TrimSpace(strings.Join([]string{result.where(), c.ID, result.About}, " "))
 	return result

@@ -29,6 +29,7 @@ const (
 	SampleAnswers  Resource = "the challenges"
 	OneRequest     Resource = "a timed request"
 	Latency        Resource = "the latency"
+	OtherHosts     Resource = "the latency of other hosts"
 	Captured       Resource = "the events captured here"
 )
 
@@ -76,6 +77,7 @@ type World struct {
 	Challenges  Reading[Sample[verify.Challenge]]
 	Probe       Reading[verify.Probe] // one request on a new connection
 	Latency     Reading[verify.Probe] // many requests
+	OtherHosts  Reading[[]verify.Probe]
 	Capture     Reading[Capture]
 
 	account string              // the key of its account, for grouping
@@ -145,6 +147,8 @@ func (w *World) problem(r Resource) error {
 		return w.Probe.problem()
 	case Latency:
 		return w.Latency.problem()
+	case OtherHosts:
+		return w.OtherHosts.problem()
 	case Captured:
 		return w.Capture.problem()
 	}

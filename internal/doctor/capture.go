@@ -1,0 +1,115 @@
+package doctor
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/verifyctl/verifyctl/internal/event"
+	"github.com/verifyctl/verifyctl/internal/verify"
+)
+
+// Twilio gives at most this many alerts to one query, and none older than this (usage/monitor-alert).
+const (
+	maxAlerts      = 10_000
+	alertRetention = 30 * 24 * time.Hour
+)
+
+// stale is when captured events are too old: alerts are kept a month, a listener that was silent for a day may be dead.
+const stale = 24 * time.Hour
+
+// foreignShare is from which share of push errors that belong to no Service it is worth a look.
+const foreignShare = 0.5
+
+func captureChecks() []Check {
+	return []Check{
+		{ID: "EVT-01", Title: "the debugger webhook is set", Severity: SeverityWarn, Certainty: Attested,
+			Remedy: "no API tells; look at the Console's Debugger, and attest it", Judge: func(w *World) Answer { return attested(w, "EVT-01", "whether the debugger webhook is set") }},
+		{ID: "EVT-02", Title: "Event Streams carries error events to an active sink", Severity: SeverityWarn, Certainty: Certain, Scope: PerAccount,
+			Needs: []Resource{EventStreams}, Remedy: "subscribe a sink to " + verify.EventErrorLogged, Judge: streaming},
+		{ID: "EVT-03", Title: "debugger events are captured here", Severity: SeverityWarn, Certainty: Certain,
+			Needs: []Resource{Captured}, Remedy: "run debugger listen, or debugger alerts every day", Judge: capturing},
+		{ID: "EVT-04", Title: "the debugger's list is complete", Severity: SeverityWarn, Certainty: Certain, Scope: PerAccount,
+			Needs: []Resource{PushErrors}, Remedy: "look at a narrower window", Judge: listComplete},
+		{ID: "EVT-05", Title: "push errors can be told by Service", Severity: SeverityInfo, Certainty: Certain, Scope: PerAccount,
+			Needs: []Resource{PushErrors}, Remedy: "Voice and other products share the stream; an unknown shape is worth a report", Judge: attributable},
+	}
+}
+
+func streaming(w *World) Answer {
+	var idle []string
+	for _, subscription := range w.Streams.Value.Subscriptions {
+		if !slices.Contains(w.Streams.Value.Types[subscription.SID], verify.EventErrorLogged) {
+			continue
+		}
+		sink := w.Streams.Value.Sinks[subscription.SinkSID]
+		if sink.Status == verify.SinkActive {
+			return pass("%s sends them to %s", subscription.SID, subscription.SinkSID).about(subscription.SID)
+		}
+		idle = append(idle, fmt.Sprintf("%s (%s)", subscription.SinkSID, orWord(sink.Status, "gone")))
+	}
+	if len(idle) > 0 {
+		return warn("error events are subscribed to, but no sink is active: %s", strings.Join(idle, ", ")).fix("validate the sink (Console: Event Streams)")
+	}
+	if w.Env.Attestations["EVT-01"].By != "" {
+		return note("nothing in Event Streams carries error events; the debugger webhook is attested by EVT-01")
+	}
+	return warn("nothing carries error events away: 52103 is told once, and alerts are kept a month").
+		fix("subscribe a sink to %s, or set the debugger webhook and attest EVT-01", verify.EventErrorLogged)
+}
+
+func orWord(word, otherwise string) string {
+	if word == "" {
+		return otherwise
+	}
+	return word
+}
+
+func capturing(w *World) Answer {
+	capture := w.Capture.Value
+	start := w.command("debugger", "listen")
+	switch {
+	case capture.Heartbeat.IsZero():
+		return warn("nothing was ever captured here: what Twilio forgets after a month is lost").fix("capture events with a listener, or read alerts every day").run(start)
+	case w.Now.Sub(capture.Heartbeat) > alertRetention:
+		return warn("the last capture was on %s: events between then and a month ago are lost", day(capture.Heartbeat)).fix("capture events with a listener, or read alerts every day").run(start)
+	case w.Now.Sub(capture.Heartbeat) > stale:
+		return warn("the last capture was at %s", clock(capture.Heartbeat, w.Now)).fix("see whether the listener still runs").run(w.command("debugger", "alerts"))
+	}
+	return pass("%s, the newest of %s", count(capture.Events, "event", "events"), orWord(nonZero(capture.Last, w.Now), "nothing yet"))
+}
+
+func nonZero(t, now time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return clock(t, now)
+}
+
+func listComplete(w *World) Answer {
+	if n := len(w.Events.Value); n >= maxAlerts {
+		return warn("the debugger gave %d events, the most it gives: older ones since %s are missing", n, clock(w.Since, w.Now)).fix("look at a shorter time with --since")
+	}
+	return pass("%s since %s", count(len(w.Events.Value), "event", "events"), clock(w.Since, w.Now))
+}
+
+func attributable(w *World) Answer {
+	total, foreign := 0, 0
+	for _, e := range w.Events.Value {
+		if e.ErrorCode == nil || !isPushCode(*e.ErrorCode) {
+			continue
+		}
+		total++
+		if e.ServiceSID == "" && e.Product != event.ProductVoice {
+			foreign++
+		}
+	}
+	switch {
+	case total == 0:
+		return pass("there are none")
+	case float64(foreign) > foreignShare*float64(total):
+		return note("%d of %s name no Verify Service", foreign, count(total, "push error", "push errors")).fix("other products share the stream; look at some with %s", w.command("debugger", "alerts"))
+	}
+	return pass("%d of %s name no Verify Service", foreign, count(total, "push error", "push errors"))
+}

@@ -1,0 +1,300 @@
+package doctor
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/verifyctl/verifyctl/internal/verify"
+)
+
+// The limits of what is usual for challenges.
+const (
+	fewChallenges    = 10 // from how many on a share says something
+	expiredShare     = 0.2
+	deniedShare      = 0.1
+	burst            = 5 // challenges of one identity within burstWindow
+	burstWindow      = 10 * time.Minute
+	deniedBefore     = 3 // denials within fatigueWindow before an approval
+	fatigueWindow    = 30 * time.Minute
+	longLife         = 15 * time.Minute
+	silentAnswer     = time.Second
+	silentShare      = 0.2
+	usageDifference  = 0.02
+	usageToleratedBy = 1 // challenges, so that a handful is never a difference
+)
+
+func challengeChecks() []Check {
+	sample := []Resource{SampleAnswers}
+	return []Check{
+		{ID: "CHL-01", Title: "challenges are answered", Severity: SeverityWarn, Certainty: Heuristic, Needs: sample,
+			Remedy: "look at delivery first, then at what the user sees", Judge: answersCome},
+		{ID: "CHL-02", Title: "nobody is flooded with challenges", Severity: SeverityFail, Certainty: Heuristic, Needs: sample,
+			Remedy: "somebody has the password and pushes until the user gives in, or a backend retries in a loop: stop it", Judge: noFlood},
+		{ID: "CHL-03", Title: "nobody approves after denying again and again", Severity: SeverityFail, Certainty: Heuristic, Needs: sample,
+			Remedy: "lock the account and call the user", Judge: noFatigue},
+		{ID: "CHL-04", Title: "an action has one pending challenge on a factor", Severity: SeverityWarn, Certainty: Certain, Needs: sample,
+			Remedy: "have the backend look for a pending challenge with the action_id before it creates one", Judge: oncePerAction},
+		{ID: "CHL-05", Title: "challenges carry an action_id", Severity: SeverityWarn, Certainty: Certain, Needs: sample,
+			Remedy: "put action_id into the hidden details, so that doubles can be told", Judge: marked},
+		{ID: "CHL-06", Title: "challenges live a quarter of an hour at most", Severity: SeverityWarn, Certainty: Certain, Needs: sample,
+			Skip: unlessProduction, Remedy: "shorten the expiration", Judge: shortLived},
+		{ID: "CHL-07", Title: "challenges tell the user what is approved", Severity: SeverityWarn, Certainty: Certain, Needs: sample,
+			Remedy: "add details such as place, device and amount", Judge: explained},
+		{ID: "CHL-08", Title: "people answer, not programs", Severity: SeverityWarn, Certainty: Heuristic, Needs: sample,
+			Remedy: "the app may approve silently: see whether that is meant", Judge: considered},
+		{ID: "COST-01", Title: "what is billed is what was answered", Severity: SeverityWarn, Certainty: Measured, Scope: PerAccount,
+			Needs: []Resource{SampleAnswers, Usage, AllServices}, Remedy: "look for an environment you do not know, or for a leaked key", Judge: billedAsSeen},
+		{ID: "COST-02", Title: "few challenges are denied", Severity: SeverityWarn, Certainty: Heuristic, Needs: sample,
+			Remedy: "denials are billed; somebody may be pushing users, or the text confuses them", Judge: fewDenied},
+	}
+}
+
+func unlessProduction(w *World) string {
+	if !w.Env.IsProduction() {
+		return "the environment is not for production"
+	}
+	return ""
+}
+
+// pushChallenges gives the sampled push challenges.
+func (w *World) pushChallenges() []verify.Challenge {
+	var challenges []verify.Challenge
+	for _, user := range w.Challenges.Value.Users {
+		for _, challenge := range user.Items {
+			if challenge.FactorType == verify.FactorPush || challenge.FactorType == "" {
+				challenges = append(challenges, challenge)
+			}
+		}
+	}
+	return challenges
+}
+
+func (w *World) countStatus(status verify.ChallengeStatus) int {
+	n := 0
+	for _, challenge := range w.pushChallenges() {
+		if challenge.Status == status {
+			n++
+		}
+	}
+	return n
+}
+
+func (w *World) aboutChallenges(a Answer, examples []string) Answer {
+	return a.sampled(w.Challenges.Value.String()).seen(firstExamples(examples)...)
+}
+
+func answersCome(w *World) Answer {
+	expired := w.countStatus(verify.ChallengeExpired)
+	ended := expired + w.countStatus(verify.ChallengeApproved) + w.countStatus(verify.ChallengeDenied)
+	sentence := fmt.Sprintf("%d of %s expired", expired, count(ended, "ended challenge", "ended challenges"))
+	if ended >= fewChallenges && float64(expired) > expiredShare*float64(ended) {
+		return w.aboutChallenges(warn("%s", sentence), nil).fix("look at delivery first (push errors above), then at what the user sees")
+	}
+	return w.aboutChallenges(pass("%s", sentence), nil)
+}
+
+func noFlood(w *World) Answer {
+	var flooded []string
+	for _, user := range w.Challenges.Value.Users {
+		if n := mostWithin(burstWindow, user.Items); n > burst {
+			flooded = append(flooded, fmt.Sprintf("%s got %d within ten minutes", w.masked(string(user.Entity.Identity)), n))
+		}
+	}
+	if len(flooded) > 0 {
+		return w.aboutChallenges(fail("%s flooded", count(len(flooded), "user was", "users were")), flooded).
+			fix("somebody may have the password and push until the user gives in, or a backend retries in a loop: stop it, and warn the user")
+	}
+	return w.aboutChallenges(pass("nobody got more than %d within ten minutes", burst), nil)
+}
+
+// mostWithin gives the most challenges that were created within any window of time.
+func mostWithin(window time.Duration, challenges []verify.Challenge) int {
+	byTime := slices.Clone(challenges)
+	slices.SortFunc(byTime, func(a, b verify.Challenge) int { return a.DateCreated.Compare(b.DateCreated) })
+	most, start := 0, 0
+	for end := range byTime {
+		for byTime[end].DateCreated.Sub(byTime[start].DateCreated) > window {
+			start++
+		}
+		most = max(most, end-start+1)
+	}
+	return most
+}
+
+func noFatigue(w *World) Answer {
+	var suspects []string
+	for _, user := range w.Challenges.Value.Users {
+		for _, approved := range user.Items {
+			if approved.Status != verify.ChallengeApproved {
+				continue
+			}
+			denials := 0
+			for _, denied := range user.Items {
+				before := approved.DateResponded.Sub(denied.DateResponded)
+				if denied.Status == verify.ChallengeDenied && before >= 0 && before <= fatigueWindow {
+					denials++
+				}
+			}
+			if denials >= deniedBefore {
+				suspects = append(suspects, fmt.Sprintf("%s approved %s at %s after %d denials", w.masked(string(user.Entity.Identity)),
+					approved.SID, clock(approved.DateResponded, w.Now), denials))
+			}
+		}
+	}
+	if len(suspects) > 0 {
+		return w.aboutChallenges(fail("%s after denying again and again", count(len(suspects), "approval came", "approvals came")), suspects).
+			fix("lock the account and call the user: this is what a worn-down victim looks like")
+	}
+	return w.aboutChallenges(pass("nobody did"), nil)
+}
+
+// oncePerAction counts pending challenges of one factor: an action may well be sent to each of a user's devices.
+func oncePerAction(w *World) Answer {
+	type action struct {
+		factor verify.FactorSID
+		id     string
+	}
+	pending := map[action][]verify.Challenge{}
+	var order []action
+	for _, challenge := range w.pushChallenges() {
+		key := action{challenge.FactorSID, challenge.HiddenDetails[verify.ActionID]}
+		if challenge.Status != verify.ChallengePending || key.id == "" || challenge.ExpirationDate.Before(w.Now) {
+			continue
+		}
+		if len(pending[key]) == 0 {
+			order = append(order, key)
+		}
+		pending[key] = append(pending[key], challenge)
+	}
+	var doubles []string
+	for _, key := range order {
+		if n := len(pending[key]); n > 1 {
+			doubles = append(doubles, fmt.Sprintf("%s has %d pending for action_id %q", key.factor, n, key.id))
+		}
+	}
+	if len(doubles) > 0 {
+		return w.aboutChallenges(warn("%s more than once to the same factor", count(len(doubles), "action was sent", "actions were sent")), doubles).
+			fix("have the backend look for a pending challenge with the action_id before it creates one; verifyctl challenge create does")
+	}
+	return w.aboutChallenges(pass("no action was sent twice to a factor"), nil)
+}
+
+func marked(w *World) Answer {
+	challenges := w.pushChallenges()
+	without := 0
+	for _, challenge := range challenges {
+		if challenge.HiddenDetails[verify.ActionID] == "" {
+			without++
+		}
+	}
+	if len(challenges) > 0 && without == len(challenges) {
+		return w.aboutChallenges(warn("none of %s has an action_id, so doubles cannot be told", count(without, "challenge", "challenges")), nil).
+			fix("put action_id into the hidden details")
+	}
+	return w.aboutChallenges(pass("%d of %s have none", without, count(len(challenges), "challenge", "challenges")), nil)
+}
+
+// breaking judges that no sampled challenge breaks a rule; broken says how one does, "" when it does not.
+func (w *World) breaking(what string, broken func(verify.Challenge) string) Answer {
+	challenges := w.pushChallenges()
+	var examples []string
+	for _, challenge := range challenges {
+		if how := broken(challenge); how != "" {
+			examples = append(examples, fmt.Sprintf("%s: %s", challenge.SID, how))
+		}
+	}
+	if len(examples) == 0 {
+		return w.aboutChallenges(pass("none of %s", count(len(challenges), "challenge", "challenges")), nil)
+	}
+	return w.aboutChallenges(warn("%d of %s %s", len(examples), count(len(challenges), "challenge", "challenges"), what), examples)
+}
+
+func shortLived(w *World) Answer {
+	return w.breaking("live longer than a quarter of an hour", func(c verify.Challenge) string {
+		if life := c.ExpirationDate.Sub(c.DateCreated); life > longLife {
+			return life.String()
+		}
+		return ""
+	}).fixIfBroken("shorten the expiration: a forgotten challenge can still be approved")
+}
+
+func explained(w *World) Answer {
+	return w.breaking("have no details fields", func(c verify.Challenge) string {
+		if len(c.Details.Fields) == 0 {
+			return "the user sees only the message"
+		}
+		return ""
+	}).fixIfBroken("add details such as place, device and amount")
+}
+
+func considered(w *World) Answer {
+	answered, silent := 0, 0
+	for _, challenge := range w.pushChallenges() {
+		if challenge.DateResponded.IsZero() || challenge.Status != verify.ChallengeApproved && challenge.Status != verify.ChallengeDenied {
+			continue
+		}
+		answered++
+		if challenge.DateResponded.Sub(challenge.DateCreated) < silentAnswer {
+			silent++
+		}
+	}
+	sentence := fmt.Sprintf("%d of %s came within a second", silent, count(answered, "answer", "answers"))
+	if answered >= fewChallenges && float64(silent) > silentShare*float64(answered) {
+		return w.aboutChallenges(warn("%s: the app may approve silently", sentence), nil).fix("see whether that is meant")
+	}
+	return w.aboutChallenges(pass("%s", sentence), nil)
+}
+
+func fewDenied(w *World) Answer {
+	denied := w.countStatus(verify.ChallengeDenied)
+	answered := denied + w.countStatus(verify.ChallengeApproved)
+	sentence := fmt.Sprintf("%d of %s denied", denied, count(answered, "answered challenge", "answered challenges"))
+	if answered >= fewChallenges && float64(denied) > deniedShare*float64(answered) {
+		return w.aboutChallenges(warn("%s; denials are billed", sentence), nil).fix("somebody may be pushing users, or the text confuses them")
+	}
+	return w.aboutChallenges(pass("%s", sentence), nil)
+}
+
+// billedAsSeen compares usage with answered challenges. That says something only when everybody was looked at: every
+// user, all their challenges, and every Service of the account.
+func billedAsSeen(w *World) Answer {
+	seen := map[verify.ServiceSID]bool{}
+	answered := int64(0)
+	since := w.Now.AddDate(0, 0, -usageDays).Truncate(24 * time.Hour)
+	for _, peer := range w.accountPeers() {
+		if !peer.Challenges.OK() || seen[peer.Env.ServiceSID] {
+			continue
+		}
+		if peer.Challenges.Value.More {
+			return unknown("only some users of %s were looked at", peer.Env.Name).fix("a larger --sample compares all")
+		}
+		seen[peer.Env.ServiceSID] = true
+		for _, user := range peer.Challenges.Value.Users {
+			if len(user.Items) == challengesPerUser {
+				return unknown("only the newest %d challenges of each user were looked at", challengesPerUser)
+			}
+			for _, challenge := range user.Items {
+				if (challenge.Status == verify.ChallengeApproved || challenge.Status == verify.ChallengeDenied) && !challenge.DateResponded.Before(since) {
+					answered++
+				}
+			}
+		}
+	}
+	for _, service := range w.Services.Value {
+		if !seen[service.SID] {
+			return unknown("%s was not looked at, and its challenges are billed too", w.serviceName(service))
+		}
+	}
+	billed := int64(0)
+	for _, record := range w.Usage.Value {
+		billed += record.Count
+	}
+	difference := math.Abs(float64(billed - answered))
+	if difference > usageToleratedBy && difference > usageDifference*float64(billed) {
+		return warn("Twilio counted %d in %d days, %d answered challenges are there", billed, usageDays, answered).
+			fix("users who were deleted take their challenges along; else look for an environment you do not know, or for a leaked key")
+	}
+	return pass("Twilio counted %d in %d days, %d answered challenges are there", billed, usageDays, answered)
+}

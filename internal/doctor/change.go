@@ -1,0 +1,235 @@
+package doctor
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/verifyctl/verifyctl/internal/verify"
+)
+
+// Change is one small write that mends a finding: attaching a push credential, enabling a webhook, or subscribing it to
+// event types. Exactly one of Credential, Status and EventTypes is set.
+type Change struct {
+	Environment string
+	ServiceSID  verify.ServiceSID
+
+	Platform   verify.Platform
+	Credential verify.CredentialSID
+	Was        verify.CredentialSID // what is attached before; "" for nothing
+
+	Webhook    verify.Webhook // as it was read
+	Status     string
+	EventTypes []string
+}
+
+// String gives the change as a word that [ParseChange] reads: apn=CR…, YW….status=enabled, YW….event_types=a,b.
+func (c Change) String() string {
+	switch {
+	case c.Credential != "":
+		return fmt.Sprintf("%s=%s", c.Platform, c.Credential)
+	case c.Status != "":
+		return fmt.Sprintf("%s.status=%s", c.Webhook.SID, c.Status)
+	}
+	return fmt.Sprintf("%s.event_types=%s", c.Webhook.SID, strings.Join(c.EventTypes, ","))
+}
+
+// Describe says exactly what would be written, before and after.
+func (c Change) Describe() string {
+	switch {
+	case c.Credential != "":
+		param, was := apn.param, orWord(string(c.Was), "nothing")
+		if c.Platform == verify.PlatformFCM {
+			param = fcm.param
+		}
+		return fmt.Sprintf("Service %s: %s from %s to %s", c.ServiceSID, param, was, c.Credential)
+	case c.Status != "":
+		return fmt.Sprintf("webhook %s (%s): status from %s to %s", c.Webhook.SID, plain(c.Webhook.URL), plain(c.Webhook.Status), c.Status)
+	}
+	return fmt.Sprintf("webhook %s (%s): event types from %s to %s", c.Webhook.SID, plain(c.Webhook.URL),
+		plain(strings.Join(c.Webhook.EventTypes, ",")), plain(strings.Join(c.EventTypes, ",")))
+}
+
+// Undo gives the change that takes this one back, and whether there is one: a credential cannot be detached by any
+// documented request.
+func (c Change) Undo() (Change, bool) {
+	undo := c
+	switch {
+	case c.Credential != "":
+		undo.Credential, undo.Was = c.Was, c.Credential
+		return undo, c.Was != ""
+	case c.Status != "":
+		undo.Status = c.Webhook.Status
+		undo.Webhook.Status = c.Status
+		return undo, true
+	}
+	undo.EventTypes = c.Webhook.EventTypes
+	undo.Webhook.EventTypes = c.EventTypes
+	return undo, len(undo.EventTypes) > 0
+}
+
+// UndoCommand gives the command that takes the change back, "" when nothing can.
+func (c Change) UndoCommand() string {
+	undo, ok := c.Undo()
+	if !ok {
+		return ""
+	}
+	return verify.Command(c.Environment, "doctor", "--undo", undo.String())
+}
+
+// ParseChange reads what [Change.String] writes. The environment, the Service and what was there before are not part
+// of it.
+func ParseChange(text string) (Change, error) {
+	name, value, ok := strings.Cut(text, "=")
+	if !ok || value == "" {
+		return Change{}, notAChange(text)
+	}
+	if name == string(verify.PlatformAPN) || name == string(verify.PlatformFCM) {
+		sid, err := verify.ParseCredentialSID(value)
+		if err != nil {
+			return Change{}, err
+		}
+		return Change{Platform: verify.Platform(name), Credential: sid}, nil
+	}
+	hook, field, _ := strings.Cut(name, ".")
+	sid, err := verify.ParseWebhookSID(hook)
+	if err != nil {
+		return Change{}, err
+	}
+	change := Change{Webhook: verify.Webhook{SID: sid}}
+	known := slices.Concat([]string{everyEvent}, answerEvents, factorEvents)
+	switch types := strings.Split(value, ","); {
+	case field == "status" && (value == webhookEnabled || value == webhookDisabled):
+		change.Status = value
+	case field == "event_types" && !slices.ContainsFunc(types, func(t string) bool { return !slices.Contains(known, t) }):
+		change.EventTypes = types
+	default:
+		return Change{}, notAChange(text)
+	}
+	return change, nil
+}
+
+func notAChange(text string) error {
+	return verify.Usagef("%q is not a change", text).WithHint("write apn=CR…, fcm=CR…, YW….status=enabled, YW….status=disabled or YW….event_types=a,b")
+}
+
+// Writer makes the changes.
+type Writer interface {
+	SetServiceCredential(ctx context.Context, service verify.ServiceSID, platform verify.Platform, credential verify.CredentialSID) (verify.Service, error)
+	UpdateWebhook(ctx context.Context, service verify.ServiceSID, webhook verify.Webhook) (verify.Webhook, error)
+}
+
+// Apply makes the change. What was read before is sent along where Twilio replaces a whole.
+func (c Change) Apply(ctx context.Context, to Writer) error {
+	if c.Credential != "" {
+		_, err := to.SetServiceCredential(ctx, c.ServiceSID, c.Platform, c.Credential)
+		return err
+	}
+	hook := c.Webhook
+	if c.Status != "" {
+		hook.Status = c.Status
+	} else {
+		hook.EventTypes = c.EventTypes
+	}
+	_, err := to.UpdateWebhook(ctx, c.ServiceSID, hook)
+	return err
+}
+
+// Resolve completes a change that was read by [ParseChange] with what the examined environment has now.
+func (r Report) Resolve(change Change, environment string) (Change, error) {
+	w, err := r.world(environment)
+	if err != nil {
+		return Change{}, err
+	}
+	change.Environment, change.ServiceSID = w.Env.Name, w.Env.ServiceSID
+	if change.Credential != "" {
+		if !w.Service.OK() {
+			return Change{}, w.Service.problem()
+		}
+		change.Was = w.Service.Value.CredentialSID(change.Platform)
+		return change, nil
+	}
+	if !w.Webhooks.OK() {
+		return Change{}, w.Webhooks.problem()
+	}
+	for _, hook := range w.Webhooks.Value {
+		if verify.SameSID(hook.SID, change.Webhook.SID) {
+			change.Webhook = hook
+			return change, nil
+		}
+	}
+	return Change{}, &verify.Error{Kind: verify.KindNotFound, Message: fmt.Sprintf("%s has no webhook %s", w.Env.ServiceSID, change.Webhook.SID)}
+}
+
+// Attach plans to attach a credential that the operator named. One that would not serve the environment is refused.
+func (r Report) Attach(credential verify.Credential, environment string) (Change, error) {
+	w, err := r.world(environment)
+	if err != nil {
+		return Change{}, err
+	}
+	if !w.Service.OK() {
+		return Change{}, w.Service.problem()
+	}
+	s, ok := map[string]slot{verify.CredentialAPN: apn, verify.CredentialFCM: fcm}[strings.ToLower(credential.Type)]
+	switch {
+	case !ok:
+		return Change{}, verify.Refusedf("%s is of type %q, which serves neither APNs nor FCM", credential.SID, credential.Type)
+	case credential.AccountSID != "" && w.Service.Value.AccountSID != "" && !verify.SameSID(credential.AccountSID, w.Service.Value.AccountSID):
+		return Change{}, verify.Refusedf("%s belongs to %s, the Service to %s", credential.SID, credential.AccountSID, w.Service.Value.AccountSID)
+	case s.intent(w.Env) == unused:
+		return Change{}, verify.Refusedf("%s declares that it does not push to %s, so it needs no %s credential", w.Env.Name, s.phones, s.name)
+	case !s.fits(w, credential) && wantedSandbox(w.Env.IOSBuild) == verify.SandboxUnknown:
+		return Change{}, verify.Refusedf("%s does not declare how its iOS app is signed, so whether %s would serve it is not known", w.Env.Name, credential.SID).
+			WithHint("declare ios_build in the environment file: debug or distribution")
+	case !s.fits(w, credential):
+		return Change{}, verify.Refusedf("%s has sandbox %s, but %s has %s builds: Apple would refuse every push", credential.SID, credential.Sandbox, w.Env.Name, w.Env.IOSBuild)
+	}
+	was := w.Service.Value.CredentialSID(s.platform)
+	if verify.SameSID(was, credential.SID) {
+		return Change{}, verify.Refusedf("%s is attached already", credential.SID)
+	}
+	return Change{Environment: w.Env.Name, ServiceSID: w.Env.ServiceSID, Platform: s.platform, Credential: credential.SID, Was: was}, nil
+}
+
+// Changes gives the safe writes that would mend what was found, without anything having to be chosen.
+func (r Report) Changes() []Change {
+	var all []Change
+	for _, result := range r.Results {
+		if result.Status == Pass || result.Status == Skipped {
+			continue
+		}
+		for _, change := range result.changes {
+			all = merge(all, change)
+		}
+	}
+	return all
+}
+
+// merge adds a change to a list. Event types of one webhook become one change, and what is there already stays once.
+func merge(all []Change, change Change) []Change {
+	for i, c := range all {
+		switch {
+		case c.Environment != change.Environment || c.Webhook.SID != change.Webhook.SID:
+		case c.String() == change.String():
+			return all
+		case len(c.EventTypes) > 0 && len(change.EventTypes) > 0:
+			for _, eventType := range change.EventTypes {
+				if !slices.Contains(c.EventTypes, eventType) {
+					all[i].EventTypes = append(all[i].EventTypes, eventType)
+				}
+			}
+			return all
+		}
+	}
+	return append(all, change)
+}
+
+func (r Report) world(environment string) (*World, error) {
+	for _, w := range r.worlds {
+		if w.Env.Name == environment {
+			return w, nil
+		}
+	}
+	return nil, verify.Usagef("%s was not examined", environment)
+}

@@ -1,0 +1,176 @@
+package doctor
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+
+	"github.com/verifyctl/verifyctl/internal/verify"
+)
+
+func dataChecks() []Check {
+	return []Check{
+		{ID: "DATA-01", Title: "identities tell nothing about people", Severity: SeverityFail, Certainty: Heuristic, Needs: []Resource{SampleFactors},
+			Remedy: "use random ids or keyed hashes for new enrolments: an identity cannot be changed", Judge: opaqueIdentities},
+		{ID: "DATA-02", Title: "identities cannot be guessed", Severity: SeverityInfo, Certainty: Heuristic, Needs: []Resource{SampleFactors},
+			Remedy: "a plain SHA-256 of an e-mail address can be guessed: use a keyed hash or a random id", Judge: unguessable},
+		{ID: "DATA-03", Title: "every entity has a factor", Severity: SeverityWarn, Certainty: Certain, Needs: []Resource{SampleFactors},
+			Remedy: "delete what is left of users who are gone", Judge: noEmptyEntities},
+		{ID: "DATA-04", Title: "challenges carry no secrets", Severity: SeverityWarn, Certainty: Heuristic, Needs: []Resource{SampleAnswers},
+			Remedy: "leave card numbers, codes and addresses out of details and hidden details", Judge: noSecrets},
+	}
+}
+
+var (
+	phoneIdentity = regexp.MustCompile(`^\d{8,15}$`)
+	nameIdentity  = regexp.MustCompile(`^[A-Za-z]{2,}-[A-Za-z]{2,}$`)
+	hashIdentity  = regexp.MustCompile(`^[0-9A-Fa-f]{64}$`)
+)
+
+func opaqueIdentities(w *World) Answer {
+	var bad, names []string
+	for _, user := range w.Factors.Value.Users {
+		identity := string(user.Entity.Identity)
+		shown := w.masked(identity)
+		_, err := verify.ParseIdentity(identity)
+		switch {
+		case strings.ContainsAny(identity, "@+"):
+			bad = append(bad, shown+" looks like an e-mail address or a phone number")
+		case phoneIdentity.MatchString(identity):
+			bad = append(bad, shown+" looks like a phone number")
+		case err != nil:
+			bad = append(bad, shown+" is outside what Twilio documents for identities")
+		case nameIdentity.MatchString(identity):
+			names = append(names, shown+" looks like a name")
+		}
+	}
+	sample := w.Factors.Value.String()
+	how := "use random ids or keyed hashes for new enrolments; an identity cannot be changed, so those users have to enrol again"
+	switch {
+	case len(bad) > 0:
+		return fail("%s personal, or outside Twilio's rule", count(len(bad), "identity is", "identities are")).sampled(sample).seen(firstExamples(bad)...).fix("%s", how)
+	case len(names) > 0:
+		return warn("%s like a person's name", count(len(names), "identity looks", "identities look")).sampled(sample).seen(firstExamples(names)...).fix("%s", how)
+	}
+	return pass("none looks personal").sampled(sample)
+}
+
+func unguessable(w *World) Answer {
+	hashes := 0
+	for _, user := range w.Factors.Value.Users {
+		if hashIdentity.MatchString(string(user.Entity.Identity)) {
+			hashes++
+		}
+	}
+	sample := w.Factors.Value.String()
+	if hashes > 0 {
+		return note("%s 64 hexadecimal digits: perhaps a plain SHA-256 of an e-mail address, which can be guessed", count(hashes, "identity is", "identities are")).
+			sampled(sample).fix("make sure that the hash has a key")
+	}
+	return pass("none looks like a plain hash").sampled(sample)
+}
+
+func noEmptyEntities(w *World) Answer {
+	var empty []string
+	for _, user := range w.Factors.Value.Users {
+		if len(user.Items) == 0 {
+			empty = append(empty, w.masked(string(user.Entity.Identity)))
+		}
+	}
+	sample := w.Factors.Value.String()
+	if len(empty) > 0 {
+		return warn("%s no factor", count(len(empty), "entity has", "entities have")).sampled(sample).seen(firstExamples(empty)...).
+			fix("delete those whose users are gone").run(w.command("entities", "delete", empty[0]))
+	}
+	return pass("every entity has one").sampled(sample)
+}
+
+func noSecrets(w *World) Answer {
+	var examples []string
+	for _, user := range w.Challenges.Value.Users {
+		for _, challenge := range user.Items {
+			if kind := challengeSecret(challenge); kind != "" {
+				examples = append(examples, fmt.Sprintf("%s: %s", challenge.SID, kind))
+			}
+		}
+	}
+	sample := w.Challenges.Value.String()
+	if len(examples) > 0 {
+		return warn("%s what looks like a secret", count(len(examples), "challenge carries", "challenges carry")).sampled(sample).seen(firstExamples(examples)...).
+			fix("leave it out of details and hidden details: the phone and Twilio keep both")
+	}
+	return pass("none looks like it").sampled(sample)
+}
+
+func challengeSecret(c verify.Challenge) string {
+	for _, key := range sortedKeys(c.HiddenDetails) {
+		if kind := secretKind(c.HiddenDetails[key]); kind != "" {
+			return fmt.Sprintf("hidden detail %q looks like %s", key, kind)
+		}
+	}
+	if kind := secretKind(c.Details.Message); kind != "" {
+		return "the message looks like it has " + kind
+	}
+	for _, field := range c.Details.Fields {
+		if kind := secretKind(field.Value); kind != "" {
+			return fmt.Sprintf("field %q looks like %s", field.Label, kind)
+		}
+	}
+	return ""
+}
+
+var (
+	emailPattern  = regexp.MustCompile(`[^\s@]+@[^\s@]+\.[A-Za-z]{2,}`)
+	phonePattern  = regexp.MustCompile(`(?:^|\s)\+\d[\d ()-]{7,}\d`)
+	ownerPattern  = regexp.MustCompile(`(?i)\p{L}{2,}['’]s\s+(?:i?phone|ipad|pixel|galaxy|handy|tablet|mobile)`)
+	digitsPattern = regexp.MustCompile(`\d(?:[ -]?\d){12,18}`)
+	codePattern   = regexp.MustCompile(`(?i)\b(?:otp|code|pin|password|passwort)\b\D{0,12}\d{4,8}\b`)
+)
+
+// personal says what kind of personal data a text looks like, "" for none.
+func personal(text string) string {
+	switch {
+	case emailPattern.MatchString(text):
+		return "an e-mail address"
+	case phonePattern.MatchString(text):
+		return "a phone number"
+	case ownerPattern.MatchString(text):
+		return "a person's name"
+	}
+	return ""
+}
+
+// secretKind says what kind of secret or personal data a text looks like, "" for none.
+func secretKind(text string) string {
+	for _, digits := range digitsPattern.FindAllString(text, -1) {
+		if isCardNumber(digits) {
+			return "a card number"
+		}
+	}
+	if codePattern.MatchString(text) {
+		return "a one-time code or a password"
+	}
+	if emailPattern.MatchString(text) {
+		return "an e-mail address"
+	}
+	return ""
+}
+
+// isCardNumber checks the Luhn sum of the digits in s.
+func isCardNumber(s string) bool {
+	sum, n := 0, 0
+	for i := len(s) - 1; i >= 0; i-- {
+		if s[i] < '0' || s[i] > '9' {
+			continue
+		}
+		digit := int(s[i] - '0')
+		if n%2 == 1 {
+			if digit *= 2; digit > 9 {
+				digit -= 9
+			}
+		}
+		sum += digit
+		n++
+	}
+	return n >= 13 && n <= 19 && sum%10 == 0 && sum > 0
+}

@@ -1,0 +1,349 @@
+package doctor
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/mod/semver"
+
+	"github.com/verifyctl/verifyctl/internal/verify"
+)
+
+// The limits of what is usual for factors.
+const (
+	manyFactors      = 15 // of the 20 push factors that an entity can have (api/errors/60315)
+	unverifiedAge    = 24 * time.Hour
+	unverifiedShare  = 0.05
+	unverifiedLeast  = 20 // enrolments of a day, from which on a share says something
+	withoutPushShare = 0.2
+	oldToken         = 270 * 24 * time.Hour
+	expiredInARow    = 3
+	quietFor         = 60 * 24 * time.Hour
+)
+
+// shownExamples is how many users or devices an answer names.
+const shownExamples = 5
+
+func factorChecks() []Check {
+	sample := []Resource{SampleFactors}
+	return []Check{
+		{ID: "FAC-01", Title: "nobody has more factors than allowed", Severity: SeverityWarn, Certainty: Declared, Needs: sample,
+			Remedy: "delete the ones no longer used: Twilio stops at 20 push factors (60315)", Judge: fewFactors},
+		{ID: "FAC-02", Title: "enrolments are completed", Severity: SeverityWarn, Certainty: Heuristic, Needs: sample,
+			Remedy: "look at the app's enrolment: the factor is created, but never verified", Judge: verified},
+		{ID: "FAC-03", Title: "factors can be pushed to", Severity: SeverityInfo, Certainty: Declared, Needs: sample,
+			Remedy: "devices without a push token poll only: look at how the app gets its token", Judge: pushable},
+		{ID: "FAC-04", Title: "factors are of the declared apps", Severity: SeverityWarn, Certainty: Declared, Needs: sample,
+			Skip: unlessAppIDs, Remedy: "find the build that enrols in the wrong Service", Judge: declaredApps},
+		{ID: "FAC-05", Title: "no factor uses an SDK version with a known fault", Severity: SeverityWarn, Certainty: Certain, Needs: sample,
+			Remedy: "update the SDK in the app", Judge: soundSDKs},
+		{ID: "FAC-06", Title: "Android push tokens are refreshed", Severity: SeverityWarn, Certainty: Heuristic, Needs: sample,
+			Remedy: "have the app send its token on every start", Judge: refreshed},
+		{ID: "FAC-07", Title: "no factor lets all its challenges expire", Severity: SeverityWarn, Certainty: Heuristic, Needs: []Resource{SampleFactors, SampleAnswers},
+			Remedy: "the app may be gone; ask the user", Judge: answering},
+		{ID: "FAC-08", Title: "no factor with a dead push token is left", Severity: SeverityWarn, Certainty: Heuristic, Needs: []Resource{SampleFactors, PushErrors},
+			Remedy: "plan with factors prune: a dead push token is not a dead factor", Judge: noDeadTokens},
+		{ID: "FAC-09", Title: "factors carry the declared metadata", Severity: SeverityWarn, Certainty: Declared, Needs: sample,
+			Skip: unlessMetadata, Remedy: "have the app write it at enrolment: later nothing can", Judge: describedFactors},
+		{ID: "FAC-10", Title: "names and metadata hold no personal data", Severity: SeverityWarn, Certainty: Heuristic, Needs: sample,
+			Remedy: "have the app name devices by model", Judge: impersonal},
+		{ID: "FAC-11", Title: "no push token is shared", Severity: SeverityWarn, Certainty: Certain, Needs: sample,
+			Remedy: "one phone is enrolled twice or for two users: pushes for one reach the other", Judge: ownTokens},
+	}
+}
+
+func unlessAppIDs(w *World) string {
+	if len(w.Env.AppIDs) == 0 {
+		return "the environment does not declare app_ids"
+	}
+	return ""
+}
+
+func unlessMetadata(w *World) string {
+	if len(w.Env.MetadataKeys) == 0 {
+		return "the environment does not declare metadata_keys"
+	}
+	return ""
+}
+
+// pushFactors gives the sampled push factors of a platform, or of all when it is "".
+func (w *World) pushFactors(platform verify.Platform) []verify.Factor {
+	var factors []verify.Factor
+	for _, user := range w.Factors.Value.Users {
+		for _, factor := range user.Items {
+			if factor.IsPush() && (platform == "" || factor.Config.Platform == platform) {
+				factors = append(factors, factor)
+			}
+		}
+	}
+	return factors
+}
+
+// aboutSample finishes an answer about sampled factors: how many were looked at, and examples of what was found.
+func (w *World) aboutSample(a Answer, examples []string) Answer {
+	return a.sampled(w.Factors.Value.String()).seen(firstExamples(examples)...)
+}
+
+func firstExamples(examples []string) []string {
+	if len(examples) <= shownExamples {
+		return examples
+	}
+	return append(slices.Clone(examples[:shownExamples]), fmt.Sprintf("and %d more", len(examples)-shownExamples))
+}
+
+func (w *World) factorName(f verify.Factor) string {
+	return fmt.Sprintf("%s of %s", f.SID, w.masked(string(f.Identity)))
+}
+
+// offenders judges that no sampled push factor breaks a rule; broken says how one does, "" when it does not.
+func (w *World) offenders(what string, broken func(verify.Factor) string) Answer {
+	var examples []string
+	factors := w.pushFactors("")
+	for _, factor := range factors {
+		if how := broken(factor); how != "" {
+			examples = append(examples, w.factorName(factor)+": "+how)
+		}
+	}
+	if len(examples) == 0 {
+		return w.aboutSample(pass("none of %s", count(len(factors), "push factor", "push factors")), nil)
+	}
+	return w.aboutSample(warn("%d of %s %s", len(examples), count(len(factors), "push factor", "push factors"), what), examples)
+}
+
+func fewFactors(w *World) Answer {
+	limit := w.Env.MaxFactors
+	if limit <= 0 || limit > manyFactors {
+		limit = manyFactors
+	}
+	var over []string
+	var worst verify.Identity
+	for _, user := range w.Factors.Value.Users {
+		n := 0
+		for _, factor := range user.Items {
+			if factor.IsPush() {
+				n++
+			}
+		}
+		if n > limit || n >= manyFactors {
+			if worst == "" {
+				worst = user.Entity.Identity
+			}
+			over = append(over, fmt.Sprintf("%s has %d", w.masked(string(user.Entity.Identity)), n))
+		}
+	}
+	if len(over) == 0 {
+		return w.aboutSample(pass("nobody has more than %d", limit), nil)
+	}
+	return w.aboutSample(warn("%s more than %d push factors", count(len(over), "user has", "users have"), limit), over).
+		fix("see which are still used").run(w.command("factors", "list", w.masked(string(worst))))
+}
+
+func verified(w *World) Answer {
+	created, unverified := 0, 0
+	var old []string
+	for _, factor := range w.pushFactors("") {
+		recent := w.Now.Sub(factor.DateCreated) <= unverifiedAge
+		if recent {
+			created++
+		}
+		if factor.Status != verify.FactorUnverified {
+			continue
+		}
+		if recent {
+			unverified++
+		} else {
+			old = append(old, fmt.Sprintf("%s was created on %s", w.factorName(factor), day(factor.DateCreated)))
+		}
+	}
+	switch {
+	case created >= unverifiedLeast && float64(unverified) > unverifiedShare*float64(created):
+		return w.aboutSample(warn("%d of %d enrolments of the last day are not completed", unverified, created), nil).
+			fix("look at the app's enrolment: the factor is created, but never verified")
+	case len(old) > 0:
+		return w.aboutSample(warn("%s older than a day and still unverified; Twilio usually deletes them within a day", count(len(old), "factor is", "factors are")), old)
+	}
+	return w.aboutSample(pass("%d of %d of the last day are unverified, none is older", unverified, created), nil)
+}
+
+func pushable(w *World) Answer {
+	factors := w.pushFactors("")
+	without := len(w.pushFactors(verify.PlatformNone))
+	sentence := fmt.Sprintf("%d of %s have no push token", without, count(len(factors), "push factor", "push factors"))
+	if float64(without) > withoutPushShare*float64(len(factors)) {
+		return w.aboutSample(note("%s and only poll", sentence), nil).fix("look at how the app gets its token; phones without Google's services never have one")
+	}
+	return w.aboutSample(pass("%s", sentence), nil)
+}
+
+func declaredApps(w *World) Answer {
+	return w.offenders("are of other apps than the declared ones", func(f verify.Factor) string {
+		if contains(w.Env.AppIDs, f.Config.AppID) {
+			return ""
+		}
+		return fmt.Sprintf("%q", f.Config.AppID)
+	}).fixIfBroken("find the build that enrols in the wrong Service, or correct app_ids")
+}
+
+// fixIfBroken adds what to do to an answer that is no pass.
+func (a Answer) fixIfBroken(format string, args ...any) Answer {
+	if a.Status == Pass && !a.Note {
+		return a
+	}
+	return a.fix(format, args...)
+}
+
+// knownFault is an SDK version that the SDK's own change log calls faulty.
+type knownFault struct {
+	platform verify.Platform
+	is       func(version string) bool
+	what     string
+}
+
+// knownFaults are from the change logs of twilio-verify-ios and twilio-verify-android, as of November 2026.
+var knownFaults = []knownFault{
+	{verify.PlatformAPN, func(v string) bool { return semver.Compare(v, "v3.0.0") == 0 }, "asks for biometrics when it should not, mended in 3.0.1"},
+	{verify.PlatformAPN, func(v string) bool { return semver.Compare(v, "v2.2.2") < 0 }, "fails with keychain error 25300, mended in 2.2.2"},
+	{verify.PlatformAPN, func(v string) bool { return semver.Compare(v, "v3.0.2") < 0 }, "can mix up two factors' keys, mended in 3.0.2"},
+	{verify.PlatformFCM, func(v string) bool { return semver.Compare(v, "v0.6.1") < 0 }, "hides Twilio's error codes, mended in 0.6.1"},
+}
+
+func soundSDKs(w *World) Answer {
+	return w.offenders("use an SDK version with a known fault", func(f verify.Factor) string {
+		version := "v" + strings.TrimPrefix(f.Config.SDKVersion, "v")
+		if !semver.IsValid(version) {
+			return ""
+		}
+		for _, fault := range knownFaults {
+			if fault.platform == f.Config.Platform && fault.is(version) {
+				return fmt.Sprintf("%s %s", f.Config.SDKVersion, fault.what)
+			}
+		}
+		return ""
+	}).fixIfBroken("update the SDK in the app; the list is of November 2026")
+}
+
+func refreshed(w *World) Answer {
+	return w.offenders("are Android and were not updated for nine months", func(f verify.Factor) string {
+		if f.Config.Platform != verify.PlatformFCM || f.DateUpdated.IsZero() || w.Now.Sub(f.DateUpdated) <= oldToken {
+			return ""
+		}
+		return "last updated on " + day(f.DateUpdated)
+	}).fixIfBroken("have the app send its token on every start")
+}
+
+func answering(w *World) Answer {
+	answers := map[verify.FactorSID][]verify.Challenge{}
+	for _, user := range w.Challenges.Value.Users {
+		for _, challenge := range user.Items {
+			answers[challenge.FactorSID] = append(answers[challenge.FactorSID], challenge)
+		}
+	}
+	return w.offenders("let their last challenges expire and have answered none for two months", func(f verify.Factor) string {
+		challenges := answers[f.SID]
+		slices.SortFunc(challenges, func(a, b verify.Challenge) int { return b.DateCreated.Compare(a.DateCreated) })
+		expired := 0
+		for i, challenge := range challenges {
+			if challenge.Status == verify.ChallengeExpired && expired == i {
+				expired++
+			}
+			answered := challenge.Status == verify.ChallengeApproved || challenge.Status == verify.ChallengeDenied
+			if answered && w.Now.Sub(challenge.DateResponded) < quietFor {
+				return ""
+			}
+		}
+		if expired < expiredInARow {
+			return ""
+		}
+		return fmt.Sprintf("the last %d expired", expired)
+	}).fixIfBroken("the app may be gone from those phones; %s lists factors by last answer", w.command("fleet", "stale"))
+}
+
+func noDeadTokens(w *World) Answer {
+	died := map[string]time.Time{}
+	current, past := w.push(52103, 52141)
+	for _, e := range slices.Concat(current, past) {
+		key := strings.ToLower(e.FactorSID)
+		if !e.Masked && !e.Ambiguous && !e.Inferred && e.Timestamp.After(died[key]) {
+			died[key] = e.Timestamp
+		}
+	}
+	a := w.offenders("have a dead push token", func(f verify.Factor) string {
+		at, ok := died[strings.ToLower(string(f.SID))]
+		if !ok || f.DateUpdated.After(at) {
+			return ""
+		}
+		return "since " + clock(at, w.Now)
+	})
+	if a.Status == Pass {
+		return a
+	}
+	return a.fix("plan their removal; a dead push token is not a dead factor, so nothing is deleted without a look").run(w.command("factors", "prune"))
+}
+
+func describedFactors(w *World) Answer {
+	return w.offenders("lack declared metadata", func(f verify.Factor) string {
+		var missing []string
+		for _, key := range w.Env.MetadataKeys {
+			if f.Metadata[key] == "" {
+				missing = append(missing, key)
+			}
+		}
+		if len(missing) == 0 {
+			return ""
+		}
+		return "no " + strings.Join(missing, ", ")
+	}).fixIfBroken("have the app write it at enrolment: later nothing can, and without it no app version can be revoked")
+}
+
+func impersonal(w *World) Answer {
+	return w.offenders("hold what looks like personal data", func(f verify.Factor) string {
+		if kind := personal(f.FriendlyName); kind != "" {
+			return "friendly_name looks like " + kind
+		}
+		for _, key := range sortedKeys(f.Metadata) {
+			if kind := personal(f.Metadata[key]); kind != "" {
+				return fmt.Sprintf("metadata %q looks like %s", key, kind)
+			}
+		}
+		return ""
+	}).fixIfBroken("have the app name devices by model: Twilio keeps names outside your deletion rules")
+}
+
+func ownTokens(w *World) Answer {
+	holders := map[string][]verify.Factor{}
+	for _, factor := range w.pushFactors("") {
+		if token := factor.Config.Token.Reveal(); token != "" {
+			holders[token] = append(holders[token], factor)
+		}
+	}
+	return w.offenders("share their push token with another", func(f verify.Factor) string {
+		for _, other := range holders[f.Config.Token.Reveal()] {
+			if other.SID != f.SID {
+				return "same token as " + w.factorName(other)
+			}
+		}
+		return ""
+	}).fixIfBroken("one phone is enrolled twice, or for two users: pushes for one reach the other. Delete the older one")
+}
+
+func contains(list []string, s string) bool { return slices.Contains(list, s) }
+
+func sortedKeys[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for key := range m {
+		keys = append(keys, key)
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+// tallyText writes counted names such as "com.a (2), com.b (1)".
+func tallyText(m map[string]int) string {
+	var parts []string
+	for _, name := range sortedKeys(m) {
+		parts = append(parts, fmt.Sprintf("%q (%d)", name, m[name]))
+	}
+	return strings.Join(parts, ", ")
+}

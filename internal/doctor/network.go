@@ -1,0 +1,133 @@
+package doctor
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/verifyctl/verifyctl/internal/verify"
+)
+
+func networkChecks() []Check {
+	return []Check{
+		{ID: "NET-01", Title: "Twilio answers within the 300 ms it promises", Severity: SeverityWarn, Certainty: Measured, Needs: []Resource{Latency},
+			Remedy: "look at Twilio's status page", Judge: serverFast},
+		{ID: "NET-02", Title: "the way to Twilio is short", Severity: SeverityWarn, Certainty: Measured, Needs: []Resource{Latency},
+			Remedy: "keep connections open, and send fewer requests", Judge: roundTripShort},
+		{ID: "NET-03", Title: "other hosts are no faster", Severity: SeverityInfo, Certainty: Measured, Needs: []Resource{OtherHosts, Latency},
+			Remedy: "geo-DNS chooses the nearest edge by itself; another host is rarely worth it", Judge: noFasterHost},
+		{ID: "NET-04", Title: "no retired host is used", Severity: SeverityFail, Certainty: Certain,
+			Remedy: "api.REGION.twilio.com stopped on 2026-04-28: use the product's own host", Judge: noDeadHost},
+		{ID: "NET-05", Title: "no certificate is pinned", Severity: SeverityWarn, Certainty: Measured, Reads: []Resource{OneRequest},
+			Remedy: "Twilio's certificates come from another authority from 2027-01-26 on: unpin", Judge: notPinned},
+		{ID: "NET-06", Title: "no proxy takes the key away", Severity: SeverityWarn, Certainty: Measured, Reads: []Resource{TheService},
+			Remedy: "have the proxy leave the Authorization header alone", Judge: proxyHarmless},
+		{ID: "NET-07", Title: "requests go to the home region", Severity: SeverityWarn, Certainty: Heuristic,
+			Remedy: "Verify Push and the debugger are documented for us1 only", Judge: homeRegion},
+	}
+}
+
+func serverFast(w *World) Answer {
+	l := SummariseLatency(w.Latency.Value)
+	if l.Server.Count == 0 {
+		return unknown("nothing could be measured: %s", orWord(w.Latency.Value.Error, "the reply does not tell"))
+	}
+	how := ""
+	if l.ServerEstimated {
+		how = " (estimated: the wait for the first byte less a round trip)"
+	}
+	sentence := fmt.Sprintf("p95 of %d requests is %s%s", l.Server.Count, millis(l.Server.P95), how)
+	if l.Server.P95 > ServerPromise {
+		return warn("Twilio's own %s, over the %s it promises", sentence, millis(ServerPromise)).fix("look at status.twilio.com, and measure again").run(w.command("latency"))
+	}
+	return pass("Twilio's own %s", sentence)
+}
+
+func roundTripShort(w *World) Answer {
+	l := SummariseLatency(w.Latency.Value)
+	if l.Reused.Count == 0 {
+		return unknown("nothing could be measured on an open connection: %s", orWord(w.Latency.Value.Error, "each request made a new one"))
+	}
+	sentence := fmt.Sprintf("p95 of %d requests on an open connection is %s", l.Reused.Count, millis(l.Reused.P95))
+	if l.Reused.P95 > slowRoundTrip {
+		return warn("%s", sentence).fix("keep connections open and send fewer requests: creating a factor creates its entity too").run(w.command("latency"))
+	}
+	return pass("%s", sentence)
+}
+
+func noFasterHost(w *World) Answer {
+	usual := SummariseLatency(w.Latency.Value).Reused
+	var facts, faster []string
+	for _, probe := range w.OtherHosts.Value {
+		other := SummariseLatency(probe).Reused
+		switch {
+		case other.Count == 0:
+			facts = append(facts, fmt.Sprintf("%s: %s", probe.Host, orWord(probe.Error, "nothing could be measured")))
+		default:
+			facts = append(facts, fmt.Sprintf("%s: p50 %s, p95 %s", probe.Host, millis(other.P50), millis(other.P95)))
+			if usual.Count > 0 && other.P50 < usual.P50/2 {
+				faster = append(faster, probe.Host)
+			}
+		}
+	}
+	if len(faster) > 0 {
+		return note("at least twice as fast here: %s", strings.Join(faster, ", ")).seen(facts...)
+	}
+	return pass("none is twice as fast").seen(facts...)
+}
+
+// deadHost is the pattern of hosts that stopped answering on 2026-04-28 (changelog,
+// deprecation-of-region-specific-twilio-api-domain-patterns). twilio-go still makes them of a region without an edge.
+var deadHost = regexp.MustCompile(`(?i)^[a-z]+\.(ie1|au1|br1|de1|jp1|sg1|us2)\.twilio\.com(:\d+)?$`)
+
+func noDeadHost(w *World) Answer {
+	for _, host := range w.Connection.Hosts {
+		if deadHost.MatchString(host) {
+			return fail("%s was retired on 2026-04-28", host).about(host).fix("name the city too, as in verify.dublin.ie1.twilio.com, or leave region out")
+		}
+	}
+	if len(w.Connection.Hosts) == 0 {
+		return unknown("the connection does not say where requests go")
+	}
+	return pass("%s", strings.Join(w.Connection.Hosts, ", "))
+}
+
+func notPinned(w *World) Answer {
+	if w.Connection.CAFile == "" {
+		return pass("the system's authorities are trusted")
+	}
+	a := warn("ca_file names %s: if it pins Twilio's authority, it stops working when Twilio changes to another on 2027-01-26", w.Connection.CAFile).
+		fix("take ca_file out, or make sure that it is your own proxy's")
+	if w.Probe.OK() && w.Probe.Value.Issuer != "" {
+		a = a.seen("the certificate is now issued by " + w.Probe.Value.Issuer)
+	}
+	return a
+}
+
+func proxyHarmless(w *World) Answer {
+	if w.Connection.Proxy == "" {
+		return pass("there is none")
+	}
+	err := w.Service.problem()
+	switch {
+	case err == nil:
+		return pass("%s lets the key through", w.Connection.Proxy)
+	case verify.CodeOf(err) == codeAuthentication:
+		return warn("Twilio refuses the key behind the proxy %s, which may strip the Authorization header", w.Connection.Proxy).
+			fix("try with NO_PROXY=.twilio.com, and mend the proxy if that helps")
+	}
+	return cannot(TheService, err)
+}
+
+func homeRegion(w *World) Answer {
+	if isHome(w.Connection.Region) {
+		return pass("us1")
+	}
+	return warn("requests go to %s: Verify Push and the debugger are documented for us1 only, so something may be invisible here", w.Connection.Region).
+		fix("take region out of the environment, unless Twilio told you otherwise")
+}
+
+func millis(d time.Duration) string {
+	return fmt.Sprintf("%d ms", d.Round(time.Millisecond).Milliseconds())
+}

@@ -1,0 +1,229 @@
+package doctor
+
+import (
+	"fmt"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/verifyctl/verifyctl/internal/verify"
+)
+
+// The event types of a Verify webhook (twilio_verify_v2.json, verify.v2.service.webhook; verify/api/webhooks).
+var (
+	answerEvents = []string{"challenge.approved", "challenge.denied"}
+	factorEvents = []string{"factor.created", "factor.verified", "factor.deleted"}
+)
+
+const everyEvent = "*"
+
+// The statuses of a webhook.
+const (
+	webhookEnabled  = "enabled"
+	webhookDisabled = "disabled"
+)
+
+func webhookChecks() []Check {
+	needs := []Resource{AllWebhooks}
+	return []Check{
+		{ID: "HOOK-01", Title: "a webhook of the Service is enabled", Severity: SeverityFail, Certainty: Certain, Needs: needs,
+			Remedy: "enable or create one: else the backend learns of answers by polling only", Judge: someEnabled},
+		{ID: "HOOK-02", Title: "webhooks tell of approved and denied challenges", Severity: SeverityFail, Certainty: Certain, Needs: needs,
+			Remedy: "subscribe the missing event types", Judge: covers(answerEvents, fail)},
+		{ID: "HOOK-03", Title: "webhooks tell of created, verified and deleted factors", Severity: SeverityWarn, Certainty: Certain, Needs: needs,
+			Remedy: "subscribe the missing event types: the local index is kept up to date by them", Judge: covers(factorEvents, warn)},
+		{ID: "HOOK-04", Title: "webhooks are of version v2", Severity: SeverityWarn, Certainty: Certain, Needs: needs,
+			Remedy: "v1 is legacy: update the webhook to v2", Judge: version2},
+		{ID: "HOOK-05", Title: "webhooks are posted to a public https address", Severity: SeverityFail, Certainty: Certain, Needs: needs,
+			Remedy: "correct the webhook's URL", Judge: publicAddress},
+		{ID: "HOOK-06", Title: "webhooks go to the declared address, and no other environment's do", Severity: SeverityWarn, Certainty: Declared, Needs: needs,
+			Remedy: "one address for each environment", Judge: ownAddress},
+		{ID: "HOOK-07", Title: "webhooks are answered", Severity: SeverityFail, Certainty: Heuristic, Needs: []Resource{PushErrors}, Reads: []Resource{TheService},
+			Remedy: "the endpoint has to accept POST and answer 200", Judge: answered},
+		{ID: "HOOK-08", Title: "no webhook is disabled", Severity: SeverityWarn, Certainty: Certain, Needs: needs,
+			Remedy: "enable or delete it", Judge: noneDisabled},
+	}
+}
+
+func (w *World) enabledWebhooks() []verify.Webhook {
+	return slices.DeleteFunc(slices.Clone(w.Webhooks.Value), func(h verify.Webhook) bool { return h.Status != webhookEnabled })
+}
+
+func someEnabled(w *World) Answer {
+	if enabled := w.enabledWebhooks(); len(enabled) > 0 {
+		return pass("%s enabled", count(len(enabled), "is", "are"))
+	}
+	if len(w.Webhooks.Value) == 0 {
+		a := fail("the Service has no webhook: the backend learns of answers by polling only").
+			fix("create one for challenge.approved, challenge.denied and factor.* (Console: Verify > Services > Webhooks)")
+		if w.Env.WebhookURL != "" {
+			a.Fix += ", posting to " + w.Env.WebhookURL
+		}
+		return a
+	}
+	return w.enable(fail("no webhook of the Service is enabled: the backend learns of answers by polling only"), w.Webhooks.Value)
+}
+
+// enable proposes to enable a webhook where it is clear which one.
+func (w *World) enable(a Answer, disabled []verify.Webhook) Answer {
+	for _, hook := range disabled {
+		if hook.Status != webhookDisabled {
+			return unknown("the webhook %s has the status %q, which is not one we know", hook.SID, hook.Status).about(string(hook.SID))
+		}
+	}
+	hook, ok := w.obvious(disabled)
+	if !ok {
+		return a.fix("enable one of %s", hookNames(disabled))
+	}
+	change := Change{Environment: w.Env.Name, ServiceSID: w.Env.ServiceSID, Webhook: hook, Status: webhookEnabled}
+	a.changes = append(a.changes, change)
+	return a.fix("enable %s (%s)", hook.SID, hook.URL)
+}
+
+// obvious gives the webhook that a change is about: the only one, or the one with the declared URL.
+func (w *World) obvious(hooks []verify.Webhook) (verify.Webhook, bool) {
+	if len(hooks) == 1 {
+		return hooks[0], true
+	}
+	var declared []verify.Webhook
+	for _, hook := range hooks {
+		if w.Env.WebhookURL != "" && hook.URL == w.Env.WebhookURL {
+			declared = append(declared, hook)
+		}
+	}
+	if len(declared) == 1 {
+		return declared[0], true
+	}
+	return verify.Webhook{}, false
+}
+
+func hookNames(hooks []verify.Webhook) string {
+	names := make([]string, len(hooks))
+	for i, hook := range hooks {
+		names[i] = fmt.Sprintf("%s (%s)", hook.SID, hook.URL)
+	}
+	return strings.Join(names, ", ")
+}
+
+// covers judges that the enabled webhooks together tell of some events.
+func covers(wanted []string, bad func(string, ...any) Answer) func(*World) Answer {
+	return func(w *World) Answer {
+		enabled := w.enabledWebhooks()
+		if len(enabled) == 0 {
+			return skip("no webhook is enabled; HOOK-01 says so")
+		}
+		var missing []string
+		for _, event := range wanted {
+			if !slices.ContainsFunc(enabled, func(h verify.Webhook) bool {
+				return slices.Contains(h.EventTypes, everyEvent) || slices.Contains(h.EventTypes, event)
+			}) {
+				missing = append(missing, event)
+			}
+		}
+		if len(missing) == 0 {
+			return pass("%s", strings.Join(wanted, ", "))
+		}
+		a := bad("no enabled webhook tells of %s", strings.Join(missing, ", "))
+		hook, ok := w.obvious(enabled)
+		if !ok {
+			return a.fix("subscribe one of %s to them", hookNames(enabled))
+		}
+		a.changes = append(a.changes, Change{Environment: w.Env.Name, ServiceSID: w.Env.ServiceSID, Webhook: hook,
+			EventTypes: slices.Concat(hook.EventTypes, missing)})
+		return a.fix("subscribe %s (%s) to them", hook.SID, hook.URL)
+	}
+}
+
+func version2(w *World) Answer {
+	for _, hook := range w.enabledWebhooks() {
+		if hook.Version != "v2" {
+			return warn("the webhook %s is of version %s", hook.SID, hook.Version).about(string(hook.SID)).fix("update it to v2; the payload differs, so look at the backend first")
+		}
+	}
+	return pass("all enabled ones are")
+}
+
+func publicAddress(w *World) Answer {
+	for _, hook := range w.enabledWebhooks() {
+		about := string(hook.SID)
+		address, err := url.Parse(hook.URL)
+		switch {
+		case err != nil || address.Host == "":
+			return fail("the webhook %s has no usable URL: %q", hook.SID, hook.URL).about(about).fix("correct it")
+		case hook.Method != "" && hook.Method != "POST":
+			return fail("the webhook %s is sent by %s", hook.SID, hook.Method).about(about).fix("make a new one: new webhooks are sent by POST")
+		case isLocal(address.Hostname()):
+			return fail("the webhook %s goes to %s, which Twilio cannot reach", hook.SID, address.Hostname()).about(about).fix("point it at a public address")
+		case address.Scheme != "https":
+			return fail("the webhook %s goes to %s, unencrypted", hook.SID, hook.URL).about(about).fix("use https")
+		case isTunnel(address.Hostname()) && (w.Env.IsProduction() || w.Env.IOSBuild == verify.IOSDistribution):
+			return fail("the webhook %s goes to %s, a tunnel to somebody's machine", hook.SID, address.Hostname()).about(about).fix("point it at the backend")
+		}
+	}
+	return pass("all enabled ones are")
+}
+
+func isLocal(host string) bool {
+	if host == "localhost" || strings.HasSuffix(host, ".localhost") || strings.HasSuffix(host, ".local") {
+		return true
+	}
+	ip, err := netip.ParseAddr(host)
+	return err == nil && (ip.IsLoopback() || ip.IsPrivate() || ip.IsLinkLocalUnicast() || ip.IsUnspecified())
+}
+
+// isTunnel knows the services that developers use to reach their own machine.
+func isTunnel(host string) bool {
+	for _, tunnel := range []string{"ngrok.io", "ngrok.app", "ngrok.dev", "ngrok-free.app", "ngrok-free.dev", "loca.lt", "trycloudflare.com", "serveo.net"} {
+		if host == tunnel || strings.HasSuffix(host, "."+tunnel) {
+			return true
+		}
+	}
+	return false
+}
+
+func ownAddress(w *World) Answer {
+	enabled := w.enabledWebhooks()
+	if len(enabled) == 0 {
+		return skip("no webhook is enabled; HOOK-01 says so")
+	}
+	for _, hook := range enabled {
+		for _, peer := range w.neighbours() {
+			if verify.SameSID(peer.Env.ServiceSID, w.Env.ServiceSID) {
+				continue // SVC-04 tells of that
+			}
+			if slices.ContainsFunc(peer.enabledWebhooks(), func(other verify.Webhook) bool { return other.URL == hook.URL }) {
+				return warn("the webhooks of %s go to %s too", peer.Env.Name, hook.URL).about(string(hook.SID)).fix("give each environment its own address")
+			}
+		}
+	}
+	if w.Env.WebhookURL == "" {
+		return unknown("the environment does not declare its webhook_url").fix("declare webhook_url: %s", hookNames(enabled))
+	}
+	if !slices.ContainsFunc(enabled, func(h verify.Webhook) bool { return h.URL == w.Env.WebhookURL }) {
+		return warn("no enabled webhook goes to the declared %s, but to %s", w.Env.WebhookURL, hookNames(enabled)).fix("correct the webhook or webhook_url")
+	}
+	return pass("%s", w.Env.WebhookURL)
+}
+
+func answered(w *World) Answer {
+	current, _ := w.push(codeWebhook)
+	if len(current) > 0 {
+		return fail("Twilio could not deliver to the webhook: %s", tallied(w, current)).about(string(w.Env.ServiceSID)).
+			fix("the endpoint has to be reachable, accept POST and answer 200").run(verify.Command("", "debugger", "explain", fmt.Sprint(codeWebhook)))
+	}
+	return pass("no delivery failed since %s", clock(w.Since, w.Now))
+}
+
+func noneDisabled(w *World) Answer {
+	var disabled []verify.Webhook
+	for _, hook := range w.Webhooks.Value {
+		if hook.Status != webhookEnabled {
+			disabled = append(disabled, hook)
+		}
+	}
+	if len(disabled) == 0 {
+		return pass("none is")
+	}
+	return w.enable(warn("%s disabled: %s", count(len(disabled), "webhook is", "webhooks are"), hookNames(disabled)).about(string(disabled[0].SID)), disabled)
+}
