@@ -212,13 +212,13 @@ func candidates(g idGroups, identities []string) []Candidate {
 		all = append(all, pairings(identity, g.services, g.factors, g.challenges)...)
 	}
 	if len(identities) == 0 {
-		for i, sid := range g.services {
+		for i, sid := range several(g.services) {
 			all = append(all, pairings(sid, without(g.services, i), g.factors, g.challenges)...)
 		}
-		for i, sid := range g.factors {
+		for i, sid := range several(g.factors) {
 			all = append(all, pairings(sid, g.services, without(g.factors, i), g.challenges)...)
 		}
-		for i, sid := range g.challenges {
+		for i, sid := range several(g.challenges) {
 			all = append(all, pairings(sid, g.services, g.factors, without(g.challenges, i))...)
 		}
 	}
@@ -229,12 +229,16 @@ func candidates(g idGroups, identities []string) []Candidate {
 	return all
 }
 
-// pairings joins an identity with every Service, factor and challenge. A list that its identity emptied gives none: an
-// event names at least one factor, and its Service when it named any.
-func pairings(identity string, services, factors, challenges []string) []Candidate {
-	if len(factors) == 0 || services != nil && len(services) == 0 {
+// several gives a list that has more than one SID: the identity may be one of them.
+func several(list []string) []string {
+	if len(list) < 2 {
 		return nil
 	}
+	return list
+}
+
+// pairings joins an identity with every Service, factor and challenge.
+func pairings(identity string, services, factors, challenges []string) []Candidate {
 	var all []Candidate
 	for _, service := range orNone(services) {
 		for _, factor := range factors {

@@ -22,7 +22,7 @@ type Stats struct {
 	Events     int           // given
 	Skipped    map[Noise]int // left out as noise
 	Unreadable int           // records, or lines of a log, in which there was no event
-	Oversized  int           // records over 8 MiB, left out
+	Oversized  int           // events over 8 MiB and lines of text over 1 MiB, left out
 }
 
 // Noise sorts what was left out.

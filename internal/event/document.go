@@ -15,7 +15,10 @@ func (r *recorder) readDocument(text string, depth int) bool {
 		return false
 	}
 	if len(text) > maxText {
-		return r.salvage(text[:maxText])
+		return r.salvage(strings.TrimRightFunc(text[:maxText], isWordRune))
+	}
+	if !mayHoldEvent(text) {
+		return false
 	}
 	c := clean(text)
 	if c.text == "" {
@@ -34,6 +37,30 @@ func (r *recorder) readDocument(text string, depth int) bool {
 		return r.readLines(lines, depth)
 	}
 	return r.readForm(c.text, c.changed) || r.readMended(c, depth) || r.readConsole(c) || r.salvage(c.text)
+}
+
+// mayHoldEvent sees at once that a line of a log holds none: no object, no pairs, no word as long as a SID and no number
+// as long as a code.
+func mayHoldEvent(text string) bool {
+	word, digits := 0, 0
+	for i := range len(text) {
+		switch c := text[i]; {
+		case c == '{' || c == '&' || c == '\n' || c >= 0x80:
+			return true
+		case '0' <= c && c <= '9':
+			word++
+			digits++
+		case isWordByte(c) || c == '*' || c == '.':
+			word++
+			digits = 0
+		default:
+			word, digits = 0, 0
+		}
+		if word >= 16 || digits == 5 {
+			return true
+		}
+	}
+	return false
 }
 
 // readJSONAgain tries the cleaned text as JSON, if cleaning made a difference.

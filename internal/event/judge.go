@@ -295,7 +295,7 @@ func actionFor(v Verdict) Action {
 // weigh sets what the event counts for pruning: nothing unless everything about it is beyond doubt.
 func (j *judgement) weigh(strict func(*facts) bool) {
 	e := j.e
-	if !e.Ambiguous && e.Candidates == nil {
+	if e.Candidates == nil {
 		e.Candidates = noCandidates
 	}
 	if j.code == nil || j.code.Evidence == EvidenceNone || e.Verdict != TokenDead {

@@ -115,7 +115,8 @@ func (r *recorder) readObject(object *fastjson.Object, depth int) bool {
 		return r.readList(list, depth)
 	}
 	if data := queueData(object); data != nil {
-		return r.readText(bytes.TrimSpace(data), depth+1)
+		r.record, r.strict = bytes.TrimSpace(data), notAsked
+		return r.readText(r.record, depth+1)
 	}
 	r.facts.reset()
 	top := r.visit(object, depth)
@@ -210,7 +211,7 @@ func (r *recorder) visit(object *fastjson.Object, depth int) fields {
 
 func (o *objectVisitor) member(key []byte, v *fastjson.Value) {
 	name := fieldOf(string(key))
-	if name == fieldNone || v.Type() == fastjson.TypeNull {
+	if name == fieldNone {
 		return
 	}
 	f := &o.r.facts
@@ -219,6 +220,7 @@ func (o *objectVisitor) member(key []byte, v *fastjson.Value) {
 	}
 	o.seen |= 1 << name
 	switch v.Type() {
+	case fastjson.TypeNull:
 	case fastjson.TypeObject:
 		o.r.nestedObject(name, v.GetObject(), o.depth)
 	case fastjson.TypeArray:
@@ -402,7 +404,7 @@ func (f *facts) carriedByAlert(name field) bool {
 func (r *recorder) isStrict(f *facts) bool {
 	if r.strict == notAsked {
 		r.strict = notStrict
-		if utf8.Valid(r.record) && (len(r.record) == 0 || r.record[0] != '{' && r.record[0] != '[' || json.Valid(r.record)) {
+		if utf8.Valid(r.record) && (len(r.record) == 0 || r.record[0] != '{' && r.record[0] != '[' || isJSON(r.record)) {
 			r.strict = isStrict
 		}
 	}
@@ -410,9 +412,17 @@ func (r *recorder) isStrict(f *facts) bool {
 		return false
 	}
 	for _, text := range f.inner {
-		if !json.Valid([]byte(text)) {
+		if fastjson.Validate(text) != nil {
 			return false
 		}
 	}
 	return true
+}
+
+// isJSON is for texts that were parsed, if they are small: then they are not nested deeply.
+func isJSON(text []byte) bool {
+	if len(text) > bigRecord {
+		return json.Valid(text)
+	}
+	return fastjson.ValidateBytes(text) == nil
 }

@@ -1,14 +1,8 @@
 package event
 
 import (
-	"regexp"
 	"strconv"
 	"strings"
-)
-
-var (
-	printedIDs = regexp.MustCompile(`\[[^\[\]{}"]{20,600}\]`)
-	bareCode   = regexp.MustCompile(`(?:^|[^0-9A-Za-z_-])([1-9][0-9]{4})(?:[^0-9A-Za-z_-]|$)`)
 )
 
 // salvage takes whole SIDs and a known code out of prose, as the last resort. A SID that is part of a longer word is
@@ -18,9 +12,7 @@ func (r *recorder) salvage(text string) bool {
 	f.reset()
 	f.source = SourceSalvaged
 	f.mend("the ids were picked out of a text")
-	if list := printedIDs.FindString(text); hasFactor(list) {
-		f.set(fieldCorrelation, list)
-	}
+	f.set(fieldCorrelation, printedList(text))
 	f.salvageSIDs(text)
 	f.code = onlyCode(text)
 	if f.correlation == "" && f.eventSID == "" && f.from == "" && f.code == 0 && f.notification == "" {
@@ -29,8 +21,23 @@ func (r *recorder) salvage(text string) bool {
 	return r.finish()
 }
 
+// printedList gives the first list in brackets that names a factor, "" when there is none.
+func printedList(text string) string {
+	for {
+		_, rest, ok := strings.Cut(text, "[")
+		if !ok {
+			return ""
+		}
+		inner, _, ok := strings.Cut(rest[:min(len(rest), 600)], "]")
+		if ok && !strings.ContainsAny(inner, `[{}"`) && hasFactor(inner) {
+			return "[" + inner + "]"
+		}
+		text = rest
+	}
+}
+
 func hasFactor(list string) bool {
-	for _, token := range strings.Split(strings.Trim(list, "[]"), ",") {
+	for token := range strings.SplitSeq(list, ",") {
 		if hasPrefix(strings.TrimSpace(token), "YF") {
 			return true
 		}
@@ -68,21 +75,21 @@ func (f *facts) salvageSIDs(text string) {
 	}
 }
 
-func isWordRune(r rune) bool {
-	return '0' <= r && r <= '9' || 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || r == '_' || r == '-' || r > 0x7f
+func isWordRune(r rune) bool { return r > 0x7f || isWordByte(byte(r)) }
+
+func isWordByte(c byte) bool {
+	return '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || c == '_' || c == '-'
 }
 
 // onlyCode gives the one catalogued code that a text names, 0 when there is none or several.
 func onlyCode(text string) int {
 	found := 0
-	for text != "" {
-		match := bareCode.FindStringSubmatchIndex(text)
-		if match == nil {
-			break
+	for word := range strings.FieldsFuncSeq(text, func(r rune) bool { return !isWordRune(r) }) {
+		if len(word) != 5 || word[0] < '1' || word[0] > '9' {
+			continue
 		}
-		code, _ := strconv.Atoi(text[match[2]:match[3]])
-		text = text[match[3]:]
-		if _, known := Lookup(code); !known || code == found {
+		code, err := strconv.Atoi(word)
+		if _, known := Lookup(code); err != nil || !known || code == found {
 			continue
 		}
 		if found != 0 {

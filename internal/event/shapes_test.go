@@ -1,6 +1,7 @@
 package event
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -340,3 +341,5 @@ func ExampleParse() {
 	}
 	// Output: verify_push token_dead 7f9c2ba4-e88f-827d-6160-455cb0a4b1f1 YF0123456789abcdef0123456789abcdef
 }
+
+func jsonIndent(b *bytes.Buffer, s string) error { return json.Indent(b, []byte(s), "", "  ") }

@@ -2,13 +2,17 @@ package event
 
 import (
 	"bytes"
+	"encoding/json"
 	"io"
 )
 
 // maxRecord is the size in bytes beyond which one event is skipped and counted.
 const maxRecord = 8 << 20
 
-const firstBuffer = 256 << 10
+const (
+	firstBuffer = 512 << 10
+	maxBuffer   = maxRecord + firstBuffer
+)
 
 // splitter cuts a stream into records: JSON values, the elements of lists, lines of text, or a whole pasted text. It
 // holds at most one record, however long the stream is.
@@ -115,10 +119,10 @@ func (s *splitter) fill() bool {
 		s.start = 0
 	}
 	if s.end == len(s.buf) {
-		if len(s.buf) > maxRecord {
+		if len(s.buf) >= maxBuffer {
 			return false
 		}
-		s.buf = append(s.buf, make([]byte, len(s.buf))...)
+		s.buf = append(s.buf, make([]byte, min(len(s.buf), maxBuffer-len(s.buf)))...)
 	}
 	if s.beforeRead != nil {
 		s.beforeRead()
@@ -212,36 +216,53 @@ func (s *splitter) skipScalar() bool {
 	return ok
 }
 
-// line gives the rest of the line, cut at the largest size of a record.
+// line gives the rest of the line. A line of over 1 MiB is skipped: a part of it could be taken for the whole.
 func (s *splitter) line() []byte {
 	for from := 0; ; {
 		if nl := bytes.IndexByte(s.buf[s.start+from:s.end], '\n'); nl >= 0 {
 			return s.take(s.start + from + nl + 1)
 		}
-		from = s.end - s.start
-		if from > maxRecord || !s.fill() {
+		if from = s.end - s.start; from > maxText {
+			s.oversized++
+			s.skipLine()
+			return nil
+		}
+		if !s.fill() {
 			return s.take(s.end)
 		}
 	}
 }
 
-// object gives the object that begins here. Exports have one on each line, which is found at once; anything else is
-// walked through.
-func (s *splitter) object() ([]byte, bool) {
-	var scan scanner
-	scanned, lineDone := 0, false
+func (s *splitter) skipLine() {
 	for {
-		if nl := bytes.IndexByte(s.buf[s.start+scanned:s.end], '\n'); nl >= 0 && !lineDone {
-			length := scanned + nl
-			line := bytes.TrimRight(s.buf[s.start:s.start+length], " \t\r")
-			if balanced(line) || s.isCut(line, s.start+length+1) {
-				return s.take(s.start + length + 1), true
-			}
-			lineDone = true
+		if nl := bytes.IndexByte(s.buf[s.start:s.end], '\n'); nl >= 0 {
+			s.start += nl + 1
+			return
 		}
+		if s.start = s.end; !s.fill() {
+			return
+		}
+	}
+}
+
+// object gives the object that begins here. Exports have one on each line, which is found at once; anything else is
+// walked through. What is found does not depend on where reads end.
+func (s *splitter) object() ([]byte, bool) {
+	if line := s.lineAhead(0); line != nil {
+		length := len(line)
+		if line = bytes.TrimRight(line, " \t\r\n"); balanced(line) || s.isCut(line, length) {
+			return s.takeObject(length)
+		}
+	}
+	var scan scanner
+	for scanned := 0; ; {
+		from := s.start + max(scanned-2, 0)
 		end, ok := scan.run(s.buf[:s.end], s.start+scanned)
+		if next := bytes.Index(s.buf[from:end], []byte("}\n{")); next >= 0 {
+			return s.takeObject(from + next + 2 - s.start) // no value goes across this
+		}
 		if ok {
-			return s.take(end), true
+			return s.takeObject(end - s.start)
 		}
 		scanned = s.end - s.start
 		if scanned > maxRecord || !s.fill() {
@@ -250,29 +271,58 @@ func (s *splitter) object() ([]byte, bool) {
 	}
 }
 
+// lookAhead is how far a line may go on for its end to decide.
+const lookAhead = 64 << 10
+
+// lineAhead gives the line that begins at an offset from the start, with its line break if it has one; nil when it is
+// longer than lookAhead.
+func (s *splitter) lineAhead(offset int) []byte {
+	for {
+		at := s.start + offset
+		ahead := s.buf[at:min(at+lookAhead, s.end)]
+		if nl := bytes.IndexByte(ahead, '\n'); nl >= 0 {
+			return ahead[:nl+1]
+		}
+		if len(ahead) == lookAhead {
+			return nil
+		}
+		if !s.fill() {
+			return s.buf[s.start+offset : s.end]
+		}
+	}
+}
+
+// takeObject hands out an object. One that holds a list of events is gone into when it is large, and of another large
+// one only what can matter is kept, so that few of them never fill the memory.
+func (s *splitter) takeObject(length int) ([]byte, bool) {
+	if length <= maxText {
+		return s.take(s.start + length), true
+	}
+	if open := openList(s.buf[s.start:s.end]); open > 0 && !s.inList {
+		s.start += open
+		s.inList, s.outer = true, scanner{depth: 1}
+		return nil, false
+	}
+	if length > maxRecord {
+		s.oversized++
+		s.skipValue(&scanner{})
+		return nil, false
+	}
+	object := s.take(s.start + length)
+	if slim, err := slimObject(object); err == nil && json.Valid(object) {
+		return slim, true
+	}
+	return object, true
+}
+
 // isCut tells whether a line that does not end its object was cut there: the next line is an object by itself. Lines
-// that end in a mark of JSON go on.
-func (s *splitter) isCut(line []byte, next int) bool {
+// that end in a mark of JSON go on. length is that of the line with its break.
+func (s *splitter) isCut(line []byte, length int) bool {
 	if bytes.IndexByte([]byte("{[,:"), line[len(line)-1]) >= 0 {
 		return false
 	}
-	for i := next; ; {
-		if nl := bytes.IndexByte(s.buf[i:s.end], '\n'); nl >= 0 || s.atEOF() {
-			if nl < 0 {
-				nl = s.end - i
-			}
-			following := bytes.TrimRight(s.buf[i:i+nl], " \t\r")
-			return len(following) > 0 && following[0] == '{' && balanced(following)
-		}
-		if s.end-s.start > maxRecord {
-			return false
-		}
-		before := s.start
-		if !s.fill() {
-			continue
-		}
-		i -= before - s.start
-	}
+	next := bytes.TrimRight(s.lineAhead(length), " \t\r\n")
+	return len(next) > 0 && next[0] == '{' && balanced(next)
 }
 
 // unended deals with an object that has no end within the limit, or within the stream.
@@ -285,14 +335,7 @@ func (s *splitter) unended() ([]byte, bool) {
 	if s.atEOF() && len(text) <= maxRecord {
 		return s.take(s.end), true
 	}
-	if open := openList(text); open > 0 {
-		s.start += open
-		s.inList, s.outer = true, scanner{depth: 1}
-		return nil, false
-	}
-	s.oversized++
-	s.skipValue(&scanner{})
-	return nil, false
+	return s.takeObject(maxRecord + 1)
 }
 
 // openList gives the index after the bracket that opens an object's list of events, or -1. The object need not be whole.
@@ -332,19 +375,13 @@ func (s *splitter) element() ([]byte, bool) {
 	scanned := 0
 	for {
 		end, ok := scan.run(s.buf[:s.end], s.start+scanned)
-		if ok {
-			return s.take(end), true
+		scanned = end - s.start
+		if ok || scanned > maxRecord {
+			return s.takeObject(scanned)
 		}
-		scanned = s.end - s.start
-		if scanned <= maxRecord && s.fill() {
-			continue
+		if !s.fill() {
+			return s.take(s.start + scanned), true
 		}
-		if scanned <= maxRecord {
-			return s.take(s.end), true
-		}
-		s.oversized++
-		s.skipValue(&scanner{})
-		return nil, false
 	}
 }
 
