@@ -57,6 +57,15 @@ func (l *PipeListener) Accept() (net.Conn, error) {
 	}
 }
 
+// hand gives a connection from elsewhere to Accept; a closed listener closes it.
+func (l *PipeListener) hand(c net.Conn) {
+	select {
+	case l.connections <- c:
+	case <-l.closed:
+		c.Close()
+	}
+}
+
 // Close ends Accept and refuses further dialling.
 func (l *PipeListener) Close() error {
 	l.once.Do(func() { close(l.closed) })
