@@ -241,7 +241,7 @@ func TestATornLineIsMendedAndKept(t *testing.T) {
 		kept []byte
 		head []byte
 	}{{"behind lines", kept, head}, {"the first line", nil, nil}} {
-		for cut := 1; cut < len(next); cut += 7 {
+		for cut := 1; cut < len(next); cut += 23 {
 			torn := next[:cut]
 			for _, twice := range []bool{false, true} {
 				content := slices.Concat(start.kept, torn)

@@ -175,7 +175,10 @@ func TestAClaimFromItsBeginningToItsEnd(t *testing.T) {
 		check(t, a.AbandonClaim(ctx, late, true))
 		now := claim(b)
 		check(t, a.FulfilClaim(ctx, late, created(1)))
+		expect(t, claim(a), "elsewhere look=false ")
 		check(t, b.FulfilClaim(ctx, now, created(2)))
+		check(t, a.FulfilClaim(ctx, late, created(1)))
+		check(t, a.AbandonClaim(ctx, late, false))
 		expect(t, claim(a), "made look=false "+string(challengeSID(2)))
 	})
 	t.Run("replaced once", func(t *testing.T) {

@@ -102,7 +102,7 @@ func (s *Store) takeOverCrawl(ctx context.Context, tx *sql.Tx, me string, kind v
 // SaveEntityPage puts a page of entities into the index, in the same transaction as the cursor of the next page ("" after
 // the last). A full crawl puts all of them on its list; a changed one only those that the index has not read yet.
 func (s *Store) SaveEntityPage(ctx context.Context, crawl verify.Crawl, page []verify.Entity, next string) error {
-	return s.update(ctx, "cannot save the page of entities", func(tx *sql.Tx) error {
+	return s.updateIndex(ctx, "cannot save the page of entities", func(tx *sql.Tx) error {
 		if err := stillRuns(ctx, tx, crawl); err != nil {
 			return err
 		}
@@ -128,7 +128,7 @@ func (s *Store) SaveEntityPage(ctx context.Context, crawl verify.Crawl, page []v
 
 // QueueEntities puts identities on a crawl's list, whether the index has them or not.
 func (s *Store) QueueEntities(ctx context.Context, crawl verify.Crawl, identities []verify.Identity) error {
-	return s.update(ctx, "cannot put entities on the crawl's list", func(tx *sql.Tx) error {
+	return s.updateIndex(ctx, "cannot put entities on the crawl's list", func(tx *sql.Tx) error {
 		if err := stillRuns(ctx, tx, crawl); err != nil {
 			return err
 		}
@@ -174,83 +174,110 @@ func (s *Store) SaveFactors(ctx context.Context, crawl verify.Crawl, read []veri
 }
 
 func (s *Store) saveFactors(ctx context.Context, crawl verify.Crawl, read []verify.EntityFactors) error {
-	return s.update(ctx, "cannot save the factors", func(tx *sql.Tx) error {
+	return s.updateIndex(ctx, "cannot save the factors", func(tx *sql.Tx) error {
 		if err := stillRuns(ctx, tx, crawl); err != nil {
 			return err
 		}
-		put, err := prepareFactor(ctx, tx, s.key)
+		w, err := prepareIndexWriter(ctx, tx, s.key)
 		if err != nil {
 			return err
 		}
-		defer put.Close()
+		defer w.close()
 		for _, e := range read {
-			if err := deleteFactors(ctx, tx, e.Entity.Identity); err != nil {
+			if err := w.put(ctx, crawl, e); err != nil {
 				return err
-			}
-			if e.Gone {
-				if _, err := tx.ExecContext(ctx, `DELETE FROM entities WHERE identity = ?`, e.Entity.Identity); err != nil {
-					return err
-				}
-				continue
-			}
-			_, err := tx.ExecContext(ctx, `INSERT INTO entities (identity, sid, date_created, date_updated, listed_by, read_at)
-				VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET sid = iif(excluded.sid = '', sid, excluded.sid),
-				listed_by = max(listed_by, excluded.listed_by), read_at = excluded.read_at, todo_for = NULL`,
-				e.Entity.Identity, e.Entity.SID, micros(e.Entity.DateCreated), micros(e.Entity.DateUpdated), crawl.ID, micros(e.ReadAt))
-			if err != nil {
-				return err
-			}
-			for _, f := range e.Factors {
-				if !verify.SameSID(f.ServiceSID, crawl.ServiceSID) {
-					return fmt.Errorf("factor %s is of the Service %s, and the index of %s", f.SID, f.ServiceSID, crawl.ServiceSID)
-				}
-				if err := put.exec(ctx, e, f); err != nil {
-					return err
-				}
 			}
 		}
 		return nil
 	})
 }
 
-// factorInsert writes factors into the index, their declared metadata into columns.
-type factorInsert struct {
-	*sql.Stmt
-	key      *Key
-	metadata []string // the declared keys, in the order of their columns in the statement
+// indexWriter has the statements that put one entity's factors into the index.
+type indexWriter struct {
+	key                                                 *Key
+	dropFactors, dropEntity, insertEntity, insertFactor *sql.Stmt
+	metadata                                            []string // the declared keys, in the order of their columns
 }
 
-func prepareFactor(ctx context.Context, tx *sql.Tx, key *Key) (*factorInsert, error) {
+func prepareIndexWriter(ctx context.Context, tx *sql.Tx, key *Key) (*indexWriter, error) {
 	declared, err := declaredKeys(ctx, tx)
 	if err != nil {
 		return nil, err
 	}
-	put := &factorInsert{key: key}
+	w := &indexWriter{key: key}
 	columns, values := "", ""
 	for _, d := range declared {
-		put.metadata = append(put.metadata, d.key)
+		w.metadata = append(w.metadata, d.key)
 		columns += ", " + metadataColumn(d.number)
 		values += ", ?"
 	}
-	// A factor never changes its entity, but what Twilio says last counts.
-	put.Stmt, err = tx.PrepareContext(ctx, `INSERT OR REPLACE INTO factors (sid, identity, entity_sid, status, factor_type, platform,
-		app_id, sdk_version, friendly_name, credential_sid, token_hash, date_created, date_updated, read_at, metadata`+columns+`)
-		VALUES (`+strings.Repeat("?, ", 14)+`?`+values+`)`)
-	return put, err
+	for _, s := range []struct {
+		into **sql.Stmt
+		text string
+	}{
+		{&w.dropFactors, `DELETE FROM factors WHERE identity = ?`},
+		{&w.dropEntity, `DELETE FROM entities WHERE identity = ?`},
+		{&w.insertEntity, `INSERT INTO entities (identity, sid, date_created, date_updated, listed_by, read_at)
+			VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET sid = iif(excluded.sid = '', sid, excluded.sid),
+			listed_by = max(listed_by, excluded.listed_by), read_at = excluded.read_at, todo_for = NULL`},
+		// A factor never changes its entity; if Twilio ever says so, what it says last counts.
+		{&w.insertFactor, `INSERT OR REPLACE INTO factors (sid, identity, entity_sid, status, factor_type, platform, app_id, sdk_version,
+			friendly_name, credential_sid, token_hash, date_created, date_updated, read_at, metadata` + columns + `)
+			VALUES (` + strings.Repeat("?, ", 14) + `?` + values + `)`},
+	} {
+		if *s.into, err = tx.PrepareContext(ctx, s.text); err != nil {
+			w.close()
+			return nil, err
+		}
+	}
+	return w, nil
 }
 
-func (p *factorInsert) exec(ctx context.Context, e verify.EntityFactors, f verify.Factor) error {
+func (w *indexWriter) close() {
+	for _, s := range []*sql.Stmt{w.dropFactors, w.dropEntity, w.insertEntity, w.insertFactor} {
+		if s != nil {
+			s.Close()
+		}
+	}
+}
+
+// put replaces the factors of one entity.
+func (w *indexWriter) put(ctx context.Context, crawl verify.Crawl, e verify.EntityFactors) error {
+	if _, err := w.dropFactors.ExecContext(ctx, e.Entity.Identity); err != nil {
+		return err
+	}
+	if e.Gone {
+		_, err := w.dropEntity.ExecContext(ctx, e.Entity.Identity)
+		return err
+	}
+	_, err := w.insertEntity.ExecContext(ctx, e.Entity.Identity, e.Entity.SID, micros(e.Entity.DateCreated),
+		micros(e.Entity.DateUpdated), crawl.ID, micros(e.ReadAt))
+	if err != nil {
+		return err
+	}
+	for _, f := range e.Factors {
+		if !verify.SameSID(f.ServiceSID, crawl.ServiceSID) {
+			return fmt.Errorf("factor %s is of the Service %s, and the index of %s", f.SID, f.ServiceSID, crawl.ServiceSID)
+		}
+		if err := w.putFactor(ctx, e, f); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *indexWriter) putFactor(ctx context.Context, e verify.EntityFactors, f verify.Factor) error {
 	metadata, err := json.Marshal(f.Metadata)
 	if err != nil {
 		return err
 	}
 	args := []any{f.SID, e.Entity.Identity, f.EntitySID, f.Status, f.Type, f.Config.Platform, f.Config.AppID, f.Config.SDKVersion,
-		f.FriendlyName, f.Config.CredentialSID, p.key.HashToken(f.Config.Token), micros(f.DateCreated), micros(f.DateUpdated),
+		f.FriendlyName, f.Config.CredentialSID, w.key.HashToken(f.Config.Token), micros(f.DateCreated), micros(f.DateUpdated),
 		micros(e.ReadAt), string(metadata)}
-	for _, key := range p.metadata {
+	for _, key := range w.metadata {
 		args = append(args, f.Metadata[key])
 	}
-	_, err = p.ExecContext(ctx, args...)
+	_, err = w.insertFactor.ExecContext(ctx, args...)
 	return err
 }
 
@@ -314,7 +341,7 @@ func isDone(ctx context.Context, tx *sql.Tx, crawl verify.Crawl) error {
 func (s *Store) dropUnlisted(ctx context.Context, crawl verify.Crawl) error {
 	for {
 		var dropped []verify.Identity
-		err := s.update(ctx, "cannot clean the index", func(tx *sql.Tx) error {
+		err := s.updateIndex(ctx, "cannot clean the index", func(tx *sql.Tx) error {
 			if err := isDone(ctx, tx, crawl); err != nil {
 				return err
 			}

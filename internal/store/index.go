@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 	"strings"
 
 	"github.com/verifyctl/verifyctl/internal/verify"
@@ -139,13 +140,19 @@ func (s *Store) factorGroups(ctx context.Context, by []verify.FactorField, where
 		}
 		columns = append(columns, column)
 	}
-	list := strings.Join(columns, ", ")
 	numbers := make([]string, len(by)) // GROUP BY 1, 2, …
 	for i := range numbers {
 		numbers[i] = fmt.Sprint(i + 1)
 	}
-	query := `SELECT ` + list + `, count(*) AS n FROM factors` + whereOf(where) + ` GROUP BY ` + strings.Join(numbers, ", ") +
-		` ORDER BY n DESC, ` + strings.Join(numbers, ", ")
+	list, counted, places := strings.Join(columns, ", "), "count(*)", strings.Join(numbers, ", ")
+	from := "factors" + whereOf(where)
+	if ordered, ok := groupPrefix(columns); ok {
+		// Count first by all columns that the index is ordered by, which needs no sorting, and then add up the few
+		// groups that come out.
+		prefix := strings.Join(ordered, ", ")
+		from, counted = "(SELECT "+prefix+", count(*) AS part FROM "+from+" GROUP BY "+prefix+")", "sum(part)"
+	}
+	query := `SELECT ` + list + `, ` + counted + ` AS n FROM ` + from + ` GROUP BY ` + places + ` ORDER BY n DESC, ` + places
 	return all(ctx, s, "cannot read the index", query, args, func(row scanner) (verify.FactorGroup, error) {
 		group := verify.FactorGroup{Values: make([]string, len(by))}
 		into := make([]any, 0, len(by)+1)
@@ -156,9 +163,26 @@ func (s *Store) factorGroups(ctx context.Context, by []verify.FactorField, where
 	})
 }
 
-// FactorGroups counts all factors of the index by the values they have in some fields, most first.
-func (s *Store) FactorGroups(ctx context.Context, by []verify.FactorField) ([]verify.FactorGroup, error) {
-	return s.factorGroups(ctx, by, "")
+// groupPrefix gives the columns that the index for counting begins with, as far as they are needed to have all of the
+// given ones; ok is false when it lacks one of them.
+func groupPrefix(columns []string) (prefix []string, ok bool) {
+	last := 0
+	for _, column := range columns {
+		place := slices.Index(groupColumns, column)
+		if place < 0 {
+			var number int
+			if _, err := fmt.Sscanf(column, "metadata_%d", &number); err != nil || column != metadataColumn(number) {
+				return nil, false
+			}
+			place = len(groupColumns) + number - 1
+		}
+		last = max(last, place)
+	}
+	prefix = slices.Clone(groupColumns[:min(last+1, len(groupColumns))])
+	for number := 1; number <= last+1-len(groupColumns); number++ {
+		prefix = append(prefix, metadataColumn(number))
+	}
+	return prefix, true
 }
 
 // SameToken gives the factors of the index that share a push token with another, one group for each token. It means one

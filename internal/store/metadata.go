@@ -117,7 +117,7 @@ func (s *Store) fillColumns(ctx context.Context) error {
 	}
 	for from := int64(0); ; {
 		var until sql.NullInt64
-		err := s.update(ctx, "cannot fill in declared metadata keys", func(tx *sql.Tx) error {
+		err := s.updateIndex(ctx, "cannot fill in declared metadata keys", func(tx *sql.Tx) error {
 			err := tx.QueryRowContext(ctx, `SELECT max(id) FROM (SELECT id FROM factors WHERE id > ? ORDER BY id LIMIT ?)`,
 				from, batchRows).Scan(&until)
 			if err != nil || !until.Valid {
@@ -137,19 +137,32 @@ func (s *Store) fillColumns(ctx context.Context) error {
 	}
 }
 
+// groupColumns begins the index for counting; declared metadata keys follow by number, then what only narrows. Rows come
+// out of it in this order, so counting by its first columns needs no sorting.
+var groupColumns = []string{"platform", "app_id", "sdk_version", "status"}
+
+// createGroups makes the index for counting cover some metadata columns.
+func createGroups(ctx context.Context, tx *sql.Tx, metadata []declaredKey) error {
+	columns := slices.Clone(groupColumns)
+	for _, d := range metadata {
+		columns = append(columns, metadataColumn(d.number))
+	}
+	columns = append(columns, "factor_type", "date_updated")
+	_, err := tx.ExecContext(ctx, `DROP INDEX IF EXISTS factors_groups; CREATE INDEX factors_groups ON factors (`+strings.Join(columns, ", ")+`)`)
+	return err
+}
+
 // rebuildGroups makes the index for counting cover every declared key, and marks the keys ready.
 func (s *Store) rebuildGroups(ctx context.Context) error {
-	return s.update(ctx, "cannot index declared metadata keys", func(tx *sql.Tx) error {
+	return s.updateIndex(ctx, "cannot index declared metadata keys", func(tx *sql.Tx) error {
 		declared, err := declaredKeys(ctx, tx)
 		if err != nil {
 			return err
 		}
-		columns := "platform, app_id, sdk_version, status, factor_type, date_updated"
-		for _, d := range declared {
-			columns += ", " + metadataColumn(d.number)
+		if err := createGroups(ctx, tx, declared); err != nil {
+			return err
 		}
-		_, err = tx.ExecContext(ctx, `DROP INDEX IF EXISTS factors_groups; CREATE INDEX factors_groups ON factors (`+columns+`);
-			UPDATE metadata_keys SET ready = 1;`)
+		_, err = tx.ExecContext(ctx, `UPDATE metadata_keys SET ready = 1`)
 		return err
 	})
 }
@@ -160,11 +173,14 @@ func forgetMetadata(ctx context.Context, tx *sql.Tx) error {
 	if err != nil || len(declared) == 0 {
 		return err
 	}
-	drop := `DROP INDEX IF EXISTS factors_groups;`
-	for _, d := range declared {
-		drop += `ALTER TABLE factors DROP COLUMN ` + metadataColumn(d.number) + `;`
+	if err := createGroups(ctx, tx, nil); err != nil {
+		return err
 	}
-	_, err = tx.ExecContext(ctx, drop+`DELETE FROM metadata_keys;
-		CREATE INDEX factors_groups ON factors (platform, app_id, sdk_version, status, factor_type, date_updated);`)
+	for _, d := range declared {
+		if _, err := tx.ExecContext(ctx, `ALTER TABLE factors DROP COLUMN `+metadataColumn(d.number)); err != nil {
+			return err
+		}
+	}
+	_, err = tx.ExecContext(ctx, `DELETE FROM metadata_keys`)
 	return err
 }

@@ -166,7 +166,7 @@ CREATE TABLE factors (
 );
 CREATE INDEX factors_identity ON factors (identity);
 CREATE INDEX factors_token ON factors (token_hash) WHERE token_hash <> '';
-CREATE INDEX factors_groups ON factors (platform, app_id, sdk_version, status, factor_type, date_updated);
+CREATE INDEX factors_groups ON factors (platform, app_id, sdk_version, status, factor_type, date_updated); -- see createGroups
 
 -- The columns of factors that hold declared metadata keys: metadata_1, metadata_2, … by number. A column is ready when
 -- the factors that were there before it have it filled in.

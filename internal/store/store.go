@@ -1,13 +1,15 @@
 // Package store is what this machine remembers: one SQLite file for each environment, and the audit file. A capability
 // names what it needs of it in an interface of its own; [Store] satisfies them.
 //
-// Every change is one transaction, synced to disk before the method returns, so it survives kill -9 and a power loss.
-// Any number of processes may use the same files. Push tokens are kept only as keyed hashes.
+// Every change is one transaction, synced to disk before the method returns, so it survives kill -9 and a power loss; only
+// the index, which can be read again from Twilio, is synced later. Any number of processes may use the same files. Push
+// tokens are kept only as keyed hashes.
 package store
 
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -57,7 +59,8 @@ func Open(ctx context.Context, dir, environment string) (*Store, error) {
 	if err := s.exists(ctx, dir); err != nil {
 		return nil, err
 	}
-	s.write = open(s.path, "&_txlock=immediate")
+	// A longer log is moved into the file less often; it is emptied after bulk work.
+	s.write = open(s.path, "&_txlock=immediate&_pragma=wal_autocheckpoint(4000)")
 	s.write.SetMaxOpenConns(1)
 	s.read = open(s.path, "&_pragma=query_only(1)")
 	s.read.SetMaxOpenConns(readers)
@@ -83,7 +86,7 @@ func open(path, more string) *sql.DB {
 	}
 	name := url.URL{Scheme: "file", Path: slashed}
 	db, err := sql.Open("sqlite", name.String()+
-		"?_pragma=busy_timeout(5000)&_pragma=synchronous(FULL)&_pragma=cache_size(-8000)"+more)
+		"?_pragma=busy_timeout(5000)&_pragma=synchronous(FULL)&_pragma=cache_size(-16000)"+more)
 	if err != nil {
 		panic(err) // only an unknown driver name
 	}
@@ -194,15 +197,43 @@ func (s *Store) version(ctx context.Context) (version int, err error) {
 
 // update runs one transaction that changes the file. Only one runs at a time, across all processes.
 func (s *Store) update(ctx context.Context, doing string, change func(tx *sql.Tx) error) error {
-	tx, err := s.write.BeginTx(ctx, nil)
+	return s.failure(doing, transact(ctx, s.write, change))
+}
+
+type beginner interface {
+	BeginTx(ctx context.Context, opts *sql.TxOptions) (*sql.Tx, error)
+}
+
+func transact(ctx context.Context, on beginner, change func(tx *sql.Tx) error) error {
+	tx, err := on.BeginTx(ctx, nil)
 	if err != nil {
-		return s.failure(doing, err)
+		return err
 	}
 	defer tx.Rollback()
 	if err := change(tx); err != nil {
+		return err
+	}
+	return tx.Commit()
+}
+
+// updateIndex is update for what can be read again from Twilio. It is kept whatever happens to the process, but a power
+// loss may take back the last of these transactions, as a whole: waiting for the disk after each would be most of the
+// time of a crawl.
+func (s *Store) updateIndex(ctx context.Context, doing string, change func(tx *sql.Tx) error) error {
+	conn, err := s.write.Conn(ctx)
+	if err != nil {
 		return s.failure(doing, err)
 	}
-	return s.failure(doing, tx.Commit())
+	defer conn.Close()
+	if _, err := conn.ExecContext(ctx, `PRAGMA synchronous = NORMAL`); err != nil {
+		return s.failure(doing, err)
+	}
+	defer func() {
+		if _, err := conn.ExecContext(context.WithoutCancel(ctx), `PRAGMA synchronous = FULL`); err != nil {
+			conn.Raw(func(any) error { return driver.ErrBadConn }) // the next one opens anew, with FULL
+		}
+	}()
+	return s.failure(doing, transact(ctx, conn, change))
 }
 
 // truncateLog empties the write-ahead log after a bulk change, so that the next process opens fast. A reader elsewhere

@@ -1,0 +1,506 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/verifyctl/verifyctl/internal/verify"
+)
+
+func entityOf(n int) verify.Entity {
+	return verify.Entity{SID: verify.EntitySID(fmt.Sprintf("YE%032x", n)), Identity: identityOf(n), ServiceSID: service,
+		DateCreated: noon, DateUpdated: noon}
+}
+
+// readOf is what reading the factors of the n-th entity gives: 0 to 2 factors.
+func readOf(n int, at time.Time) verify.EntityFactors {
+	read := verify.EntityFactors{Entity: entityOf(n), ReadAt: at}
+	for i := range n % 3 {
+		f := factorOf(10*n + i)
+		f.Identity, f.EntitySID = identityOf(n), entityOf(n).SID
+		read.Factors = append(read.Factors, f)
+	}
+	return read
+}
+
+// indexed gives the SIDs of every factor in the index by identity.
+func indexed(t testing.TB, s *Store) map[verify.Identity][]verify.FactorSID {
+	t.Helper()
+	all := map[verify.Identity][]verify.FactorSID{}
+	for f, err := range s.FactorsWhere(t.Context(), nil) {
+		check(t, err)
+		all[f.Identity] = append(all[f.Identity], f.SID)
+	}
+	return all
+}
+
+func truth(entities ...int) map[verify.Identity][]verify.FactorSID {
+	all := map[verify.Identity][]verify.FactorSID{}
+	for _, n := range entities {
+		for _, f := range readOf(n, noon).Factors {
+			all[identityOf(n)] = append(all[identityOf(n)], f.SID)
+		}
+	}
+	return all
+}
+
+func upTo(n int) (list []int) {
+	for i := range n {
+		list = append(list, i)
+	}
+	return list
+}
+
+func begin(t testing.TB, s *Store, kind verify.CrawlKind) verify.Crawl {
+	t.Helper()
+	return must[verify.Crawl](t)(s.BeginCrawl(t.Context(), account, service, kind, noon))
+}
+
+// crawlAll crawls a Service of the entities 0 to n-1.
+func crawlAll(t testing.TB, s *Store, n int) verify.Crawl {
+	t.Helper()
+	crawl := begin(t, s, verify.CrawlFull)
+	var page []verify.Entity
+	var read []verify.EntityFactors
+	for i := range n {
+		page = append(page, entityOf(i))
+		read = append(read, readOf(i, noon))
+	}
+	check(t, s.SaveEntityPage(t.Context(), crawl, page, ""))
+	check(t, s.SaveFactors(t.Context(), crawl, read))
+	return must[verify.Crawl](t)(s.FinishCrawl(t.Context(), crawl, noon.Add(time.Hour)))
+}
+
+func TestAFullCrawlFillsTheIndexAndForgetsWhatIsGone(t *testing.T) {
+	ctx := t.Context()
+	s := openStore(t, t.TempDir())
+	done := crawlAll(t, s, 30)
+	if done.Entities != 30 || done.Factors != 30 || !done.Finished.Equal(noon.Add(time.Hour)) {
+		t.Errorf("the crawl reports %+v", done)
+	}
+	if diff := cmp.Diff(truth(upTo(30)...), indexed(t, s)); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff(truth(upTo(20)...), func() any { crawlAll(t, s, 20); return indexed(t, s) }()); diff != "" {
+		t.Errorf("after a crawl that saw fewer entities:\n%s", diff)
+	}
+
+	crawl := begin(t, s, verify.CrawlFull)
+	page := []verify.Entity{entityOf(1), entityOf(2), entityOf(3)}
+	check(t, s.SaveEntityPage(ctx, crawl, page, "page-2"))
+	for _, left := range []string{"pages", "entities"} {
+		if _, err := s.FinishCrawl(ctx, crawl, noon); err == nil {
+			t.Errorf("a crawl with %s left finishes", left)
+		}
+		check(t, s.SaveEntityPage(ctx, crawl, page, ""))
+	}
+	gone := verify.EntityFactors{Entity: verify.Entity{Identity: identityOf(2)}, Gone: true}
+	check(t, s.SaveFactors(ctx, crawl, []verify.EntityFactors{readOf(1, noon), gone, readOf(3, noon)}))
+	must[verify.Crawl](t)(s.FinishCrawl(ctx, crawl, noon))
+	if diff := cmp.Diff(truth(1, 3), indexed(t, s)); diff != "" {
+		t.Error(diff)
+	}
+	var level int
+	check(t, s.write.QueryRow(`PRAGMA synchronous`).Scan(&level))
+	if level != 2 {
+		t.Errorf("after a crawl, changes are synced at level %d only", level)
+	}
+}
+
+func TestAChangedCrawlReadsWhatIsOnItsListOnly(t *testing.T) {
+	ctx := t.Context()
+	s := openStore(t, t.TempDir())
+	crawlAll(t, s, 10)
+	crawl := begin(t, s, verify.CrawlChanged)
+	check(t, s.QueueEntities(ctx, crawl, []verify.Identity{identityOf(4), "unheard-of"}))
+	check(t, s.SaveEntityPage(ctx, crawl, []verify.Entity{entityOf(3), entityOf(11)}, ""))
+	var waiting []verify.Identity
+	for _, e := range must[[]verify.Entity](t)(s.NextEntities(ctx, crawl, "", 0)) {
+		waiting = append(waiting, e.Identity)
+	}
+	if diff := cmp.Diff([]verify.Identity{identityOf(4), identityOf(11), "unheard-of"}, waiting); diff != "" {
+		t.Fatal(diff)
+	}
+	changed := readOf(4, noon.Add(time.Hour))
+	changed.Factors = nil
+	check(t, s.SaveFactors(ctx, crawl, []verify.EntityFactors{changed, readOf(11, noon),
+		{Entity: verify.Entity{Identity: "unheard-of"}, Gone: true}}))
+	must[verify.Crawl](t)(s.FinishCrawl(ctx, crawl, noon))
+	want := truth(0, 1, 2, 3, 5, 6, 7, 8, 9, 11)
+	if diff := cmp.Diff(want, indexed(t, s)); diff != "" {
+		t.Error(diff)
+	}
+	fresh := must[verify.Freshness](t)(s.Freshness(ctx))
+	if fresh.ServiceSID != service || !fresh.OldestRead.Equal(noon) || fresh.LastFull.Kind != verify.CrawlFull || fresh.Unfinished.ID != 0 || fresh.Waiting != 0 {
+		t.Errorf("freshness is %+v", fresh)
+	}
+}
+
+func TestOnlyOneProcessCrawls(t *testing.T) {
+	ctx := t.Context()
+	dir := t.TempDir()
+	a, b := openStore(t, dir), openStore(t, dir)
+	crawl := begin(t, a, verify.CrawlFull)
+	if _, err := b.BeginCrawl(ctx, account, service, verify.CrawlFull, noon); verify.KindOf(err) != verify.KindRefused {
+		t.Errorf("a second crawl at the same time: %v", err)
+	}
+	check(t, a.SaveEntityPage(ctx, crawl, []verify.Entity{entityOf(1)}, "page-2"))
+	check(t, a.Close())
+	resumed := begin(t, b, verify.CrawlFull)
+	if resumed.ID != crawl.ID || !resumed.Resumed || resumed.Cursor != "page-2" || resumed.Listed {
+		t.Errorf("after the first ended the second continues as %+v", resumed)
+	}
+	next := begin(t, b, verify.CrawlChanged)
+	if next.Resumed || next.ID == crawl.ID {
+		t.Errorf("a crawl of another kind continues it: %+v", next)
+	}
+	if err := b.SaveEntityPage(ctx, resumed, nil, ""); verify.KindOf(err) != verify.KindRefused {
+		t.Errorf("a crawl that was given up goes on: %v", err)
+	}
+}
+
+func TestTheIndexIsOfOneService(t *testing.T) {
+	ctx := t.Context()
+	s := openStore(t, t.TempDir())
+	crawlAll(t, s, 5)
+	crawl := must[verify.Crawl](t)(s.BeginCrawl(ctx, account, other, verify.CrawlFull, noon))
+	if left := indexed(t, s); len(left) != 0 {
+		t.Errorf("the index of another Service still has %v", left)
+	}
+	if err := s.SaveFactors(ctx, crawl, []verify.EntityFactors{readOf(1, noon)}); err == nil {
+		t.Error("a factor of another Service goes into the index")
+	}
+}
+
+// serviceOfChild is how many entities the Service of crawlForEver has, in pages of 25.
+const serviceOfChild = 300
+
+// crawlForEver crawls until it is done or killed, and says what it reads.
+func crawlForEver(dir string) error {
+	ctx := context.Background()
+	s, err := Open(ctx, dir, "production")
+	if err != nil {
+		return err
+	}
+	crawl, err := s.BeginCrawl(ctx, account, service, verify.CrawlFull, noon)
+	if err != nil {
+		return err
+	}
+	for !crawl.Listed {
+		from := 0
+		fmt.Sscan(crawl.Cursor, &from)
+		var page []verify.Entity
+		for n := from; n < from+25; n++ {
+			page = append(page, entityOf(n))
+		}
+		crawl.Cursor = fmt.Sprint(from + 25)
+		if crawl.Listed = from+25 >= serviceOfChild; crawl.Listed {
+			crawl.Cursor = ""
+		}
+		fmt.Printf("page %d\n", from)
+		if err := s.SaveEntityPage(ctx, crawl, page, crawl.Cursor); err != nil {
+			return err
+		}
+		fmt.Printf("saved page %d\n", from)
+	}
+	for {
+		next, err := s.NextEntities(ctx, crawl, "", 7)
+		if err != nil {
+			return err
+		}
+		if len(next) == 0 {
+			break
+		}
+		var read []verify.EntityFactors
+		var names []string
+		for _, e := range next {
+			var n int
+			fmt.Sscanf(string(e.Identity), "customer-%d", &n)
+			read = append(read, readOf(n, noon))
+			names = append(names, string(e.Identity))
+		}
+		fmt.Println("read", strings.Join(names, " "))
+		if err := s.SaveFactors(ctx, crawl, read); err != nil {
+			return err
+		}
+		fmt.Println("saved", strings.Join(names, " "))
+	}
+	if _, err := s.FinishCrawl(ctx, crawl, noon); err != nil {
+		return err
+	}
+	return s.Close()
+}
+
+func TestACrawlThatIsKilledGoesOn(t *testing.T) {
+	dir := t.TempDir()
+	saved := map[string]bool{}
+	kills := 0
+	for done := false; !done; {
+		cmd := childProcess(t, "crawl", dir)
+		out := must[io.ReadCloser](t)(cmd.StdoutPipe())
+		check(t, cmd.Start())
+		enough := 3 + rand.IntN(12)
+		var said []byte
+		buffer := make([]byte, 512)
+		for bytes.Count(said, []byte("\n")) < enough {
+			n, err := out.Read(buffer)
+			said = append(said, buffer[:n]...)
+			if err != nil {
+				break // it came to its end
+			}
+		}
+		cmd.Process.Kill()
+		rest, _ := io.ReadAll(out)
+		cmd.Wait()
+		kills++
+		lines := strings.SplitAfter(string(append(said, rest...)), "\n")
+		for _, line := range lines {
+			line, whole := strings.CutSuffix(line, "\n")
+			word, what, _ := strings.Cut(line, " ")
+			switch {
+			case !whole:
+			case word == "saved":
+				for _, item := range strings.Fields(strings.TrimPrefix(what, "page ")) {
+					saved[item] = true
+				}
+			case slices.ContainsFunc(strings.Fields(what), func(item string) bool { return saved[item] }):
+				t.Fatalf("after %d kills work is repeated: %s", kills, line)
+			}
+		}
+		s := must[*Store](t)(Open(t.Context(), dir, "production"))
+		done = must[verify.Freshness](t)(s.Freshness(t.Context())).LastFull.ID != 0
+		check(t, s.Close())
+	}
+	if kills < 5 {
+		t.Fatalf("it was killed %d times only", kills)
+	}
+	s := openStore(t, dir)
+	if diff := cmp.Diff(truth(upTo(serviceOfChild)...), indexed(t, s)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestDuplicatesAreFound(t *testing.T) {
+	ctx := t.Context()
+	s := openStore(t, t.TempDir())
+	crawl := begin(t, s, verify.CrawlFull)
+	a, b, c, d := factorOf(1), factorOf(2), factorOf(3), factorOf(4)
+	b.Config.Token = a.Config.Token // of another identity
+	d.Identity, d.DateCreated = c.Identity, noon.Add(time.Hour)
+	check(t, s.SaveFactors(ctx, crawl, []verify.EntityFactors{
+		{Entity: verify.Entity{Identity: a.Identity}, Factors: []verify.Factor{a}, ReadAt: noon},
+		{Entity: verify.Entity{Identity: b.Identity}, Factors: []verify.Factor{b}, ReadAt: noon},
+		{Entity: verify.Entity{Identity: c.Identity}, Factors: []verify.Factor{d, c}, ReadAt: noon}}))
+	var tokens, names [][]verify.FactorSID
+	sids := func(group []verify.IndexedFactor) (list []verify.FactorSID) {
+		for _, f := range group {
+			list = append(list, f.SID)
+		}
+		return list
+	}
+	for group, err := range s.SameToken(ctx) {
+		check(t, err)
+		tokens = append(tokens, sids(group))
+	}
+	for group, err := range s.SameName(ctx) {
+		check(t, err)
+		names = append(names, sids(group))
+	}
+	if diff := cmp.Diff([][]verify.FactorSID{{a.SID, b.SID}}, tokens); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff([][]verify.FactorSID{{c.SID, d.SID}}, names); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestDeclaredMetadataGivesTheSameAnswers(t *testing.T) {
+	ctx := t.Context()
+	s := openStore(t, t.TempDir())
+	crawl := begin(t, s, verify.CrawlFull)
+	put := func(n int, metadata map[string]string) {
+		f := factorOf(n)
+		f.Metadata = metadata
+		check(t, s.SaveFactors(ctx, crawl, []verify.EntityFactors{{Entity: verify.Entity{Identity: f.Identity}, Factors: []verify.Factor{f}, ReadAt: noon}}))
+	}
+	odd := `it's a "key"`
+	field := func(key string) []verify.FactorField {
+		f, ok := verify.FactorFieldOf(verify.MetadataPrefix + key)
+		if !ok {
+			t.Fatal(key)
+		}
+		return []verify.FactorField{f}
+	}
+	put(6, nil)
+	for n := range 6 {
+		put(n, map[string]string{"app_version": []string{"4.1", "4.2"}[n%2], odd: fmt.Sprint(n / 3)})
+	}
+	ask := func() (answers [][]verify.FactorGroup) {
+		for _, key := range []string{"app_version", odd, "nothing"} {
+			answers = append(answers, must[[]verify.FactorGroup](t)(s.FactorGroupsWhere(ctx, field(key), nil)))
+		}
+		return answers
+	}
+	before := ask()
+	check(t, s.DeclareMetadata(ctx, []string{"app_version", odd}))
+	if diff := cmp.Diff(before, ask()); diff != "" {
+		t.Errorf("after declaring:\n%s", diff)
+	}
+	for n := range 2 { // read again, now with columns
+		put(n, map[string]string{"app_version": []string{"4.1", "4.2"}[n%2], odd: "0"})
+	}
+	if diff := cmp.Diff(before, ask()); diff != "" {
+		t.Errorf("after writing into columns:\n%s", diff)
+	}
+	check(t, s.DeclareMetadata(ctx, []string{odd}))
+	if column := must[string](t)(s.factorColumn(ctx, field("app_version")[0])); column != "metadata_1" {
+		t.Errorf("a key that is not named again loses its column: %s", column)
+	}
+	must[map[Kind]int](t)(s.Purge(ctx, KindIndex))
+	if column := must[string](t)(s.factorColumn(ctx, field("app_version")[0])); column == "metadata_1" {
+		t.Error("an emptied index keeps its columns")
+	}
+	check(t, s.DeclareMetadata(ctx, []string{"app_version"}))
+	many := make([]string, maxMetadataKeys)
+	for i := range many {
+		many[i] = fmt.Sprint("key", i)
+	}
+	if err := s.DeclareMetadata(ctx, many); verify.KindOf(err) != verify.KindUsage {
+		t.Errorf("endless keys: %v", err)
+	}
+}
+
+func TestOutcomesAreKeptByItem(t *testing.T) {
+	dir := t.TempDir()
+	ctx := t.Context()
+	s := openStore(t, dir)
+	outcome := func(item int, what string) verify.ItemOutcome {
+		return verify.ItemOutcome{Plan: "plan-1", Item: item, SID: string(factorSID(item)), Outcome: what, Detail: "why", At: noon}
+	}
+	for _, o := range []verify.ItemOutcome{outcome(2, "sending"), outcome(1, "deleted"), outcome(2, "deleted")} {
+		check(t, s.RecordOutcome(ctx, o))
+	}
+	check(t, s.RecordOutcome(ctx, verify.ItemOutcome{Plan: "plan-2", Item: 1}))
+	var got []verify.ItemOutcome
+	for o, err := range openStore(t, dir).Outcomes(ctx, "plan-1") {
+		check(t, err)
+		got = append(got, o)
+	}
+	if diff := cmp.Diff([]verify.ItemOutcome{outcome(1, "deleted"), outcome(2, "deleted")}, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// fillEverything keeps something of every kind about three identities.
+func fillEverything(t testing.TB, s *Store) {
+	t.Helper()
+	ctx := t.Context()
+	crawl := begin(t, s, verify.CrawlFull)
+	for n := 1; n <= 3; n++ {
+		f := factorOf(n)
+		check(t, s.SaveFactors(ctx, crawl, []verify.EntityFactors{{Entity: entityOf(n), Factors: []verify.Factor{f}, ReadAt: noon}}))
+		must[int64](t)(s.RecordDeletion(ctx, f, "operator", "", noon))
+		key := verify.ClaimKey{ServiceSID: service, ActionID: "a", FactorSID: f.SID}
+		claim := must[verify.Claim](t)(s.ClaimChallenge(ctx, key))
+		check(t, s.FulfilClaim(ctx, claim, verify.CreatedChallenge{SID: challengeSID(n), Identity: f.Identity, FactorSID: f.SID, Created: noon}))
+		if id, _, err := s.ReserveResend(ctx, challengeSID(n), noon, 3); err != nil || id == 0 {
+			t.Fatal(err)
+		}
+		check(t, s.RecordReceipt(ctx, verify.Receipt{ChallengeSID: challengeSID(n), Source: "app", At: noon}))
+		check(t, s.Saw(ctx, f.Identity, noon, string(f.SID)))
+		check(t, s.RecordOutcome(ctx, verify.ItemOutcome{Plan: "p", Item: n, SID: string(f.SID), At: noon}))
+		putEventOf(t, s, n)
+		undecoded := event0(fmt.Sprintf("correlationIds=%%5BVA1%%2C%s%%2CYF2%%5D", f.Identity))
+		must[bool](t)(s.PutEvent(ctx, undecoded, eventNothing))
+	}
+	must[bool](t)(s.PutEvent(ctx, event0("of somebody else: "+string(identityOf(2))+"0"), eventNothing))
+}
+
+func TestAnErasedIdentityIsInNoFile(t *testing.T) {
+	dir := t.TempDir()
+	ctx := t.Context()
+	s := openStore(t, dir)
+	fillEverything(t, s)
+	gone := must[map[Kind]int](t)(s.PurgeIdentity(ctx, identityOf(2)))
+	want := map[Kind]int{KindIndex: 1, KindEvents: 2, KindChallenges: 1, KindDeletions: 1, KindOutcomes: 1, KindSeen: 2}
+	if diff := cmp.Diff(want, gone); diff != "" {
+		t.Error(diff)
+	}
+	check(t, s.Close())
+	content := bytes.ReplaceAll(everyByte(t, dir), []byte(identityOf(2)+"0"), nil)
+	for _, trace := range []string{string(identityOf(2)), string(factorSID(2)), string(challengeSID(2)), string(entityOf(2).SID)} {
+		if bytes.Contains(content, []byte(trace)) {
+			t.Errorf("%s is still in a file", trace)
+		}
+		if other := strings.Replace(trace, "2", "3", 1); trace[0] == 'c' && !bytes.Contains(content, []byte(other)) {
+			t.Errorf("%s is gone as well", other)
+		}
+	}
+}
+
+func TestWhatIsKeptIsListedAndPurged(t *testing.T) {
+	dir := t.TempDir()
+	ctx := t.Context()
+	s := openStore(t, dir)
+	fillEverything(t, s)
+	rows := func() map[Kind]int {
+		counts := map[Kind]int{}
+		for _, k := range must[EnvironmentState](t)(s.State(ctx)).Kept {
+			counts[k.Kind] = k.Rows
+		}
+		return counts
+	}
+	full := map[Kind]int{KindIndex: 3, KindEvents: 7, KindChallenges: 3, KindDeletions: 3, KindOutcomes: 3, KindSeen: 6}
+	if diff := cmp.Diff(full, rows()); diff != "" {
+		t.Error(diff)
+	}
+	if state := must[EnvironmentState](t)(s.State(ctx)); state.Bytes == 0 || state.Environment != "production" || !state.Kept[0].Oldest.Equal(noon) {
+		t.Errorf("listed as %+v", state)
+	}
+	if n := must[int](t)(s.PurgeBefore(ctx, KindEvents, noon.Add(2*time.Second))); n != 1 {
+		t.Errorf("%d events were before that", n)
+	}
+	if n := must[int](t)(s.PurgeBefore(ctx, KindChallenges, noon.Add(time.Second))); n != 3 {
+		t.Errorf("%d challenges were before that", n)
+	}
+	if left := must[[]verify.Resend](t)(s.Resends(ctx, challengeSID(1))); len(left) != 0 {
+		t.Error("resends of a purged challenge are left")
+	}
+	if _, err := s.PurgeBefore(ctx, KindIndex, noon); verify.KindOf(err) != verify.KindUsage {
+		t.Errorf("the index by age: %v", err)
+	}
+	must[map[Kind]int](t)(s.Purge(ctx, KindDeletions))
+	if diff := cmp.Diff(map[Kind]int{KindIndex: 3, KindEvents: 6, KindChallenges: 0, KindDeletions: 0, KindOutcomes: 3, KindSeen: 6}, rows()); diff != "" {
+		t.Error(diff)
+	}
+	must[map[Kind]int](t)(s.Purge(ctx))
+	for kind, n := range rows() {
+		if n != 0 {
+			t.Errorf("%d of %s are left", n, kind)
+		}
+	}
+	check(t, s.Close())
+	if bytes.Contains(everyByte(t, dir), []byte("customer-")) {
+		t.Error("an identity is left in a file")
+	}
+	if names, _, err := Environments(ctx, dir); err != nil || !slices.Equal(names, []string{"production"}) {
+		t.Errorf("environments: %v, %v", names, err)
+	}
+	if names, _, err := Environments(ctx, dir+"/none"); err != nil || len(names) != 0 {
+		t.Errorf("of a directory that is not there: %v, %v", names, err)
+	}
+	check(t, os.WriteFile(dir+"/env-broken.db", []byte("not a database"), 0o600))
+	if _, unreadable, err := Environments(ctx, dir); err != nil || len(unreadable) != 1 {
+		t.Errorf("unreadable: %v, %v", unreadable, err)
+	}
+}
