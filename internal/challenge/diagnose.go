@@ -14,8 +14,8 @@ import (
 // diagnosis concludes from facts. It asks nothing.
 type diagnosis struct {
 	facts
-	causes  causes
-	nobodys int // push errors around the time that name neither factor nor Service nor credential
+	causes       causes
+	unattributed int // push errors around the time that may be the subject's and name no factor
 }
 
 func (d *diagnosis) run() {
@@ -377,8 +377,8 @@ func (d *diagnosis) silence() {
 		}
 		confidence = Possible
 	}
-	if d.eventsErr != nil || d.nobodys > 0 {
-		confidence = Possible // an error may be among what was not read, or among those that name nobody
+	if d.eventsErr != nil || d.unattributed > 0 {
+		confidence = Possible // its error may be among those not read, or among those that name no factor
 	}
 	c := d.challenge.value
 	cause := Cause{Kind: ExpiredUnanswered, Confidence: confidence, Owner: OwnerUser,
@@ -426,9 +426,9 @@ func (d *diagnosis) cannotKnow() []string {
 	if d.challenge.ok() && d.isPending() {
 		list = append(list, "how many pushes a backend has sent: Twilio does not tell, and allows 3 resends in all")
 	}
-	if d.nobodys > 0 {
-		list = append(list, fmt.Sprintf("whose %s of this time %s: the alerts name neither factor nor Service nor credential",
-			plural(d.nobodys, "push error"), isAre(d.nobodys)))
+	if d.unattributed > 0 && d.identity != "" {
+		list = append(list, fmt.Sprintf("whose %s of this time %s: the alerts name no factor", plural(d.unattributed, "push error"),
+			isAre(d.unattributed)))
 	}
 	switch {
 	case d.unreachable() != nil:

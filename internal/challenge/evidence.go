@@ -32,11 +32,11 @@ func (d *diagnosis) consider(e event.Event) {
 		return
 	}
 	how := d.relate(e)
+	if d.mayBeOurs(e, kind, how) {
+		d.unattributed++
+	}
 	if how == unrelated {
 		return
-	}
-	if how == nobodys {
-		d.nobodys++
 	}
 	confidence, ok := d.weigh(e, kind, how)
 	if !ok {
@@ -45,6 +45,19 @@ func (d *diagnosis) consider(e event.Event) {
 	cause := d.causes.add(Cause{Kind: kind, Confidence: confidence, Owner: ownerOf(e), Summary: d.summary(e, kind, how),
 		Evidence: d.evidence(e, kind, how), Next: d.next(kind), ErrorCode: number(e), direct: how == ofTheChallenge})
 	cause.count(e)
+}
+
+// mayBeOurs tells whether an event that names no factor may be about the subject's: it comes at the time, or it tells
+// of a dead token, which is told once, since this one was last refreshed.
+func (d *diagnosis) mayBeOurs(e event.Event, kind CauseKind, how relation) bool {
+	switch {
+	case e.FactorSID != "":
+		return false
+	case how == nobodys || how == sameSetUp:
+		return true
+	}
+	isHere := d.isOfCredential(e) || e.CredentialSID == "" && e.ServiceSID == ""
+	return blamesToken(kind) && isHere && d.usesPlatform(e) && d.factor.ok() && d.factor.value.DateUpdated.Before(e.Timestamp)
 }
 
 // relate tells how an event is related to the subject.
@@ -113,10 +126,12 @@ func (d *diagnosis) weigh(e event.Event, kind CauseKind, how relation) (Confiden
 		return Likely, how == sameSetUp || how == ofTheChallenge || how == ofTheFactor
 	case how == ofTheChallenge:
 		return Certain, true
+	case !d.isInTime(e) && d.challenge.ok():
+		return "", false
 	case d.isMended(e, kind):
-		return Possible, true
+		return Possible, !d.challenge.ok() || d.mendedAt(e, kind).After(d.challenge.value.DateCreated)
 	case how == ofTheFactor:
-		return Likely, d.isInTime(e) || !d.challenge.ok()
+		return Likely, true
 	case how == sameSetUp && kind == EnvironmentMismatch && d.isOfCredential(e) && d.contradictsDeclaration():
 		return Certain, true
 	case how == sameSetUp && isCredentialWide(kind):
@@ -144,17 +159,26 @@ func (d *diagnosis) isOfNobodyElse(e event.Event) bool { return e.FactorSID == "
 
 // isMended tells whether what an event complains of was changed after it.
 func (d *diagnosis) isMended(e event.Event, kind CauseKind) bool {
+	return !d.mendedAt(e, kind).IsZero()
+}
+
+// mendedAt is when what an event complains of was last changed, if that was after it; else zero.
+func (d *diagnosis) mendedAt(e event.Event, kind CauseKind) time.Time {
+	var changed time.Time
 	switch kind {
 	case CredentialMissing, CredentialWrongType:
-		return d.setup.ok() && d.setup.value.DateUpdated.After(e.Timestamp)
+		changed = d.setup.value.DateUpdated
 	case CredentialBroken, LegacyFCM, EnvironmentMismatch, AppMismatch:
 		for _, c := range d.credentials {
-			if c.ok() && (e.CredentialSID == "" || sameSID(e.CredentialSID, c.value.SID)) && c.value.DateUpdated.After(e.Timestamp) {
-				return true
+			if c.ok() && (e.CredentialSID == "" || sameSID(e.CredentialSID, c.value.SID)) {
+				changed = c.value.DateUpdated
 			}
 		}
 	}
-	return false
+	if changed.After(e.Timestamp) {
+		return changed
+	}
+	return time.Time{}
 }
 
 // weighToken claims a dead or wrong push token only of a factor that an exact event names, whose token was not refreshed

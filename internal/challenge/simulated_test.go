@@ -2,8 +2,11 @@ package challenge_test
 
 import (
 	"context"
+	"fmt"
 	"iter"
 	"net/http"
+	"net/http/httptest"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -56,6 +59,22 @@ func (s *simulated) now() time.Time {
 		panic(err)
 	}
 	return now
+}
+
+// post and request send what an operator would do in Twilio's Console.
+func (s *simulated) post(url, form string) { s.request(http.MethodPost, url, form) }
+
+func (s *simulated) request(method, url, form string) {
+	r := httptest.NewRequest(method, url, strings.NewReader(form))
+	r.SetBasicAuth(simulator.DefaultAccountSID, simulator.DefaultAuthToken)
+	if form != "" {
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	answer := httptest.NewRecorder()
+	s.ServeHTTP(answer, r)
+	if answer.Code >= 300 {
+		panic(fmt.Sprintf("%s %s: %d %s", method, url, answer.Code, answer.Body))
+	}
 }
 
 // alertFeed is the account's alerts, decoded.
