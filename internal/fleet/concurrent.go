@@ -55,3 +55,37 @@ func inOrder[T, R any](ctx context.Context, workers int, items func(context.Cont
 		}
 	}
 }
+
+// asDone is [inOrder] with the results in the order in which they are ready, so that one that takes long holds up no
+// other. After the end of ctx the results of what was under way still come.
+func asDone[T, R any](ctx context.Context, workers int, items func(context.Context) iter.Seq[T], do func(context.Context, T) R) iter.Seq[R] {
+	return func(yield func(R) bool) {
+		ctx, stop := context.WithCancel(ctx)
+		results, left := make(chan R, heldPerWorker*workers), make(chan struct{})
+		var all errgroup.Group
+		all.Go(func() error {
+			defer close(results)
+			var pool errgroup.Group
+			defer pool.Wait() //nolint:errcheck // the workers report through their results
+			pool.SetLimit(workers)
+			for item := range items(ctx) {
+				pool.Go(func() error {
+					select {
+					case results <- do(ctx, item):
+					case <-left:
+					}
+					return nil
+				})
+			}
+			return nil
+		})
+		defer all.Wait() //nolint:errcheck // it has none
+		defer close(left)
+		defer stop()
+		for result := range results {
+			if !yield(result) {
+				return
+			}
+		}
+	}
+}

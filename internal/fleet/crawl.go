@@ -1,0 +1,458 @@
+package fleet
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"iter"
+	"maps"
+	"sync"
+	"time"
+
+	"github.com/verifyctl/verifyctl/internal/verify"
+)
+
+// Crawls begins and ends crawls; what a crawl has done outlives the process.
+type Crawls interface {
+	BeginCrawl(ctx context.Context, account verify.AccountSID, service verify.ServiceSID, kind verify.CrawlKind, now time.Time) (verify.Crawl, error)
+	FinishCrawl(ctx context.Context, crawl verify.Crawl, now time.Time) (verify.Crawl, error)
+	Freshness(ctx context.Context) (verify.Freshness, error)
+}
+
+// CrawlList is the list of entities that a crawl has yet to read.
+type CrawlList interface {
+	SaveEntityPage(ctx context.Context, crawl verify.Crawl, page []verify.Entity, next string) error
+	QueueEntities(ctx context.Context, crawl verify.Crawl, identities []verify.Identity) error
+	NextEntities(ctx context.Context, crawl verify.Crawl, after verify.Identity, limit int) ([]verify.Entity, error)
+}
+
+// CrawlMemory is where a crawl leaves what it reads.
+type CrawlMemory interface {
+	Crawls
+	CrawlList
+	SaveFactors(ctx context.Context, crawl verify.Crawl, read []verify.EntityFactors) error
+	ChangedIdentities(ctx context.Context, receivedSince time.Time) ([]verify.Identity, error)
+}
+
+const (
+	crawlConcurrency = 32
+	listBatch        = 500 // entities taken off the list at once
+
+	// These bound what a crash makes a crawl read again: so many entities, or as many as come in so long.
+	saveBatch = 250
+	saveEvery = 250 * time.Millisecond
+)
+
+// SyncOptions says what a crawl reads and when.
+type SyncOptions struct {
+	Environment verify.Environment
+	Changed     bool                  // only what events name, and entities never read
+	Limit       int                   // entities to read in this run; 0 means all of them
+	All         bool                  // read more than [UnaskedEntities] even in production
+	Concurrency int                   // 0 means 32; the client may allow fewer
+	Hours       Hours                 // when to read
+	Clock       Clock                 //
+	Cost        func(SyncCost)        // called once, when the first page of entities is in; may be nil
+	Progress    func(SyncProgress)    // may be nil; never called by two goroutines at once
+	Waiting     func(until time.Time) // called before a sleep until the hours open; may be nil
+}
+
+// SyncCost is what a crawl will take, as far as it is known.
+type SyncCost struct {
+	Entities int  // to read
+	AtLeast  bool // there are more pages of entities, which nobody has counted; Entities is what the last crawl found
+	Resumed  bool // goes on where an earlier one was cut off
+}
+
+// SyncProgress is how far a crawl has come in this run.
+type SyncProgress struct {
+	Listed   int  // entities that Twilio's list showed in this run
+	AllSeen  bool // the list is complete, so Left is all that is left
+	Read     int  // entities whose factors were read
+	Factors  int
+	Gone     int // entities that were not there any more
+	Failed   int // entities that could not be read; they stay on the list
+	Left     int // entities on the list; 0 while that is not known
+	Requests int // pages and factor lists asked for; retries not counted
+}
+
+// Sync fills the index from Twilio. Everything it has read is on disk soon after, so that a crawl that was cut off at any
+// point goes on where it was, by the same call. Entities that cannot be read stay on its list: the error is then of
+// KindPartial and the next call reads them. A full crawl takes what is not at Twilio any more out of the index.
+func Sync(ctx context.Context, api FactorReader, memory CrawlMemory, opts SyncOptions) (verify.Crawl, SyncProgress, error) {
+	c := &crawler{api: api, memory: memory, opts: opts, claimed: map[verify.Identity]bool{}, news: make(chan struct{}, 1)}
+	if err := c.begin(ctx); err != nil {
+		return c.crawl, c.progress, err
+	}
+	if err := c.run(ctx); err != nil {
+		return c.crawl, c.progress, err
+	}
+	finished, err := memory.FinishCrawl(ctx, c.crawl, opts.Clock.Now())
+	if err == nil {
+		c.crawl = finished
+	}
+	return c.crawl, c.progress, err
+}
+
+type crawler struct {
+	api    FactorReader
+	memory CrawlMemory
+	opts   SyncOptions
+	crawl  verify.Crawl
+	known  int // entities that the index had before
+
+	mu       sync.Mutex
+	progress SyncProgress
+	claimed  map[verify.Identity]bool // taken off the list in this run and not saved yet, or failed
+	listed   bool
+	fatal    error
+	news     chan struct{} // a page was saved, or the list is complete
+	failing  int           // entities in a row that failed
+}
+
+func (c *crawler) begin(ctx context.Context) error {
+	c.opts.Concurrency = cmp.Or(c.opts.Concurrency, crawlConcurrency)
+	fresh, err := c.memory.Freshness(ctx)
+	if err != nil {
+		return err
+	}
+	c.known = fresh.LastFull.Entities
+	kind := verify.CrawlFull
+	if c.opts.Changed {
+		kind = verify.CrawlChanged
+		if fresh.LastFull.ID == 0 {
+			return verify.Refusedf("there is no index of %s yet, so nobody can say what changed", c.opts.Environment.Name).
+				WithHint("%s", verify.Command(c.opts.Environment.Name, "fleet", "sync"))
+		}
+	}
+	if c.crawl, err = c.memory.BeginCrawl(ctx, c.opts.Environment.AccountSID, c.opts.Environment.ServiceSID, kind, c.opts.Clock.Now()); err != nil {
+		return err
+	}
+	if c.listed = c.crawl.Listed; c.listed {
+		c.progress.AllSeen, c.progress.Left = true, fresh.Waiting
+	}
+	if c.crawl.Resumed {
+		return c.mayRead(fresh.Waiting)
+	}
+	if c.opts.Changed {
+		return c.queueChanged(ctx, fresh.LastFull.Started)
+	}
+	return nil
+}
+
+// queueChanged puts the identities on the list that events have named since the last full crawl began.
+func (c *crawler) queueChanged(ctx context.Context, since time.Time) error {
+	identities, err := c.memory.ChangedIdentities(ctx, since)
+	if err != nil {
+		return err
+	}
+	if err := c.mayRead(len(identities)); err != nil {
+		return err
+	}
+	return c.memory.QueueEntities(ctx, c.crawl, identities)
+}
+
+// mayRead refuses what would take too much from logins without having been asked for.
+func (c *crawler) mayRead(entities int) error {
+	if c.opts.Environment.IsProduction() && !c.opts.All && c.opts.Limit == 0 && entities > UnaskedEntities {
+		return verify.Refusedf("Service %s has more than %d entities to read, and each costs one request that competes with logins",
+			c.opts.Environment.ServiceSID, UnaskedEntities).WithHint("read them all with --all, best within --between HH:MM-HH:MM, or so many at a time with --limit")
+	}
+	return nil
+}
+
+// run lists and reads at the same time, and saves what comes in.
+func (c *crawler) run(ctx context.Context) error {
+	ctx, stop := context.WithCancel(ctx)
+	var lister sync.WaitGroup
+	lister.Go(func() { c.list(ctx) })
+	defer lister.Wait()
+	defer stop()
+
+	var batch []verify.EntityFactors
+	saved := c.opts.Clock.Now()
+	for result := range asDone(ctx, c.opts.Concurrency, c.queue, c.read) {
+		if !c.account(ctx, result) {
+			continue
+		}
+		batch = append(batch, result.EntityFactors)
+		if now := c.opts.Clock.Now(); len(batch) >= saveBatch || now.Sub(saved) >= saveEvery {
+			if err := c.save(ctx, batch); err != nil {
+				return err
+			}
+			batch, saved = batch[:0], now
+		}
+	}
+	if err := c.save(ctx, batch); err != nil {
+		return err
+	}
+	return c.end(ctx)
+}
+
+// end says how a run ended that may have left something on the list.
+func (c *crawler) end(ctx context.Context) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	p := c.progress
+	switch {
+	case ctx.Err() == nil && c.fatal != nil:
+		return c.fatal
+	case ctx.Err() != nil:
+		return interrupted(ctx, "interrupted after %d entities; the same command goes on", p.Read)
+	case p.Failed > 0:
+		return &verify.Error{Kind: verify.KindPartial, Message: fmt.Sprintf("%d entities could not be read and stay on the list", p.Failed),
+			Hint: "the same command reads them again"}
+	case c.opts.Limit > 0 && p.Read+p.Gone >= c.opts.Limit:
+		return &verify.Error{Kind: verify.KindPartial, Message: fmt.Sprintf("the limit of %d entities is reached", c.opts.Limit),
+			Hint: "the same command reads the next ones"}
+	}
+	return nil
+}
+
+// list reads the pages of entities that are still missing and puts them on the list.
+func (c *crawler) list(ctx context.Context) {
+	cursor, first := c.crawl.Cursor, true
+	for !c.isListed() {
+		if err := c.opts.Hours.wait(ctx, c.opts.Clock, c.waiting); err != nil {
+			c.fail(err)
+			break
+		}
+		page, next, err := c.api.EntityPage(ctx, c.opts.Environment.ServiceSID, cursor, maxPageSize)
+		if err == nil && first && !c.opts.Changed {
+			err = c.announce(len(page), next != "")
+		}
+		if err == nil {
+			err = c.memory.SaveEntityPage(ctx, c.crawl, page, next)
+		}
+		if err != nil {
+			c.fail(err)
+			break
+		}
+		if err := c.pageSaved(ctx, len(page), next == ""); err != nil {
+			c.fail(err)
+			break
+		}
+		cursor, first = next, false
+	}
+	c.tell()
+}
+
+// announce tells the cost when the first page is in, before any factors are read.
+func (c *crawler) announce(entities int, more bool) error {
+	if more {
+		if err := c.mayRead(UnaskedEntities + 1); err != nil {
+			return err
+		}
+		entities = max(c.known, entities+1)
+	}
+	if c.opts.Cost != nil {
+		c.opts.Cost(SyncCost{Entities: entities, AtLeast: more, Resumed: c.crawl.Resumed})
+	}
+	return nil
+}
+
+// queue gives the entities on the list, each once, until the list is complete and empty or the limit is reached.
+func (c *crawler) queue(ctx context.Context) iter.Seq[verify.Entity] {
+	return func(yield func(verify.Entity) bool) {
+		for given := 0; ; {
+			complete, before := c.isListed(), given
+			for entity, err := range c.unclaimed(ctx) {
+				if err == nil {
+					err = c.opts.Hours.wait(ctx, c.opts.Clock, c.waiting)
+				}
+				if err != nil {
+					c.fail(err)
+					return
+				}
+				if !yield(entity) || c.stopped() != nil {
+					return
+				}
+				if given++; given == c.opts.Limit {
+					return
+				}
+			}
+			if given == before && (complete || !c.awaitNews(ctx)) {
+				return
+			}
+		}
+	}
+}
+
+// unclaimed goes through the list once and claims what nobody has claimed.
+func (c *crawler) unclaimed(ctx context.Context) iter.Seq2[verify.Entity, error] {
+	return func(yield func(verify.Entity, error) bool) {
+		for after := verify.Identity(""); ; {
+			// What is claimed now is skipped, even if it is saved, and free again, before the list is read.
+			busy := c.claims()
+			batch, err := c.memory.NextEntities(ctx, c.crawl, after, listBatch)
+			if err != nil {
+				yield(verify.Entity{}, err)
+				return
+			}
+			for _, entity := range batch {
+				after = entity.Identity
+				if busy[entity.Identity] {
+					continue
+				}
+				c.claim(entity.Identity)
+				if !yield(entity, nil) {
+					return
+				}
+			}
+			if len(batch) < listBatch {
+				return
+			}
+		}
+	}
+}
+
+type crawled struct {
+	verify.EntityFactors
+	err error
+}
+
+func (c *crawler) read(ctx context.Context, entity verify.Entity) crawled {
+	r := crawled{EntityFactors: verify.EntityFactors{Entity: entity, ReadAt: c.opts.Clock.Now()}}
+	for factor, err := range c.api.Factors(ctx, c.opts.Environment.ServiceSID, entity.Identity) {
+		if err != nil {
+			r.Gone = verify.KindOf(err) == verify.KindNotFound
+			if !r.Gone {
+				r.err = err
+			}
+			break
+		}
+		r.Factors = append(r.Factors, factor)
+	}
+	return r
+}
+
+// account counts a reading and tells whether it is to be saved.
+func (c *crawler) account(ctx context.Context, r crawled) bool {
+	if r.err != nil && ctx.Err() != nil {
+		return false
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.progress.Requests++
+	if r.err == nil {
+		c.failing = 0
+		return true
+	}
+	c.progress.Failed++
+	c.failing++
+	switch {
+	case c.fatal != nil:
+	case verify.KindOf(r.err) == verify.KindAuth:
+		c.fatal = r.err
+	case c.failing >= failuresInARow:
+		c.fatal = fmt.Errorf("the crawl stopped: %d entities in a row could not be read: %w", c.failing, r.err)
+	}
+	c.report()
+	return false
+}
+
+// save puts readings into the index, even when ctx has ended: they were paid for.
+func (c *crawler) save(ctx context.Context, batch []verify.EntityFactors) error {
+	if len(batch) == 0 {
+		return nil
+	}
+	if err := c.memory.SaveFactors(context.WithoutCancel(ctx), c.crawl, batch); err != nil {
+		return err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, e := range batch {
+		delete(c.claimed, e.Entity.Identity)
+		c.progress.Read++
+		c.progress.Left = max(0, c.progress.Left-1)
+		c.progress.Factors += len(e.Factors)
+		if e.Gone {
+			c.progress.Gone++
+		}
+	}
+	c.report()
+	return nil
+}
+
+func (c *crawler) isListed() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.listed
+}
+
+// pageSaved counts a page of the list, and after the last one what is on it.
+func (c *crawler) pageSaved(ctx context.Context, entities int, last bool) error {
+	waiting := 0
+	if last {
+		fresh, err := c.memory.Freshness(ctx)
+		if err != nil {
+			return err
+		}
+		waiting = fresh.Waiting
+	}
+	c.mu.Lock()
+	c.progress.Requests++
+	c.progress.Listed += entities
+	c.listed, c.progress.AllSeen, c.progress.Left = last, last, waiting
+	c.report()
+	c.mu.Unlock()
+	c.tell()
+	return nil
+}
+
+// tell wakes the queue.
+func (c *crawler) tell() {
+	select {
+	case c.news <- struct{}{}:
+	default: // it has not looked at the last news yet
+	}
+}
+
+// awaitNews waits until there may be more on the list, and tells whether to look.
+func (c *crawler) awaitNews(ctx context.Context) bool {
+	select {
+	case <-c.news:
+		return c.stopped() == nil
+	case <-ctx.Done():
+		return false
+	}
+}
+
+func (c *crawler) claims() map[verify.Identity]bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return maps.Clone(c.claimed)
+}
+
+func (c *crawler) claim(identity verify.Identity) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.claimed[identity] = true
+}
+
+func (c *crawler) fail(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.fatal == nil {
+		c.fatal = err
+	}
+}
+
+func (c *crawler) stopped() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.fatal
+}
+
+func (c *crawler) waiting(until time.Time) {
+	if c.opts.Waiting != nil {
+		c.opts.Waiting(until)
+	}
+}
+
+// report tells how far the crawl has come; the caller holds mu.
+func (c *crawler) report() {
+	if c.opts.Progress != nil {
+		c.opts.Progress(c.progress)
+	}
+}
