@@ -1,12 +1,7 @@
 package fleet
 
 import (
-	"bufio"
-	"encoding/csv"
-	"encoding/json"
-	"errors"
 	"io"
-	"slices"
 	"strings"
 	"time"
 
@@ -38,90 +33,14 @@ func (a Activity) Len() int { return len(a.factors) + len(a.identities) }
 // of the file is used: half an activity file would delete what the other half protects.
 func ParseActivity(r io.Reader) (Activity, error) {
 	a := Activity{factors: map[string]time.Time{}, identities: map[verify.Identity]time.Time{}}
-	in := bufio.NewReaderSize(r, 64<<10)
-	first, err := firstByte(in)
-	switch {
-	case errors.Is(err, io.EOF):
-		return Activity{}, verify.Usagef("the activity file is empty")
-	case err != nil:
-		return Activity{}, err
-	case first == '{':
-		err = a.readNDJSON(in)
-	default:
-		err = a.readCSV(in)
-	}
-	if err != nil {
+	if err := readTable(r, "the activity file", []string{"identity", "factor_sid", "last_seen"}, a.add); err != nil {
 		return Activity{}, err
 	}
 	return a, nil
 }
 
-// firstByte gives the first byte that is neither white space nor a byte order mark, without consuming it.
-func firstByte(in *bufio.Reader) (byte, error) {
-	if mark, _ := in.Peek(3); string(mark) == "\ufeff" {
-		in.Discard(3) //nolint:errcheck // just peeked
-	}
-	for {
-		b, err := in.Peek(1)
-		if err != nil {
-			return 0, err
-		}
-		if !strings.ContainsRune(" \t\r\n", rune(b[0])) {
-			return b[0], nil
-		}
-		in.Discard(1) //nolint:errcheck // just peeked
-	}
-}
-
-func (a Activity) readCSV(in io.Reader) error {
-	rows := csv.NewReader(in)
-	rows.ReuseRecord = true
-	header, err := rows.Read()
-	if err != nil {
-		return verify.Usagef("the activity file cannot be read: %w", err)
-	}
-	column := func(name string) int { return slices.Index(header, name) }
-	identity, factor, seen := column("identity"), column("factor_sid"), column("last_seen")
-	if identity < 0 || factor < 0 || seen < 0 {
-		return verify.Usagef("the header of the activity file is %q", strings.Join(header, ",")).
-			WithHint("it needs the columns identity, factor_sid and last_seen")
-	}
-	for {
-		row, err := rows.Read()
-		switch {
-		case errors.Is(err, io.EOF):
-			return nil
-		case err != nil:
-			return verify.Usagef("the activity file cannot be read: %w", err)
-		}
-		line, _ := rows.FieldPos(0)
-		if err := a.add(line, row[identity], row[factor], row[seen]); err != nil {
-			return err
-		}
-	}
-}
-
-func (a Activity) readNDJSON(in io.Reader) error {
-	lines := json.NewDecoder(in)
-	for n := 1; ; n++ {
-		var row struct {
-			Identity string `json:"identity"`
-			Factor   string `json:"factor_sid"`
-			LastSeen string `json:"last_seen"`
-		}
-		switch err := lines.Decode(&row); {
-		case errors.Is(err, io.EOF):
-			return nil
-		case err != nil:
-			return verify.Usagef("object %d of the activity file cannot be read: %w", n, err)
-		}
-		if err := a.add(n, row.Identity, row.Factor, row.LastSeen); err != nil {
-			return err
-		}
-	}
-}
-
-func (a Activity) add(line int, identity, factor, seen string) error {
+func (a Activity) add(line int, row []string) error {
+	identity, factor, seen := row[0], row[1], row[2]
 	at, err := parseSeen(seen)
 	if err != nil {
 		return verify.Usagef("line %d of the activity file: last_seen %q is neither an RFC 3339 time nor a day", line, seen)

@@ -41,7 +41,7 @@ func TestActivityIsReadWholeOrNotAtAll(t *testing.T) {
 	for _, tc := range []struct{ text, want string }{
 		{"", "empty"},
 		{" \n", "empty"},
-		{"identity,factor_sid\n", "columns identity, factor_sid and last_seen"},
+		{"identity,factor_sid\n", "columns identity, factor_sid, last_seen"},
 		{"identity,factor_sid,last_seen\nuser-0001," + factorA + ",soon\n", `line 2 of the activity file: last_seen "soon"`},
 		{"identity,factor_sid,last_seen\nuser-0001,YC1,2026-01-01\n", "line 2"},
 		{"identity,factor_sid,last_seen\n\n\nx/../y," + factorA + ",2026-01-01\n", "line 4"},

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -154,7 +153,7 @@ func (a *applier) runStage(ctx context.Context, items []int) error {
 		return err
 	}
 	before := a.state()
-	err := a.batch.run(ctx, slices.Values(items))
+	err := a.batch.run(ctx, items)
 	after := a.state()
 	if a.opts.StageDone != nil {
 		a.opts.StageDone(after)

@@ -65,10 +65,10 @@ type batch struct {
 // run does every item, several at the same time, and gives what made it stop before the last. It starts nothing after
 // ctx ends or after a fatal error, and waits for what it has started. The outcome of an item is on disk before its worker
 // begins another.
-func (b *batch) run(ctx context.Context, items iter.Seq[int]) error {
+func (b *batch) run(ctx context.Context, items []int) error {
 	var pool errgroup.Group
 	pool.SetLimit(b.workers)
-	for item := range items {
+	for _, item := range items {
 		if ctx.Err() != nil || b.stopped() != nil {
 			break
 		}

@@ -1,0 +1,93 @@
+package fleet
+
+import (
+	"context"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/verifyctl/verifyctl/internal/verify"
+)
+
+// PlanWhere makes a plan to delete every factor of the index that fits a condition. The index may be old; each factor has
+// to fit the condition again when it is read before its delete.
+func PlanWhere(ctx context.Context, index Index, env verify.Environment, condition verify.Condition, now time.Time, lifetime Period) (Plan, error) {
+	fresh, err := index.Freshness(ctx)
+	if err != nil {
+		return Plan{}, err
+	}
+	if fresh.LastFull.ID == 0 || !verify.SameSID(fresh.ServiceSID, env.ServiceSID) {
+		return Plan{}, verify.Refusedf("there is no index of %s that could be asked", env.Name).
+			WithHint("%s", verify.Command(env.Name, "fleet", "sync"))
+	}
+	var items []PlanItem
+	for f, err := range index.FactorsWhere(ctx, condition) {
+		if err != nil {
+			return Plan{}, err
+		}
+		items = append(items, itemOf(f.Factor, Delete, ReasonSelected, ""))
+	}
+	plan := newPlan(env, now, lifetime, items)
+	plan.Header.Purpose, plan.Header.Where, plan.Header.IndexRead = DeleteFit, condition.String(), fresh.OldestRead.UTC()
+	return plan, nil
+}
+
+// FactorRef names one factor.
+type FactorRef struct {
+	Identity verify.Identity
+	SID      verify.FactorSID
+}
+
+// PlanList makes a plan to delete the factors of a list. What the index knows of them is shown with it.
+func PlanList(ctx context.Context, index Index, env verify.Environment, refs []FactorRef, now time.Time, lifetime Period) (Plan, error) {
+	var items []PlanItem
+	for _, ref := range refs {
+		f := verify.Factor{SID: ref.SID, Identity: ref.Identity}
+		known, err := index.FindFactors(ctx, ref.SID)
+		if err != nil {
+			return Plan{}, err
+		}
+		for _, k := range known {
+			if k.Identity != ref.Identity {
+				return Plan{}, verify.Refusedf("the list says that %s is a factor of %s, and the index that it is one of %s", ref.SID, ref.Identity, k.Identity).
+					WithHint("correct the list; nothing was planned")
+			}
+			f = k.Factor
+		}
+		items = append(items, itemOf(f, Delete, ReasonSelected, ""))
+	}
+	plan := newPlan(env, now, lifetime, items)
+	plan.Header.Purpose = DeleteList
+	return plan, nil
+}
+
+// ParseList reads a list of factors: CSV with a header line, or NDJSON, as "factors list" prints them, with identity and
+// factor_sid (or sid); other columns are ignored. A factor named twice is there once. Any row that cannot be read is a
+// usage error that names its line.
+func ParseList(r io.Reader) ([]FactorRef, error) {
+	var refs []FactorRef
+	seen := map[string]verify.Identity{}
+	err := readTable(r, "the list", []string{"identity", "factor_sid|sid"}, func(line int, row []string) error {
+		identity, err := verify.ParseIdentity(row[0])
+		if err != nil {
+			return verify.Usagef("line %d of the list: %w", line, err)
+		}
+		sid, err := verify.ParseFactorSID(row[1])
+		if err != nil {
+			return verify.Usagef("line %d of the list: %w", line, err)
+		}
+		key := strings.ToUpper(string(sid))
+		switch before, ok := seen[key]; {
+		case ok && before != identity:
+			return verify.Usagef("line %d of the list: %s was a factor of %s before", line, sid, before)
+		case !ok:
+			seen[key] = identity
+			refs = append(refs, FactorRef{identity, sid})
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return refs, nil
+}
