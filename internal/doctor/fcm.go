@@ -43,7 +43,7 @@ func newerThanV1(w *World) Answer {
 		return unknown("Twilio's reply does not say when %s was changed", credential.SID).about(about)
 	case credential.DateUpdated.Before(fcmV1):
 		return warn("%s was last changed on %s, before FCM v1: it probably holds a legacy server key, which Google shut down in June 2024", w.named(credential), day(credential.DateUpdated)).
-			about(about).fix("upload a service account as a new credential and attach it with %s", w.command("doctor", "--fix", "--credential", "CR…"))
+			about(about).fix("upload a service account as a new credential and attach it with %s", w.command("doctor", "--fix", "--credential")+" CR…")
 	}
 	return pass("%s was last changed on %s", credential.SID, day(credential.DateUpdated)).about(about)
 }

@@ -91,7 +91,8 @@ func readAll(ctx context.Context, targets []Target, wanted map[Resource]bool, op
 	worlds := make([]*World, len(targets))
 	for i, t := range targets {
 		worlds[i] = &World{Env: t.Env, Connection: t.Connection, Now: t.Now, Since: t.Now.Add(-opts.Since),
-			Peers: worlds, Declared: opts.Declared, Build: opts.Build, account: accountKey(t), mask: opts.Mask}
+			Peers: worlds, Declared: opts.Declared, Build: opts.Build, account: accountKey(t), mask: opts.Mask,
+			file: t.File, line: t.Line}
 	}
 	var all sync.WaitGroup
 	for i, t := range targets {

@@ -221,7 +221,7 @@ func (s slot) suggest(w *World, a Answer) Answer {
 		return a.fix("set %s of the Service to a credential that fits", s.param)
 	}
 	return a.fix("create a fitting %s credential (Console: Account > Keys & credentials > Push credentials) and attach it with %s",
-		s.name, w.command("doctor", "--fix", "--credential", "CR…"))
+		s.name, w.command("doctor", "--fix", "--credential")+" CR…")
 }
 
 // named calls a credential by its SID and name.

@@ -33,12 +33,14 @@ type Header struct {
 	Kind       verify.EnvironmentKind `json:"kind"`
 	IOSBuild   verify.IOSBuild        `json:"ios_build"`
 	Platforms  []verify.Platform      `json:"platforms"`
+	File       string                 `json:"file,omitempty"` // that declares it
+	Line       int                    `json:"line,omitempty"`
 }
 
 func headerOf(w *World) Header {
 	env := w.Env
 	return Header{Name: env.Name, AccountSID: env.AccountSID, ServiceSID: env.ServiceSID, Kind: env.Kind, IOSBuild: env.IOSBuild,
-		Platforms: append([]verify.Platform{}, env.Platforms...)}
+		Platforms: append([]verify.Platform{}, env.Platforms...), File: w.file, Line: w.line}
 }
 
 // Result is what one check said of one environment, or of one account.
@@ -53,17 +55,21 @@ type Result struct {
 	Answer
 	Known       bool   `json:"known,omitempty"` // in the baseline already
 	Fingerprint string `json:"fingerprint"`     // stays the same from run to run while the finding is the same
+
+	perAccount bool
 }
 
-// where names what the result is about.
+// where names what the result is about. An environment of TWILIO_* variables has no name.
 func (r Result) where() string {
-	if r.Environment != "" {
+	switch {
+	case r.Environment != "":
 		return r.Environment
-	}
-	if r.AccountSID != "" {
+	case r.perAccount && r.AccountSID != "":
 		return string(r.AccountSID)
+	case r.perAccount:
+		return "account"
 	}
-	return "account"
+	return "environment"
 }
 
 // Unreadable is something that could not be read, and the checks that are unknown for it: one finding, however many
@@ -160,15 +166,10 @@ const (
 func (r Report) Outcome(on FailOn) error {
 	failed, unread := 0, 0
 	for _, result := range r.Results {
-		if result.Known {
-			continue
-		}
 		switch {
-		case result.Status == Fail,
-			result.Status == Unknown && (on == FailOnUnknown || on == FailOnWarn),
-			result.Status == Warn && on == FailOnWarn:
+		case result.fails(on):
 			failed++
-		case result.Status == Unknown && result.Severity == SeverityFail && result.ReadFailed:
+		case result.unread():
 			unread++
 		}
 	}
@@ -179,4 +180,116 @@ func (r Report) Outcome(on FailOn) error {
 		return &verify.Error{Kind: verify.KindPartial, Message: fmt.Sprintf("%s could not be made", count(unread, "check", "checks"))}
 	}
 	return nil
+}
+
+// fails tells whether the result makes a run fail.
+func (r Result) fails(on FailOn) bool {
+	if r.Known {
+		return false
+	}
+	switch r.Status {
+	case Fail:
+		return true
+	case Unknown:
+		return on == FailOnUnknown || on == FailOnWarn
+	case Warn:
+		return on == FailOnWarn
+	}
+	return false
+}
+
+// unread tells whether something that would be bad if it were so could not be found out.
+func (r Result) unread() bool {
+	return r.Status == Unknown && r.Severity == SeverityFail && r.ReadFailed && !r.Known
+}
+
+// reason is the reason with what it rests on.
+func (r Result) reason() string {
+	text := r.Reason
+	if r.Sample != "" {
+		text += " (" + r.Sample + ")"
+	}
+	if r.Known {
+		text += " (known)"
+	}
+	return text
+}
+
+// advice is what to do, line by line.
+func (r Result) advice() []string {
+	var lines []string
+	lines = append(lines, r.Seen...)
+	if r.Fix != "" {
+		lines = append(lines, "fix: "+r.Fix)
+	}
+	for _, command := range r.Commands {
+		lines = append(lines, "$ "+command)
+	}
+	return lines
+}
+
+// place is an environment, or an account, with what was found of it.
+type place struct {
+	title   string
+	results []Result
+}
+
+// places gives the environments in order, then the accounts.
+func (r Report) places() []place {
+	var all []place
+	at := map[string]int{}
+	for _, env := range r.Environments {
+		at["environment "+env.Name] = len(all)
+		all = append(all, place{title: env.title()})
+	}
+	for _, result := range r.Results {
+		key := "environment " + result.Environment
+		if result.perAccount {
+			key = "account " + string(result.AccountSID)
+		}
+		i, ok := at[key]
+		if !ok {
+			i, at[key] = len(all), len(all)
+			all = append(all, place{title: key})
+		}
+		all[i].results = append(all[i].results, result)
+	}
+	return all
+}
+
+func (h Header) title() string {
+	words := []string{h.Name, string(h.ServiceSID)}
+	if h.Kind != "" {
+		words = append(words, string(h.Kind))
+	}
+	if h.IOSBuild != "" {
+		words = append(words, "ios_build "+string(h.IOSBuild))
+	}
+	return strings.TrimSpace(strings.Join(words, "  "))
+}
+
+// problems gives what is not in order and what is worth knowing, the worst first. What is unknown because something
+// could not be read is told once, by Unreadable.
+func problems(results []Result) []Result {
+	var list []Result
+	for _, status := range []Status{Fail, Warn, Unknown, Pass} {
+		for _, r := range results {
+			if r.Status == status && (status != Pass || r.Note) && r.cause == nil {
+				list = append(list, r)
+			}
+		}
+	}
+	return list
+}
+
+// what says what could not be read, and of which environments.
+func (u Unreadable) what() string {
+	names := make([]string, len(u.Resources))
+	for i, r := range u.Resources {
+		names[i] = string(r)
+	}
+	if len(u.Environments) == 0 {
+		return strings.Join(names, ", ")
+	}
+	return strings.Join(u.Environments, ", ") + ": " + strings.Join(names, ", ")
 }

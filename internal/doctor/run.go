@@ -85,7 +85,7 @@ func resultOf(c Check, w *World) Result {
 	result := Result{Environment: w.Env.Name, AccountSID: w.Env.AccountSID, Check: c.ID, Title: c.Title, Group: c.Group(),
 		Severity: c.Severity, Certainty: c.Certainty, Answer: c.judge(w).cleaned()}
 	if c.Scope == PerAccount {
-		result.Environment = ""
+		result.Environment, result.perAccount = "", true
 	}
 	if len(result.changes) > 0 {
 		result.Answer = result.run(w.command("doctor", "--fix", "--only", c.ID))

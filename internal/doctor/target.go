@@ -15,6 +15,8 @@ type Target struct {
 	Connection Connection
 	Sources    Sources
 	Now        time.Time // by the environment's own clock
+	File       string    // the file that declares the environment, "" when none does
+	Line       int
 }
 
 // Connection is how an environment is reached, without its secret.

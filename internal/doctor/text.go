@@ -3,7 +3,6 @@ package doctor
 import (
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 )
 
@@ -19,13 +18,8 @@ func WriteText(w io.Writer, r Report, o TextOptions) error {
 	t := &text{options: o}
 	t.evidence(r.Evidence)
 	t.unreadable(r.Unreadable)
-	for _, env := range r.Environments {
-		t.section(headerLine(env), r.Results, func(result Result) bool { return result.Environment == env.Name })
-	}
-	for _, account := range accountsOf(r.Results) {
-		t.section("account "+account, r.Results, func(result Result) bool {
-			return result.Environment == "" && result.where() == account
-		})
+	for _, place := range r.places() {
+		t.section(place)
 	}
 	t.line("%s", r.Summary.sentence(len(r.Environments)))
 	if !r.Evidence.LookedAt {
@@ -74,15 +68,7 @@ func (t *text) unreadable(list []Unreadable) {
 	}
 	t.line("COULD NOT BE READ")
 	for _, u := range list {
-		names := make([]string, len(u.Resources))
-		for i, r := range u.Resources {
-			names[i] = string(r)
-		}
-		where := strings.Join(u.Environments, ", ")
-		if where != "" {
-			where += ": "
-		}
-		t.line("  %s %s%s: %s", t.paint(Unknown, "?"), where, strings.Join(names, ", "), u.Error)
+		t.line("  %s %s: %s", t.paint(Unknown, "?"), u.what(), u.Error)
 		if u.Permission != "" {
 			t.line("      the key lacks: %s", u.Permission)
 		}
@@ -91,43 +77,26 @@ func (t *text) unreadable(list []Unreadable) {
 	t.line("")
 }
 
-func headerLine(h Header) string {
-	words := []string{h.Name, string(h.ServiceSID)}
-	if h.Kind != "" {
-		words = append(words, string(h.Kind))
-	}
-	if h.IOSBuild != "" {
-		words = append(words, "ios_build "+string(h.IOSBuild))
-	}
-	return strings.Join(words, "  ")
-}
-
-// section writes the problems of one environment or account, the worst first.
-func (t *text) section(title string, results []Result, belongs func(Result) bool) {
-	var mine []Result
-	for _, r := range results {
-		if belongs(r) {
-			mine = append(mine, r)
-		}
-	}
-	if len(mine) == 0 {
+// section writes the problems of one environment or account, the worst first, then how much is not listed.
+func (t *text) section(p place) {
+	if len(p.results) == 0 {
 		return
 	}
-	t.line("%s", title)
+	t.line("%s", p.title)
+	shown := problems(p.results)
 	folded := 0
-	for _, status := range []Status{Fail, Warn, Unknown, Pass, Skipped} {
-		for _, r := range mine {
-			switch {
-			case r.Status != status:
-			case r.Status == Unknown && r.cause != nil && !t.options.All:
-				folded++
-			case r.Status == Pass && !r.Note && !t.options.All, r.Status == Skipped && !t.options.All:
-			default:
-				t.result(r)
-			}
+	for _, r := range p.results {
+		switch {
+		case r.cause != nil && t.options.All, r.Status == Pass && !r.Note && t.options.All, r.Status == Skipped && t.options.All:
+			shown = append(shown, r)
+		case r.cause != nil:
+			folded++
 		}
 	}
-	t.line("  %s", summarise(mine).folded(folded))
+	for _, r := range shown {
+		t.result(r)
+	}
+	t.line("  %s", summarise(p.results).folded(folded))
 	t.line("")
 }
 
@@ -139,23 +108,9 @@ func (t *text) result(r Result) {
 	if r.Note {
 		word = "note   "
 	}
-	known := ""
-	if r.Known {
-		known = " (known)"
-	}
-	sample := ""
-	if r.Sample != "" {
-		sample = " (" + r.Sample + ")"
-	}
-	t.line("  %s %-11s  %s%s%s", t.paint(r.Status, word), r.Check, r.Reason, sample, known)
-	for _, fact := range r.Seen {
-		t.line("          · %s", fact)
-	}
-	if r.Fix != "" {
-		t.line("          fix: %s", r.Fix)
-	}
-	for _, command := range r.Commands {
-		t.line("          $ %s", command)
+	t.line("  %s %-11s  %s", t.paint(r.Status, word), r.Check, r.reason())
+	for _, line := range r.advice() {
+		t.line("          %s", line)
 	}
 }
 
@@ -178,14 +133,4 @@ func (s Summary) sentence(environments int) string {
 		text += fmt.Sprintf(" %d of them known from the baseline.", s.Known)
 	}
 	return text
-}
-
-func accountsOf(results []Result) []string {
-	var accounts []string
-	for _, r := range results {
-		if r.Environment == "" && !slices.Contains(accounts, r.where()) {
-			accounts = append(accounts, r.where())
-		}
-	}
-	return accounts
 }

@@ -80,6 +80,8 @@ type World struct {
 	OtherHosts  Reading[[]verify.Probe]
 	Capture     Reading[Capture]
 
+	file    string // where it is declared
+	line    int
 	account string              // the key of its account, for grouping
 	mask    func(string) string // shortens identities and names; nil leaves them
 }
