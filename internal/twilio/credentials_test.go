@@ -105,7 +105,7 @@ func TestCredentialListComesFromOnePlace(t *testing.T) {
 		})
 	}
 	w := newWorld(t, apis(failed(410, 0), says(200, page("credentials", []string{one}, ""))))
-	if _, err := collect(w.Credentials(t.Context())); err != nil || !strings.Contains(w.last(t).uri, "PageSize=100") {
+	if _, err := collect(w.Credentials(t.Context())); err != nil || !strings.HasSuffix(w.last(t).uri, "?PageSize=100") {
 		t.Errorf("%s asks Conversations for more than 100 at once (%v)", w.last(t), err)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // decodeObject decodes a JSON object and nothing else: null, a list or a second value after it are errors.
@@ -24,6 +25,10 @@ type text string
 func (t *text) UnmarshalJSON(raw []byte) error {
 	switch {
 	case raw[0] == '"':
+		if plain := raw[1 : len(raw)-1]; bytes.IndexByte(plain, '\\') < 0 && utf8.Valid(plain) { // as nearly always
+			*t = text(plain)
+			return nil
+		}
 		return json.Unmarshal(raw, (*string)(t))
 	case string(raw) == "null":
 		*t = ""

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/verifyctl/verifyctl/internal/verify"
 )
@@ -172,17 +173,16 @@ func TestRepliesMayBeCompressed(t *testing.T) {
 	if _, err := w.Factor(t.Context(), service, user, factor); err != nil {
 		t.Errorf("a reply that broke off was not read again: %v", err)
 	}
-	w = newWorld(t, func(w http.ResponseWriter, r *http.Request, n int) { // a bomb
+	w = newWorld(t, func(w http.ResponseWriter, r *http.Request, n int) { // a bomb that never ends
 		w.Header().Set("Content-Encoding", "gzip")
 		z := gzip.NewWriter(w)
-		defer z.Close()
 		fmt.Fprint(z, `{"x":"`)
-		for range 1 << 10 {
+		for {
 			if _, err := z.Write(make([]byte, 1<<10)); err != nil {
 				return
 			}
 		}
-	})
+	}, func(o *Options) { o.Timeout = 5 * time.Second })
 	w.maxBody = 1 << 16
 	_, err := w.Factor(t.Context(), service, user, factor)
 	wantError(t, err, verify.KindFailed)
@@ -260,6 +260,16 @@ func TestAccountIsComparedBeforeTheFirstWrite(t *testing.T) {
 			}
 		}
 		w.wantRequests(t, 1)
+	})
+	t.Run("one reply of another account is enough", func(t *testing.T) {
+		owners := []verify.AccountSID{other, account}
+		w := newWorld(t, func(w http.ResponseWriter, r *http.Request, n int) { replies(owners[min(n, 2)-1])(w, r, n) }, expecting(account))
+		for range 2 {
+			if _, err := w.Service(t.Context(), service); err != nil {
+				t.Fatal(err)
+			}
+		}
+		wantError(t, resend(w), verify.KindRefused)
 	})
 	t.Run("a credential's account does not count", func(t *testing.T) {
 		w := newWorld(t, replies(other), expecting(account))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -98,6 +99,77 @@ func TestWindowNeverCloses(t *testing.T) {
 			t.Errorf("after 200 answers of 429 the window is %d and the rate %v", l.Window(), l.rate.Limit())
 		}
 	})
+}
+
+func TestStickyWindowStaysSmall(t *testing.T) {
+	for sticky, want := range map[bool]int{true: 3, false: 4} {
+		l := NewLimiter(Limits{InFlight: 4, MaxInFlight: 4, Sticky: sticky})
+		l.enterAll(t, 4, true)
+		if l.Window() != 3 {
+			t.Errorf("the window is %d after a 429", l.Window())
+		}
+		for range 20 {
+			l.enterAll(t, 3, false)
+		}
+		if l.Window() != want {
+			t.Errorf("sticky %v: the window is %d after 20 good round trips, want %d", sticky, l.Window(), want)
+		}
+	}
+}
+
+// enterAll is a round trip of n requests at once, all answered alike.
+func (l *Limiter) enterAll(t *testing.T, n int, throttled bool) {
+	t.Helper()
+	var all []func(bool)
+	for range n {
+		release, err := l.acquire(t.Context(), time.Now, sleep)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, release)
+	}
+	for _, release := range all {
+		release(throttled)
+	}
+}
+
+// TestRoomGivenToTheImpatientIsNotLost: a request may be let in at the moment it gives up.
+func TestRoomGivenToTheImpatientIsNotLost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := NewLimiter(Limits{InFlight: 1, MaxInFlight: 1})
+		for range 100 {
+			release, err := l.acquire(t.Context(), time.Now, sleep)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ctx, cancel := context.WithCancel(t.Context())
+			done := make(chan struct{})
+			go func() {
+				defer close(done)
+				if release, err := l.acquire(ctx, time.Now, sleep); err == nil {
+					release(false)
+				}
+			}()
+			synctest.Wait()
+			l.mu.Lock() // behind which the room and the giving up queue
+			go release(false)
+			letOthersRun()
+			cancel()
+			letOthersRun()
+			l.mu.Unlock()
+			<-done
+			synctest.Wait()
+			if l.inFlight != 0 || l.waiting.Len() != 0 {
+				t.Fatalf("%d in flight and %d waiting at the end", l.inFlight, l.waiting.Len())
+			}
+		}
+	})
+}
+
+func letOthersRun() {
+	for range 100 {
+		runtime.Gosched()
+	}
 }
 
 func TestWaitingRequestsCanBeGivenUp(t *testing.T) {
