@@ -30,7 +30,6 @@ type failure struct {
 
 // judge gives nil for an attempt that did what was meant.
 func (c *Client) judge(ctx context.Context, r request, a attempt) *failure {
-	write := r.method != http.MethodGet
 	switch {
 	case a.err != nil && ctx.Err() != nil:
 		return &failure{err: r.interrupted(ctx, a.err), perhapsDone: a.sent}
@@ -51,7 +50,7 @@ func (c *Client) judge(ctx context.Context, r request, a attempt) *failure {
 	case status >= 500, status == http.StatusRequestTimeout:
 		f.perhapsDone = true
 		f.again = r.method != http.MethodPost
-	case status == http.StatusTooManyRequests && write && r.method == http.MethodPost:
+	case status == http.StatusTooManyRequests && r.method == http.MethodPost:
 		f.again = said.code == codeTooManyRequests
 	case status == http.StatusTooManyRequests:
 		f.again = !isQuota(said.code)

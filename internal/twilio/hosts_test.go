@@ -20,6 +20,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -200,6 +201,9 @@ func TestProxyAndPrivateCA(t *testing.T) {
 		{"neither", "-", os.DevNull, "the certificate of verify.twilio.com is not trusted"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
+			if tc.sslCertFile != "" && (runtime.GOOS == "darwin" || runtime.GOOS == "windows") {
+				t.Skipf("on %s Go takes the system's certificates and not SSL_CERT_FILE", runtime.GOOS)
+			}
 			cmd := exec.Command(os.Args[0])
 			file := tc.caFile
 			if file == "-" {
