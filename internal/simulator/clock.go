@@ -107,7 +107,7 @@ func (s *Simulator) Frozen(ctx context.Context) (bool, error) {
 // such as a late alert, is there afterwards.
 func (s *Simulator) Advance(ctx context.Context, d time.Duration) error {
 	if d < 0 {
-		return fmt.Errorf("the clock cannot go back by %s", -d)
+		return badInput("the clock cannot go back by %s", -d)
 	}
 	return s.changeClock(ctx, func(c *clockState, _ time.Time) {
 		if c.frozenAt.Valid {

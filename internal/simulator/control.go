@@ -206,7 +206,7 @@ func (s *Simulator) frameControl(w http.ResponseWriter, r *http.Request, do func
 // controlRefusal turns an error into a reply like the API's.
 func controlRefusal(err error) *apiError {
 	var refused *apiError
-	var input inputError
+	var input InputError
 	switch {
 	case errors.As(err, &refused):
 		return refused

@@ -113,7 +113,7 @@ func (s *Simulator) serveAPI(w http.ResponseWriter, r *http.Request) {
 	concurrent := s.inFlight.Add(1)
 	defer s.inFlight.Add(-1)
 	// As with Twilio, a request that arrived is carried out even if its client has hung up.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), 2*time.Minute)
 	defer cancel()
 
 	f := frame{concurrent: concurrent}
@@ -141,12 +141,12 @@ func (s *Simulator) answer(ctx context.Context, w http.ResponseWriter, r *http.R
 	if errors.Is(err, errFaulty) {
 		var faults firedFaults
 		if faults, err = s.decideFaults(ctx, where.route.name, f.concurrent); err == nil {
-			if instead := faults.before(ctx, w); instead != nil {
+			if instead := faults.before(r.Context(), w); instead != nil {
 				return *instead
 			}
 			answer, err = s.perform(ctx, r, where, params, faults, f)
 			answer = s.conclude(answer, err, where)
-			faults.after(ctx, w, &answer)
+			faults.after(r.Context(), w, &answer)
 			return answer
 		}
 	}

@@ -52,12 +52,12 @@ const (
 // ErrNotFound is wrapped by the errors of methods that were asked for something the state does not hold.
 var ErrNotFound = errors.New("not found")
 
-// inputError is the mistake of whoever called a method or the control API.
-type inputError string
+// InputError is the mistake of whoever called a method or the control API.
+type InputError string
 
-func (e inputError) Error() string { return string(e) }
+func (e InputError) Error() string { return string(e) }
 
-func badInput(format string, args ...any) error { return inputError(fmt.Sprintf(format, args...)) }
+func badInput(format string, args ...any) error { return InputError(fmt.Sprintf(format, args...)) }
 
 // The credentials every new state accepts unless [Options] says otherwise.
 const (

@@ -1,0 +1,145 @@
+package simulator_test
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/verifyctl/verifyctl/internal/simulator"
+)
+
+// control sends a JSON body to the control API.
+func (c *client) control(method, path, body string) answer {
+	c.t.Helper()
+	req, err := http.NewRequestWithContext(context.Background(), method, "http://"+c.host+"/__simulator/v1/"+path, strings.NewReader(body))
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	if c.user != "" {
+		req.SetBasicAuth(c.user, c.pass)
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	a := answer{status: resp.StatusCode, header: resp.Header}
+	a.raw, a.body = readBody(c.t, resp)
+	return a
+}
+
+// TestControlAPI does over HTTP what the methods do.
+func TestControlAPI(t *testing.T) {
+	c := frozen(t)
+	must := func(method, path, body string) answer {
+		t.Helper()
+		a := c.control(method, path, body)
+		if a.status != 200 {
+			t.Fatalf("%s %s %s: %d %s", method, path, body, a.status, a.raw)
+		}
+		return a
+	}
+	if got := must("POST", "clock", `{"advance":"90s"}`); got.text("now") != "2026-05-04T10:01:30Z" || got.body["frozen"] != true {
+		t.Errorf("clock: %s", got.raw)
+	}
+	if got := must("POST", "clock", `{"frozen":false}`); got.body["frozen"] != false {
+		t.Errorf("resumed: %s", got.raw)
+	}
+	must("POST", "clock", `{"frozen":true}`)
+	must("POST", "world", `{"services":[{"sid":"`+fleetService+`","fcm_credential_sid":"`+fcmCredential+`"}],"credentials":[{"sid":"`+fcmCredential+`","type":"fcm"}]}`)
+	device := must("POST", "devices", `{"service_sid":"`+fleetService+`","identity":"user-1001-amara","notification_platform":"fcm","project":"bank"}`)
+	factor := device.text("factor_sid")
+	if device.text("status") != "verified" || device.body["has_key"] != true || device.text("project") != "bank" {
+		t.Fatalf("device: %s", device.raw)
+	}
+	ring(c, factor)
+	if got := must("GET", "devices/"+factor+"/pending", ""); !strings.HasPrefix(got.raw, `["YC`) {
+		t.Errorf("pending: %s", got.raw)
+	}
+	must("POST", "devices/"+factor+"/answer", `{"status":"approved"}`)
+	must("POST", "devices/"+factor, `{"muted":true}`)
+	if got := must("GET", "devices?identity=user-1001-amara", ""); !strings.Contains(got.raw, `"muted":true`) || !strings.Contains(got.raw, `"project":"bank"`) {
+		t.Errorf("after one change the device is %s", got.raw)
+	}
+	must("POST", "devices/"+factor+"/rotate-token", "")
+	must("POST", "credentials/"+fcmCredential+"/contents", `{"revoked":true}`)
+	if p := ring(c, factor); p.Code != 52109 {
+		t.Errorf("with a revoked key the push got %d", p.Code)
+	}
+	if got := must("GET", "pushes?factor_sid="+factor+"&limit=1", ""); !strings.Contains(got.raw, "52109") || strings.Contains(got.raw, "delivered") {
+		t.Errorf("the newest push: %s", got.raw)
+	}
+	must("POST", "settings", `{"alert_shape":"bare"}`)
+	if got := must("GET", "settings", ""); got.text("alert_shape") != "bare" {
+		t.Errorf("settings: %s", got.raw)
+	}
+	id := must("POST", "faults", `{"kind":"latency","delay":"1ms","operation":"FetchService"}`).raw
+	if !strings.Contains(id, `"id":1`) || !strings.Contains(id, `"delay":"1ms"`) {
+		t.Errorf("fault: %s", id)
+	}
+	must("DELETE", "faults/1", "")
+	must("DELETE", "faults", "")
+	if got := must("GET", "faults", ""); got.raw != "[]" {
+		t.Errorf("faults: %s", got.raw)
+	}
+	must("POST", "generate", `{"service_sid":"`+fleetService+`","entities":2,"factors":1}`)
+
+	for _, tt := range []struct {
+		method, path, body string
+		status             int
+	}{
+		{"POST", "clock", `{"advance":"-1s"}`, 400}, {"POST", "clock", `{"advance":90}`, 400}, {"POST", "clock", `{"forward":"1s"}`, 400},
+		{"POST", "clock", ``, 400}, {"POST", "settings", `{"alert_shape":"round"}`, 400}, {"POST", "faults", `{"kind":"x"}`, 400},
+		{"DELETE", "faults/7", ``, 404}, {"DELETE", "faults/x", ``, 404}, {"GET", "nothing", ``, 404}, {"PUT", "clock", ``, 404},
+		{"POST", "devices/YF0", `{}`, 404}, {"POST", "devices/" + factor + "/answer", `{"status":"maybe"}`, 400},
+		{"POST", "devices", `{"service_sid":"VA0","identity":"user-1001-amara"}`, 404},
+		{"POST", "devices", `{"service_sid":"` + fleetService + `","identity":"x"}`, 400},
+		{"POST", "credentials/CR0/contents", `{}`, 404}, {"POST", "world", `{"services":[{"created":"soon"}]}`, 400},
+		{"POST", "generate", `{}`, 400},
+	} {
+		if a := c.control(tt.method, tt.path, tt.body); a.status != tt.status || a.text("message") == "" {
+			t.Errorf("%s %s %s: %d %s, want %d", tt.method, tt.path, tt.body, a.status, a.raw, tt.status)
+		}
+	}
+	if a := c.as("", "").control("GET", "clock", ""); a.status != 401 {
+		t.Errorf("without credentials: %d", a.status)
+	}
+}
+
+// TestWorlds are put in whole or not at all.
+func TestWorlds(t *testing.T) {
+	c := frozen(t)
+	world, err := simulator.ParseWorld([]byte(`{"services":[{"friendly_name":"first"}, {"friendly_name":"second","entities":[{"identity":"user-1001-amara","challenges":[{"factor":0}]}]}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.sim.Apply(t.Context(), world); err == nil {
+		t.Error("a challenge for no factor was taken")
+	}
+	if got := c.ok("GET", "/v2/Services").items("services"); len(got) != 0 {
+		t.Errorf("half a world was put in: %v", got)
+	}
+	for _, raw := range []string{``, `[]`, `{"service":[]}`, `{} {}`, `{"services":[{"friendly_name":1}]}`} {
+		if _, err := simulator.ParseWorld([]byte(raw)); err == nil {
+			t.Errorf("%q was taken", raw)
+		}
+	}
+
+	odd := "yes"
+	err = c.sim.Apply(t.Context(), simulator.World{Credentials: []simulator.WorldCredential{
+		{SID: "CR" + strings.Repeat("1", 32), Type: "apn", Sandbox: &odd}, {SID: "CR" + strings.Repeat("2", 32), Type: "apn", OmitSandbox: true},
+		{SID: "CR" + strings.Repeat("3", 32), Type: "apn"},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, item := range c.ok("GET", "/v1/Credentials").items("credentials") {
+		value, present := item["sandbox"]
+		got = append(got, strings.TrimSpace(strings.Join([]string{map[bool]string{true: "has"}[present], textOf(value)}, " ")))
+	}
+	if want := "[has yes,null,has null]"; "["+strings.Join(got, ",")+"]" != want {
+		t.Errorf("sandbox values %v, want %s", got, want)
+	}
+}
