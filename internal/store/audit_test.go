@@ -343,3 +343,33 @@ func TestAKeyThatOthersMadeIsTheSame(t *testing.T) {
 		t.Error("the audit file and the store hash with different keys")
 	}
 }
+
+// FuzzAuditFile writes on behind any bytes: nothing of them is lost, and checking them never panics.
+func FuzzAuditFile(f *testing.F) {
+	line := `{"id":"1","phase":"before","prev":"` + noPrev + `"}`
+	for _, seed := range []string{"", "\n", "\n\n", "{", line, line + "\n", line + "\n{", line + "\n\n" + line, "\x00\x00", "null\n", `{"torn":-1,"prev":"` + noPrev + `","id":"2"}`} {
+		f.Add([]byte(seed))
+	}
+	dir := f.TempDir()
+	a, err := OpenAudit(context.Background(), dir)
+	if err != nil {
+		f.Fatal(err)
+	}
+	path := filepath.Join(dir, auditFile)
+	f.Fuzz(func(t *testing.T, content []byte) {
+		os.Remove(filepath.Join(dir, auditHead))
+		check(t, os.WriteFile(path, content, 0o600))
+		before := must[AuditReport](t)(a.Verify(t.Context()))
+		if len(content) > 0 && before.Bad == 0 && len(before.Torn) == 0 {
+			t.Fatalf("a file that was never written is found good: %+v", before)
+		}
+		auditWrite(t, a, 1)
+		after := must[[]byte](t)(os.ReadFile(path))
+		if !bytes.HasPrefix(after, content) || bytes.Count(after, []byte(`"phase":"after"`)) == 0 {
+			t.Fatal("what was there is lost, or what was written")
+		}
+		if last := must[AuditReport](t)(a.Verify(t.Context())); last.Bad > before.Lines+1 {
+			t.Fatalf("the new lines are found bad: %+v", last)
+		}
+	})
+}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
 
 	"github.com/verifyctl/verifyctl/internal/verify"
 )
@@ -503,4 +504,51 @@ func TestWhatIsKeptIsListedAndPurged(t *testing.T) {
 	if _, unreadable, err := Environments(ctx, dir); err != nil || len(unreadable) != 1 {
 		t.Errorf("unreadable: %v, %v", unreadable, err)
 	}
+}
+
+// TestCountsAreThoseOfTheFactors counts by any fields in any order, and compares with counting one by one.
+func TestCountsAreThoseOfTheFactors(t *testing.T) {
+	ctx := t.Context()
+	s := openStore(t, t.TempDir())
+	check(t, s.DeclareMetadata(ctx, []string{"app_version", "os"}))
+	crawl := begin(t, s, verify.CrawlFull)
+	var factors []verify.Factor
+	for n := range 200 {
+		f := factorOf(n)
+		f.Config.Platform = []verify.Platform{verify.PlatformAPN, verify.PlatformFCM, verify.PlatformNone}[n%3]
+		f.Config.SDKVersion = fmt.Sprintf("3.%d", n%4)
+		f.Metadata = map[string]string{"app_version": fmt.Sprint(n % 5), "os": fmt.Sprint(n % 2), "free": fmt.Sprint(n % 7)}
+		factors = append(factors, f)
+		check(t, s.SaveFactors(ctx, crawl, []verify.EntityFactors{{Entity: entityOf(n), Factors: []verify.Factor{f}, ReadAt: noon}}))
+	}
+	names := []string{"platform", "app_id", "sdk_version", "status", "factor_type", "friendly_name", "metadata.app_version", "metadata.os", "metadata.free"}
+	rapid.Check(t, func(t *rapid.T) {
+		var by []verify.FactorField
+		for _, name := range rapid.SliceOfNDistinct(rapid.SampledFrom(names), 1, 4, rapid.ID).Draw(t, "fields") {
+			field, _ := verify.FactorFieldOf(name)
+			by = append(by, field)
+		}
+		want := map[string]int{}
+		for _, f := range factors {
+			var values []string
+			for _, field := range by {
+				values = append(values, field.Text(f))
+			}
+			want[strings.Join(values, "|")]++
+		}
+		groups, err := s.FactorGroupsWhere(ctx, by, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := map[string]int{}
+		for i, g := range groups {
+			got[strings.Join(g.Values, "|")] = g.Count
+			if i > 0 && g.Count > groups[i-1].Count {
+				t.Fatalf("not most first: %v", groups)
+			}
+		}
+		if diff := cmp.Diff(want, got); diff != "" || len(groups) != len(want) {
+			t.Fatal(diff)
+		}
+	})
 }
