@@ -39,6 +39,8 @@ type Limiter struct {
 	slowStart bool
 	inFlight  int
 	cuts      int       // how often the window was cut
+	requests  int       // that were let go
+	throttled int       // of them, that met a 429
 	waiting   list.List // of chan struct{}, closed when the request may go
 	rate      *rate.Limiter
 }
@@ -67,6 +69,13 @@ func (l *Limiter) Window() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return int(l.window)
+}
+
+// Counts tells how many requests have gone through, retries included, and how many of them met a 429, for progress.
+func (l *Limiter) Counts() (requests, throttled int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.requests, l.throttled
 }
 
 // acquire waits until a request may go. The release it gives tells whether the answer was a 429.
@@ -128,6 +137,10 @@ func (l *Limiter) leave(throttled bool, cuts int, full bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.inFlight--
+	l.requests++
+	if throttled {
+		l.throttled++
+	}
 	switch {
 	case throttled && cuts == l.cuts: // requests that set out before the last cut say nothing about the new window
 		l.cut()
