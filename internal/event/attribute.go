@@ -93,20 +93,23 @@ func (e *Event) next() string {
 	switch {
 	case e.Verdict == NotPush:
 		return ""
-	case env == "" && e.ErrorCode != nil:
-		return verify.Command("", "debugger", "explain", strconv.Itoa(*e.ErrorCode))
 	case env == "":
-		return ""
+		return e.explain()
 	case e.Action == FixCredential, e.Action == CheckEnvironment, e.Action == CheckApp, e.Action == FixWebhook:
 		return verify.Command(env, "doctor")
 	case e.Action == RefreshToken && isExact(e.FactorSID, "YF") && isIdentity(e.Identity) && !e.Ambiguous:
 		return verify.Command(env, "factors", "show", e.Identity, e.FactorSID)
 	case e.Action == RefreshToken && isIdentity(e.Identity) && !e.Ambiguous:
 		return verify.Command(env, "factors", "list", e.Identity)
-	case e.ErrorCode != nil:
-		return verify.Command("", "debugger", "explain", strconv.Itoa(*e.ErrorCode))
 	}
-	return ""
+	return e.explain()
+}
+
+func (e *Event) explain() string {
+	if e.ErrorCode == nil {
+		return ""
+	}
+	return "verifyctl debugger explain " + strconv.Itoa(*e.ErrorCode)
 }
 
 func isIdentity(text string) bool {

@@ -22,37 +22,51 @@ type correlation struct {
 // maxIDs bounds how many ids of one event are looked at; real events have four.
 const maxIDs = 64
 
+// idGroups are the ids of a list by what they can be. Its memory is used again for the next list.
+type idGroups struct {
+	tokens                                  []string
+	services, entities, factors, challenges []string
+	spare                                   []string // SIDs of push events that are no Verify resource
+	rest                                    []string // what is none of these
+	runs                                    int      // how many runs of neighbours rest is made of
+	cutRest                                 bool     // one of rest looks like a cut SID
+}
+
 // correlate reads the printed list. others are the SIDs of the event's other fields, which are nobody's identity.
-func correlate(text string, others ...string) correlation {
-	tokens, separator, whole := splitIDs(text)
-	c := sortIDs(tokens, separator, others)
+func (g *idGroups) correlate(text string, others []string) correlation {
+	separator, whole := g.split(text)
+	c := g.sort(separator, others)
 	c.cut = !whole
 	return c
 }
 
-// splitIDs takes the printed list apart. whole is false when the list has a beginning and no end; then the last token
-// is left out unless it is a whole SID, because it may be cut.
-func splitIDs(text string) (tokens []string, separator string, whole bool) {
+// split takes the printed list apart. whole is false when the list has a beginning and no end; then the last token is
+// left out unless it is a whole SID, because it may be cut.
+func (g *idGroups) split(text string) (separator string, whole bool) {
 	text, whole = stripBrackets(joinLines(text))
 	separator = ", "
 	if !strings.Contains(text, separator) {
 		separator = ","
 	}
-	tokens = strings.Split(text, separator)
-	if !whole {
-		if last := tokens[len(tokens)-1]; !isWhole(last) {
-			tokens = tokens[:len(tokens)-1]
-		}
+	g.tokens = g.tokens[:0]
+	for token := range strings.SplitSeq(text, separator) {
+		g.tokens = append(g.tokens, unquoteID(token))
 	}
-	if len(tokens) > maxIDs {
-		tokens = tokens[:maxIDs]
+	if last := len(g.tokens) - 1; !whole && !isWhole(g.tokens[last]) {
+		g.tokens = g.tokens[:last]
 	}
-	for i, token := range tokens {
-		if unquoted := strings.Trim(token, " "); len(unquoted) > 1 && unquoted[0] == '"' && unquoted[len(unquoted)-1] == '"' {
-			tokens[i] = unquoted[1 : len(unquoted)-1]
-		}
+	if len(g.tokens) > maxIDs {
+		g.tokens = g.tokens[:maxIDs]
 	}
-	return tokens, separator, whole
+	return separator, whole
+}
+
+// unquoteID takes an id out of the quotes of a JSON list.
+func unquoteID(token string) string {
+	if bare := strings.Trim(token, " "); len(bare) > 1 && bare[0] == '"' && bare[len(bare)-1] == '"' {
+		return bare[1 : len(bare)-1]
+	}
+	return token
 }
 
 // joinLines undoes line breaks that a chat or a terminal put into the list.
@@ -87,18 +101,11 @@ func isWhole(token string) bool {
 	return g == wholeSID
 }
 
-// idGroups are the ids of a list by what they can be.
-type idGroups struct {
-	services, entities, factors, challenges []string
-	spare                                   []string   // SIDs of push events that are no Verify resource
-	rest                                    [][]string // runs of neighbours that are none of these
-	cutRest                                 bool       // one of rest looks like a cut SID
-}
-
-func group(tokens, others []string) idGroups {
-	var g idGroups
+func (g *idGroups) group(others []string) {
+	g.services, g.entities, g.factors, g.challenges = g.services[:0], g.entities[:0], g.factors[:0], g.challenges[:0]
+	g.spare, g.rest, g.runs, g.cutRest = g.spare[:0], g.rest[:0], 0, false
 	follows := false
-	for _, raw := range tokens {
+	for _, raw := range g.tokens {
 		token := strings.TrimSpace(raw)
 		prefix, graded := gradeSID(token)
 		if token == "" || token == "null" || isOther(token, others) {
@@ -107,7 +114,7 @@ func group(tokens, others []string) idGroups {
 		if graded == cutSID || graded == notSID {
 			prefix = ""
 		}
-		g.cutRest = g.cutRest || graded == cutSID
+		inRest := false
 		switch prefix {
 		case "VA":
 			g.services = addSID(g.services, token)
@@ -120,18 +127,15 @@ func group(tokens, others []string) idGroups {
 		case "AC", "NT", "BS", "RQ", "DA", "CR":
 			g.spare = addSID(g.spare, token)
 		default:
-			if follows {
-				last := len(g.rest) - 1
-				g.rest[last] = append(g.rest[last], raw)
-			} else {
-				g.rest = append(g.rest, []string{raw})
+			inRest = true
+			g.rest = append(g.rest, raw)
+			g.cutRest = g.cutRest || graded == cutSID
+			if !follows {
+				g.runs++
 			}
-			follows = true
-			continue
 		}
-		follows = false
+		follows = inRest
 	}
-	return g
 }
 
 func isOther(token string, others []string) bool {
@@ -152,51 +156,44 @@ func addSID(list []string, sid string) []string {
 	return append(list, sid)
 }
 
-// sortIDs decides what each id is. Whatever can be read in two ways is ambiguous, with the readings as candidates.
-func sortIDs(tokens []string, separator string, others []string) correlation {
-	g := group(tokens, others)
+// sort decides what each token is. Whatever can be read in two ways is ambiguous, with the readings as candidates.
+func (g *idGroups) sort(separator string, others []string) correlation {
+	g.group(others)
 	var c correlation
 	c.service, c.entity = only(g.services), only(g.entities)
 	c.factor, c.challenge = only(g.factors), only(g.challenges)
 	identities := c.chooseIdentity(g, separator)
 
 	if len(g.services) > 1 || len(g.factors) > 1 || len(g.challenges) > 1 {
-		c.ambiguous = true
-		c.reasons = append(c.reasons, "it names several Services, factors or challenges, or the identity looks like one")
+		c.doubt("it names several Services, factors or challenges, or the identity looks like one")
 	}
 	if c.ambiguous {
-		c.candidates = candidates(g, identities)
+		c.candidates = g.candidates(identities)
 	}
 	return c
 }
 
 // chooseIdentity sets the identity where there is one reading, and gives all that are possible.
-func (c *correlation) chooseIdentity(g idGroups, separator string) []string {
+func (c *correlation) chooseIdentity(g *idGroups, separator string) []string {
 	switch {
-	case len(g.rest) == 1 && len(g.rest[0]) == 1:
-		c.identity = g.rest[0][0]
+	case len(g.rest) == 1:
+		c.identity = g.rest[0]
 		if g.cutRest {
 			c.doubt("the identity looks like a cut SID")
 		}
-		return []string{c.identity}
-	case len(g.rest) == 1:
-		c.identity = strings.Join(g.rest[0], separator)
+	case g.runs == 1:
+		c.identity = strings.Join(g.rest, separator)
 		c.doubt("several ids are left over that may be one identity with commas")
-		return append([]string{c.identity}, g.rest[0]...)
-	case len(g.rest) > 1:
+		return append([]string{c.identity}, g.rest...)
+	case g.runs > 1:
 		c.doubt("several ids are left over, of which one is the identity")
-		var all []string
-		for _, run := range g.rest {
-			all = append(all, run...)
-		}
-		return all
 	case len(g.entities) > 0:
 		return nil // the entity is named by its SID instead
 	case len(g.spare) > 0:
 		c.doubt("no identity is left over, unless it is a SID")
 		return g.spare
 	}
-	return nil
+	return g.rest
 }
 
 func (c *correlation) doubt(reason string) {
@@ -206,7 +203,7 @@ func (c *correlation) doubt(reason string) {
 
 // candidates lists the readings of an ambiguous list in a fixed order. Without a left-over id the identity is one of
 // several SIDs of a kind.
-func candidates(g idGroups, identities []string) []Candidate {
+func (g *idGroups) candidates(identities []string) []Candidate {
 	var all []Candidate
 	for _, identity := range identities {
 		all = append(all, pairings(identity, g.services, g.factors, g.challenges)...)

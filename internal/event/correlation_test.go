@@ -174,7 +174,7 @@ func TestOrderNeverMatters(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		tokens := rapid.SliceOfN(token, 0, 5).Draw(t, "tokens")
 		mixed := rapid.Permutation(tokens).Draw(t, "mixed")
-		a, b := correlate(printList(tokens)), correlate(printList(mixed))
+		a, b := new(idGroups).correlate(printList(tokens), nil), new(idGroups).correlate(printList(mixed), nil)
 		if a.service != b.service || a.factor != b.factor || a.challenge != b.challenge || a.ambiguous != b.ambiguous {
 			t.Fatalf("%q gives %+v, %q gives %+v", tokens, a, mixed, b)
 		}

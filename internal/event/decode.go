@@ -60,7 +60,7 @@ func FromAlert(a verify.Alert) Event {
 	d := newDecoder(Options{})
 	d.recorder.facts.reset()
 	d.recorder.facts.ofAlert(a)
-	d.recorder.alertText(a.AlertText, 1)
+	d.recorder.alertText([]byte(a.AlertText), 1)
 	d.recorder.finish()
 	return d.batch.events[0]
 }
@@ -115,7 +115,7 @@ func newDecoder(o Options) *decoder {
 
 // conclude judges what was read.
 func (d *decoder) conclude(f *facts) {
-	e := judge(f, d.recorder.descriptions, d.recorder.isStrict)
+	e := judge(f, &d.recorder)
 	if d.options.Attribution != nil {
 		d.options.Attribution.Apply(&e)
 	}

@@ -149,7 +149,7 @@ func (r *recorder) readConsole(c cleaned) bool {
 		}
 		name := fieldOf(match[1])
 		if value := strings.Trim(match[2], `"' `); name != fieldNone && value != "" {
-			r.scalar(name, value, 1)
+			r.scalar(name, []byte(value), 1)
 		}
 	}
 	seen := r.facts.seen

@@ -15,6 +15,7 @@ type facts struct {
 
 	eventSID, accountSID string
 	time                 time.Time
+	timeText             string // that was last parsed
 	level, product       string
 	code                 int
 	codeField            field
@@ -39,7 +40,7 @@ type facts struct {
 	// Why the text is not what Twilio sent; "" when nothing points to it. Such an event is never evidence.
 	repaired string
 	// The JSON texts inside the event, to be checked strictly before it counts as evidence.
-	inner []string
+	inner [][]byte
 }
 
 func (f *facts) reset() {
@@ -70,7 +71,7 @@ func (f *facts) set(name field, value string) {
 		f.setTime(value)
 	case fieldLevel:
 		if f.level == "" {
-			f.level = strings.ToLower(value)
+			f.level = lowerLevel(value)
 		}
 	case fieldProduct:
 		first(&f.product, value)
@@ -117,12 +118,12 @@ func first(at *string, value string) {
 	}
 }
 
-// word undoes line breaks inside a value that has none by nature.
+// word undoes line breaks, and what a chat did to the characters, inside a value that has none of both by nature.
 func (f *facts) word(value string) string {
-	value = f.plain(value)
-	if !strings.ContainsAny(value, " \t\r\n") {
+	if isPlainWord(value) {
 		return value
 	}
+	value = f.plain(value)
 	joined := strings.Join(strings.Fields(value), "")
 	if joined != strings.TrimSpace(value) {
 		f.mend("a SID was broken over lines")
@@ -130,7 +131,29 @@ func (f *facts) word(value string) string {
 	return joined
 }
 
+func isPlainWord(value string) bool {
+	for i := range len(value) {
+		if value[i] <= ' ' || value[i] >= 0x80 {
+			return false
+		}
+	}
+	return true
+}
+
+func lowerLevel(level string) string {
+	switch level {
+	case "ERROR":
+		return "error"
+	case "WARNING":
+		return "warning"
+	}
+	return strings.ToLower(level)
+}
+
 func (f *facts) setSID(value string) {
+	if value == f.eventSID {
+		return
+	}
 	value = f.word(value)
 	if f.eventSID == "" || !hasPrefix(f.eventSID, "NO") && hasPrefix(value, "NO") {
 		f.eventSID = value
@@ -139,27 +162,33 @@ func (f *facts) setSID(value string) {
 
 // plain replaces characters that a chat put into a SID or a list of them.
 func (f *facts) plain(value string) string {
-	for i := range len(value) {
-		if value[i] >= 0x80 {
-			plain := strings.Map(plainRune, value)
-			if plain != value {
-				f.mend("characters inside the ids were changed on their way here")
-			}
-			return plain
-		}
+	plain := strings.Map(plainRune, value)
+	if plain != value {
+		f.mend("characters inside the ids were changed on their way here")
 	}
-	return value
+	return plain
 }
 
 func (f *facts) setCorrelation(value string) {
-	value = f.plain(value)
-	if strings.ContainsAny(value, "\r\n") {
-		f.mend("the correlation ids were broken over lines")
+	if !isPlainLine(value) {
+		value = f.plain(value)
+		if strings.ContainsAny(value, "\r\n") {
+			f.mend("the correlation ids were broken over lines")
+		}
 	}
 	if f.correlation != "" && f.correlation != value {
 		f.mend("the event has two different lists of correlation ids")
 	}
 	first(&f.correlation, value)
+}
+
+func isPlainLine(value string) bool {
+	for i := range len(value) {
+		if value[i] < ' ' || value[i] >= 0x80 {
+			return false
+		}
+	}
+	return true
 }
 
 // setCode takes "52103", 52103 and "52103,text". error_code goes before the others.
@@ -193,6 +222,10 @@ func (f *facts) setDescription(name field, value string) {
 // setTime keeps the earliest of an event's times: alerts may be recorded after they happened, and a factor that was
 // refreshed in between must not look untouched.
 func (f *facts) setTime(value string) {
+	if value == f.timeText {
+		return
+	}
+	f.timeText = value
 	t, ok := parseTime(value)
 	if ok && (f.time.IsZero() || t.Before(f.time)) {
 		f.time = t
@@ -223,7 +256,7 @@ func parseTime(value string) (time.Time, bool) {
 func (f *facts) ofAlert(a verify.Alert) {
 	f.source = SourceAlert
 	f.eventSID, f.accountSID = string(a.SID), string(a.AccountSID)
-	f.level = strings.ToLower(a.LogLevel)
+	f.level = lowerLevel(a.LogLevel)
 	f.resource, f.service = a.ResourceSID, a.ServiceSID
 	f.time = a.DateCreated
 	if g := a.DateGenerated; !g.IsZero() && (f.time.IsZero() || g.Before(f.time)) {

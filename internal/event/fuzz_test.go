@@ -110,7 +110,7 @@ func FuzzCorrelation(f *testing.F) {
 		if cut < 0 || cut > len(list) {
 			return
 		}
-		c := correlate(list[:cut])
+		c := new(idGroups).correlate(list[:cut], nil)
 		for _, sid := range []string{c.service, c.factor, c.challenge, c.entity} {
 			if _, g := gradeSID(sid); sid != "" && g != wholeSID && g != maskSID {
 				t.Fatalf("%q is given as a SID of %q", sid, list[:cut])

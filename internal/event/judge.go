@@ -8,24 +8,23 @@ import (
 )
 
 // judge concludes from the facts of one event. It decides three things apart from each other: which factor (if any) the
-// event names, what went wrong, and what the two together may count for. strict says whether the event's JSON keeps to
-// the standard; it is only asked when the answer matters.
-func judge(f *facts, words descriptions, strict func(*facts) bool) Event {
+// event names, what went wrong, and what the two together may count for.
+func judge(f *facts, r *recorder) Event {
 	e := Event{
 		Source: f.source, EventSID: f.eventSID, AccountSID: f.accountSID, Timestamp: f.time, Level: f.level,
 		NotificationSID: f.notification, CredentialSID: f.from, Description: f.description,
 		Platform: platformOf(f.binding), Verdict: VerdictUnknown, Action: Investigate, PruneEvidence: EvidenceNone,
-		Repaired: f.repaired != "",
+		Repaired: f.repaired != "", Reasons: make([]string, 0, 2),
 	}
 	code := f.catalogued(&e)
-	e.name(f)
+	e.name(f, &r.ids)
 	e.Product = productOf(f, &e, code)
 	if e.Product == ProductVoice {
 		e.forgetFactor()
 	}
-	j := judgement{e: &e, f: f, code: code, words: words.read(f.description)}
+	j := judgement{e: &e, f: f, code: code, words: r.descriptions.read(f.description)}
 	j.decide()
-	j.weigh(strict)
+	j.weigh(r)
 	e.Next = e.next()
 	return e
 }
@@ -55,28 +54,33 @@ func platformOf(binding string) verify.Platform {
 }
 
 // name fills in whom the event is about.
-func (e *Event) name(f *facts) {
+func (e *Event) name(f *facts, ids *idGroups) {
 	if f.source == SourceVerifyWebhook {
 		e.ServiceSID, e.EntitySID, e.Identity = f.service, f.entity, f.identity
 		e.FactorSID, e.ChallengeSID = f.factor, f.challenge
 	} else {
-		e.nameByCorrelation(f)
+		e.nameByCorrelation(f, ids)
 	}
-	for _, sid := range []string{e.ServiceSID, e.EntitySID, e.FactorSID, e.ChallengeSID, e.NotificationSID,
-		e.CredentialSID, e.Identity} {
-		if _, g := gradeSID(sid); g == maskSID || strings.ContainsAny(sid, "*…•") {
-			e.Masked = true
-		}
-	}
+	e.Masked = isMaskedID(e.ServiceSID) || isMaskedID(e.EntitySID) || isMaskedID(e.FactorSID) || isMaskedID(e.ChallengeSID) ||
+		isMaskedID(e.NotificationSID) || isMaskedID(e.CredentialSID) || isMaskedID(e.Identity)
 }
 
-func (e *Event) nameByCorrelation(f *facts) {
+// isMaskedID tells whether somebody blotted out a part of an id, an identity too.
+func isMaskedID(id string) bool {
+	if _, g := gradeSID(id); g != notSID {
+		return g == maskSID
+	}
+	return strings.IndexByte(id, '*') >= 0 || strings.Contains(id, "…") || strings.Contains(id, "•")
+}
+
+func (e *Event) nameByCorrelation(f *facts, ids *idGroups) {
 	others := [...]string{f.accountSID, f.notification, f.request, f.delivery, f.bindingSID, f.from, f.eventSID}
 	var c correlation
 	if f.correlationList != nil {
-		c = sortIDs(f.correlationList, ", ", others[:])
+		ids.tokens = append(ids.tokens[:0], f.correlationList...)
+		c = ids.sort(", ", others[:])
 	} else if f.correlation != "" {
-		c = correlate(f.correlation, others[:]...)
+		c = ids.correlate(f.correlation, others[:])
 	}
 	e.ServiceSID, e.EntitySID, e.FactorSID, e.ChallengeSID = c.service, c.entity, c.factor, c.challenge
 	e.Identity, e.Ambiguous, e.Candidates = c.identity, c.ambiguous, c.candidates
@@ -292,8 +296,9 @@ func actionFor(v Verdict) Action {
 	return Investigate
 }
 
-// weigh sets what the event counts for pruning: nothing unless everything about it is beyond doubt.
-func (j *judgement) weigh(strict func(*facts) bool) {
+// weigh sets what the event counts for pruning: nothing unless everything about it is beyond doubt, down to the letter of
+// its JSON, which is only checked when it matters.
+func (j *judgement) weigh(r *recorder) {
 	e := j.e
 	if e.Candidates == nil {
 		e.Candidates = noCandidates
@@ -301,7 +306,7 @@ func (j *judgement) weigh(strict func(*facts) bool) {
 	if j.code == nil || j.code.Evidence == EvidenceNone || e.Verdict != TokenDead {
 		return
 	}
-	if e.FactorSID != "" && !e.Repaired && !strict(j.f) {
+	if e.FactorSID != "" && !e.Repaired && !r.isStrict(j.f) {
 		e.Repaired = true
 		j.f.mend("its text is not strict JSON or UTF-8")
 	}

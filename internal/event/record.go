@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
-	"net/url"
 	"strings"
 	"unicode/utf8"
 
@@ -27,6 +26,8 @@ type recorder struct {
 	strict       answer // whether record is strict JSON
 	visitors     [maxUnwrap + 1]objectVisitor
 	descriptions descriptions
+	ids          idGroups
+	kept         strings.Builder
 }
 
 // answer remembers an outcome that is costly to find.
@@ -111,17 +112,26 @@ func (r *recorder) readList(list []*fastjson.Value, depth int) bool {
 
 // readObject reads an object that is an event or a list of them.
 func (r *recorder) readObject(object *fastjson.Object, depth int) bool {
-	if list := listIn(object); list != nil {
-		return r.readList(list, depth)
-	}
-	if data := queueData(object); data != nil {
-		r.record, r.strict = bytes.TrimSpace(data), notAsked
-		return r.readText(r.record, depth+1)
-	}
 	r.facts.reset()
 	top := r.visit(object, depth)
-	r.facts.source = sourceOf(top, r.facts.seen)
+	switch {
+	case top.list != nil:
+		return r.readList(top.list, depth)
+	case top.queued != nil:
+		r.record, r.strict = top.queued, notAsked
+		return r.readText(r.record, depth+1)
+	case top.numbered > 0 && top.numbered == object.Len():
+		return r.readNumbered(object, depth)
+	}
+	r.facts.source = sourceOf(top.seen, r.facts.seen)
 	return r.finish()
+}
+
+// readNumbered reads an array whose indexes were turned into keys ("0", "1", …), as Twilio Functions log it.
+func (r *recorder) readNumbered(object *fastjson.Object, depth int) bool {
+	var list []*fastjson.Value
+	object.Visit(func(_ []byte, v *fastjson.Value) { list = append(list, v) })
+	return r.readList(list, depth)
 }
 
 // finish hands over the facts if there is an event in them.
@@ -133,32 +143,9 @@ func (r *recorder) finish() bool {
 	return true
 }
 
-// listIn gives the events of an object that is a page of alerts, a batch of queue records, or an array whose indexes
-// were turned into keys ("0", "1", …), as Twilio Functions log it.
-func listIn(object *fastjson.Object) []*fastjson.Value {
-	var list []*fastjson.Value
-	numbered := 0
-	object.Visit(func(key []byte, v *fastjson.Value) {
-		switch {
-		case isListKey(key) && v.Type() == fastjson.TypeArray && list == nil:
-			list = v.GetArray()
-		case isIndex(key) && v.Type() == fastjson.TypeObject:
-			numbered++
-		}
-	})
-	if list != nil || numbered == 0 || numbered != object.Len() {
-		return list
-	}
-	object.Visit(func(_ []byte, v *fastjson.Value) { list = append(list, v) })
-	return list
-}
-
 func isListKey(key []byte) bool {
-	switch string(key) {
-	case "alerts", "Records", "records", "events", "logs":
-		return true
-	}
-	return false
+	name := fieldOf(string(key))
+	return name == fieldAlerts || name == fieldRecords
 }
 
 func isIndex(key []byte) bool {
@@ -170,48 +157,39 @@ func isIndex(key []byte) bool {
 	return len(key) > 0
 }
 
-// queueData gives what a Kinesis or Firehose record carries, nil when the object is none.
-func queueData(object *fastjson.Object) []byte {
-	data := object.Get("kinesis").GetStringBytes("data")
-	if data == nil && object.Get("recordId") != nil {
-		data = object.Get("data").GetStringBytes()
-	}
-	if len(data) == 0 {
-		return nil
-	}
-	decoded, err := base64.StdEncoding.DecodeString(string(data))
-	if err != nil {
-		return nil
-	}
-	return decoded
+// members of one object that say what it is.
+type seenObject struct {
+	seen     fields            // in this object alone
+	list     []*fastjson.Value // a page of alerts, or a batch of queue records
+	queued   []byte            // what a record of a queue carries
+	numbered int               // keys that are indexes
 }
 
 // objectVisitor carries what visiting one object needs, so that the hot path allocates nothing.
 type objectVisitor struct {
 	r     *recorder
 	depth int
-	seen  fields // in this object alone
 	visit func(key []byte, v *fastjson.Value)
+	seenObject
 }
 
-// visit takes in an object's members and gives which it had.
-func (r *recorder) visit(object *fastjson.Object, depth int) fields {
-	o := &r.visitors[min(depth, maxUnwrap)]
-	outer := *o
+// visit takes in an object's members and gives what it is.
+func (r *recorder) visit(object *fastjson.Object, depth int) seenObject {
+	o := &r.visitors[depth]
 	if o.visit == nil {
-		o.r = r
-		o.visit = o.member
+		o.r, o.depth, o.visit = r, depth, o.member
 	}
-	o.depth, o.seen = depth, 0
+	o.seenObject = seenObject{}
 	object.Visit(o.visit)
-	seen := o.seen
-	o.depth, o.seen = outer.depth, outer.seen
-	return seen
+	return o.seenObject
 }
 
 func (o *objectVisitor) member(key []byte, v *fastjson.Value) {
 	name := fieldOf(string(key))
 	if name == fieldNone {
+		if v.Type() == fastjson.TypeObject && isIndex(key) {
+			o.numbered++
+		}
 		return
 	}
 	f := &o.r.facts
@@ -222,15 +200,55 @@ func (o *objectVisitor) member(key []byte, v *fastjson.Value) {
 	switch v.Type() {
 	case fastjson.TypeNull:
 	case fastjson.TypeObject:
-		o.r.nestedObject(name, v.GetObject(), o.depth)
+		o.object(name, v.GetObject())
 	case fastjson.TypeArray:
-		if name == fieldCorrelation {
-			f.seen |= 1 << name
-			f.correlationList = append(f.correlationList, texts(v.GetArray())...)
-		}
+		o.array(name, v.GetArray())
+	case fastjson.TypeString:
+		o.text(name, v.GetStringBytes())
 	default:
-		o.r.scalar(name, scalarText(v), o.depth)
+		f.set(name, v.String())
 	}
+}
+
+func (o *objectVisitor) array(name field, list []*fastjson.Value) {
+	switch name {
+	case fieldAlerts, fieldRecords:
+		o.list = list
+	case fieldCorrelation:
+		o.r.facts.seen |= 1 << name
+		o.r.facts.correlationList = append(o.r.facts.correlationList, texts(list)...)
+	}
+}
+
+func (o *objectVisitor) object(name field, object *fastjson.Object) {
+	switch name {
+	case fieldKinesis:
+		o.queued = queued(object.Get("data").GetStringBytes())
+	case fieldPayload, fieldData, fieldMoreInfo, fieldAlertText:
+		o.r.facts.seen |= 1 << name
+		if o.depth < maxUnwrap {
+			o.r.visit(object, o.depth+1)
+		}
+	}
+}
+
+func (o *objectVisitor) text(name field, text []byte) {
+	if name == fieldData { // a record of Firehose
+		if data := queued(text); data != nil {
+			o.queued = data
+			return
+		}
+	}
+	o.r.scalar(name, text, o.depth)
+}
+
+// queued gives what a record of Kinesis or Firehose carries, nil when it is none.
+func queued(data []byte) []byte {
+	decoded, err := base64.StdEncoding.AppendDecode(nil, data)
+	if err != nil || len(decoded) == 0 || decoded[0] != '{' && decoded[0] != '[' {
+		return nil
+	}
+	return decoded
 }
 
 func texts(list []*fastjson.Value) []string {
@@ -243,25 +261,22 @@ func texts(list []*fastjson.Value) []string {
 	return all
 }
 
-func scalarText(v *fastjson.Value) string {
-	if v.Type() == fastjson.TypeString {
-		return string(v.GetStringBytes())
+// keep copies a text out of a parser's memory. Texts of several events share one piece of memory, which saves most of
+// the work of the garbage collector.
+func (r *recorder) keep(text []byte) string {
+	if r.kept.Cap()-r.kept.Len() < len(text) {
+		r.kept = strings.Builder{}
+		r.kept.Grow(max(keptSize, len(text)))
 	}
-	return v.String()
+	start := r.kept.Len()
+	r.kept.Write(text)
+	return r.kept.String()[start:]
 }
 
-func (r *recorder) nestedObject(name field, object *fastjson.Object, depth int) {
-	switch name {
-	case fieldPayload, fieldData, fieldMoreInfo, fieldAlertText:
-		r.facts.seen |= 1 << name
-		if depth < maxUnwrap {
-			r.visit(object, depth+1)
-		}
-	}
-}
+const keptSize = 4 << 10
 
-// scalar takes a text or number, and reads on where the text holds another.
-func (r *recorder) scalar(name field, text string, depth int) {
+// scalar takes a text, and reads on where it holds another.
+func (r *recorder) scalar(name field, text []byte, depth int) {
 	switch name {
 	case fieldPayload, fieldData:
 		r.facts.seen |= 1 << name
@@ -270,50 +285,52 @@ func (r *recorder) scalar(name field, text string, depth int) {
 		r.facts.seen |= 1 << name
 		r.alertText(text, depth+1)
 	case fieldMoreInfo: // an object as text, or the URL of the code's page
-		if strings.HasPrefix(strings.TrimSpace(text), "{") {
+		if bytes.HasPrefix(bytes.TrimSpace(text), []byte{'{'}) {
 			r.facts.seen |= 1 << name
 			r.nested(text, depth+1)
 		}
+	case fieldModule, fieldProviderMessage, fieldSpecVersion, fieldUUID, fieldCorrelationSID:
+		r.facts.seen |= 1 << name // that it is there says enough
 	default:
-		r.facts.set(name, text)
+		r.facts.set(name, r.keep(text))
 	}
 }
 
 // nested reads a text that should hold JSON, as far as it can.
-func (r *recorder) nested(text string, depth int) {
-	text = strings.TrimSpace(text)
-	if depth > maxUnwrap || text == "" {
+func (r *recorder) nested(text []byte, depth int) {
+	text = bytes.TrimSpace(text)
+	if depth > maxUnwrap || len(text) == 0 {
 		return
 	}
 	switch {
 	case len(text) > bigRecord:
 		r.nestedBig(text, depth)
 	case r.nestedJSON(text, depth):
-	case strings.Contains(text, "%22"):
+	case bytes.Contains(text, []byte("%22")):
 		r.facts.mend("the payload was encoded once more than it should be")
-		r.nested(unescapeAgain(text), depth+1)
-	case looksLikePairs(text):
-		r.pairs(text, depth)
+		r.nested([]byte(unescapeAgain(string(text))), depth+1)
+	case looksLikePairs(string(text)):
+		r.pairs(string(text), depth)
 	default:
-		r.mendJSON(text, depth)
+		r.mendJSON(string(text), depth)
 	}
 }
 
-func (r *recorder) nestedBig(text string, depth int) {
-	slim, err := slimObject([]byte(text))
+func (r *recorder) nestedBig(text []byte, depth int) {
+	slim, err := slimObject(text)
 	if err != nil {
 		r.facts.mend("the payload is too large and not JSON")
 		return
 	}
-	r.nestedJSON(string(slim), depth)
+	r.nestedJSON(slim, depth)
 }
 
 // nestedJSON reads a JSON object, or one that was made text once more. False when it is neither.
-func (r *recorder) nestedJSON(text string, depth int) bool {
+func (r *recorder) nestedJSON(text []byte, depth int) bool {
 	if c := text[0]; c != '{' && c != '[' && c != '"' {
 		return false
 	}
-	v, err := r.parsers[depth].Parse(text)
+	v, err := r.parsers[depth].ParseBytes(text)
 	if err != nil {
 		return false
 	}
@@ -322,7 +339,7 @@ func (r *recorder) nestedJSON(text string, depth int) bool {
 	case fastjson.TypeObject:
 		r.visit(v.GetObject(), depth)
 	case fastjson.TypeString:
-		r.nested(string(v.GetStringBytes()), depth+1)
+		r.nested(v.GetStringBytes(), depth+1)
 	case fastjson.TypeArray:
 		list := v.GetArray()
 		if len(list) > 1 {
@@ -355,24 +372,23 @@ func unescapeAgain(text string) string {
 	if strings.HasPrefix(text, "7B%22") {
 		text = "%" + text
 	}
-	if plain, err := url.QueryUnescape(text); err == nil {
-		return plain
-	}
 	plain, _ := unescape(text)
 	return plain
 }
 
 // alertText reads an alert's text: JSON, pairs, or prose (twilio_monitor_v1.json, alert_text).
-func (r *recorder) alertText(text string, depth int) {
-	trimmed := strings.TrimSpace(text)
+func (r *recorder) alertText(text []byte, depth int) {
+	trimmed := bytes.TrimSpace(text)
 	switch {
-	case depth > maxUnwrap || trimmed == "":
-	case trimmed[0] == '{' || strings.HasPrefix(trimmed, `"{`):
+	case depth > maxUnwrap || len(trimmed) == 0:
+	case trimmed[0] == '{' || bytes.HasPrefix(trimmed, []byte(`"{`)):
 		r.nested(trimmed, depth)
-	case looksLikePairs(trimmed):
-		r.pairs(trimmed, depth)
 	default:
-		r.facts.set(fieldMessage, text)
+		if pairs := string(trimmed); looksLikePairs(pairs) {
+			r.pairs(pairs, depth)
+			return
+		}
+		r.facts.set(fieldMessage, r.keep(text))
 	}
 }
 
@@ -390,7 +406,7 @@ func (r *recorder) pairs(text string, depth int) {
 		if f.seen.has(name) && name != fieldTime && name != fieldMsg && name != fieldMessage && !f.carriedByAlert(name) {
 			f.mend("the text has a key twice")
 		}
-		r.scalar(name, value, depth)
+		r.scalar(name, []byte(value), depth)
 	})
 }
 
@@ -412,7 +428,7 @@ func (r *recorder) isStrict(f *facts) bool {
 		return false
 	}
 	for _, text := range f.inner {
-		if fastjson.Validate(text) != nil {
+		if !isJSON(text) {
 			return false
 		}
 	}
