@@ -147,6 +147,11 @@ func (s *Simulator) changeClock(ctx context.Context, change func(*clockState, ti
 
 // storeClock keeps how far a running clock ran, so that the next process goes on from there.
 func (s *Simulator) storeClock(ctx context.Context) error {
+	var running bool
+	err := s.view(ctx, func(t *tx) error { running = t.world.clock.running; return nil })
+	if err != nil || !running {
+		return err
+	}
 	return s.update(ctx, func(*tx) error { return nil })
 }
 

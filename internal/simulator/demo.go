@@ -71,9 +71,9 @@ type demoUser struct {
 	phones   []demoPhone
 }
 
-// demoPhone is one factor; label picks its fixed SID.
+// demoPhone is one factor; without a SID of its own it gets one by its model.
 type demoPhone struct {
-	sid, label string
+	sid        string
 	model      string
 	platform   string
 	sdk, app   string // versions

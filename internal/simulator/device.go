@@ -214,7 +214,7 @@ func (s *Simulator) prepareEnrolment(ctx context.Context, e *Enrolment) (*ecdsa.
 			return err
 		}
 		if service == nil {
-			return fmt.Errorf("Service %s: %w", e.Service, ErrNotFound) //nolint:staticcheck // Twilio's name
+			return fmt.Errorf("the Service %s: %w", e.Service, ErrNotFound)
 		}
 		owner.user = service.account
 		number := t.next()

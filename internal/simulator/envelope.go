@@ -102,12 +102,12 @@ func (p reply) writeBody(w http.ResponseWriter, raw []byte) {
 	const pieces = 10
 	for i := 0; p.drip != nil && i < pieces-1; i++ {
 		n := len(raw) / (pieces - i)
-		w.Write(raw[:n])                      //nolint:errcheck // the client has gone; nobody is left to tell
-		http.NewResponseController(w).Flush() //nolint:errcheck // the same
+		w.Write(raw[:n])                      // the client has gone; nobody is left to tell
+		http.NewResponseController(w).Flush() // the same
 		p.drip(p.slowness / time.Duration(pieces-1))
 		raw = raw[n:]
 	}
-	w.Write(raw) //nolint:errcheck // the same
+	w.Write(raw) // the same
 }
 
 // encode writes JSON without Go's escapes for HTML, which Twilio does not use.

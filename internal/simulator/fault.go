@@ -289,7 +289,7 @@ func reset(w http.ResponseWriter) {
 	conn, _, err := http.NewResponseController(w).Hijack()
 	if err == nil {
 		if tcp, isTCP := conn.(*net.TCPConn); isTCP {
-			tcp.SetLinger(0) //nolint:errcheck // without it the client sees the end of the stream instead
+			tcp.SetLinger(0) // without it the client sees the end of the stream instead
 		}
 		conn.Close()
 	}

@@ -14,11 +14,17 @@ import (
 
 // NewServer gives a server for the simulator with limits on time and sizes, so that slow or endless clients cannot
 // hold it. Its listener, TLS and shutdown are the caller's.
+//
+// It speaks HTTP/1.1 only: some phones look a header up by its exact name, which HTTP/2 would write in lower case.
 func (s *Simulator) NewServer() *http.Server {
+	var http1 http.Protocols
+	http1.SetHTTP1(true)
 	return &http.Server{
+		Protocols:         &http1,
 		Handler:           s,
 		ReadHeaderTimeout: 10 * time.Second,
 		ReadTimeout:       30 * time.Second,
+		WriteTimeout:      2 * time.Minute,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    64 << 10,
 		ErrorLog:          slog.NewLogLogger(s.opts.Log.Handler(), slog.LevelDebug),
@@ -105,7 +111,6 @@ type call struct {
 	account string
 	caller  *factor      // the factor whose device calls, nil for anyone else
 	token   *accessToken // what a device enrols with
-	request string       // Twilio-Request-Id
 }
 
 func (s *Simulator) serveAPI(w http.ResponseWriter, r *http.Request) {

@@ -2,6 +2,7 @@ package simulator
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"net/url"
 	"slices"
@@ -64,6 +65,23 @@ func (s *Simulator) SetCredentialContents(ctx context.Context, sid string, conte
 		}
 		return err
 	})
+}
+
+// Accounts gives the accounts of the world, each with the token that opens it.
+func (s *Simulator) Accounts(ctx context.Context) ([]Account, error) {
+	accounts := []Account{}
+	err := s.view(ctx, func(t *tx) error {
+		return t.each(func(rows *sql.Rows) error {
+			var a Account
+			err := rows.Scan(&a.SID, &a.AuthToken, &a.Name, &a.Owner, &a.Status, &a.Type, &a.Test)
+			if a.Owner == a.SID {
+				a.Owner = ""
+			}
+			accounts = append(accounts, a)
+			return err
+		}, "SELECT sid, auth_token, friendly_name, owner_sid, status, type, test FROM accounts ORDER BY seq")
+	})
+	return accounts, err
 }
 
 // PutAccount adds an account, or changes the one with its SID.

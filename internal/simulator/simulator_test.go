@@ -37,7 +37,7 @@ func open(t *testing.T, opts simulator.Options) *client {
 	listener := simulator.NewPipeListener()
 	server := sim.NewServer()
 	served := make(chan struct{})
-	go func() { defer close(served); server.Serve(listener) }() //nolint:errcheck // ends with the server
+	go func() { defer close(served); server.Serve(listener) }() // ends with the server
 	transport := &http.Transport{DialContext: listener.DialContext}
 	t.Cleanup(func() {
 		transport.CloseIdleConnections()
@@ -111,6 +111,26 @@ func (c *client) send(req *http.Request) answer {
 		}
 	}
 	return a
+}
+
+// plain sends a request without a test around it.
+func (c *client) plain(method, path string, form ...string) (int, string, error) {
+	values := url.Values{}
+	for i := 0; i < len(form); i += 2 {
+		values.Add(form[i], form[i+1])
+	}
+	req, err := http.NewRequest(method, "http://"+c.host+path, strings.NewReader(values.Encode()))
+	if err != nil {
+		return 0, "", err
+	}
+	req.SetBasicAuth(c.user, c.pass)
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return 0, "", err
+	}
+	defer resp.Body.Close()
+	raw, err := io.ReadAll(resp.Body)
+	return resp.StatusCode, string(raw), err
 }
 
 // ok is do for requests that must succeed.

@@ -124,7 +124,7 @@ func (s *Simulator) create(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer dbtx.Rollback() //nolint:errcheck // after a commit there is nothing to roll back
+	defer dbtx.Rollback() // after a commit there is nothing to roll back
 	if version, err := s.checkVersion(ctx, dbtx); err != nil || version != 0 {
 		return err
 	}
@@ -187,7 +187,7 @@ func (s *Simulator) view(ctx context.Context, do func(*tx) error) error {
 	if err != nil {
 		return err
 	}
-	defer t.tx.Rollback() //nolint:errcheck // nothing was written
+	defer t.tx.Rollback() // nothing was written
 	return do(t)
 }
 
@@ -199,7 +199,7 @@ func (s *Simulator) update(ctx context.Context, do func(*tx) error) error {
 	if err != nil {
 		return err
 	}
-	defer t.tx.Rollback() //nolint:errcheck // after a commit there is nothing to roll back
+	defer t.tx.Rollback() // after a commit there is nothing to roll back
 	if err := do(t); err != nil {
 		return err
 	}
@@ -216,7 +216,7 @@ func (s *Simulator) begin(ctx context.Context, write bool) (*tx, error) {
 	}
 	t := &tx{ctx: ctx, tx: dbtx, s: s, world: new(world), write: write}
 	if err := t.loadWorld(); err != nil {
-		dbtx.Rollback() //nolint:errcheck // the first error counts
+		dbtx.Rollback() // the first error counts
 		return nil, err
 	}
 	t.now = s.at(t.world.clock)

@@ -89,7 +89,7 @@ func TestKilled(t *testing.T) {
 						select {
 						case <-killed:
 						default:
-							server.Process.Kill() //nolint:errcheck // it may be dead already
+							server.Process.Kill() // it may be dead already
 						}
 					}
 				}
@@ -97,7 +97,7 @@ func TestKilled(t *testing.T) {
 		}
 		wg.Wait()
 		close(killed)
-		server.Wait() //nolint:errcheck // it was killed
+		server.Wait() // it was killed
 	}
 	sim, err := simulator.Open(t.Context(), simulator.Options{State: state})
 	if err != nil {
