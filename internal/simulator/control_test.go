@@ -126,6 +126,14 @@ func TestWorlds(t *testing.T) {
 		}
 	}
 
+	err = c.sim.Apply(t.Context(), simulator.World{Events: []simulator.WorldEvent{{Type: "account.updated", Resource: simulator.DefaultAccountSID, Date: "-1h"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := column(c.ok("GET", "/v1/Events?EventType=account.updated").items("events"), "event_date"); len(got) != 1 || got[0] != "2026-05-04T09:00:00Z" {
+		t.Errorf("events of %v", got)
+	}
+
 	odd := "yes"
 	err = c.sim.Apply(t.Context(), simulator.World{Credentials: []simulator.WorldCredential{
 		{SID: "CR" + strings.Repeat("1", 32), Type: "apn", Sandbox: &odd}, {SID: "CR" + strings.Repeat("2", 32), Type: "apn", OmitSandbox: true},

@@ -103,3 +103,39 @@ func TestLimits(t *testing.T) {
 	}
 	c.ok("GET", "/v2/Services")
 }
+
+// TestGarbage on a connection ends that connection and nothing else.
+func TestGarbage(t *testing.T) {
+	sim, err := simulator.Open(t.Context(), simulator.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer sim.Close()
+	pipe := simulator.NewPipeListener()
+	served := make(chan error)
+	go func() { served <- sim.Serve(pipe) }()
+	for _, garbage := range []string{
+		"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", strings.Repeat("\x00", 4096), "GET\r\n\r\n", "POST / HTTP/9.9\r\n\r\n",
+		"GET /v2/Services HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n", "GET /%zz HTTP/1.1\r\nHost: a\r\n\r\n", "CONNECT evil.example:443 HTTP/1.1\r\nHost: evil.example\r\n\r\n",
+	} {
+		conn, err := pipe.DialContext(t.Context(), "", "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		go func() {
+			io.WriteString(conn, garbage+"\r\n\r\n") // what the server does not want it need not read
+		}()
+		reply, _ := bufio.NewReader(conn).ReadString('\n')
+		if !strings.HasPrefix(reply, "HTTP/1.1 4") && reply != "" && !strings.HasPrefix(reply, "HTTP/1.1 505") {
+			t.Errorf("%q was answered with %q", garbage, reply)
+		}
+		conn.Close()
+	}
+	pipe.Close()
+	if err := <-served; err != nil {
+		t.Errorf("serving ended with %v", err)
+	}
+	if _, err := pipe.DialContext(t.Context(), "", ""); err == nil {
+		t.Error("a closed listener was dialled")
+	}
+}

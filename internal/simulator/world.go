@@ -21,6 +21,7 @@ type World struct {
 	Credentials []WorldCredential `json:"credentials,omitempty"`
 	Services    []WorldService    `json:"services,omitempty"`
 	Alerts      []WorldAlert      `json:"alerts,omitempty"`
+	Events      []WorldEvent      `json:"events,omitempty"`
 }
 
 // Moment is a time as RFC 3339 or relative to the world's clock, as in "-36h"; empty for now.
@@ -130,6 +131,17 @@ type WorldAlert struct {
 	Generated Moment `json:"generated,omitempty"`
 }
 
+// WorldEvent is an audit event of Monitor: who changed what.
+type WorldEvent struct {
+	Account      string            `json:"account_sid,omitempty"`
+	Actor        string            `json:"actor_sid,omitempty"`
+	Type         string            `json:"event_type"`
+	Resource     string            `json:"resource_sid"`
+	ResourceType string            `json:"resource_type,omitempty"`
+	Data         map[string]string `json:"event_data,omitempty"`
+	Date         Moment            `json:"event_date,omitempty"`
+}
+
 // ParseWorld reads a world from JSON. A key that means nothing is an error.
 func ParseWorld(raw []byte) (World, error) {
 	var w World
@@ -163,7 +175,7 @@ func (t *tx) apply(w World) error {
 	}
 	return firstError(
 		applyAll(w.Accounts, t.putAccount), applyAll(w.Keys, t.putKey), applyAll(w.Credentials, t.putCredential),
-		applyAll(w.Services, t.putService), applyAll(w.Alerts, t.putAlert),
+		applyAll(w.Services, t.putService), applyAll(w.Alerts, t.putAlert), applyAll(w.Events, t.putEvent),
 	)
 }
 
@@ -374,4 +386,22 @@ func (t *tx) putAlert(w WorldAlert) error {
 		}
 	}
 	return t.insertAlert(a)
+}
+
+func (t *tx) putEvent(w WorldEvent) error {
+	e := &auditEvent{
+		sid: t.newSID("AE"), account: cmp.Or(w.Account, t.s.opts.AccountSID), actor: w.Actor, actorType: "user", kind: w.Type,
+		resource: w.Resource, resourceType: w.ResourceType, source: "web", fromIP: "192.0.2.17",
+	}
+	if e.actor == "" {
+		e.actor = t.newSID("US")
+	}
+	if w.Data != nil {
+		e.data = text(string(encode(w.Data)))
+	}
+	var err error
+	if e.at, err = w.Date.at(t.now); err != nil {
+		return err
+	}
+	return t.insertEvent(e)
 }
