@@ -68,6 +68,7 @@ func setUp(env *testscript.Env) error {
 	env.Setenv("HOME", home)
 	env.Setenv("XDG_CONFIG_HOME", filepath.Join(home, "config"))
 	env.Setenv("VERIFYCTL_STATE_DIR", filepath.Join(home, "state"))
+	env.Setenv("VERIFYCTL_KEYCHAIN", "off")
 	env.Setenv("DBUS_SESSION_BUS_ADDRESS", "unix:path="+filepath.Join(home, "no-bus"))
 	env.Setenv("NO_COLOR", "1")
 	return nil

@@ -170,6 +170,7 @@ Start with: verifyctl demo`,
 	root.CompletionOptions.DisableDefaultCmd = true
 	s.globalSet = root.PersistentFlags()
 	s.flags.register(s.globalSet)
+	complete(root, "env", s.completeEnvironment)
 	root.PersistentPreRun = func(cmd *cobra.Command, _ []string) {
 		s.command = strings.TrimPrefix(cmd.CommandPath(), "verifyctl ")
 	}
@@ -204,7 +205,7 @@ func addCommands(root *cobra.Command, s *shell) {
 		}
 	}
 	add(groupDaily, newFactorsCmd(s), newChallengeCmd(s), newEntitiesCmd(s))
-	add(groupSetUp, newServicesCmd(s), newCredentialsCmd(s), newDemoCmd(s))
+	add(groupSetUp, newEnvCmd(s), newServicesCmd(s), newCredentialsCmd(s), newDemoCmd(s))
 	add(groupHere, newAuditCmd(s), newStateCmd(s), newCompletionCmd(), newVersionCmd(s))
 }
 

@@ -47,7 +47,7 @@ type Addition struct {
 // Change tells what an edit did.
 type Change struct {
 	Files  []string // that were written
-	Secret string   // where a secret was kept, "" when none was
+	Secret string   // where a secret was kept or removed from, "" for none
 }
 
 // Add declares a new environment. In a team's file only facts go; its credentials go into the personal file beside it.
@@ -139,6 +139,12 @@ func (c *Config) Use(name string) (Change, error) {
 	}}}, "", Credentials{})
 }
 
+// CanRemove tells whether an environment stands in a file; the error says why not.
+func (c *Config) CanRemove(name string) error {
+	_, err := c.declared(name)
+	return err
+}
+
 // Remove takes an environment out of the file, and out of the personal one beside a team's. When no other environment of
 // the file signs in with its keys, their keychain entry goes as well. What else is known of it stays.
 func (c *Config) Remove(ctx context.Context, name string) (Change, error) {
@@ -171,25 +177,30 @@ func (c *Config) Remove(ctx context.Context, name string) (Change, error) {
 	if err != nil {
 		return change, err
 	}
-	return change, c.forgetKeys(ctx, decl, all)
+	change.Secret, err = c.forgetKeys(ctx, decl, all)
+	return change, err
 }
 
-// forgetKeys removes the keychain entry of an environment's keys, unless another one uses it.
-func (c *Config) forgetKeys(ctx context.Context, removed *declaration, all *environments) error {
+// forgetKeys removes the keychain entry of an environment's keys, unless another one uses it, and names it.
+func (c *Config) forgetKeys(ctx context.Context, removed *declaration, all *environments) (string, error) {
 	_, secret := removed.credentials.resolve(removed.env.AccountSID)
 	if secret.kind != inKeychain {
-		return nil
+		return "", nil
 	}
 	for _, other := range all.declared {
 		_, theirs := other.credentials.resolve(other.env.AccountSID)
 		if other != removed && theirs.kind == inKeychain && theirs.name == secret.name {
-			return nil
+			return "", nil
 		}
 	}
-	if err := c.keychain.remove(ctx, secret.name); err != nil {
-		return fmt.Errorf("%s is removed, but its keychain entry %s is not: %w", removed.env.Name, secret.name, err)
+	found, err := c.keychain.remove(ctx, secret.name)
+	if err != nil {
+		return "", fmt.Errorf("%s is removed, but its keychain entry %s is not: %w", removed.env.Name, secret.name, err)
 	}
-	return nil
+	if !found {
+		return "", nil
+	}
+	return "the keychain entry " + secret.name, nil
 }
 
 // NoteCredential records in the environment's file what a push credential's own file told.

@@ -87,7 +87,8 @@ func (k *keychain) get(ctx context.Context, name string) (string, error) {
 func (k *keychain) set(ctx context.Context, name string, secret Secret) (place string, err error) {
 	ringErr := k.ask(ctx, func() error { return k.ring.Set(keychainService, name, secret.Reveal()) })
 	if ringErr == nil {
-		return "the keychain", k.dropFromFile(name)
+		_, err := k.dropFromFile(name)
+		return "the keychain", err
 	}
 	entries, err := k.readFile()
 	if err != nil {
@@ -100,25 +101,27 @@ func (k *keychain) set(ctx context.Context, name string, secret Secret) (place s
 	return fmt.Sprintf("%s, readable by you alone (%v)", k.file, ringErr), nil
 }
 
-// remove forgets a secret in both places; one that is not there is no error.
-func (k *keychain) remove(ctx context.Context, name string) error {
+// remove forgets a secret in both places and tells whether there was one.
+func (k *keychain) remove(ctx context.Context, name string) (bool, error) {
 	ringErr := k.ask(ctx, func() error { return k.ring.Delete(keychainService, name) })
+	inRing := ringErr == nil
 	if errors.Is(ringErr, errNoEntry) || errors.Is(ringErr, errNoKeychain) {
 		ringErr = nil
 	}
-	return errors.Join(ringErr, k.dropFromFile(name))
+	inFile, fileErr := k.dropFromFile(name)
+	return inRing || inFile, errors.Join(ringErr, fileErr)
 }
 
-func (k *keychain) dropFromFile(name string) error {
+func (k *keychain) dropFromFile(name string) (bool, error) {
 	entries, err := k.readFile()
 	if err != nil {
-		return err
+		return false, err
 	}
 	if _, found := entries[name]; !found {
-		return nil
+		return false, nil
 	}
 	delete(entries, name)
-	return k.writeFile(entries)
+	return true, k.writeFile(entries)
 }
 
 // ask calls the system's keychain and waits a short while: its own wait for somebody to unlock it has no end.

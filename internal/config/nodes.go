@@ -149,7 +149,7 @@ func keyNodes(c Credentials) *yaml.Node {
 	switch {
 	case c.Source.Variable != "":
 		put(m, secret+"_env", c.Source.Variable)
-	case c.Source.Command != nil:
+	case len(c.Source.Command) > 0:
 		putList(m, secret+"_command", c.Source.Command)
 	default:
 		put(m, secret, inTheKeychain)

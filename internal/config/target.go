@@ -204,17 +204,18 @@ func (c *Config) All() ([]*Target, error) {
 	return targets, nil
 }
 
-// Names gives the names of all environments, for completion: those of the file first. A file that cannot be read leaves
-// the built-in ones.
-func (c *Config) Names() []string {
+// Names gives the names of all environments: those of the file in its order, then the built-in ones. With a file that
+// cannot be read it gives the built-in ones and the error.
+func (c *Config) Names() ([]string, error) {
 	var names []string
-	if all, err := c.loaded(); err == nil {
+	all, err := c.loaded()
+	if err == nil {
 		names = all.names()
 	}
 	for _, env := range c.opts.BuiltIn {
 		names = append(names, env.Name)
 	}
-	return names
+	return names, err
 }
 
 func (c *Config) builtInTarget(env verify.Environment) *Target {

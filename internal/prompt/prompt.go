@@ -69,6 +69,7 @@ func (p *Prompter) Confirm(ctx context.Context, question string) error {
 		yes, err = p.confirmLine(ctx, question)
 	} else {
 		err = p.show(ctx, huh.NewConfirm().Title(plain(question)).Affirmative("Yes").Negative("No").Value(&yes))
+		p.trace(err, question, map[bool]string{true: "yes", false: "no"}[yes])
 	}
 	if err == nil && !yes {
 		return verify.Refusedf("not confirmed; nothing was done")
@@ -114,7 +115,11 @@ func (p *Prompter) input(ctx context.Context, q Question, echo huh.EchoMode) (st
 	if err := p.show(ctx, field); err != nil {
 		return "", err
 	}
-	return q.settle(answer)
+	settled, err := q.settle(answer)
+	if echo == huh.EchoModeNormal {
+		p.trace(err, q.Text, settled)
+	}
+	return settled, err
 }
 
 // settle checks an answer again after it was given: huh does not always apply a validation.
@@ -169,6 +174,7 @@ func Select[T any](ctx context.Context, p *Prompter, q Question, options []Optio
 	if choice < 0 || choice >= len(options) {
 		return none, verify.Refusedf("nothing was chosen")
 	}
+	p.trace(nil, q.Text, options[choice].Label)
 	return options[choice].Value, nil
 }
 
@@ -206,6 +212,13 @@ func (p *Prompter) show(ctx context.Context, field huh.Field) error {
 		return interrupted()
 	}
 	return nil
+}
+
+// trace leaves on the screen what was asked and answered: huh clears its question away.
+func (p *Prompter) trace(err error, question, answer string) {
+	if err == nil {
+		fmt.Fprintf(p.out, "%s %s\n", plain(question), plain(answer))
+	}
 }
 
 func interrupted() error {

@@ -69,6 +69,9 @@ func outcome(got string, err error) string {
 	return got
 }
 
+// patience bounds the wait for a screen that never shows what it should.
+const patience = 30 * time.Second
+
 // session is a program on a terminal of ours.
 type session struct {
 	cmd    *exec.Cmd
@@ -98,7 +101,9 @@ func start(t *testing.T, role string, env ...string) *session {
 		t.Fatalf("no pseudo-terminal: %v", err)
 	}
 	s.tty = tty
+	giveUp := time.AfterFunc(patience, func() { _ = s.cmd.Process.Kill() })
 	t.Cleanup(func() {
+		giveUp.Stop()
 		_ = s.cmd.Process.Kill()
 		_ = tty.Close()
 	})

@@ -1,0 +1,150 @@
+//go:build unix
+
+package main
+
+import (
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/creack/pty"
+)
+
+// patience bounds the wait for a screen that never shows what it should.
+const patience = 30 * time.Second
+
+// terminal is verifyctl on a terminal of ours: what it shows, and where keys go.
+type terminal struct {
+	cmd    *exec.Cmd
+	tty    *os.File
+	screen strings.Builder
+}
+
+// onTerminal starts verifyctl with all its streams on a terminal that answers nothing but what the test types.
+func onTerminal(t *testing.T, env []string, args ...string) *terminal {
+	t.Helper()
+	path, err := exec.LookPath("verifyctl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	term := &terminal{cmd: exec.Command(path, args...)}
+	for _, kv := range os.Environ() {
+		name, _, _ := strings.Cut(kv, "=")
+		if !slices.Contains([]string{"CI", "TERM", "ACCESSIBLE", "STY", "TMUX"}, name) && !strings.HasPrefix(name, "VERIFYCTL_") && !strings.HasPrefix(name, "TWILIO_") {
+			term.cmd.Env = append(term.cmd.Env, kv)
+		}
+	}
+	term.cmd.Env = append(term.cmd.Env, env...)
+	if term.tty, err = pty.StartWithSize(term.cmd, &pty.Winsize{Rows: 40, Cols: 120}); err != nil {
+		t.Fatalf("no pseudo-terminal: %v", err)
+	}
+	giveUp := time.AfterFunc(patience, func() { _ = term.cmd.Process.Kill() })
+	t.Cleanup(func() {
+		giveUp.Stop()
+		_ = term.cmd.Process.Kill()
+		_ = term.tty.Close()
+	})
+	return term
+}
+
+// answer waits until the screen shows a text that it did not show before, and types.
+func (term *terminal) answer(t *testing.T, waitFor, keys string) {
+	t.Helper()
+	seen := ""
+	buf := make([]byte, 1024)
+	for !strings.Contains(seen, waitFor) {
+		n, err := term.tty.Read(buf)
+		seen += string(buf[:n])
+		if err != nil {
+			t.Fatalf("the terminal ended before it showed %q:\n%q", waitFor, term.screen.String()+seen)
+		}
+	}
+	term.screen.WriteString(seen)
+	if _, err := io.WriteString(term.tty, keys); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// end waits for the program and gives its exit status and all that the screen showed.
+func (term *terminal) end(t *testing.T) (int, string) {
+	t.Helper()
+	_, _ = io.Copy(&term.screen, term.tty) // ends with an error when the program has gone
+	_ = term.cmd.Wait()
+	return term.cmd.ProcessState.ExitCode(), term.screen.String()
+}
+
+// TestVersionAsksTheTerminalNothing holds the guard around the prompt library in the whole program: without it, every
+// command writes a question about colours to the terminal and waits five seconds for an answer. This is the one place
+// where a bound on time is the behaviour.
+func TestVersionAsksTheTerminalNothing(t *testing.T) {
+	for _, args := range [][]string{{"version"}, {"--help"}} {
+		started := time.Now()
+		status, screen := onTerminal(t, []string{"TERM=xterm-256color", "HOME=" + t.TempDir()}, args...).end(t)
+		if status != 0 || strings.Contains(screen, "\x1b") || screen == "" {
+			t.Errorf("%q: status %d, screen %q", args, status, screen)
+		}
+		if took := time.Since(started); took > 3*time.Second {
+			t.Errorf("%q took %s", args, took)
+		}
+	}
+}
+
+func TestEnvAddAsksWhatIsMissing(t *testing.T) {
+	home := t.TempDir()
+	vars := []string{"TERM=xterm-256color", "NO_COLOR=1", "XDG_CONFIG_HOME=" + home, "VERIFYCTL_KEYCHAIN=off", "VERIFYCTL_STATE_DIR=" + t.TempDir()}
+	const enter, down, secret = "\r", "\x1b[B", "secretsecretsecret"
+	term := onTerminal(t, vars, "env", "add", "staging")
+	term.answer(t, "The account SID", "AC1"+enter)
+	term.answer(t, "is not a", strings.Repeat("\x7f", 3)+"AC00000000000000000000000000000001"+enter)
+	term.answer(t, "The Verify Service SID", "VA00000000000000000000000000000001"+enter)
+	term.answer(t, "The API key", "SK00000000000000000000000000000001"+enter)
+	term.answer(t, "What kind", down)
+	term.answer(t, "> staging", enter)
+	term.answer(t, "Which platforms", enter)
+	term.answer(t, "How is the iOS app", enter)
+	term.answer(t, "The secret of SK00000000000000000000000000000001", secret+enter)
+	status, screen := term.end(t)
+	if status != 0 || strings.Contains(screen, secret) || !strings.Contains(screen, "added staging to") ||
+		!strings.Contains(screen, "What kind of environment is it? staging\r\n") {
+		t.Errorf("status %d, screen %q", status, screen)
+	}
+	got, err := os.ReadFile(filepath.Join(home, "verifyctl", "config.yaml"))
+	const want = `current: staging
+environments:
+  staging:
+    account_sid: AC00000000000000000000000000000001
+    service_sid: VA00000000000000000000000000000001
+    api_key: SK00000000000000000000000000000001
+    secret: keychain
+    kind: staging
+    platforms: [apn, fcm]
+`
+	if err != nil || string(got) != want {
+		t.Errorf("%v, the file is\n%s", err, got)
+	}
+	kept, err := os.ReadFile(filepath.Join(home, "verifyctl", "credentials"))
+	if err != nil || !strings.Contains(string(kept), secret) {
+		t.Errorf("the secret is not kept: %v", err)
+	}
+
+	// Removing asks, on plain lines too where the terminal cannot redraw, and doing nothing is no.
+	plain := append(vars, "TERM=dumb")
+	for _, tc := range []struct {
+		keys   string
+		status int
+		says   string
+	}{
+		{"\n", 6, "not confirmed"}, {"\x04", 130, "nothing was done"}, {"\x03", 130, ""} /* Ctrl-C also flushes what is being shown */, {"y\n", 0, "removed staging from"},
+	} {
+		term := onTerminal(t, plain, "env", "remove", "staging")
+		term.answer(t, "[y/N]", tc.keys)
+		if status, screen := term.end(t); status != tc.status || !strings.Contains(screen, tc.says) || strings.Contains(screen, "\x1b") {
+			t.Errorf("%q: status %d, screen %q; want %d and %q", tc.keys, status, screen, tc.status, tc.says)
+		}
+	}
+}

@@ -1,0 +1,166 @@
+package cli
+
+import (
+	"context"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/verifyctl/verifyctl/internal/config"
+	"github.com/verifyctl/verifyctl/internal/prompt"
+	"github.com/verifyctl/verifyctl/internal/verify"
+)
+
+// askFacts asks for what was not given, or without a terminal names all that has to be.
+func (o *envAddOptions) askFacts(ctx context.Context) error {
+	env := &o.addition.Environment
+	if !o.shell.canAsk() {
+		return o.missing()
+	}
+	p := o.shell.prompter()
+	if err := askSID(ctx, p, &env.AccountSID, "The account SID (AC…):", "It stands on the first page of the Twilio Console.", verify.ParseAccountSID); err != nil {
+		return err
+	}
+	if err := askSID(ctx, p, &env.ServiceSID, "The Verify Service SID (VA…):", "", verify.ParseServiceSID); err != nil {
+		return err
+	}
+	if err := o.askKey(ctx, p); err != nil {
+		return err
+	}
+	if err := o.askKind(ctx, p); err != nil {
+		return err
+	}
+	if err := o.askPlatforms(ctx, p); err != nil {
+		return err
+	}
+	return o.askIOSBuild(ctx, p)
+}
+
+func (o *envAddOptions) missing() error {
+	var flags []string
+	if o.account == "" {
+		flags = append(flags, "--account-sid AC…")
+	}
+	if o.service == "" {
+		flags = append(flags, "--service-sid VA…")
+	}
+	if len(flags) == 0 {
+		return nil
+	}
+	return verify.Usagef("env add needs %s where there is no terminal to ask on", strings.Join(flags, " and "))
+}
+
+// askSID asks for a SID unless it is known.
+func askSID[T ~string](ctx context.Context, p *prompt.Prompter, sid *T, text, help string, parse func(string) (T, error)) error {
+	if *sid != "" {
+		return nil
+	}
+	answer, err := p.Input(ctx, prompt.Question{Text: text, Help: help, Check: func(s string) error {
+		_, err := parse(strings.TrimSpace(s))
+		return err
+	}})
+	*sid = T(strings.TrimSpace(answer))
+	return err
+}
+
+// askKey asks for the API key unless the flags say how to sign in.
+func (o *envAddOptions) askKey(ctx context.Context, p *prompt.Prompter) error {
+	if slices.ContainsFunc(credentialFlags, o.flags.Changed) {
+		return nil
+	}
+	answer, err := p.Input(ctx, prompt.Question{
+		Text: "The API key to sign in with (SK…):", Help: "Empty for the account's auth token, which may do everything.",
+		Check: func(s string) error {
+			if s == "" {
+				return nil
+			}
+			_, err := verify.ParseAPIKeySID(strings.TrimSpace(s))
+			return err
+		},
+	})
+	o.addition.Credentials.APIKey = verify.APIKeySID(strings.TrimSpace(answer))
+	return err
+}
+
+func (o *envAddOptions) askKind(ctx context.Context, p *prompt.Prompter) (err error) {
+	if o.flags.Changed("kind") {
+		return nil
+	}
+	o.addition.Environment.Kind, err = prompt.Select(ctx, p, prompt.Question{Text: "What kind of environment is it?"}, []prompt.Option[verify.EnvironmentKind]{
+		{Label: "production: every write has to be confirmed by its name", Value: verify.Production},
+		{Label: "staging", Value: verify.Staging},
+		{Label: "development", Value: verify.Development},
+	})
+	return err
+}
+
+func (o *envAddOptions) askPlatforms(ctx context.Context, p *prompt.Prompter) error {
+	if o.flags.Changed("platforms") {
+		return nil
+	}
+	answer, err := p.Input(ctx, prompt.Question{
+		Text: "Which platforms does it serve?", Help: "apn (Apple), fcm (Google), none (no push); separated by commas", Default: "apn,fcm",
+		Check: func(s string) error {
+			_, err := parsePlatforms(strings.Split(s, ","))
+			return err
+		},
+	})
+	if err != nil {
+		return err
+	}
+	o.addition.Environment.Platforms, err = parsePlatforms(strings.Split(answer, ","))
+	return err
+}
+
+// askIOSBuild asks how the app is signed. Not knowing is an answer, and the first one: a guess would make doctor lie.
+func (o *envAddOptions) askIOSBuild(ctx context.Context, p *prompt.Prompter) (err error) {
+	if o.flags.Changed("ios-build") || !o.addition.Environment.Uses(verify.PlatformAPN) {
+		return nil
+	}
+	o.addition.Environment.IOSBuild, err = prompt.Select(ctx, p, prompt.Question{Text: "How is the iOS app of this environment signed?"}, []prompt.Option[verify.IOSBuild]{
+		{Label: "I do not know yet: doctor cannot check the sandbox setting", Value: verify.IOSUndeclared},
+		{Label: "distribution: App Store, TestFlight or Ad Hoc", Value: verify.IOSDistribution},
+		{Label: "debug: run from Xcode", Value: verify.IOSDebug},
+	})
+	return err
+}
+
+// maxSecret bounds what is read as a secret, in bytes. Twilio's have 32.
+const maxSecret = 1024
+
+// askSecret reads the secret from standard input when that was asked for, or from the person when nothing was said about
+// it and there is one.
+func (o *envAddOptions) askSecret(ctx context.Context) error {
+	source := &o.addition.Credentials.Source
+	switch {
+	case source.Variable != "" || source.Command != nil:
+		return nil
+	case o.secretStdin && !o.shell.inTerminal:
+		return o.readSecret()
+	case !o.secretStdin && !o.shell.canAsk():
+		return nil // nothing was said about it; that is told afterwards
+	}
+	what := "auth token"
+	if o.addition.Credentials.APIKey != "" {
+		what = "secret"
+	}
+	text, err := o.shell.prompter().Secret(ctx, prompt.Question{
+		Text: "The " + what + " of " + o.username() + ":", Help: "It is kept in the keychain and never shown.",
+		Instead: "--secret-stdin with the secret piped in, --secret-env or --secret-command",
+	})
+	source.Secret = config.Secret(strings.TrimSpace(text))
+	return err
+}
+
+func (o *envAddOptions) readSecret() error {
+	text, err := io.ReadAll(io.LimitReader(o.shell.in, maxSecret+1))
+	if err != nil {
+		return err
+	}
+	if len(text) == 0 || len(text) > maxSecret {
+		return verify.Usagef("--secret-stdin: standard input does not hold a secret")
+	}
+	secret := strings.TrimSuffix(strings.TrimSuffix(string(text), "\n"), "\r")
+	o.addition.Credentials.Source.Secret = config.Secret(secret)
+	return nil
+}

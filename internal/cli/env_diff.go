@@ -1,0 +1,256 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/verifyctl/verifyctl/internal/config"
+	"github.com/verifyctl/verifyctl/internal/render"
+	"github.com/verifyctl/verifyctl/internal/verify"
+)
+
+// unread stands for what could not be read; it never counts as equal.
+const unread = "unknown"
+
+// envDifference is one fact of two environments.
+type envDifference struct {
+	Fact    string `json:"fact"`
+	Source  string `json:"source"` // declared, or twilio
+	A       string `json:"a"`
+	B       string `json:"b"`
+	Differs *bool  `json:"differs"` // null when one of them is not known
+}
+
+func compared(source, fact, a, b string) envDifference {
+	d := envDifference{Fact: fact, Source: source, A: a, B: b}
+	if a != unread && b != unread {
+		differs := a != b
+		d.Differs = &differs
+	}
+	return d
+}
+
+func (d envDifference) verdict() string {
+	switch {
+	case d.Differs == nil:
+		return unread
+	case *d.Differs:
+		return "yes"
+	}
+	return ""
+}
+
+func envDifferences(a, b string) render.Resource[envDifference] {
+	return render.Resource[envDifference]{Columns: []render.Column[envDifference]{
+		{Name: "fact", Text: func(d envDifference) string { return d.Fact }},
+		{Name: a, Text: func(d envDifference) string { return d.A }, Flex: true},
+		{Name: b, Text: func(d envDifference) string { return d.B }, Flex: true},
+		{Name: "differs", Text: envDifference.verdict},
+		{Name: "source", Text: func(d envDifference) string { return d.Source }, Wide: true},
+	}}
+}
+
+type envDiffOptions struct {
+	shell    *shell
+	declared bool
+	all      bool
+}
+
+func newEnvDiffCmd(s *shell) *cobra.Command {
+	o := envDiffOptions{shell: s}
+	cmd := &cobra.Command{
+		Use:   "diff A B",
+		Short: "Compare two environments: what is declared, and how Twilio has them set up",
+		Long: `Compare two environments fact by fact: what the file declares, then what Twilio has for their Services: push credentials
+with type and sandbox setting, and webhooks. Only differences are shown unless --all is given. That two environments differ
+is no failure; what could not be read is shown as unknown, and makes the exit status 3.
+
+` + exitHelp(0, 3, 6),
+		Example:           "  verifyctl env diff demo-staging demo\n  verifyctl env diff demo-dev demo --declared --all",
+		Args:              argsBetween(2, 2),
+		ValidArgsFunction: s.completeEnvironments(2),
+		RunE:              func(cmd *cobra.Command, args []string) error { return o.run(cmd.Context(), args[0], args[1]) },
+	}
+	cmd.Flags().BoolVar(&o.declared, "declared", false, "compare only what is declared, and ask Twilio nothing")
+	cmd.Flags().BoolVar(&o.all, "all", false, "show what is equal too")
+	return cmd
+}
+
+func (o *envDiffOptions) run(ctx context.Context, nameA, nameB string) error {
+	resource := envDifferences(nameA, nameB)
+	if err := resource.CheckColumns(o.shell.flags.columns); err != nil {
+		return err
+	}
+	p, err := o.shell.printer(time.Now)
+	if err != nil {
+		return err
+	}
+	cfg, err := o.shell.config()
+	if err != nil {
+		return err
+	}
+	a, err := cfg.Lookup(nameA)
+	if err != nil {
+		return err
+	}
+	b, err := cfg.Lookup(nameB)
+	if err != nil {
+		return err
+	}
+	rows := compareFacts("declared", declaredFacts(a), declaredFacts(b))
+	var problems []string
+	if !o.declared {
+		var live []envDifference
+		live, problems = o.compareLive(ctx, a, b)
+		rows = append(rows, live...)
+	}
+	if !o.all {
+		rows = slices.DeleteFunc(rows, func(d envDifference) bool { return d.Differs != nil && !*d.Differs })
+	}
+	if _, err := render.List(p, resource, each(rows)); err != nil {
+		return err
+	}
+	if len(rows) == 0 {
+		o.shell.note("%s and %s do not differ", nameA, nameB)
+	}
+	for _, problem := range problems {
+		o.shell.note("not read: %s", problem)
+	}
+	if len(problems) > 0 {
+		return &verify.Error{Kind: verify.KindPartial, Message: fmt.Sprintf("%s could not be read, so some facts are unknown", counted(len(problems), "resource"))}
+	}
+	return nil
+}
+
+// fact is a name and a value.
+type fact struct{ name, value string }
+
+func compareFacts(source string, a, b []fact) []envDifference {
+	rows := make([]envDifference, len(a))
+	for i := range a {
+		rows[i] = compared(source, a[i].name, a[i].value, b[i].value)
+	}
+	return rows
+}
+
+func declaredFacts(t *config.Target) []fact {
+	row := newEnvRow(t, "")
+	var facts []fact
+	for _, c := range envResource.Columns {
+		if !slices.Contains([]string{"name", "current", "declared"}, c.Name) {
+			facts = append(facts, fact{c.Name, c.Text(row)})
+		}
+	}
+	return facts
+}
+
+// compareLive compares what Twilio has for two environments, read side by side, and tells what could not be read.
+func (o *envDiffOptions) compareLive(ctx context.Context, a, b *config.Target) (rows []envDifference, problems []string) {
+	setups := make([]liveSetup, 2)
+	var group errgroup.Group
+	for i, target := range []*config.Target{a, b} {
+		c, err := o.shell.connectTarget(ctx, target) // not side by side: connections of one run are shared
+		if err != nil {
+			setups[i].fail(target, "the environment", err)
+			continue
+		}
+		group.Go(func() error {
+			setups[i].read(ctx, c)
+			return nil
+		})
+	}
+	_ = group.Wait() // what failed is in the set-ups
+	return compareFacts("twilio", setups[0].facts(), setups[1].facts()), append(setups[0].problems, setups[1].problems...)
+}
+
+// liveSetup is how Twilio has one environment's Service set up. What is nil could not be read.
+type liveSetup struct {
+	service     *verify.Service
+	credentials map[verify.Platform]*verify.Credential
+	webhooks    *[]verify.Webhook
+	problems    []string
+}
+
+func (l *liveSetup) fail(t *config.Target, what string, err error) {
+	l.problems = append(l.problems, fmt.Sprintf("%s of %s: %v", what, t.Environment.Name, err))
+}
+
+func (l *liveSetup) read(ctx context.Context, c *connection) {
+	service, err := c.client.Service(ctx, c.service())
+	if err != nil {
+		l.fail(c.target, "the Service", err)
+		return
+	}
+	l.service = &service
+	l.credentials = map[verify.Platform]*verify.Credential{}
+	for _, platform := range []verify.Platform{verify.PlatformAPN, verify.PlatformFCM} {
+		sid := service.CredentialSID(platform)
+		if sid == "" {
+			continue
+		}
+		credential, err := c.client.Credential(ctx, sid)
+		if err != nil {
+			l.fail(c.target, "the "+string(platform)+" credential", err)
+			continue
+		}
+		l.credentials[platform] = &credential
+	}
+	webhooks, err := collect(c.client.Webhooks(ctx, c.service()))
+	if err != nil {
+		l.fail(c.target, "the webhooks", err)
+		return
+	}
+	l.webhooks = &webhooks
+}
+
+func (l *liveSetup) facts() []fact {
+	facts := []fact{{"service_name", unread}}
+	if l.service != nil {
+		facts[0].value = l.service.FriendlyName
+	}
+	for _, platform := range []verify.Platform{verify.PlatformAPN, verify.PlatformFCM} {
+		facts = append(facts, l.credentialFacts(platform)...)
+	}
+	return append(facts, fact{"webhooks", l.webhookFact()})
+}
+
+func (l *liveSetup) credentialFacts(platform verify.Platform) []fact {
+	prefix := string(platform) + "_credential_"
+	sid, kind, sandbox := unread, unread, unread
+	switch {
+	case l.service == nil:
+	case l.service.CredentialSID(platform) == "":
+		sid, kind, sandbox = "none", "", ""
+	default:
+		sid = string(l.service.CredentialSID(platform))
+		if credential := l.credentials[platform]; credential != nil {
+			kind, sandbox = credential.Type, string(credential.Sandbox)
+		}
+	}
+	facts := []fact{{prefix + "sid", sid}, {prefix + "type", kind}}
+	if platform == verify.PlatformAPN {
+		facts = append(facts, fact{prefix + "sandbox", sandbox}) // a setting of Apple's alone
+	}
+	return facts
+}
+
+// webhookFact writes the webhooks as one text that is equal for equal set-ups.
+func (l *liveSetup) webhookFact() string {
+	if l.webhooks == nil {
+		return unread
+	}
+	var texts []string
+	for _, hook := range *l.webhooks {
+		events := slices.Sorted(slices.Values(hook.EventTypes))
+		texts = append(texts, fmt.Sprintf("%s %s %s (%s)", hook.Status, hook.Method, hook.URL, strings.Join(events, " ")))
+	}
+	slices.Sort(texts)
+	return cmp.Or(strings.Join(texts, "; "), "none")
+}
