@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"errors"
 	"net/http"
+	"regexp"
 )
 
 func entityRoutes() []route {
@@ -78,6 +79,8 @@ func (c *call) entity() (*entity, error) {
 	}
 	return e, nil
 }
+
+var identityPattern = regexp.MustCompile(`^[0-9A-Za-z]+(-+[0-9A-Za-z]+)*$`)
 
 // checkIdentity holds an identity against the documented rule: 8 to 64 letters and digits, separated by dashes
 // (twilio_verify_v2.json, CreateEntity, Identity; error 60367).

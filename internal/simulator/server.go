@@ -103,7 +103,7 @@ func (l *PipeListener) DialContext(ctx context.Context, _, _ string) (net.Conn, 
 type call struct {
 	*tx
 	req     *http.Request
-	product string
+	product string   // verify, notify, …
 	args    []string // path parameters, decoded, in order
 	form    form
 	query   form
