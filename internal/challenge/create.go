@@ -72,6 +72,7 @@ type Order struct {
 	Fresh   bool    // the action id was made for this order, so no challenge can have it yet
 	New     bool    // create even when the action was already approved or denied
 	Repeat  string  // the command that continues this order; stands in hints
+	AskNew  string  // the command that asks again although the action was answered; stands in hints
 }
 
 // Created is the outcome of an [Order].
@@ -175,7 +176,7 @@ func (c *creation) refuseAnswered(ch verify.Challenge) error {
 	}
 	return refusal(verify.KindRefused, "action %s was already %s%s, by challenge %s", c.key.ActionID, ch.Status,
 		ago(ch.DateResponded, c.Clock.Now()), ch.SID).
-		WithHint("to ask again for the same action add --new: %s --new", c.order.Repeat)
+		WithHint("to ask again about the same action: %s", c.order.AskNew)
 }
 
 // create goes on with a claim that is this run's, and ends it.

@@ -19,7 +19,8 @@ func order(action string) Order {
 	r := ok()
 	r.ActionID = action
 	return Order{Env: "staging", Service: service, Factor: pushFactor("1", verify.FactorVerified), Request: r,
-		Repeat: "verifyctl -e staging challenge create user-1001 --action-id " + action}
+		Repeat: "verifyctl -e staging challenge create user-1001 --action-id " + action,
+		AskNew: "verifyctl -e staging challenge create user-1001 --new --action-id " + action}
 }
 
 func newOnce() (Once, *fakeTwilio, *memory, *virtualClock) {

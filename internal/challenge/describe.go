@@ -9,6 +9,18 @@ import (
 	"github.com/verifyctl/verifyctl/internal/verify"
 )
 
+// names gives the identities and device names that stand in texts.
+func (f *facts) names() []string {
+	names := []string{string(f.identity), string(f.knownIdentity), f.factor.value.FriendlyName}
+	for _, factor := range f.factors.value {
+		names = append(names, factor.FriendlyName)
+	}
+	if f.challenge.ok() {
+		names = append(names, f.challenge.value.Details.Message)
+	}
+	return names
+}
+
 func describeChallenge(c verify.Challenge, now time.Time) string {
 	switch {
 	case isAnswered(c):

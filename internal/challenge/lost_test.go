@@ -77,7 +77,7 @@ func (s *simulated) runOnce(t *testing.T, machine *store.Store, i int) {
 	var err error
 	for range 20 {
 		created, err = once.Create(ctx, order)
-		exist := s.challengesOf(t, identity)
+		exist := s.challengesOf(t, factor)
 		switch {
 		case len(exist) > 1:
 			t.Errorf("run %d: %d challenges of one action", i, len(exist))
@@ -115,7 +115,7 @@ func (s *simulated) resendSome(t *testing.T, machine *store.Store, c verify.Chal
 			t.Errorf("%s: an accepted resend has no SID", c.SID)
 		}
 	}
-	pushes, err := s.Pushes(context.Background(), simulator.PushFilter{Challenge: string(c.SID)})
+	pushes, err := s.Pushes(context.Background(), simulator.PushFilter{Factor: string(c.FactorSID), Challenge: string(c.SID)})
 	if err != nil {
 		t.Error(err)
 	}
@@ -125,8 +125,8 @@ func (s *simulated) resendSome(t *testing.T, machine *store.Store, c verify.Chal
 }
 
 // challengesOf looks at the world itself, past the line that breaks.
-func (s *simulated) challengesOf(t *testing.T, identity verify.Identity) []verify.ChallengeSID {
-	pushes, err := s.Pushes(context.Background(), simulator.PushFilter{Identity: string(identity)})
+func (s *simulated) challengesOf(t *testing.T, factor verify.FactorSID) []verify.ChallengeSID {
+	pushes, err := s.Pushes(context.Background(), simulator.PushFilter{Factor: string(factor)})
 	if err != nil {
 		t.Error(err)
 	}

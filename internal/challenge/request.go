@@ -110,11 +110,12 @@ func ParseFields(args []string) ([]verify.Field, error) {
 		}
 		fields = append(fields, verify.Field{Label: label, Value: value})
 	}
-	return fields, p.err("a field is written Label=Value")
+	return fields, p.err("--field is written Label=Value")
 }
 
-// ParseDetails reads "key=value" arguments, as hidden details and as values for a text. No key may come twice.
-func ParseDetails(args []string) (map[string]string, error) {
+// ParseDetails reads the "key=value" arguments of a flag, as hidden details and as values for a text. No key may come
+// twice.
+func ParseDetails(flag string, args []string) (map[string]string, error) {
 	details := map[string]string{}
 	var p problems
 	for _, arg := range args {
@@ -129,7 +130,7 @@ func ParseDetails(args []string) (map[string]string, error) {
 		}
 		details[key] = value
 	}
-	return details, p.err("this is written key=value")
+	return details, p.err(flag + " is written key=value")
 }
 
 // NewActionID makes an action id that no other run makes: "verifyctl-" and 32 hexadecimal digits from random.

@@ -134,12 +134,12 @@ func TestParseFieldsAndDetails(t *testing.T) {
 		!strings.Contains(err.Error(), `"Lyon"`) {
 		t.Errorf("got %v, want both arguments named", err)
 	}
-	details, err := ParseDetails([]string{"ip=192.0.2.1", "empty="})
+	details, err := ParseDetails("--hidden", []string{"ip=192.0.2.1", "empty="})
 	if diff := cmp.Diff(map[string]string{"ip": "192.0.2.1", "empty": ""}, details); err != nil || diff != "" {
 		t.Error(err, diff)
 	}
 	for _, bad := range [][]string{{"a=1", "a=2"}, {"=1"}, {"a"}} {
-		if _, err := ParseDetails(bad); verify.KindOf(err) != verify.KindUsage {
+		if _, err := ParseDetails("--hidden", bad); verify.KindOf(err) != verify.KindUsage {
 			t.Errorf("ParseDetails(%q) = %v, want a usage error", bad, err)
 		}
 	}

@@ -58,6 +58,21 @@ func ResendTTL(asked *time.Duration, c verify.Challenge, now time.Time) time.Dur
 	return ttl.Truncate(time.Second)
 }
 
+// Again gives the order that replaces an expired challenge: the same question with the same life, about the same action.
+// A challenge without an action id gets one made from its SID, so that however often it is replaced there is one new
+// challenge. Environment, Service, factor and commands are the caller's to fill in.
+func Again(old verify.Challenge) Order {
+	r := Request{Message: old.Details.Message, Fields: old.Details.Fields, Hidden: old.HiddenDetails,
+		Expires: old.ExpirationDate.Sub(old.DateCreated).Round(time.Second)}
+	if r.Expires < time.Second || r.Expires > verify.MaxChallengeTTL {
+		r.Expires = verify.DefaultChallengeTTL
+	}
+	if r.Action() == "" {
+		r.ActionID = "verifyctl-again-" + string(old.SID)
+	}
+	return Order{Request: r}
+}
+
 // Notifier sends the push of a challenge again.
 type Notifier interface {
 	CreateNotification(context.Context, verify.ServiceSID, verify.Identity, verify.ChallengeSID, time.Duration) (verify.Notification, error)

@@ -83,3 +83,20 @@ func TestResendTTLNeverOutlivesTheChallenge(t *testing.T) {
 		}
 	}
 }
+
+func TestAgainAsksTheSameAboutTheSameAction(t *testing.T) {
+	old := pendingChallenge()
+	old.HiddenDetails = map[string]string{"action_id": "login-1", "ip": "192.0.2.1"}
+	old.Details.Fields = []verify.Field{{Label: "City", Value: "Lyon"}}
+	r := Again(old).Request
+	if r.Action() != "login-1" || r.Expires != 5*time.Minute || r.Message != "Log in?" || len(r.Fields) != 1 || r.Hidden["ip"] == "" {
+		t.Errorf("asks %+v", r)
+	}
+	if err := r.Check(); err != nil {
+		t.Error(err)
+	}
+	old.HiddenDetails, old.ExpirationDate = nil, time.Time{}
+	if a, b := Again(old).Request, Again(old).Request; a.Action() == "" || a.Action() != b.Action() || a.Expires != verify.DefaultChallengeTTL {
+		t.Errorf("without an action id it asks %+v and %+v; want one action for both", a, b)
+	}
+}

@@ -90,6 +90,27 @@ func (t *Texts) Locales(name string) []string {
 	return nil
 }
 
+// Values gives the names of the values that a text shows, in alphabetical order.
+func (t *Texts) Values(name string) []string {
+	if found := t.texts[name]; found != nil {
+		return slices.Sorted(maps.Keys(found.used()))
+	}
+	return nil
+}
+
+// Message gives the message of a text in its default language, with values as {name}; "" when there is no such text.
+func (t *Texts) Message(name string) string {
+	found := t.texts[name]
+	if found == nil {
+		return ""
+	}
+	placeholders := map[string]string{}
+	for value := range found.used() {
+		placeholders[value] = "{" + value + "}"
+	}
+	return found.locales[DefaultLocale].message.render(placeholders)
+}
+
 // Render writes a text in the language nearest to locale (BCP 47, such as fr-CA; "" is the default) with the given
 // values. Every value the text shows must be given and none that it does not know, and none longer than declared; the
 // error is one usage error that tells all problems.

@@ -2,6 +2,7 @@ package challenge_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"iter"
 	"strings"
@@ -291,6 +292,21 @@ func TestSubjectOfTakesOnlyWhatIsExact(t *testing.T) {
 		doubt(&unsure)
 		if got := challenge.SubjectOf(unsure); got.Factor != "" || got.Identity != "" || got.Challenge != "" {
 			t.Errorf("doubtful: %+v", got)
+		}
+	}
+}
+
+func TestMaskedAnswersNameNobody(t *testing.T) {
+	s, env := demo(t, simulator.AlertCorrelated)
+	for _, subject := range []challenge.Subject{{Identity: simulator.DemoIdentity}, {Identity: "user-1008-hugo"},
+		{Identity: simulator.DemoIdentity, Challenge: simulator.DemoExpiredChallengeSID}} {
+		answer := s.why(t, subject, env, blank{})
+		masked := answer.Masked(func(string) string { return "…" })
+		masked.Challenge, masked.Factor = nil, nil
+		for _, name := range []string{"amara", "hugo", "Huawei P60", "Pixel 6", "Sign in to"} {
+			if text, err := json.Marshal(masked); err != nil || strings.Contains(string(text), name) {
+				t.Errorf("the masked answer about %+v holds %q: %v", subject, name, err)
+			}
 		}
 	}
 }
