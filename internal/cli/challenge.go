@@ -120,7 +120,7 @@ func (o *challengeCreateOptions) parse(args []string) error {
 	if o.request.Fields, err = challenge.ParseFields(o.fields); err != nil {
 		return err
 	}
-	if o.request.Hidden, err = challenge.ParseDetails(o.hidden); err != nil {
+	if o.request.Hidden, err = challenge.ParseDetails("--hidden", o.hidden); err != nil {
 		return err
 	}
 	if o.factorArg != "" {
