@@ -33,6 +33,7 @@ func Main(build Build) int {
 }
 
 func run(ctx context.Context, s *shell, args []string) int {
+	s.args = args
 	root := newRootCmd(s)
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
@@ -68,6 +69,7 @@ func Root() *cobra.Command {
 type shell struct {
 	terminal
 	build     Build
+	args      []string // of the command line
 	flags     globalFlags
 	globalSet *pflag.FlagSet // the flags behind flags, for what was given and what was not
 	command   string         // what runs, such as "factors delete"
@@ -174,7 +176,7 @@ Start with: verifyctl demo`,
 	root.PersistentPreRun = func(cmd *cobra.Command, _ []string) {
 		s.command = strings.TrimPrefix(cmd.CommandPath(), "verifyctl ")
 	}
-	root.SetFlagErrorFunc(flagError)
+	root.SetFlagErrorFunc(s.flagError)
 	root.SetHelpCommand(newHelpCmd())
 	root.AddGroup(commandGroups...)
 	addCommands(root, s)
@@ -205,7 +207,7 @@ func addCommands(root *cobra.Command, s *shell) {
 		}
 	}
 	add(groupDaily, newFactorsCmd(s), newChallengeCmd(s), newEntitiesCmd(s))
-	add(groupSetUp, newEnvCmd(s), newServicesCmd(s), newCredentialsCmd(s), newDemoCmd(s))
+	add(groupSetUp, newEnvCmd(s), newServicesCmd(s), newCredentialsCmd(s), newSimulatorCmd(s), newDemoCmd(s))
 	add(groupHere, newAuditCmd(s), newStateCmd(s), newCompletionCmd(), newVersionCmd(s))
 }
 
@@ -276,7 +278,13 @@ func argumentNames(cmd *cobra.Command) string {
 	return names
 }
 
-func flagError(cmd *cobra.Command, err error) error {
+// flagError words a flag that does not parse. Where it follows a command that does not exist, that is what is wrong.
+func (s *shell) flagError(cmd *cobra.Command, err error) error {
+	if cmd.HasSubCommands() {
+		if unknown := unknownCommand(cmd, positional(cmd, s.args)); unknown != nil {
+			return unknown
+		}
+	}
 	usage := verify.Usagef("%s", strings.TrimSuffix(err.Error(), "\n"))
 	var unknown *pflag.NotExistError
 	if errors.As(err, &unknown) {
@@ -285,6 +293,20 @@ func flagError(cmd *cobra.Command, err error) error {
 		}
 	}
 	return usage.WithHint("see %s --help", cmd.CommandPath())
+}
+
+// positional gives the words of a command line behind a group's own name that are no flags it knows.
+func positional(cmd *cobra.Command, args []string) []string {
+	depth := len(strings.Fields(cmd.CommandPath())) - 1
+	flags := pflag.NewFlagSet("", pflag.ContinueOnError)
+	flags.ParseErrorsAllowlist.UnknownFlags = true
+	flags.AddFlagSet(cmd.Flags())
+	flags.AddFlagSet(cmd.InheritedFlags())
+	flags.SetInterspersed(true)
+	if flags.Parse(args) != nil || flags.NArg() <= depth {
+		return nil
+	}
+	return flags.Args()[depth:]
 }
 
 func flagNames(cmd *cobra.Command) []string {

@@ -1,0 +1,260 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/verifyctl/verifyctl/internal/render"
+	"github.com/verifyctl/verifyctl/internal/simulator"
+	"github.com/verifyctl/verifyctl/internal/verify"
+)
+
+var deviceResource = render.Resource[simulator.Device]{
+	SID: func(d simulator.Device) string { return d.Factor },
+	Columns: []render.Column[simulator.Device]{
+		{Name: "factor_sid", Text: func(d simulator.Device) string { return d.Factor }},
+		{Name: "identity", Text: func(d simulator.Device) string { return d.Identity }, Named: true},
+		{Name: "friendly_name", Text: func(d simulator.Device) string { return d.Name }, Flex: true, Named: true},
+		{Name: "platform", Text: func(d simulator.Device) string { return d.Platform }},
+		{Name: "state", Text: deviceState, Tone: deviceTone},
+		{Name: "status", Text: func(d simulator.Device) string { return d.Status }, Wide: true},
+		{Name: "build", Text: func(d simulator.Device) string { return string(d.Build) }, Wide: true},
+		{Name: "app_id", Text: func(d simulator.Device) string { return d.AppID }, Wide: true},
+		{Name: "service_sid", Text: func(d simulator.Device) string { return d.Service }, Wide: true},
+	},
+}
+
+// deviceState says what is wrong with a phone.
+func deviceState(d simulator.Device) string {
+	var wrong []string
+	for _, s := range []struct {
+		is   bool
+		word string
+	}{{d.Uninstalled, "uninstalled"}, {d.TokenDead, "token dead"}, {d.Muted, "muted"}, {d.LosesPushes, "loses pushes"}, {d.BadToken, "bad token"}, {!d.HasKey, "key elsewhere"}} {
+		if s.is {
+			wrong = append(wrong, s.word)
+		}
+	}
+	if len(wrong) == 0 {
+		return "in order"
+	}
+	return strings.Join(wrong, ", ")
+}
+
+func deviceTone(d simulator.Device) render.Tone {
+	if deviceState(d) == "in order" {
+		return render.Good
+	}
+	return render.Warn
+}
+
+func newSimulatorDeviceCmd(o *simulatorOptions) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "device",
+		Aliases: []string{"devices"},
+		Short:   "Virtual phones: enrol, approve, deny, uninstall",
+		Long: `A virtual phone enrols with a key of its own, gets pushes or loses them, and answers challenges with real signatures, found
+by its push or by polling. This is what no account can do for an operator: only the phone's key answers.`,
+	}
+	cmd.AddCommand(
+		newDeviceEnrollCmd(o), newDeviceListCmd(o),
+		newDeviceAnswerCmd(o, "approve", "Approve a pending challenge as the user", true),
+		newDeviceAnswerCmd(o, "deny", "Deny a pending challenge as the user", false),
+		newDeviceChangeCmd(o, "uninstall", "Remove the app from the phone; its factor stays at Twilio", func(s *simulator.DeviceState) { s.Uninstalled = true }),
+		newDeviceChangeCmd(o, "mute", "Switch notifications off: pushes arrive unseen", func(s *simulator.DeviceState) { s.Muted = true }),
+		newDeviceChangeCmd(o, "unmute", "Switch notifications on again", func(s *simulator.DeviceState) { s.Muted = false }),
+		newDeviceChangeCmd(o, "lose-pushes", "Let the phone lose every push from now on", func(s *simulator.DeviceState) { s.LosesPushes = true }),
+		newDeviceChangeCmd(o, "get-pushes", "Let the phone get pushes again", func(s *simulator.DeviceState) { s.LosesPushes = false }),
+		newDeviceRotateCmd(o),
+	)
+	return cmd
+}
+
+// deviceChoice picks one phone: by its factor, or the identity's only one.
+type deviceChoice struct {
+	identity string
+	factor   string
+}
+
+func (c *deviceChoice) register(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&c.identity, "identity", "", "the user whose phone it is")
+	cmd.Flags().StringVar(&c.factor, "factor", "", "the phone's factor YF…, where the identity has several")
+}
+
+func (c *deviceChoice) find(ctx context.Context, sim *simulator.Simulator, s *shell) (simulator.Device, error) {
+	if c.identity == "" && c.factor == "" {
+		return simulator.Device{}, verify.Usagef("which phone? Name --identity or --factor")
+	}
+	filter := simulator.DeviceFilter{Identity: c.identity, Factor: c.factor}
+	if env, ok := demoService(s.flags.env); ok {
+		filter.Service = env
+	}
+	devices, err := sim.Devices(ctx, filter)
+	switch {
+	case err != nil:
+		return simulator.Device{}, err
+	case len(devices) == 0:
+		return simulator.Device{}, &verify.Error{Kind: verify.KindNotFound, Message: fmt.Sprintf("there is no phone of %s%s", c.identity, c.factor),
+			Hint: "see them: verifyctl simulator device list"}
+	case len(devices) > 1:
+		var names []string
+		for _, d := range devices {
+			names = append(names, fmt.Sprintf("%s %q (%s)", d.Factor, d.Name, deviceState(d)))
+		}
+		return simulator.Device{}, verify.Usagef("%s has %d phones: %s", c.identity, len(devices), strings.Join(names, "; ")).
+			WithHint("name one with --factor")
+	}
+	return devices[0], nil
+}
+
+// demoService gives the Service of a demo environment.
+func demoService(name string) (string, bool) {
+	for _, e := range simulator.DemoEnvironments() {
+		if e.Name == name {
+			return e.ServiceSID, true
+		}
+	}
+	return "", false
+}
+
+func newDeviceEnrollCmd(o *simulatorOptions) *cobra.Command {
+	var e simulator.Enrolment
+	build := ""
+	cmd := &cobra.Command{
+		Use: "enroll --identity IDENTITY", Aliases: []string{"enrol"}, Short: "Enrol a new phone for a user",
+		Long: `Enrol a new phone: with an access token, a key pair of its own and the proof that it holds the key, as an app does it.
+
+` + exitHelp(0, 1, 5),
+		Example: `  verifyctl -e demo simulator device enroll --identity user-1003-chloe --name 'iPhone 17' --platform apn
+  verifyctl -e demo simulator device enroll --identity user-2001-new --platform none --name Tablet`,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if e.Service == "" {
+				e.Service, _ = demoService(o.shell.flags.env)
+			}
+			if _, err := verify.ParseIdentity(e.Identity); err != nil {
+				return err
+			}
+			e.Build = simulator.Build(build)
+			return with(cmd.Context(), o, deviceResource, func(ctx context.Context, sim *simulator.Simulator) (simulator.Device, error) {
+				if e.Service == "" {
+					e.Service = simulator.DemoServiceSID
+				}
+				return sim.Enroll(ctx, e)
+			})
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&e.Identity, "identity", "", "the user; a new one is made with the phone")
+	flags.StringVar(&e.Service, "into", "", "the Service VA… (default: the environment's, else the demo's live one)")
+	flags.StringVar(&e.Name, "name", "Virtual phone", "the phone's friendly name")
+	flags.StringVar(&e.Platform, "platform", "", "apn, fcm or none (default apn)")
+	flags.StringVar(&e.AppID, "app-id", "com.example.app", "the app")
+	flags.StringVar(&build, "build", "", "how the iOS app is signed: debug or distribution (default: what the credential serves now)")
+	flags.StringToStringVar(&e.Metadata, "metadata", nil, "what the app notes at enrolment, such as app_version=1.2.3")
+	flags.BoolVar(&e.Unverified, "unverified", false, "stop before the proof of possession")
+	return cmd
+}
+
+func newDeviceListCmd(o *simulatorOptions) *cobra.Command {
+	var filter simulator.DeviceFilter
+	cmd := &cobra.Command{
+		Use: "list", Aliases: []string{"ls"}, Short: "List the phones and what is wrong with them",
+		Long: "List the simulated phones, of one environment with -e demo, demo-staging or demo-dev.\n\n" + exitHelp(0, 1), Example: "  verifyctl -e demo simulator device list --identity user-1001-amara",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			filter.Service, _ = demoService(o.shell.flags.env)
+			return withAll(cmd.Context(), o, deviceResource, "there are no such phones", func(ctx context.Context, sim *simulator.Simulator) ([]simulator.Device, error) {
+				return sim.Devices(ctx, filter)
+			})
+		},
+	}
+	cmd.Flags().StringVar(&filter.Identity, "identity", "", "only phones of this user")
+	return cmd
+}
+
+// answered is what a phone did with a challenge.
+type answered struct {
+	Factor    string `json:"factor_sid"`
+	Challenge string `json:"challenge_sid"`
+	Status    string `json:"status"`
+}
+
+var answeredResource = render.Resource[answered]{
+	SID: func(a answered) string { return a.Challenge },
+	Columns: []render.Column[answered]{
+		{Name: "challenge_sid", Text: func(a answered) string { return a.Challenge }},
+		{Name: "status", Text: func(a answered) string { return a.Status }},
+		{Name: "factor_sid", Text: func(a answered) string { return a.Factor }},
+	},
+}
+
+func newDeviceAnswerCmd(o *simulatorOptions, verb, short string, approve bool) *cobra.Command {
+	var choice deviceChoice
+	cmd := &cobra.Command{
+		Use: verb + " [YC…] --identity IDENTITY", Short: short,
+		Long: `Open the app and answer a challenge, the newest pending one by default, signed with the phone's key. The app finds it by
+polling, whether or not a push arrived.
+
+` + exitHelp(0, 1, 5),
+		Example: "  verifyctl -e demo simulator device " + verb + " --factor " + simulator.DemoIPhoneFactorSID,
+		Args:    argsBetween(0, 1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			challenge := strings.Join(args, "")
+			return with(cmd.Context(), o, answeredResource, func(ctx context.Context, sim *simulator.Simulator) (answered, error) {
+				device, err := choice.find(ctx, sim, o.shell)
+				if err != nil {
+					return answered{}, err
+				}
+				sid, err := sim.Answer(ctx, device.Factor, challenge, approve)
+				status := string(verify.ChallengeDenied)
+				if approve {
+					status = string(verify.ChallengeApproved)
+				}
+				return answered{device.Factor, sid, status}, err
+			})
+		},
+	}
+	choice.register(cmd)
+	return cmd
+}
+
+func newDeviceChangeCmd(o *simulatorOptions, verb, short string, change func(*simulator.DeviceState)) *cobra.Command {
+	var choice deviceChoice
+	cmd := &cobra.Command{
+		Use: verb + " --identity IDENTITY", Short: short, Long: short + ".\n\n" + exitHelp(0, 1, 5),
+		Example: "  verifyctl -e demo simulator device " + verb + " --identity user-1003-chloe",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return with(cmd.Context(), o, deviceResource, func(ctx context.Context, sim *simulator.Simulator) (simulator.Device, error) {
+				device, err := choice.find(ctx, sim, o.shell)
+				if err != nil {
+					return device, err
+				}
+				return sim.ChangeDevice(ctx, device.Factor, change)
+			})
+		},
+	}
+	choice.register(cmd)
+	return cmd
+}
+
+func newDeviceRotateCmd(o *simulatorOptions) *cobra.Command {
+	var choice deviceChoice
+	cmd := &cobra.Command{
+		Use: "rotate-token --identity IDENTITY", Short: "Give the phone a new push token, which its app tells Twilio",
+		Long:    "Give the phone a new push token, which its app tells Twilio; a dead token is thereby replaced.\n\n" + exitHelp(0, 1, 5),
+		Example: "  verifyctl -e demo simulator device rotate-token --identity user-1003-chloe",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return with(cmd.Context(), o, deviceResource, func(ctx context.Context, sim *simulator.Simulator) (simulator.Device, error) {
+				device, err := choice.find(ctx, sim, o.shell)
+				if err != nil {
+					return device, err
+				}
+				return sim.RotateToken(ctx, device.Factor)
+			})
+		},
+	}
+	choice.register(cmd)
+	return cmd
+}
