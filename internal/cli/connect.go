@@ -29,6 +29,7 @@ type connections struct {
 	config   *config.Config
 	byName   map[string]*connection
 	limiters map[verify.AccountSID]*twilio.Limiter
+	ceiling  twilio.Limits // what flags such as --rps ask for; set before connecting
 	demo     *demoWorld
 	trail    *store.Audit
 	key      *store.Key
@@ -133,6 +134,12 @@ func (s *shell) limiter(env verify.Environment) *twilio.Limiter {
 		if env.IsProduction() {
 			limits = twilio.ProductionLimits
 		}
+		if s.opened.ceiling.PerSecond > 0 {
+			limits.PerSecond = s.opened.ceiling.PerSecond
+		}
+		if s.opened.ceiling.MaxInFlight > 0 {
+			limits.MaxInFlight = s.opened.ceiling.MaxInFlight
+		}
 		s.opened.limiters[env.AccountSID] = twilio.NewLimiter(limits)
 	}
 	return s.opened.limiters[env.AccountSID]
@@ -205,7 +212,7 @@ func (s *shell) connectDemo(ctx context.Context, target *config.Target) (*connec
 	}
 	opts := s.clientOptions()
 	opts.Username, opts.Password = simulator.DefaultAccountSID, simulator.DefaultAuthToken
-	opts.Account, opts.KeySource = simulator.DefaultAccountSID, "the demo"
+	opts.Account, opts.KeySource, opts.Limiter = simulator.DefaultAccountSID, "the demo", s.limiter(target.Environment)
 	opts.BaseURL, opts.Dial, opts.Now = "http://simulator", world.network.DialContext, world.now
 	client, err := twilio.New(opts)
 	if err != nil {

@@ -18,7 +18,7 @@ func newEntitiesCmd(s *shell) *cobra.Command {
 		Short:   "List, show and delete entities: the users of a Service",
 		Long:    `An entity is a user of a Verify Service. It is addressed by its identity and holds factors and their challenges.`,
 	}
-	cmd.AddCommand(newEntitiesListCmd(s), newEntitiesShowCmd(s), newEntitiesDeleteCmd(s))
+	cmd.AddCommand(newEntitiesListCmd(s), newEntitiesShowCmd(s), newEntitiesDeleteCmd(s), newEntitiesEraseCmd(s))
 	return cmd
 }
 

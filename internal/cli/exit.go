@@ -94,6 +94,9 @@ func report(w io.Writer, format render.Format, err error) {
 		return
 	}
 	fmt.Fprintf(w, "verifyctl: error: %s\n", render.Sanitize(e.text))
+	if e.Excerpt != "" {
+		fmt.Fprintln(w, render.SanitizeLines(e.Excerpt))
+	}
 	if e.Hint != "" {
 		fmt.Fprintf(w, "verifyctl: hint: %s\n", render.Sanitize(e.Hint))
 	}

@@ -25,7 +25,8 @@ func newFactorsCmd(s *shell) *cobra.Command {
 
 Deleting a factor cannot be undone: Twilio returns its public key only on creation, so the user has to enrol again.`,
 	}
-	cmd.AddCommand(newFactorsListCmd(s), newFactorsShowCmd(s), newFactorsDeleteCmd(s), newFactorsDeletedCmd(s))
+	cmd.AddCommand(newFactorsListCmd(s), newFactorsShowCmd(s), newFactorsDeleteCmd(s), newFactorsDeletedCmd(s),
+		newFactorsFindCmd(s), newFactorsPruneCmd(s))
 	return cmd
 }
 
@@ -80,6 +81,7 @@ type factorsListOptions struct {
 	appID       string
 	limit       int
 	all         bool
+	where       string
 
 	filter fleet.Filter
 }
@@ -94,7 +96,8 @@ func newFactorsListCmd(s *shell) *cobra.Command {
 
 With an IDENTITY (or user:NAME, mapped as the environment says, or - for standard input) it costs one request. Without,
 every entity of the Service is read, which costs one request each: Twilio has no list of factors per Service. In
-production that stops at 1,000 entities unless --limit or --all is given.
+production that stops at 1,000 entities unless --limit or --all is given. With --where the index of this machine answers
+("fleet sync" fills it), without a request.
 
 ` + exitHelp(readStatuses...),
 		Example: `  verifyctl -e demo factors list
@@ -106,6 +109,9 @@ production that stops at 1,000 entities unless --limit or --all is given.
 			if err := o.parse(args); err != nil {
 				return err
 			}
+			if o.where != "" {
+				return s.listIndexed(cmd.Context(), o.limit, func(now time.Time) (verify.Condition, error) { return where(o.where, now) })
+			}
 			return o.run(cmd.Context())
 		},
 	}
@@ -116,6 +122,7 @@ production that stops at 1,000 entities unless --limit or --all is given.
 	flags.StringVar(&o.appID, "app-id", "", "only factors of this app, such as com.example.app")
 	flags.IntVar(&o.limit, "limit", 0, "stop after this many factors")
 	flags.BoolVar(&o.all, "all", false, "read every entity, in production too")
+	flags.StringVar(&o.where, "where", "", whereHelp)
 	s.completeValues(cmd, "status", "verified", "unverified")
 	s.completeValues(cmd, "platform", "apn", "fcm", "none")
 	s.completeValues(cmd, "type", "push", "totp", "passkeys")
@@ -125,6 +132,9 @@ production that stops at 1,000 entities unless --limit or --all is given.
 func (o *factorsListOptions) parse(args []string) error {
 	if len(args) > 0 {
 		o.identityArg = args[0]
+	}
+	if o.where != "" {
+		return o.checkWhere()
 	}
 	var err error
 	o.filter = fleet.Filter{AppID: o.appID}
@@ -144,6 +154,15 @@ func (o *factorsListOptions) parse(args []string) error {
 		return verify.Usagef("--limit %d is negative", o.limit)
 	}
 	return factorResource(noHash).CheckColumns(o.shell.flags.columns)
+}
+
+// checkWhere refuses flags that --where makes superfluous: they would not be looked at.
+func (o *factorsListOptions) checkWhere() error {
+	if o.identityArg != "" || o.status != "" || o.platform != "" || o.kind != "" || o.appID != "" || o.all {
+		return verify.Usagef("--where asks the index and says everything: it goes with --limit only").
+			WithHint("such as --where 'identity = user-1001-amara and status = verified'")
+	}
+	return nil
 }
 
 func (o *factorsListOptions) run(ctx context.Context) error {
@@ -307,14 +326,15 @@ type factorsDeleteOptions struct {
 	all         bool
 
 	factors []verify.FactorSID
+	bulk    factorsBulkOptions
 }
 
 func newFactorsDeleteCmd(s *shell) *cobra.Command {
-	o := factorsDeleteOptions{shell: s}
+	o := factorsDeleteOptions{shell: s, bulk: factorsBulkOptions{shell: s}}
 	cmd := &cobra.Command{
-		Use:     "delete IDENTITY [YF…]",
+		Use:     "delete (IDENTITY [YF…] | --where EXPRESSION | --from FILE | --apply FILE)",
 		Aliases: []string{"rm"},
-		Short:   "Delete factors of an identity, for good",
+		Short:   "Delete factors of an identity, or of many, for good",
 		Long: `Delete the named factors, those whose friendly name fits --device, or --all of an identity.
 
 Each factor is read first and shown. A deleted factor cannot be brought back: the user has to enrol again. What it was is
@@ -322,12 +342,28 @@ kept on this machine; "verifyctl factors deleted" shows it. --all keeps the enti
 
 Challenges still pending on a deleted factor cannot be cancelled; they are named afterwards.
 
+In an incident, --where takes the factors of any identity that fit an expression (it asks the index of "fleet sync"), and --from
+those of a list. With --plan they are written into a file for review, which --apply then works through: each factor is read
+again just before its delete, and must still fit. It goes in stages of 10, 100, 1,000 and the rest; in production each stage
+ends with status 3 and the command that goes on, unless --through. Stopping at any point is safe. The identities are listed,
+so that the users can be told.
+
 ` + exitHelp(writeStatuses...),
 		Example: `  verifyctl -e demo factors delete user-1001-amara --device 'Pixel*' --dry-run
-  verifyctl -e demo factors delete user-1001-amara YFdeaf3bf5746a672e2eeb5e50f10afabc --yes`,
-		Args:              argsBetween(1, -1),
+  verifyctl -e demo factors delete user-1001-amara YFdeaf3bf5746a672e2eeb5e50f10afabc --yes
+  verifyctl -e demo factors delete --where 'platform = apn and sdk_version < 3.0.1' --plan incident.ndjson
+  verifyctl -e demo factors delete --apply incident.ndjson --yes`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if o.bulk.given() {
+				return noArgs(cmd, args)
+			}
+			return argsBetween(1, -1)(cmd, args)
+		},
 		ValidArgsFunction: s.completeIdentityThenFactors,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if o.bulk.given() {
+				return o.bulk.run(cmd.Context(), o.write)
+			}
 			if err := o.parse(args); err != nil {
 				return err
 			}
@@ -335,6 +371,7 @@ Challenges still pending on a deleted factor cannot be cancelled; they are named
 		},
 	}
 	flags := cmd.Flags()
+	o.bulk.register(cmd)
 	flags.StringVar(&o.device, "device", "", "factors whose friendly name fits this `glob`, letter case aside")
 	flags.BoolVar(&o.all, "all", false, "all factors of the identity; the entity stays")
 	o.write.register(flags)

@@ -206,7 +206,7 @@ func addCommands(root *cobra.Command, s *shell) {
 			root.AddCommand(cmd)
 		}
 	}
-	add(groupDaily, newFactorsCmd(s), newChallengeCmd(s), newEntitiesCmd(s))
+	add(groupDaily, newFactorsCmd(s), newChallengeCmd(s), newEntitiesCmd(s), newFleetCmd(s))
 	add(groupSetUp, newEnvCmd(s), newServicesCmd(s), newCredentialsCmd(s), newSimulatorCmd(s), newDemoCmd(s))
 	add(groupHere, newAuditCmd(s), newStateCmd(s), newCompletionCmd(), newVersionCmd(s))
 }

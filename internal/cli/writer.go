@@ -27,6 +27,11 @@ func (c *connection) writer(ctx context.Context, w writeFlags, question string, 
 	if err := c.approve(ctx, w, question, h); err != nil {
 		return nil, err
 	}
+	return c.approvedWriter(ctx, w.reason)
+}
+
+// approvedWriter opens what records an approved write, and gives what sends it.
+func (c *connection) approvedWriter(ctx context.Context, reason string) (*writer, error) {
 	memory, err := c.memory(ctx)
 	if err != nil {
 		return nil, err
@@ -35,7 +40,7 @@ func (c *connection) writer(ctx context.Context, w writeFlags, question string, 
 	if err != nil {
 		return nil, err
 	}
-	return &writer{c: c, store: memory, audit: audit, command: c.shell.command, reason: w.reason, user: userName()}, nil
+	return &writer{c: c, store: memory, audit: audit, command: c.shell.command, reason: reason, user: userName()}, nil
 }
 
 // recorded sends one write between its two audit lines.

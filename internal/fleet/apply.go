@@ -39,8 +39,11 @@ type ApplyOptions struct {
 
 const deleteConcurrency = 8
 
+// FirstStage is how many factors the first stage deletes.
+const FirstStage = 10
+
 // stages is how many factors each stage deletes; the last takes the rest.
-var stages = []int{10, 100, 1000}
+var stages = []int{FirstStage, 100, 1000}
 
 // ApplyState is how far a plan has been applied, in this run and in earlier ones. Its numbers add up to Planned.
 type ApplyState struct {
@@ -57,6 +60,9 @@ type ApplyState struct {
 	Left     int            `json:"left"`              // not tried yet
 	Reasons  map[Reason]int `json:"reasons,omitempty"` // for what was kept or deferred in this run
 }
+
+// Done tells whether nothing is left to do: a further run would send nothing.
+func (s ApplyState) Done() bool { return s.Deleted+s.Gone+s.Kept == s.Planned }
 
 // Apply deletes the factors of a plan. Each is read again just before its delete and deleted only if what the plan rests
 // on still holds; what became of it is on disk before its worker's next request, so an apply that was cut off goes on
@@ -75,6 +81,13 @@ func Apply(ctx context.Context, plan Plan, target Target, opts ApplyOptions) (Ap
 		return a.state(), err
 	}
 	err := a.runStages(ctx)
+	return a.state(), err
+}
+
+// Applied tells how far a plan was applied by earlier runs.
+func Applied(ctx context.Context, plan Plan, outcomes Outcomes) (ApplyState, error) {
+	a := &applier{Target: Target{Outcomes: outcomes}, plan: plan, results: map[int]Outcome{}}
+	err := a.recall(ctx)
 	return a.state(), err
 }
 
@@ -99,11 +112,8 @@ func (a *applier) prepare(ctx context.Context) error {
 			return err
 		}
 	}
-	for o, err := range a.Outcomes.Outcomes(ctx, a.plan.ID) {
-		if err != nil {
-			return err
-		}
-		a.results[o.Item] = Outcome(o.Outcome)
+	if err := a.recall(ctx); err != nil {
+		return err
 	}
 	a.batch = batch{
 		plan: a.plan.ID, workers: cmp.Or(a.opts.Concurrency, deleteConcurrency), now: a.Now, outcomes: a.Outcomes, do: a.apply,
@@ -116,6 +126,17 @@ func (a *applier) prepare(ctx context.Context) error {
 				a.opts.Report(r)
 			}
 		},
+	}
+	return nil
+}
+
+// recall reads what became of the items in earlier runs.
+func (a *applier) recall(ctx context.Context) error {
+	for o, err := range a.Outcomes.Outcomes(ctx, a.plan.ID) {
+		if err != nil {
+			return err
+		}
+		a.results[o.Item] = Outcome(o.Outcome)
 	}
 	return nil
 }

@@ -120,13 +120,22 @@ type planWriter struct {
 }
 
 func (w *planWriter) add(line any) {
-	text, err := json.Marshal(line)
+	text, err := encodeLine(line)
 	if err == nil {
-		w.sum.Write(append(text, '\n'))
-		w.written += int64(len(text)) + 1
-		_, err = w.out.Write(append(text, '\n'))
+		w.sum.Write(text)
+		w.written += int64(len(text))
+		_, err = w.out.Write(text)
 	}
 	w.err = errors.Join(w.err, err)
+}
+
+// encodeLine writes a value as one line of JSON that people can read: < and & stay what they are.
+func encodeLine(line any) ([]byte, error) {
+	var text bytes.Buffer
+	encoder := json.NewEncoder(&text)
+	encoder.SetEscapeHTML(false)
+	err := encoder.Encode(line)
+	return text.Bytes(), err
 }
 
 // ReadPlan reads a plan exactly as [Plan.WriteTo] wrote it. Anything else, if only by one byte, is a refusal: a plan that
@@ -215,11 +224,11 @@ func decodeExactly[T any](line []byte, into *T) error {
 	if err := json.Unmarshal(line, into); err != nil {
 		return fmt.Errorf("it is not a line of a plan: %w", err)
 	}
-	again, err := json.Marshal(into)
+	again, err := encodeLine(into)
 	if err != nil {
 		return err
 	}
-	if !bytes.Equal(append(again, '\n'), line) {
+	if !bytes.Equal(again, line) {
 		return errors.New("it is not as verifyctl wrote it")
 	}
 	return nil

@@ -57,7 +57,7 @@ type PruneOptions struct {
 // each is then read from Twilio together with its challenges, and judged by [Rules.Judge]. The plan also lists the
 // candidates of the feed that are kept or deferred, with the reason. Nothing is written.
 func PlanPrune(ctx context.Context, from Sources, now time.Time, opts PruneOptions) (Plan, error) {
-	p := planner{Sources: from, PruneOptions: opts, now: now}
+	p := planner{Sources: from, PruneOptions: opts, now: now.Truncate(time.Second)}
 	if err := p.prepare(ctx); err != nil {
 		return Plan{}, err
 	}
@@ -155,7 +155,7 @@ func (p *planner) announce(fromFeed, fromIndex int) error {
 // readFeed reads the events of the Service: suspects by SID in upper case, and the storms among all failures.
 func (p *planner) readFeed(ctx context.Context) (map[string]*suspect, error) {
 	within := event.Span{From: p.Since, Until: p.now}
-	p.coverage = Coverage{From: p.Since.UTC(), Until: p.now.UTC()}
+	p.coverage = Coverage{From: p.Since.UTC().Truncate(time.Second), Until: p.now.UTC()}
 	named := map[string]*suspect{}
 	var failures []failure
 	for e, err := range p.Feed.Events(ctx, within) {
@@ -438,9 +438,10 @@ func (p *planner) plan(items []PlanItem) Plan {
 
 // newPlan starts a plan: the items to delete first, then the deferred, then the kept.
 func newPlan(env verify.Environment, now time.Time, lifetime Period, items []PlanItem) Plan {
+	now = now.UTC().Truncate(time.Second)
 	h := PlanHeader{
 		Format: planFormat, Environment: env.Name, AccountSID: env.AccountSID, ServiceSID: env.ServiceSID,
-		Created: now.UTC(), Expires: now.UTC().Add(time.Duration(lifetime)),
+		Created: now, Expires: now.Add(time.Duration(lifetime)),
 	}
 	rank := map[Decision]int{Delete: 0, Defer: 1, Keep: 2}
 	for _, item := range items {

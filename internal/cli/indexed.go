@@ -1,0 +1,118 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/verifyctl/verifyctl/internal/fleet"
+	"github.com/verifyctl/verifyctl/internal/render"
+	"github.com/verifyctl/verifyctl/internal/store"
+	"github.com/verifyctl/verifyctl/internal/verify"
+)
+
+// indexedView is the JSON form of a factor out of the index: Twilio's names, and when it was read.
+type indexedView struct {
+	verify.Factor
+	TokenHash string    `json:"notification_token_hash,omitempty"`
+	ReadAt    time.Time `json:"read_at"`
+}
+
+// indexedResource shows factors as "factors list" does, with the time of their reading.
+func indexedResource() render.Resource[verify.IndexedFactor] {
+	r := render.Resource[verify.IndexedFactor]{
+		SID: func(f verify.IndexedFactor) string { return string(f.SID) },
+		View: func(f verify.IndexedFactor) any {
+			return indexedView{Factor: f.Factor, TokenHash: f.TokenHash, ReadAt: f.ReadAt}
+		},
+	}
+	for _, c := range factorResource(noHash).Columns {
+		column := render.Column[verify.IndexedFactor]{Name: c.Name, Flex: c.Flex, Wide: c.Wide, Named: c.Named}
+		if c.Time != nil {
+			column.Time = func(f verify.IndexedFactor) time.Time { return c.Time(f.Factor) }
+		} else {
+			column.Text = func(f verify.IndexedFactor) string { return c.Text(f.Factor) }
+		}
+		if c.Tone != nil {
+			column.Tone = func(f verify.IndexedFactor) render.Tone { return c.Tone(f.Factor) }
+		}
+		if c.Name == "token_hash" {
+			column.Text = func(f verify.IndexedFactor) string { return f.TokenHash }
+		}
+		r.Columns = append(r.Columns, column)
+	}
+	r.Columns = append(r.Columns, render.Column[verify.IndexedFactor]{Name: "read_at", Time: func(f verify.IndexedFactor) time.Time { return f.ReadAt }, Wide: true})
+	return r
+}
+
+// index opens the environment's index, which must have been filled once, and says how old its answers are.
+func (c *connection) index(ctx context.Context) (*store.Store, error) {
+	memory, err := c.memory(ctx)
+	if err != nil {
+		return nil, err
+	}
+	fresh, err := memory.Freshness(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if fresh.LastFull.ID == 0 || !verify.SameSID(fresh.ServiceSID, c.service()) {
+		err := &verify.Error{Kind: verify.KindFailed, Message: fmt.Sprintf("this machine has no index of %s", c.label()),
+			Hint: "make it: " + verify.Command(c.env.Name, "fleet", "sync")}
+		if fresh.Unfinished.ID != 0 {
+			err.Message += ": its first crawl was not finished"
+			err.Hint = "go on: " + verify.Command(c.env.Name, "fleet", "sync")
+		}
+		return nil, err
+	}
+	c.sayFreshness(fresh)
+	return memory, nil
+}
+
+// sayFreshness goes with every answer of the index.
+func (c *connection) sayFreshness(fresh verify.Freshness) {
+	text := fmt.Sprintf("index of %s: crawled %s", c.label(), render.Age(fresh.LastFull.Finished, c.now()))
+	if fresh.OldestRead.Before(fresh.LastFull.Started) {
+		text += fmt.Sprintf(", its oldest reading %s", render.Age(fresh.OldestRead, c.now()))
+	}
+	if fresh.Unfinished.ID != 0 {
+		text += fmt.Sprintf("; a crawl begun %s is not finished, %s to read", render.Age(fresh.Unfinished.Started, c.now()), counted(fresh.Waiting, "entity"))
+	}
+	c.shell.note("%s; what changed since is not in it", text)
+}
+
+// where reads --where; the condition is nil when the flag was not given.
+func where(expression string, now time.Time) (verify.Condition, error) {
+	if expression == "" {
+		return nil, nil
+	}
+	condition, err := fleet.ParseWhere(expression, now)
+	if e, ok := err.(*verify.Error); ok {
+		e.Message = "--where: " + e.Message
+	}
+	return condition, err
+}
+
+const whereHelp = "only factors that fit this `expression`, such as 'platform = apn and updated < now-60d'; asks the index"
+
+// fieldsOf reads a list of field names, such as that of --by.
+func fieldsOf(flag string, names []string) ([]verify.FactorField, error) {
+	var fields []verify.FactorField
+	var known []string
+	for _, f := range verify.FactorFields() {
+		known = append(known, f.Name)
+	}
+	for _, name := range names {
+		field, ok := verify.FactorFieldOf(name)
+		if !ok || field.Kind == verify.FieldDate {
+			known := slices.DeleteFunc(known, func(n string) bool { return n == "created" || n == "updated" })
+			err := verify.Usagef("%s: there is no field %q to count by", flag, name).WithHint("the fields are %v and metadata.KEY", known)
+			if near := verify.Nearest(name, known); near != "" {
+				err = err.WithHint("did you mean %s?", near)
+			}
+			return nil, err
+		}
+		fields = append(fields, field)
+	}
+	return fields, nil
+}
