@@ -105,8 +105,13 @@ func (l listing[T]) read(c *call, cut pageCut, size int) (items []T, first, last
 }
 
 func (l listing[T]) pageURL(c *call, size, number int, token string) string {
+	return baseURL(c.req) + pageQuery(c, l.filters, size, number, token)
+}
+
+// pageQuery is the path and query of a page, with the filters that the client sent.
+func pageQuery(c *call, filters []string, size, number int, token string) string {
 	var query []string
-	for _, name := range l.filters {
+	for _, name := range filters {
 		for _, value := range c.query[name] {
 			query = append(query, name+"="+url.QueryEscape(value))
 		}
@@ -115,7 +120,7 @@ func (l listing[T]) pageURL(c *call, size, number int, token string) string {
 	if token != "" {
 		query = append(query, "PageToken="+url.QueryEscape(token))
 	}
-	return baseURL(c.req) + c.req.URL.EscapedPath() + "?" + strings.Join(query, "&")
+	return c.req.URL.EscapedPath() + "?" + strings.Join(query, "&")
 }
 
 const defaultPageSize = 50

@@ -153,7 +153,7 @@ const steps = {
     for (const sid of [made.sid, ...extra]) assert.ok(listed.includes(sid));
     for (const sid of extra) assert.strictEqual(await services(sid).remove(), true);
     await refused(services(extra[0]).fetch(), 404, 20404);
-    await refused(services.create({ friendlyName: '' }), 400, 60306).catch(() => refused(services.create({ friendlyName: '' }), 400, 20001));
+    await refused(services.create({ friendlyName: '' }), 400, 60200);
   },
 
   async entities({ service }) {
@@ -226,9 +226,11 @@ const steps = {
     assert.strictEqual(isDate(plain.expirationDate) - isDate(plain.dateCreated), 5 * 60 * 1000);
     isOwn(plain.links.notifications, 'verify');
 
-    // Twilio's function templates send null fields, which reach the wire as an empty parameter or not at all.
-    assert.deepStrictEqual((await challenges.create({ ...base, 'details.fields': [] })).details.fields, []);
-    assert.deepStrictEqual((await challenges.create({ ...base, 'details.fields': [null] }).catch((err) => err)).status === 500, false);
+    // Twilio's function templates send null fields, which some versions put on the wire as an empty parameter.
+    for (const none of [null, undefined, []]) {
+      const bare = await challenges.create({ ...base, 'details.fields': none, hiddenDetails: undefined });
+      assert.deepStrictEqual([bare.details.fields, bare.hiddenDetails], [[], null]);
+    }
     const fields = [{ label: 'Location', value: 'Lyon, FR; 2 & 3 = 5+1' }, { label: 'Gerät', value: 'Ünïcode 🔐' }];
     const expirationDate = new Date(plain.dateCreated.getTime() + 30 * 60 * 1000);
     const full = await challenges.create({ ...base, 'details.fields': fields, hiddenDetails: { ip: '192.0.2.7', note: 'a&b=c' }, expirationDate });
