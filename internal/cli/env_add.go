@@ -221,13 +221,13 @@ func (o *envAddOptions) run(ctx context.Context) error {
 		return err
 	}
 	o.shell.note("added %s to %s", o.name, strings.Join(change.Files, " and "))
-	o.saySecret(change)
+	o.saySecret(cfg, change)
 	if o.use {
 		if err := useEnvironment(o.shell, o.name); err != nil {
 			return err
 		}
 	}
-	o.shell.note("check it: %s", verify.Command(o.name, "doctor"))
+	o.shell.note("check it: %s", cfg.Command("-e", o.name, "doctor"))
 	return nil
 }
 
@@ -261,18 +261,18 @@ func (o *envAddOptions) replaceCredentials(ctx context.Context, cfg *config.Conf
 	if len(change.Files) > 0 {
 		o.shell.note("replaced the credentials of %s in %s", o.name, strings.Join(change.Files, " and "))
 	}
-	o.saySecret(change)
+	o.saySecret(cfg, change)
 	return nil
 }
 
 // saySecret says where a secret was kept, or that it still has to be.
-func (o *envAddOptions) saySecret(change config.Change) {
+func (o *envAddOptions) saySecret(cfg *config.Config, change config.Change) {
 	switch source := o.addition.Credentials.Source; {
 	case change.Secret != "":
 		o.shell.note("the secret of %s is kept in %s", o.username(), change.Secret)
 	case source.Variable == "" && source.Command == nil:
 		o.shell.note("the secret of %s is expected in the keychain; store it: %s", o.username(),
-			verify.Command("", "env", "add", o.name, "--secret-stdin"))
+			cfg.Command("env", "add", o.name, "--secret-stdin"))
 	}
 }
 

@@ -50,8 +50,8 @@ func (d envDifference) verdict() string {
 func envDifferences(a, b string) render.Resource[envDifference] {
 	return render.Resource[envDifference]{Columns: []render.Column[envDifference]{
 		{Name: "fact", Text: func(d envDifference) string { return d.Fact }},
-		{Name: a, Text: func(d envDifference) string { return d.A }, Flex: true},
-		{Name: b, Text: func(d envDifference) string { return d.B }, Flex: true},
+		{Name: a, Text: func(d envDifference) string { return d.A }},
+		{Name: b, Text: func(d envDifference) string { return d.B }},
 		{Name: "differs", Text: envDifference.verdict},
 		{Name: "source", Text: func(d envDifference) string { return d.Source }, Wide: true},
 	}}
@@ -140,11 +140,14 @@ func compareFacts(source string, a, b []fact) []envDifference {
 	return rows
 }
 
+// notCompared are columns of an environment that are no facts of it.
+var notCompared = []string{"name", "current", "secret_from", "declared"}
+
 func declaredFacts(t *config.Target) []fact {
 	row := newEnvRow(t, "")
 	var facts []fact
 	for _, c := range envResource.Columns {
-		if !slices.Contains([]string{"name", "current", "declared"}, c.Name) {
+		if !slices.Contains(notCompared, c.Name) {
 			facts = append(facts, fact{c.Name, c.Text(row)})
 		}
 	}
@@ -218,7 +221,7 @@ func (l *liveSetup) facts() []fact {
 	for _, platform := range []verify.Platform{verify.PlatformAPN, verify.PlatformFCM} {
 		facts = append(facts, l.credentialFacts(platform)...)
 	}
-	return append(facts, fact{"webhooks", l.webhookFact()})
+	return append(facts, l.webhookFacts()...)
 }
 
 func (l *liveSetup) credentialFacts(platform verify.Platform) []fact {
@@ -241,16 +244,24 @@ func (l *liveSetup) credentialFacts(platform verify.Platform) []fact {
 	return facts
 }
 
-// webhookFact writes the webhooks as one text that is equal for equal set-ups.
-func (l *liveSetup) webhookFact() string {
+// webhookFacts writes where events are posted, and which of them, so that equal set-ups give equal texts.
+func (l *liveSetup) webhookFacts() []fact {
 	if l.webhooks == nil {
-		return unread
+		return []fact{{"webhook_urls", unread}, {"webhook_events", unread}}
 	}
-	var texts []string
+	var urls, events []string
 	for _, hook := range *l.webhooks {
-		events := slices.Sorted(slices.Values(hook.EventTypes))
-		texts = append(texts, fmt.Sprintf("%s %s %s (%s)", hook.Status, hook.Method, hook.URL, strings.Join(events, " ")))
+		url := hook.URL
+		if hook.Status != "enabled" {
+			url += " (" + hook.Status + ")"
+		}
+		urls, events = append(urls, url), append(events, hook.EventTypes...)
 	}
-	slices.Sort(texts)
-	return cmp.Or(strings.Join(texts, "; "), "none")
+	return []fact{{"webhook_urls", listed(urls)}, {"webhook_events", listed(events)}}
+}
+
+// listed writes words sorted, each once.
+func listed(words []string) string {
+	slices.Sort(words)
+	return cmp.Or(strings.Join(slices.Compact(words), " "), "none")
 }

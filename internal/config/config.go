@@ -114,6 +114,14 @@ func sameFile(a, b string) bool {
 // Path gives the environment file, which may not exist yet.
 func (c *Config) Path() string { return c.path }
 
+// Command gives a verifyctl command to paste that works on the same environment file.
+func (c *Config) Command(words ...string) string {
+	if c.role == shared {
+		words = append([]string{"--config", c.path}, words...)
+	}
+	return verify.Command("", words...)
+}
+
 // personalPath gives the file beside a team's that adds a person's credentials: verifyctl.local.yaml for verifyctl.yaml.
 func personalPath(path string) string {
 	ext := filepath.Ext(path)

@@ -253,7 +253,7 @@ func (c *Config) checkFree(name string) error {
 	for _, decl := range all.declared {
 		if strings.EqualFold(decl.env.Name, name) {
 			return verify.Usagef("the environment %s stands in %s already", decl.env.Name, decl.at).
-				WithHint("edit it there, or remove it first: %s", verify.Command("", "env", "remove", decl.env.Name))
+				WithHint("edit it there, or remove it first: %s", c.Command("env", "remove", decl.env.Name))
 		}
 	}
 	return nil

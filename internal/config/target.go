@@ -82,11 +82,7 @@ func (t *Target) Keys(ctx context.Context) (Keys, error) {
 // explain adds to a missing secret how to store one.
 func (t *Target) explain(err error) error {
 	if known, ok := err.(*verify.Error); ok && known.Kind == verify.KindAuth && known.Hint == "" && t.secret.kind == inKeychain {
-		words := []string{"env", "add", t.Environment.Name, "--secret-stdin"}
-		if t.config.role == shared {
-			words = append([]string{"--config", t.config.path}, words...)
-		}
-		return known.WithHint("store it, typed or piped in: %s", verify.Command("", words...))
+		return known.WithHint("store it, typed or piped in: %s", t.config.Command("env", "add", t.Environment.Name, "--secret-stdin"))
 	}
 	return err
 }
@@ -346,7 +342,7 @@ func (c *Config) nothingChosen() error {
 	}
 	if names := all.names(); len(names) > 0 {
 		return verify.Usagef("which environment? None is chosen and none is current").
-			WithHint("choose one with -e, or for good: %s; there are %s", verify.Command("", "env", "use", names[0]), strings.Join(names, ", "))
+			WithHint("choose one with -e, or for good: %s; there are %s", c.Command("env", "use", names[0]), strings.Join(names, ", "))
 	}
 	return verify.Usagef("no environment is set up").
 		WithHint("add one: verifyctl env add NAME; or try any command without an account: -e demo")
