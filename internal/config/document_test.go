@@ -2,6 +2,7 @@ package config
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -157,6 +158,9 @@ func TestASecretInAFileThatOthersCanRead(t *testing.T) {
 	keys, err := got.Keys(t.Context())
 	if err != nil || keys.Secret.Reveal() != secret || keys.Source != path+":5" {
 		t.Errorf("source %q, %v", keys.Source, err)
+	}
+	if shown := fmt.Sprintf("%v %+v %#v", *got, *got, got); strings.Contains(shown, secret) {
+		t.Errorf("printing a target shows its secret: %s", shown)
 	}
 	if err := os.Chmod(path, 0o640); err != nil {
 		t.Fatal(err)

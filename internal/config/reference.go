@@ -23,7 +23,7 @@ type reference struct {
 	kind referenceKind
 	name string   // of the environment variable or the keychain's entry
 	argv []string // of the command
-	text Secret   // that stands in the file itself
+	text *Secret  // that stands in the file itself; behind a pointer, where fmt does not look
 	at   position // where the reference stands; zero for one that nobody wrote
 }
 
@@ -72,7 +72,8 @@ func readSecret(key string, of secretOf) func(*document, *yaml.Node, *declaratio
 		case !d.secret:
 			return othersCanReadSecrets(d.path)
 		}
-		return d.setReference(n, key, of(to), reference{kind: inFile, text: Secret(n.Value)})
+		secret := Secret(n.Value)
+		return d.setReference(n, key, of(to), reference{kind: inFile, text: &secret})
 	}
 }
 
