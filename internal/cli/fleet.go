@@ -241,7 +241,7 @@ func (o *fleetStatsOptions) run(ctx context.Context) error {
 	if len(fields) == 0 {
 		return verify.Usagef("--by names no field")
 	}
-	r := groupResource(fields)
+	r := statsResource(fields)
 	if err := r.CheckColumns(o.shell.flags.columns); err != nil {
 		return err
 	}
@@ -269,8 +269,8 @@ func (o *fleetStatsOptions) run(ctx context.Context) error {
 	return err
 }
 
-// groupResource shows counts by fields.
-func groupResource(fields []verify.FactorField) render.Resource[verify.FactorGroup] {
+// statsResource shows counts by fields.
+func statsResource(fields []verify.FactorField) render.Resource[verify.FactorGroup] {
 	r := render.Resource[verify.FactorGroup]{View: func(g verify.FactorGroup) any {
 		view := map[string]any{"count": g.Count}
 		for i, f := range fields {
