@@ -44,3 +44,12 @@ func oneOf[T ~string](flag, value string, words ...T) (T, error) {
 	}
 	return "", err
 }
+
+// sameCommand gives the command line of this run for pasting, with its environment named and more words behind it.
+func (s *shell) sameCommand(env string, more ...string) string {
+	words := append(slices.Clone(s.args), more...)
+	if s.globalSet.Changed("env") {
+		env = ""
+	}
+	return verify.Command(env, words...)
+}

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"os/user"
 	"time"
@@ -148,64 +147,4 @@ func (w *writer) DeleteEntity(ctx context.Context, e verify.Entity, factors []ve
 		}
 	}
 	return outcome, err
-}
-
-// CreateChallenge creates a challenge and remembers its identity.
-func (w *writer) CreateChallenge(ctx context.Context, identity verify.Identity, n verify.NewChallenge) (verify.Challenge, error) {
-	var created verify.Challenge
-	err := w.recorded(ctx, store.AuditEntry{Identity: string(identity), SIDs: []string{string(n.FactorSID)}}, func(ctx context.Context) (err error) {
-		created, err = w.c.client.CreateChallenge(ctx, w.c.service(), identity, n)
-		return err
-	})
-	if err != nil {
-		return created, err
-	}
-	return created, w.store.RecordChallenge(context.WithoutCancel(ctx), verify.CreatedChallenge{
-		SID: created.SID, ServiceSID: w.c.service(), Identity: identity, FactorSID: created.FactorSID,
-		ActionID: created.HiddenDetails[verify.ActionID], Created: created.DateCreated, Expires: created.ExpirationDate,
-	})
-}
-
-// CreateNotification sends the push of a challenge again and counts it, also when nobody knows whether it was sent.
-func (w *writer) CreateNotification(ctx context.Context, ch verify.Challenge, ttl time.Duration) (verify.Notification, error) {
-	id, used, err := w.store.ReserveResend(ctx, ch.SID, w.c.now(), verify.MaxNotifications)
-	if err != nil {
-		return verify.Notification{}, err
-	}
-	if id == 0 {
-		return verify.Notification{}, &verify.Error{Kind: verify.KindLimit, TwilioCode: 60309,
-			Message: fmt.Sprintf("challenge %s was resent %d times from here, and Twilio allows no more", ch.SID, used),
-			Hint:    "it can still be answered by polling; otherwise wait until it expires and create a new one"}
-	}
-	var sent verify.Notification
-	err = w.recorded(ctx, store.AuditEntry{Identity: string(ch.Identity), SIDs: []string{string(ch.SID)}}, func(ctx context.Context) (err error) {
-		sent, err = w.c.client.CreateNotification(ctx, w.c.service(), ch.Identity, ch.SID, ttl)
-		return err
-	})
-	outcome := verify.SendDone
-	switch {
-	case verify.KindOf(err) == verify.KindPartial && err != nil:
-		outcome = verify.SendUnknown
-	case err != nil:
-		outcome = verify.SendRefused
-	}
-	if storeErr := w.store.FinishResend(context.WithoutCancel(ctx), id, outcome, sent.SID); err == nil {
-		err = storeErr
-	}
-	return sent, err
-}
-
-// resends counts the resends of a challenge from this machine that were or may have been sent.
-func (w *writer) resends(ctx context.Context, sid verify.ChallengeSID) int {
-	all, err := w.store.Resends(ctx, sid)
-	if err != nil {
-		return 0
-	}
-	n := 0
-	for _, r := range all {
-		if r.Outcome != verify.SendRefused {
-			n++
-		}
-	}
-	return n
 }

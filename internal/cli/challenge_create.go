@@ -1,0 +1,310 @@
+package cli
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/verifyctl/verifyctl/internal/challenge"
+	"github.com/verifyctl/verifyctl/internal/render"
+	"github.com/verifyctl/verifyctl/internal/verify"
+)
+
+type challengeCreateOptions struct {
+	shell *shell
+	write writeFlags
+	text  textFlags
+	watch watchFlags
+
+	identityArg string
+	factorArg   string
+	fields      []string
+	hidden      []string
+	all         bool
+	anew        bool
+	follow      bool
+
+	request challenge.Request
+	factor  verify.FactorSID
+	fresh   bool // the action id is made for this run
+}
+
+func newChallengeCreateCmd(s *shell) *cobra.Command {
+	o := challengeCreateOptions{shell: s, text: textFlags{shell: s}}
+	cmd := &cobra.Command{
+		Use:   "create IDENTITY --message TEXT",
+		Short: "Ask a user to approve something, once: a push to their phone",
+		Long: `Create a challenge on a factor of an identity. Twilio sends the push; that it accepted the challenge is no proof that a
+phone rang. Every limit is checked before anything is sent. In production the device that will ring and the text are shown,
+and must be confirmed.
+
+Without --factor the identity's only verified push factor is used; with several it asks on a terminal and is an error that
+lists them elsewhere. --all-factors asks every one of them, and the first answer counts.
+
+A challenge is created once for its action: with an --action-id that is pending on the factor already, that challenge is
+returned and nothing is sent. After a lost answer the factor's challenges are looked up, and nothing is sent again by this
+run; the same command continues safely. An action that was approved or denied is asked again only with --new. Without
+--action-id one is made and shown.
+
+` + exitHelp(append(writeStatuses, 8, 10, 11)...),
+		Example: `  verifyctl -e demo challenge create user-1013-mateo --message 'Log in to Bank?'
+  verifyctl -e demo challenge create user-1013-mateo --message 'Pay 20 EUR?' --field Amount='20 EUR' --expires 2m --action-id payment-4711`,
+		Args:              argsBetween(0, 1),
+		ValidArgsFunction: s.completeIdentity,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := o.parse(args); err != nil {
+				return err
+			}
+			return o.run(cmd.Context())
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&o.request.Message, "message", "", "what the phone shows, at most 256 characters")
+	flags.StringVar(&o.factorArg, "factor", "", "the factor YF… to ask")
+	flags.BoolVar(&o.all, "all-factors", false, "ask every verified push factor of the identity; the first answer counts")
+	flags.StringArrayVar(&o.fields, "field", nil, "a labelled line `Label=Value`, up to 20 times (36 and 128 characters)")
+	flags.StringArrayVar(&o.hidden, "hidden", nil, "a hidden detail `key=value` for the app (1,024 characters of JSON in all)")
+	flags.DurationVar(&o.request.Expires, "expires", verify.DefaultChallengeTTL, "how long it can be answered, at most 1h")
+	flags.StringVar(&o.request.ActionID, "action-id", "", "your `id` of what is approved; makes creating repeatable")
+	flags.BoolVar(&o.anew, "new", false, "ask again, although the action was approved or denied")
+	flags.BoolVar(&o.follow, "watch", false, "wait for the answer, as challenge watch does")
+	o.text.register(cmd)
+	o.watch.register(flags)
+	o.write.register(flags)
+	s.completeFlagFactor(cmd, "factor")
+	return cmd
+}
+
+func (o *challengeCreateOptions) parse(args []string) error {
+	var errs []error
+	if len(args) > 0 {
+		o.identityArg = args[0]
+	} else if !o.shell.canAsk() {
+		errs = append(errs, verify.Usagef("challenge create needs an IDENTITY where there is no terminal to ask on"))
+	}
+	var err error
+	if o.request.Fields, err = challenge.ParseFields(o.fields); err != nil {
+		errs = append(errs, err)
+	}
+	if o.request.Hidden, err = challenge.ParseDetails("--hidden", o.hidden); err != nil {
+		errs = append(errs, err)
+	}
+	if o.factorArg != "" {
+		if o.factor, err = verify.ParseFactorSID(o.factorArg); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	switch {
+	case o.all && o.factorArg != "":
+		errs = append(errs, verify.Usagef("--factor and --all-factors exclude each other"))
+	case o.watch.isUsed() && !o.follow:
+		errs = append(errs, verify.Usagef("--wait, --resend-after, --max-resends and --receipts go with --watch"))
+	}
+	errs = append(errs, o.watch.parse(), o.text.parse(o.request.Message != "" || len(o.fields) > 0), o.parseAction())
+	if !o.text.isUsed() { // a text is checked when it is filled in
+		errs = append(errs, o.request.Check())
+	}
+	return errors.Join(errs...)
+}
+
+// parseAction makes an action id unless one is given.
+func (o *challengeCreateOptions) parseAction() (err error) {
+	if o.request.Action() != "" {
+		return nil
+	}
+	o.fresh = true
+	o.request.ActionID, err = challenge.NewActionID(rand.Reader)
+	return err
+}
+
+func (o *challengeCreateOptions) run(ctx context.Context) error {
+	c, err := o.shell.connectService(ctx)
+	if err != nil {
+		return err
+	}
+	p, err := o.shell.printer(c.now)
+	if err != nil {
+		return err
+	}
+	if err := o.takeText(c); err != nil {
+		return err
+	}
+	identity, err := c.identityOrAsk(ctx, o.identityArg)
+	if err != nil {
+		return err
+	}
+	factors, err := o.chooseFactors(ctx, c, identity)
+	if err != nil {
+		return err
+	}
+	what := ringing(factors, identity, o.request.Message)
+	if o.write.dryRun {
+		o.shell.note("dry run: %s", what)
+		return nil
+	}
+	w, err := c.writer(ctx, o.write, what, harmless)
+	if err != nil {
+		return err
+	}
+	made, err := o.createAll(ctx, w, factors)
+	if o.follow && len(made) > 0 {
+		return errors.Join(err, o.followMade(ctx, w, p, made))
+	}
+	if printErr := o.print(p, made); printErr != nil {
+		return errors.Join(err, printErr)
+	}
+	if err == nil {
+		o.shell.note("follow it: %s", verify.Command(c.env.Name, watchWords(made)...))
+	}
+	return err
+}
+
+// takeText takes message and fields from the messages file when --text says so.
+func (o *challengeCreateOptions) takeText(c *connection) error {
+	if !o.text.isUsed() {
+		if c.env.TemplatesOnly {
+			return verify.Refusedf("%s takes the text of challenges from its messages file only, not from --message", c.label()).
+				WithHint("name a text: --text NAME; see verifyctl challenge templates list")
+		}
+		return nil
+	}
+	rendered, err := o.text.render(c.target.Texts)
+	if err != nil {
+		return err
+	}
+	o.request.Message, o.request.Fields = rendered.Message, rendered.Fields
+	return o.request.Check()
+}
+
+// ringing says which devices will ring and what they will show.
+func ringing(factors []verify.Factor, identity verify.Identity, message string) string {
+	names := make([]string, len(factors))
+	for i, f := range factors {
+		names[i] = fmt.Sprintf("%q", f.FriendlyName)
+	}
+	return fmt.Sprintf("%s of %s will ring and show: %s", strings.Join(names, ", "), identity, message)
+}
+
+// chooseFactors gives the factors to ask: the named one, all, the only one, or the one that somebody picks.
+func (o *challengeCreateOptions) chooseFactors(ctx context.Context, c *connection, identity verify.Identity) ([]verify.Factor, error) {
+	if o.factor != "" {
+		factor, err := c.client.Factor(ctx, c.service(), identity, o.factor)
+		if err != nil {
+			return nil, c.explainIdentity(err, identity)
+		}
+		return []verify.Factor{factor}, challenge.CheckFactor(c.env.Name, factor)
+	}
+	factors, err := collect(c.client.Factors(ctx, c.service(), identity))
+	if err != nil {
+		return nil, c.explainIdentity(err, identity)
+	}
+	c.saw(ctx, identity, factorSIDs(factors)...)
+	if o.all {
+		return challenge.VerifiedPush(c.env.Name, identity, factors)
+	}
+	factor, err := challenge.ChooseFactor(c.env.Name, identity, factors)
+	if err != nil && o.shell.canAsk() {
+		factor, err = o.shell.pickFactor(ctx, err)
+	}
+	return []verify.Factor{factor}, err
+}
+
+// createAll creates the challenge of each factor under one action id. What failed does not keep the others from being
+// asked, unless the run was interrupted.
+func (o *challengeCreateOptions) createAll(ctx context.Context, w *writer, factors []verify.Factor) ([]verify.Challenge, error) {
+	sender := &recordedSender{w: w}
+	once := challenge.Once{Creator: sender, Claims: w.store, Clock: w.c.clock(), Notice: func(s string) { o.shell.note("%s", s) }}
+	if o.fresh {
+		o.shell.note("action id %s; with --action-id this can be repeated safely", o.request.ActionID)
+	}
+	var made []verify.Challenge
+	var errs []error
+	for _, f := range factors {
+		created, err := once.Create(ctx, challenge.Order{Env: w.c.env.Name, Service: w.c.service(), Factor: f, Request: o.request,
+			Fresh: o.fresh, New: o.anew, Repeat: o.again(w.c.env.Name), AskNew: o.again(w.c.env.Name, "--new")})
+		if err != nil {
+			errs = append(errs, err)
+			if ctx.Err() != nil {
+				break
+			}
+			continue
+		}
+		made = append(made, created.Challenge)
+		o.tell(created, w.c.now())
+	}
+	if len(errs) > 0 && len(made) > 0 {
+		errs = append(errs, &verify.Error{Kind: verify.KindPartial, Message: fmt.Sprintf("%d of %d devices were asked", len(made), len(factors))})
+	}
+	return made, errors.Join(append(errs, sender.trailErr)...)
+}
+
+// tell says what became of an order, beyond the challenge itself.
+func (o *challengeCreateOptions) tell(created challenge.Created, now time.Time) {
+	ch := created.Challenge
+	switch {
+	case created.Existing && created.LookedUp:
+		o.shell.note("an earlier request that got no answer had created %s; nothing was sent now", ch.SID)
+	case created.Existing:
+		o.shell.note("%s was there already, created %s for action %s; nothing was sent now", ch.SID, render.Age(ch.DateCreated, now), created.ActionID)
+	case created.LookedUp:
+		o.shell.note("the answer was lost, but %s was created: it was found by its action id", ch.SID)
+	default:
+		o.shell.note("%s was accepted, which is not delivered: whether a phone rang cannot be known", ch.SID)
+	}
+	if created.Forgotten != nil {
+		o.shell.note("this machine could not remember it, so give --identity %s in later commands: %v", ch.Identity, created.Forgotten)
+	}
+}
+
+// again is the command that repeats this one safely, with its action id.
+func (o *challengeCreateOptions) again(env string, more ...string) string {
+	if o.fresh {
+		more = append(more, "--action-id", o.request.ActionID)
+	}
+	return o.shell.sameCommand(env, more...)
+}
+
+func (o *challengeCreateOptions) print(p *render.Printer, made []verify.Challenge) error {
+	switch {
+	case o.all:
+		_, err := render.List(p, challengeResource, each(made))
+		return err
+	case len(made) == 1:
+		return render.One(p, challengeResource, made[0])
+	}
+	return nil
+}
+
+// followMade waits for the first answer and prints the challenge that got it.
+func (o *challengeCreateOptions) followMade(ctx context.Context, w *writer, p *render.Printer, made []verify.Challenge) error {
+	last, err := o.watch.follow(ctx, w, made)
+	if printErr := render.One(p, challengeResource, last); printErr != nil {
+		return errors.Join(err, printErr)
+	}
+	if err == nil && len(made) > 1 {
+		o.shell.note("the other challenges of the action cannot be cancelled; they expire by themselves")
+	}
+	return err
+}
+
+func factorSIDs(factors []verify.Factor) []string {
+	sids := make([]string, len(factors))
+	for i, f := range factors {
+		sids[i] = string(f.SID)
+	}
+	return sids
+}
+
+// watchWords are the words of the command that follows challenges of one identity.
+func watchWords(made []verify.Challenge) []string {
+	words := []string{"challenge", "watch"}
+	for _, ch := range made {
+		words = append(words, string(ch.SID))
+	}
+	return append(words, "--identity", string(made[0].Identity))
+}

@@ -1,0 +1,186 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/verifyctl/verifyctl/internal/challenge"
+	"github.com/verifyctl/verifyctl/internal/render"
+	"github.com/verifyctl/verifyctl/internal/verify"
+)
+
+type challengeListOptions struct {
+	shell *shell
+
+	identityArg string
+	status      string
+	factorArg   string
+	since       string
+	duplicates  bool
+	limit       int
+
+	filter verify.ChallengeFilter
+	ago    time.Duration
+	from   time.Time
+}
+
+func newChallengeListCmd(s *shell) *cobra.Command {
+	o := challengeListOptions{shell: s}
+	cmd := &cobra.Command{
+		Use:     "list IDENTITY",
+		Aliases: []string{"ls"},
+		Short:   "List the challenges of an identity, newest first",
+		Long: `List the challenges of an identity, newest first, with how long the user took to answer. Twilio has no list of challenges
+per Service. --status pending shows what the phone sees when its app is opened.
+
+--duplicates shows only challenges that ask one factor about one action (the action_id of the hidden details) more than
+once, those of an action together.
+
+` + exitHelp(readStatuses...),
+		Example: `  verifyctl -e demo challenge list user-1001-amara
+  verifyctl -e demo challenge list user-1001-amara --status pending
+  verifyctl -e demo challenge list user-1001-amara --since 24h --columns sid,status,answered_after,action_id`,
+		Args:              argsBetween(0, 1),
+		ValidArgsFunction: s.completeIdentity,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := o.parse(args); err != nil {
+				return err
+			}
+			return o.run(cmd.Context())
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&o.status, "status", "", "only pending, expired, approved or denied ones")
+	flags.StringVar(&o.factorArg, "factor", "", "only those of the factor YF…")
+	flags.StringVar(&o.since, "since", "", "only those created since, such as 24h, 7d or 2026-05-01")
+	flags.BoolVar(&o.duplicates, "duplicates", false, "only those that ask a factor about one action more than once")
+	flags.IntVar(&o.limit, "limit", 0, "stop after this many")
+	s.completeValues(cmd, "status", "pending", "expired", "approved", "denied")
+	s.completeFlagFactor(cmd, "factor")
+	return cmd
+}
+
+func (o *challengeListOptions) parse(args []string) error {
+	if len(args) > 0 {
+		o.identityArg = args[0]
+	} else if !o.shell.canAsk() {
+		return verify.Usagef("challenge list needs an IDENTITY where there is no terminal to ask on")
+	}
+	o.filter.Newest = true
+	var err error
+	if o.factorArg != "" {
+		if o.filter.FactorSID, err = verify.ParseFactorSID(o.factorArg); err != nil {
+			return err
+		}
+	}
+	o.filter.Status, err = oneOf("--status", o.status, verify.ChallengePending, verify.ChallengeExpired, verify.ChallengeApproved, verify.ChallengeDenied)
+	if err != nil {
+		return err
+	}
+	if o.limit < 0 {
+		return verify.Usagef("--limit %d is negative", o.limit)
+	}
+	if o.ago, o.from, err = parseSince("--since", o.since); err != nil {
+		return err
+	}
+	return challengeResource.CheckColumns(o.shell.flags.columns)
+}
+
+func (o *challengeListOptions) run(ctx context.Context) error {
+	c, err := o.shell.connectService(ctx)
+	if err != nil {
+		return err
+	}
+	p, err := o.shell.printer(c.now)
+	if err != nil {
+		return err
+	}
+	identity, err := c.identityOrAsk(ctx, o.identityArg)
+	if err != nil {
+		return err
+	}
+	if o.ago > 0 {
+		o.from = c.now().Add(-o.ago)
+	}
+	var seen []string
+	rows := noted(&seen, createdSince(o.from, c.client.Challenges(ctx, c.service(), identity, o.filter)))
+	if o.duplicates {
+		rows = duplicates(rows)
+	}
+	n, err := render.List(p, challengeResource, limited(o.limit, rows))
+	if err != nil {
+		return c.explainIdentity(err, identity)
+	}
+	c.saw(ctx, identity, seen...)
+	if n == 0 {
+		o.shell.note("%s has no such challenge", identity)
+	}
+	return nil
+}
+
+// createdSince ends a list that comes newest first at what is older.
+func createdSince(from time.Time, rows iter.Seq2[verify.Challenge, error]) iter.Seq2[verify.Challenge, error] {
+	return func(yield func(verify.Challenge, error) bool) {
+		for ch, err := range rows {
+			if err == nil && ch.DateCreated.Before(from) || !yield(ch, err) {
+				return
+			}
+		}
+	}
+}
+
+// noted keeps the SIDs of the first rows for shell completion.
+func noted(seen *[]string, rows iter.Seq2[verify.Challenge, error]) iter.Seq2[verify.Challenge, error] {
+	const enough = 20
+	return func(yield func(verify.Challenge, error) bool) {
+		for ch, err := range rows {
+			if err == nil && len(*seen) < enough {
+				*seen = append(*seen, string(ch.SID))
+			}
+			if !yield(ch, err) {
+				return
+			}
+		}
+	}
+}
+
+// duplicates gives only the challenges of one factor and action that are more than one, together.
+func duplicates(rows iter.Seq2[verify.Challenge, error]) iter.Seq2[verify.Challenge, error] {
+	list, err := collect(rows)
+	if err != nil {
+		return failed[verify.Challenge](err)
+	}
+	return each(slices.Concat(challenge.Duplicates(list)...))
+}
+
+// parseSince reads how far back to look: a length of time before now, with d for days, or a date or instant.
+func parseSince(flag, text string) (ago time.Duration, from time.Time, err error) {
+	if text == "" {
+		return 0, time.Time{}, nil
+	}
+	for _, layout := range []string{time.DateOnly, time.RFC3339} {
+		if at, err := time.Parse(layout, text); err == nil {
+			return 0, at, nil
+		}
+	}
+	if ago, ok := parseLength(text); ok && ago > 0 {
+		return ago, time.Time{}, nil
+	}
+	return 0, time.Time{}, verify.Usagef("%s %q is not a length of time or a date", flag, text).
+		WithHint("write 90m, 24h or 7d, or 2026-05-01, or 2026-05-01T10:00:00Z")
+}
+
+// parseLength reads a Go duration, or whole days such as 7d.
+func parseLength(text string) (time.Duration, bool) {
+	var days int
+	if n, err := fmt.Sscanf(text, "%dd", &days); err == nil && n == 1 && text == fmt.Sprintf("%dd", days) && days < 36500 {
+		return time.Duration(days) * 24 * time.Hour, true
+	}
+	d, err := time.ParseDuration(text)
+	return d, err == nil
+}

@@ -1,0 +1,166 @@
+package cli
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/verifyctl/verifyctl/internal/challenge"
+	"github.com/verifyctl/verifyctl/internal/render"
+	"github.com/verifyctl/verifyctl/internal/verify"
+)
+
+func newChallengeTemplatesCmd(s *shell) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "templates",
+		Aliases: []string{"template", "texts"},
+		Short:   "List and check the texts of a messages file, offline",
+		Long: `A messages file holds the texts of challenges in every language of your users, so that nobody types them under pressure:
+
+  texts:
+    login:
+      values: {city: 40}          # what --set gives, and the longest of each in characters
+      limits: {message: 120}      # stricter than Twilio's 256; also fields, label and value
+      locales:
+        default:
+          message: "Log in from {city}?"
+          fields: [{label: City, value: "{city}"}]
+        fr:
+          message: "Connexion depuis {city} ?"
+          fields: [{label: Ville, value: "{city}"}]
+
+The environment file names it with texts: FILE; --texts FILE names another.`,
+	}
+	cmd.AddCommand(newTemplatesListCmd(s), newTemplatesLintCmd(s))
+	return cmd
+}
+
+// templateRow is one text with its languages.
+type templateRow struct {
+	Name    string   `json:"name"`
+	Locales []string `json:"locales"`
+	Values  []string `json:"values"`
+	Message string   `json:"message"` // in the default language, values as {name}
+}
+
+var templateResource = render.Resource[templateRow]{
+	Columns: []render.Column[templateRow]{
+		{Name: "name", Text: func(r templateRow) string { return r.Name }},
+		{Name: "locales", Text: func(r templateRow) string { return strings.Join(r.Locales, " ") }},
+		{Name: "values", Text: func(r templateRow) string { return strings.Join(r.Values, " ") }},
+		{Name: "message", Text: func(r templateRow) string { return r.Message }, Flex: true},
+	},
+}
+
+func newTemplatesListCmd(s *shell) *cobra.Command {
+	return &cobra.Command{
+		Use:     "list [FILE]",
+		Aliases: []string{"ls"},
+		Short:   "List the texts of a messages file",
+		Long: `List the texts of a messages file, the languages each is there in, and the values it takes by --set.
+
+` + exitHelp(0),
+		Example: "  verifyctl challenge templates list texts.yaml",
+		Args:    argsBetween(0, 1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			texts, err := s.textsArg(args)
+			if err != nil {
+				return err
+			}
+			p, err := s.printer(nil)
+			if err != nil {
+				return err
+			}
+			var rows []templateRow
+			for _, name := range texts.Names() {
+				rows = append(rows, templateRow{Name: name, Locales: texts.Locales(name), Values: texts.Values(name), Message: texts.Message(name)})
+			}
+			_, err = render.List(p, templateResource, each(rows))
+			return err
+		},
+	}
+}
+
+var findingResource = render.Resource[challenge.Finding]{
+	Columns: []render.Column[challenge.Finding]{
+		{Name: "file", Text: func(f challenge.Finding) string { return fmt.Sprintf("%s:%d", f.File, f.Line) }},
+		{Name: "level", Text: findingLevel, Tone: findingTone},
+		{Name: "text", Text: func(f challenge.Finding) string { return f.Text }},
+		{Name: "locale", Text: func(f challenge.Finding) string { return f.Locale }},
+		{Name: "problem", Text: func(f challenge.Finding) string { return f.Problem }, Flex: true},
+	},
+}
+
+func findingLevel(f challenge.Finding) string {
+	if f.Warning {
+		return "warning"
+	}
+	return "error"
+}
+
+func findingTone(f challenge.Finding) render.Tone {
+	if f.Warning {
+		return render.Warn
+	}
+	return render.Bad
+}
+
+func newTemplatesLintCmd(s *shell) *cobra.Command {
+	return &cobra.Command{
+		Use:     "lint [FILE]",
+		Aliases: []string{"check"},
+		Short:   "Check every text in every language against Twilio's limits",
+		Long: `Check a messages file without any request. Lengths are counted in characters (Unicode code points), with every value as
+long as it is declared: a text that only fits a short city name is an error. So is a value without a declared length.
+A language that shows other values or fields than the default is a warning.
+
+` + exitHelp(0, 1),
+		Example: "  verifyctl challenge templates lint texts.yaml",
+		Args:    argsBetween(0, 1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			texts, err := s.textsArg(args)
+			if err != nil {
+				return err
+			}
+			p, err := s.printer(nil)
+			if err != nil {
+				return err
+			}
+			findings := texts.Lint()
+			if _, err := render.List(p, findingResource, each(findings)); err != nil {
+				return err
+			}
+			return s.lintOutcome(texts, findings)
+		},
+	}
+}
+
+func (s *shell) lintOutcome(texts *challenge.Texts, findings []challenge.Finding) error {
+	locales, wrong := 0, 0
+	for _, name := range texts.Names() {
+		locales += len(texts.Locales(name))
+	}
+	for _, f := range findings {
+		if !f.Warning {
+			wrong++
+		}
+	}
+	if wrong > 0 {
+		return &verify.Error{Kind: verify.KindFailed, Message: fmt.Sprintf("%s in %s", counted(wrong, "mistake"), counted(len(texts.Names()), "text"))}
+	}
+	s.note("%s in %s: every one fits", counted(len(texts.Names()), "text"), counted(locales, "translation"))
+	return nil
+}
+
+// textsArg reads the FILE argument, else the environment's messages file.
+func (s *shell) textsArg(args []string) (*challenge.Texts, error) {
+	if len(args) > 0 {
+		return readTexts(args[0], "")
+	}
+	path, err := s.textsFile()
+	if err != nil {
+		return nil, err
+	}
+	return readTexts("", path)
+}

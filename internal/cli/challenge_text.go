@@ -1,0 +1,140 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/verifyctl/verifyctl/internal/challenge"
+	"github.com/verifyctl/verifyctl/internal/verify"
+)
+
+// textFlags take the text of a challenge from a messages file.
+type textFlags struct {
+	shell *shell
+
+	file   string
+	name   string
+	locale string
+	set    []string
+
+	values map[string]string
+}
+
+func (t *textFlags) register(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.StringVar(&t.name, "text", "", "`name` of a text in the messages file, instead of --message and --field")
+	flags.StringVar(&t.locale, "locale", "", "language of the text, such as fr or fr-CA (default: the text's default)")
+	flags.StringArrayVar(&t.set, "set", nil, "a `value=text` that the text shows")
+	flags.StringVar(&t.file, "texts", "", "the messages `file` (default: the environment's)")
+	complete(cmd, "text", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+		return t.shell.textNames(t.file), cobra.ShellCompDirectiveNoFileComp
+	})
+}
+
+func (t *textFlags) isUsed() bool { return t.name != "" }
+
+// parse checks the flags; free tells that a text is given in another way.
+func (t *textFlags) parse(free bool) error {
+	var err error
+	switch {
+	case !t.isUsed() && (t.locale != "" || len(t.set) > 0 || t.file != ""):
+		return verify.Usagef("--locale, --set and --texts go with --text")
+	case t.isUsed() && free:
+		return verify.Usagef("--text excludes --message and --field: the text has its own")
+	}
+	t.values, err = challenge.ParseDetails("--set", t.set)
+	return err
+}
+
+// render fills in the text, and says so when it is not in the language asked for.
+func (t *textFlags) render(environmentFile string) (challenge.Rendered, error) {
+	texts, err := readTexts(t.file, environmentFile)
+	if err != nil {
+		return challenge.Rendered{}, err
+	}
+	rendered, err := texts.Render(t.name, t.locale, t.values)
+	if err == nil && rendered.FellBack() {
+		t.shell.note("text %s is not there in %s, it is sent in %s", t.name, rendered.Asked, inWords(rendered.Used))
+	}
+	return rendered, err
+}
+
+func inWords(locale string) string {
+	if locale == challenge.DefaultLocale {
+		return "its default language"
+	}
+	return locale
+}
+
+// readTexts reads the messages file that is named, else the environment's.
+func readTexts(named, environmentFile string) (*challenge.Texts, error) {
+	path := named
+	if path == "" {
+		path = environmentFile
+	}
+	if path == "" {
+		return nil, verify.Usagef("no messages file is named").
+			WithHint("give --texts FILE, or texts: FILE in the environment file")
+	}
+	f, err := os.Open(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, verify.Usagef("the messages file %s does not exist", path)
+	case err != nil:
+		return nil, fmt.Errorf("the messages file cannot be opened: %w", err)
+	}
+	defer f.Close()
+	if info, err := f.Stat(); err == nil && info.IsDir() {
+		return nil, verify.Usagef("the messages file %s is a directory", path)
+	}
+	return challenge.ParseTexts(path, f)
+}
+
+// textsFile gives the messages file of the chosen environment, "" when there is none.
+func (s *shell) textsFile() (string, error) {
+	cfg, err := s.config()
+	if err != nil {
+		return "", err
+	}
+	target, err := cfg.Choose()
+	if err != nil {
+		return "", err
+	}
+	return target.Texts, nil
+}
+
+// textNames gives the names of the texts for completion, and nothing when anything fails.
+func (s *shell) textNames(named string) []string {
+	path := named
+	if path == "" {
+		path, _ = s.textsFile()
+	}
+	texts, err := readTexts(path, "")
+	if err != nil {
+		return nil
+	}
+	return texts.Names()
+}
+
+// readAll reads a file, or standard input for -, up to a limit.
+func readAll(in io.Reader, path string, most int64) ([]byte, error) {
+	if path != "-" {
+		f, err := os.Open(path)
+		if err != nil {
+			return nil, verify.Usagef("%s cannot be opened: %s", path, strings.TrimPrefix(err.Error(), "open "+path+": "))
+		}
+		defer f.Close()
+		in = f
+	}
+	data, err := io.ReadAll(io.LimitReader(in, most+1))
+	if err == nil && int64(len(data)) > most {
+		err = verify.Usagef("%s is larger than %d bytes", path, most)
+	}
+	return data, err
+}

@@ -1,0 +1,389 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/spf13/cobra"
+
+	"github.com/verifyctl/verifyctl/internal/challenge"
+	"github.com/verifyctl/verifyctl/internal/event"
+	"github.com/verifyctl/verifyctl/internal/render"
+	"github.com/verifyctl/verifyctl/internal/verify"
+)
+
+type whyOptions struct {
+	shell *shell
+
+	identityArg string
+	payload     string
+	since       string
+
+	refs []string
+	ago  time.Duration
+}
+
+// defaultSince is how far back "what fails now" looks.
+const defaultSince = time.Hour
+
+func newWhyCmd(s *shell) *cobra.Command {
+	o := whyOptions{shell: s}
+	cmd := &cobra.Command{
+		Use:   "why [REF…]",
+		Short: "Find out why a push or an answer did not come, and whose job it is",
+		Long: `Join everything Twilio and this machine know about REF and say why: the cause and how sure it is, whose job it is, the
+next command, what was checked, and what cannot be known. Whether a phone received a push never can be.
+
+REF is an identity (or user:NAME), a challenge YC…, a factor YF…, a push credential CR…, a Verify Service VA… or an alert
+NO…. A challenge or factor is found only under its identity: give it as well (YC… IDENTITY, or --identity), unless this
+machine or an alert knows it. --payload reads a debugger event as Twilio sent it; its Service picks the environment. Without
+REF it groups what fails now by cause.
+
+It takes at most 8 requests.
+
+` + exitHelp(0, 1, 3, 4, 5, 7, 9) + `
+
+Status 0 says that a cause was found, 1 that it stays unknown.`,
+		Example: `  verifyctl -e demo why user-1001-amara
+  verifyctl -e demo why YC1c9f73e5b73c36ee409298d703cbf13c --identity user-1001-amara
+  verifyctl -e demo why`,
+		Args:              argsBetween(0, 5),
+		ValidArgsFunction: s.completeWhy,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := o.parse(args); err != nil {
+				return err
+			}
+			return o.run(cmd.Context())
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&o.identityArg, "identity", "", "the identity of a challenge or factor")
+	flags.StringVar(&o.payload, "payload", "", "a debugger event in a `file`, or - for standard input")
+	flags.StringVar(&o.since, "since", "", "without REF, or for a VA… or CR…: how far back errors count (default 1h, with REF 24h)")
+	s.completeFlagIdentity(cmd, "identity")
+	return cmd
+}
+
+func (o *whyOptions) parse(args []string) error {
+	o.refs = args
+	if o.identityArg != "" {
+		o.refs = append(o.refs[:len(o.refs):len(o.refs)], o.identityArg)
+	}
+	if o.payload != "" && len(o.refs) > 0 {
+		return verify.Usagef("--payload names what it is about, so it takes no REF")
+	}
+	if len(o.refs) == 0 && o.payload == "" {
+		o.ago = defaultSince
+	}
+	if o.since == "" {
+		return nil
+	}
+	var ok bool
+	if o.ago, ok = parseLength(o.since); !ok || o.ago <= 0 {
+		return verify.Usagef("--since %q is not a length of time such as 90m, 24h or 7d", o.since)
+	}
+	return nil
+}
+
+func (o *whyOptions) run(ctx context.Context) error {
+	if o.payload != "" {
+		return o.runPayload(ctx)
+	}
+	c, err := o.shell.connectService(ctx)
+	if err != nil {
+		return err
+	}
+	subject, err := challenge.ParseSubject(o.refs, func(arg string) (verify.Identity, error) { return c.identity(ctx, arg) })
+	if err != nil {
+		return err
+	}
+	if subject.Service != "" && !verify.SameSID(subject.Service, c.service()) {
+		if c, err = o.connectOwner(ctx, subject.Service); err != nil {
+			return err
+		}
+	}
+	return o.ask(ctx, c, subject)
+}
+
+// runPayload decodes an event and asks in the environment that its Service belongs to.
+func (o *whyOptions) runPayload(ctx context.Context) error {
+	const most = 8 << 20
+	data, err := readAll(o.shell.in, o.payload, most)
+	if err != nil {
+		return err
+	}
+	events := event.Parse(data)
+	switch {
+	case len(events) == 0:
+		return verify.Usagef("there is no debugger event in %s", o.payload).
+			WithHint("see what it is: verifyctl debugger decode %s", verify.Quote(o.payload))
+	case len(events) > 1:
+		return verify.Usagef("there are %d events in %s, ask about one at a time", len(events), o.payload).
+			WithHint("see them: verifyctl debugger decode %s", verify.Quote(o.payload))
+	}
+	e := events[0]
+	if e.ServiceSID == "" {
+		if !o.shell.globalSet.Changed("env") {
+			return (&verify.Error{Kind: verify.KindNotFound, Message: "the event names no Verify Service, so its environment is not known"}).
+				WithHint("name the environment with -e")
+		}
+		c, err := o.shell.connectService(ctx)
+		if err != nil {
+			return err
+		}
+		return o.ask(ctx, c, challenge.SubjectOf(e))
+	}
+	c, err := o.connectOwner(ctx, verify.ServiceSID(e.ServiceSID))
+	if err != nil {
+		return err
+	}
+	return o.ask(ctx, c, challenge.SubjectOf(e))
+}
+
+// connectOwner reaches the environment of a Service: never the current one by default.
+func (o *whyOptions) connectOwner(ctx context.Context, service verify.ServiceSID) (*connection, error) {
+	cfg, err := o.shell.config()
+	if err != nil {
+		return nil, err
+	}
+	targets, err := cfg.All()
+	if err != nil {
+		return nil, err
+	}
+	for _, target := range targets {
+		if verify.SameSID(target.Environment.ServiceSID, service) {
+			return o.shell.connectTo(ctx, target.Environment.Name)
+		}
+	}
+	return nil, (&verify.Error{Kind: verify.KindNotFound, Message: fmt.Sprintf("Service %s is none of the environments", service)}).
+		WithHint("see which there are: verifyctl env list; add one: verifyctl env add")
+}
+
+func (o *whyOptions) ask(ctx context.Context, c *connection, subject challenge.Subject) error {
+	p, err := o.shell.printer(c.now)
+	if err != nil {
+		return err
+	}
+	memory, err := c.memory(ctx)
+	if err != nil {
+		return err
+	}
+	sources := challenge.NewSources(c.client, memory, func(alerts challenge.AlertReader) challenge.Feed {
+		return challengeFeed{stored: memory, alerts: alerts}
+	})
+	answer, err := challenge.Why(ctx, challenge.Question{Subject: subject, Env: c.env, Others: o.others(c.env), Now: c.now(), Since: o.ago}, sources)
+	if err != nil {
+		return err
+	}
+	o.remember(ctx, c, answer)
+	if err := o.print(p, answer); err != nil {
+		return err
+	}
+	if !answer.Found {
+		return status{verify.KindFailed}
+	}
+	return nil
+}
+
+// others gives the other environments, where the subject may be when it is not here.
+func (o *whyOptions) others(here verify.Environment) []verify.Environment {
+	cfg, err := o.shell.config()
+	if err != nil {
+		return nil
+	}
+	targets, err := cfg.All()
+	if err != nil {
+		return nil
+	}
+	var list []verify.Environment
+	for _, t := range targets {
+		if t.Environment.Name != here.Name {
+			list = append(list, t.Environment)
+		}
+	}
+	return list
+}
+
+func (o *whyOptions) remember(ctx context.Context, c *connection, a challenge.Answer) {
+	if a.Challenge != nil {
+		c.saw(ctx, a.Challenge.Identity, string(a.Challenge.SID), string(a.Challenge.FactorSID))
+	} else if a.Factor != nil {
+		c.saw(ctx, a.Factor.Identity, string(a.Factor.SID))
+	}
+}
+
+var causeResource = render.Resource[challenge.Cause]{
+	Columns: []render.Column[challenge.Cause]{
+		{Name: "cause", Text: func(c challenge.Cause) string { return string(c.Kind) }},
+		{Name: "confidence", Text: func(c challenge.Cause) string { return string(c.Confidence) }},
+		{Name: "owner", Text: func(c challenge.Cause) string { return c.Owner }},
+		{Name: "summary", Text: func(c challenge.Cause) string { return c.Summary }, Flex: true},
+		{Name: "next", Text: func(c challenge.Cause) string { return c.Next }, Flex: true},
+		{Name: "error_code", Text: func(c challenge.Cause) string { return numberOrNothing(c.ErrorCode) }, Wide: true},
+		{Name: "count", Text: func(c challenge.Cause) string { return numberOrNothing(c.Count) }, Wide: true},
+		{Name: "factors", Text: func(c challenge.Cause) string { return numberOrNothing(c.Factors) }, Wide: true},
+		{Name: "since", Time: func(c challenge.Cause) time.Time { return c.Since }, Wide: true},
+		{Name: "last", Time: func(c challenge.Cause) time.Time { return c.Last }, Wide: true},
+	},
+}
+
+var answerResource = render.Resource[challenge.Answer]{View: func(a challenge.Answer) any { return answerView(a) }}
+
+// answerView is the JSON form of an answer: lists are never null, and the challenge has its usual keys.
+func answerView(a challenge.Answer) any {
+	if a.Causes == nil {
+		a.Causes = []challenge.Cause{}
+	}
+	view := struct {
+		challenge.Answer
+		Challenge any `json:"challenge"`
+	}{Answer: a}
+	if a.Challenge != nil {
+		view.Challenge = newChallengeView(*a.Challenge)
+	}
+	return view
+}
+
+func (o *whyOptions) print(p *render.Printer, a challenge.Answer) error {
+	switch {
+	case p.ForPeople():
+		if o.shell.flags.mask {
+			a = a.Masked(render.Mask)
+		}
+		_, err := o.shell.out.Write(answerPage(a, o.shell.width))
+		return err
+	case o.shell.flags.asksForJSON():
+		if o.shell.flags.mask {
+			a = a.Masked(render.Mask)
+		}
+		return render.One(p, answerResource, a)
+	}
+	_, err := render.List(p, causeResource, each(a.Causes))
+	return err
+}
+
+// asksForJSON tells whether the result is JSON or made from JSON.
+func (f *globalFlags) asksForJSON() bool {
+	return f.jq != "" || f.template != "" || f.output == string(render.JSON) || f.output == string(render.NDJSON)
+}
+
+// narrowest is the width that a page is written for at least, in characters.
+const narrowest = 60
+
+// answerPage is an answer as a person reads it: what it is about, the causes, what they rest on, and what is left open.
+func answerPage(a challenge.Answer, width int) []byte {
+	var b bytes.Buffer
+	width = max(width, narrowest)
+	line := func(indent int, format string, args ...any) {
+		writeWrapped(&b, width, indent, fmt.Sprintf(format, args...))
+	}
+	if a.State != "" {
+		line(0, "%s", a.State)
+	}
+	if len(a.Causes) == 0 {
+		line(0, "")
+		line(0, "No cause is known: nothing is wrong that can be seen from here.")
+	} else if !a.Found {
+		line(0, "")
+		line(0, "No cause is known for sure. Possible:")
+	}
+	for _, c := range a.Causes {
+		line(0, "")
+		line(0, "%s (%s)", strings.ReplaceAll(string(c.Kind), "_", " "), c.Confidence)
+		line(2, "%s.", upperFirst(c.Summary))
+		line(2, "Whose job: %s%s", ownerInWords(c.Owner), countOf(c))
+		if c.Next != "" {
+			fmt.Fprintf(&b, "  Next: %s\n", render.Sanitize(c.Next))
+		}
+		for _, e := range c.Evidence {
+			line(4, "- %s", e)
+		}
+	}
+	line(0, "")
+	line(0, "Checked with %s:", counted(a.Requests, "request"))
+	for _, c := range a.Checked {
+		line(2, "- %s: %s", strings.TrimSpace(c.What+" "+c.SID), c.Result)
+	}
+	line(0, "Cannot be known:")
+	for _, s := range a.CannotKnow {
+		line(2, "- %s", s)
+	}
+	return b.Bytes()
+}
+
+// ownerInWords says whose job something is.
+func ownerInWords(owner string) string {
+	switch owner {
+	case challenge.OwnerUser:
+		return "the user's"
+	case challenge.OwnerOperator:
+		return "yours"
+	case string(event.OwnerApp):
+		return "the app team's"
+	case string(event.OwnerBackend):
+		return "the backend team's"
+	case string(event.OwnerCredential):
+		return "that of who holds the push credentials"
+	case string(event.OwnerProvider):
+		return "Apple's or Google's"
+	case string(event.OwnerTwilio):
+		return "Twilio's"
+	}
+	return owner
+}
+
+func countOf(c challenge.Cause) string {
+	if c.Count < 2 {
+		return ""
+	}
+	text := fmt.Sprintf("; %s", counted(c.Count, "alert"))
+	if c.Factors > 0 {
+		text += fmt.Sprintf(" about %s", counted(c.Factors, "factor"))
+	}
+	return text + " since " + c.Since.UTC().Format(time.RFC3339)
+}
+
+func upperFirst(s string) string {
+	if s == "" {
+		return s
+	}
+	return strings.ToUpper(s[:1]) + s[1:]
+}
+
+// writeWrapped writes a paragraph that is broken at spaces so that no line is wider. A word that is wider stays whole, for
+// SIDs are copied. The lines after a "- " stand below its text.
+func writeWrapped(b *bytes.Buffer, width, indent int, text string) {
+	words := strings.Fields(render.Sanitize(text))
+	b.WriteString(strings.Repeat(" ", indent))
+	if strings.HasPrefix(text, "- ") {
+		indent += 2
+	}
+	used := indent
+	for i, word := range words {
+		length := utf8.RuneCountInString(word)
+		switch {
+		case i == 0:
+		case used+1+length > width:
+			b.WriteString("\n" + strings.Repeat(" ", indent))
+			used = indent
+		default:
+			b.WriteByte(' ')
+			used++
+		}
+		b.WriteString(word)
+		used += length
+	}
+	b.WriteByte('\n')
+}
+
+// completeWhy completes identities and SIDs that this machine has met.
+func (s *shell) completeWhy(cmd *cobra.Command, args []string, prefix string) ([]string, cobra.ShellCompDirective) {
+	words := s.completeSIDs(cmd, "YC", prefix, args)
+	words = append(words, s.completeSIDs(cmd, "YF", prefix, args)...)
+	identities, directive := s.completeIdentity(cmd, nil, prefix)
+	return append(identities, words...), directive
+}
