@@ -56,7 +56,7 @@ func apnChecks() []Check {
 			Skip: apn.unless, Needs: []Resource{TheService, PushErrors}, Reads: []Resource{APNCredential, SampleFactors},
 			Remedy: "the certificate's subject has to be the app's bundle id; a VoIP certificate does not serve", Judge: rightTopic},
 		{ID: "PUSH-APN-11", Title: "the APNs certificate is for the app and does not expire soon", Severity: SeverityFail, Certainty: Attested,
-			Skip: apn.unless, Remedy: "no API tells; record it: " + recordExpiry, Judge: certificateExpiry},
+			Skip: apn.unless, Reads: []Resource{TheService}, Remedy: "no API tells; record it: " + recordExpiry, Judge: certificate},
 	}
 }
 
@@ -126,9 +126,8 @@ const recordExpiry = "verifyctl credentials lint CERT.pem --record ENV"
 
 // When a certificate's end is near: Apple's last a year, and a month is the least that a renewal needs.
 const (
-	oldCertificate   = 335 * 24 * time.Hour
-	expiresSoon      = 30 * 24 * time.Hour
-	certificateCheck = "PUSH-APN-11"
+	oldCertificate = 335 * 24 * time.Hour
+	expiresSoon    = 30 * 24 * time.Hour
 )
 
 // unlessExpiryUnknown skips guessing at a certificate's age where its expiry is recorded.
@@ -136,8 +135,8 @@ func unlessExpiryUnknown(w *World) string {
 	if why := apn.unless(w); why != "" {
 		return why
 	}
-	if attestedValue(w.Env.Attestations[certificateCheck], "expires") != "" {
-		return "the certificate's expiry is recorded; " + certificateCheck + " looks at it"
+	if w.Env.CredentialNotes[verify.PlatformAPN].Recorded != "" {
+		return "what the certificate says is recorded; PUSH-APN-11 looks at it"
 	}
 	return ""
 }
@@ -153,39 +152,45 @@ func renewed(w *World) Answer {
 		return unknown("Twilio's reply does not say when %s was changed", credential.SID).about(about)
 	case w.Now.Sub(credential.DateUpdated) > oldCertificate:
 		return warn("%s was last changed on %s: its certificate is probably near its yearly end", w.named(credential), day(credential.DateUpdated)).about(about).
-			fix("look up its expiry in Apple's developer portal, and record it").run(w.command("credentials", "lint", "CERT.pem", "--record", w.Env.Name))
+			fix("look up its expiry in Apple's developer portal, and record it").run(verify.Command("", "credentials", "lint", "CERT.pem", "--record", w.Env.Name))
 	}
 	return pass("%s was last changed on %s", credential.SID, day(credential.DateUpdated)).about(about)
 }
 
-// certificateExpiry judges the expiry and topics that somebody recorded.
-func certificateExpiry(w *World) Answer {
-	recorded := w.Env.Attestations[certificateCheck]
-	expires, err := time.Parse(time.DateOnly, attestedValue(recorded, "expires"))
-	if err != nil {
-		a := attested(w, certificateCheck, "when the certificate expires and which bundle id it is for")
-		if a.Status == Unknown {
-			a = a.run(w.command("credentials", "lint", "CERT.pem", "--record", w.Env.Name))
+// certificate judges what was recorded of the certificate before it was uploaded, or else takes somebody's word.
+func certificate(w *World) Answer {
+	note := w.Env.CredentialNotes[verify.PlatformAPN]
+	record := verify.Command("", "credentials", "lint", "CERT.pem", "--record", w.Env.Name)
+	if note.Recorded == "" {
+		a := attested(w, "PUSH-APN-11", "when the certificate expires and which app it is for")
+		if a.Status == Unknown && !w.Env.Demo {
+			a = a.run(record)
 		}
 		return a
 	}
-	renew := func(a Answer) Answer {
-		return a.fix("renew the certificate, upload it as a new credential, attach that, and record it").
-			run(w.command("credentials", "lint", "CERT.pem", "--record", w.Env.Name))
-	}
-	if !w.Now.Before(expires) {
-		return renew(fail("the certificate expired on %s, as %s recorded", day(expires), w.masked(recorded.By)))
-	}
-	if topics := strings.FieldsFunc(attestedValue(recorded, "topics"), func(r rune) bool { return r == ',' }); len(topics) > 0 && len(w.Env.AppIDs) > 0 && !overlap(topics, w.Env.AppIDs) {
-		return fail("the certificate is for %s, the app is %s (52143)", strings.Join(topics, ", "), strings.Join(w.Env.AppIDs, ", ")).
+	attached := w.Service.Value.CredentialSID(verify.PlatformAPN)
+	switch {
+	case note.CredentialSID != "" && attached != "" && !verify.SameSID(note.CredentialSID, attached):
+		return unknown("what was recorded is about %s, but %s is attached", note.CredentialSID, attached).about(string(attached)).
+			fix("record what the new certificate says").run(record)
+	case len(note.Topics) > 0 && len(w.Env.AppIDs) > 0 && !overlap(note.Topics, w.Env.AppIDs):
+		return fail("the certificate is for %s, the app is %s (52143)", strings.Join(note.Topics, ", "), strings.Join(w.Env.AppIDs, ", ")).
 			fix("attach a credential for the app's bundle id, or correct app_ids")
+	case note.Expires == "":
+		return pass("it does not expire, as recorded on %s", note.Recorded)
 	}
-	if left := expires.Sub(w.Now); left < expiresSoon {
-		return renew(warn("the certificate expires on %s, in %s", day(expires), days(left)))
+	expires, err := time.Parse(time.DateOnly, note.Expires)
+	if err != nil {
+		return unknown("the recorded expiry %q is not a date", note.Expires).fix("record it again").run(record)
 	}
-	a := pass("the certificate expires on %s, as %s recorded on %s", day(expires), w.masked(recorded.By), recorded.On)
-	a.By, a.Until = w.masked(recorded.By), day(expires)
-	return a
+	const renew = "renew the certificate, upload it as a new credential, attach that, and record it"
+	switch left := expires.Sub(w.Now); {
+	case left <= 0:
+		return fail("the certificate expired on %s", note.Expires).fix(renew).run(record)
+	case left < expiresSoon:
+		return warn("the certificate expires on %s, in %s", note.Expires, days(left)).fix(renew).run(record)
+	}
+	return pass("the certificate expires on %s, as recorded on %s", note.Expires, note.Recorded)
 }
 
 func overlap(a, b []string) bool {
@@ -209,10 +214,21 @@ func (s slot) accepted(codes ...int) func(*World) Answer {
 			a := fail("%s refuses the credential: %s", s.name, tallied(w, current)).about(current[0].CredentialSID)
 			return a.fix("%s Do not delete factors", fixOf(codeOf(current[0]))).run(verify.Command("", "debugger", "explain", fmt.Sprint(codeOf(current[0]))))
 		case len(past) > 0:
-			return note("%s refused it until %s, and not since: %s", s.name, clock(past[len(past)-1].Timestamp, w.Now), w.overtaken(past[0]))
+			return note("%s refused it until %s, and not since: %s", s.name, clock(lastOf(past), w.Now), w.overtaken(past[0]))
 		}
 		return pass("%s refused nothing for its sake since %s", s.name, clock(w.Since, w.Now))
 	}
+}
+
+// lastOf gives when the newest of the events happened.
+func lastOf(events []event.Event) time.Time {
+	var last time.Time
+	for _, e := range events {
+		if e.Timestamp.After(last) {
+			last = e.Timestamp
+		}
+	}
+	return last
 }
 
 // own leaves the events that are about the platform, or about none.
@@ -264,7 +280,7 @@ func tokensAccepted(w *World) Answer {
 	total, known := w.devices(verify.PlatformAPN)
 	switch {
 	case len(current) == 0 && len(past) > 0:
-		return note("Apple refused tokens until %s, and none since: %s", clock(past[len(past)-1].Timestamp, w.Now), w.overtaken(past[0]))
+		return note("Apple refused tokens until %s, and none since: %s", clock(lastOf(past), w.Now), w.overtaken(past[0]))
 	case len(current) == 0:
 		return pass("Apple refused no token since %s", clock(w.Since, w.Now))
 	case devices < manyDevices || known && float64(devices) <= mismatchShare*float64(total):
@@ -272,8 +288,8 @@ func tokensAccepted(w *World) Answer {
 			fix("let those apps send a fresh token (updateFactor). Do not delete factors").run(w.command("debugger", "alerts", "--code", "52134"))
 	}
 	a := fail("Apple refuses tokens by the number: %s", tallied(w, current)).about(current[0].CredentialSID)
-	if judged := rightSandbox(w); w.APN.OK() && judged.Status == Fail {
-		return a.fix("PUSH-APN-01 and PUSH-APN-02 say why: %s. Do not delete factors", judged.Reason)
+	if w.APN.OK() && rightSandbox(w).Status == Fail {
+		return a.fix("the credential's sandbox does not fit the build: mend that first. Do not delete factors")
 	}
 	return a.fix("the credential and the declared build agree, so the app on the phones is probably signed otherwise: compare it with %s. Do not delete factors",
 		w.command("doctor", "--ios-app", "App.ipa"))

@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -25,9 +26,9 @@ func authChecks() []Check {
 		{ID: "AUTH-02", Title: "the key is not a test credential", Severity: SeverityFail, Certainty: Certain,
 			Reads: []Resource{TheService}, Remedy: "use a live key: Verify does not support test credentials", Judge: liveKey},
 		{ID: "AUTH-03", Title: "an API key is used, not the auth token", Severity: SeverityWarn, Certainty: Certain,
-			Remedy: "create an API key for verifyctl", Judge: apiKeyUsed},
+			Skip: unlessOwnKey, Remedy: "create an API key for verifyctl", Judge: apiKeyUsed},
 		{ID: "AUTH-04", Title: "the key may not do more than it needs", Severity: SeverityInfo, Certainty: Certain,
-			Needs: []Resource{TheService}, Reads: []Resource{TheAccount},
+			Skip: unlessOwnKey, Needs: []Resource{TheService}, Reads: []Resource{TheAccount},
 			Remedy: "prefer a restricted key with Verify and Monitor: read", Judge: leastPrivilege},
 		{ID: "AUTH-05", Title: "the Service belongs to the declared account", Severity: SeverityFail, Certainty: Certain,
 			Needs: []Resource{TheService}, Remedy: "use a key of the declared account, or declare the account the Service is in", Judge: rightAccount},
@@ -51,6 +52,13 @@ func reachesService(w *World) Answer {
 	switch {
 	case err == nil:
 		return pass("%s was read", w.Env.ServiceSID).about(about)
+	case w.NoLink != nil && isDenied(err):
+		a := fail("there is no usable key: %s", describe(err)).about(about)
+		var e *verify.Error
+		if errors.As(err, &e) {
+			a.Fix = e.Hint
+		}
+		return a
 	case isNotFound(err):
 		return fail("the account has no Service %s", w.Env.ServiceSID).about(about).
 			fix("it may be in another account or subaccount; these are the ones the key sees:").run(w.command("services", "list"))
@@ -78,9 +86,16 @@ func apiKeyUsed(w *World) Answer {
 		return pass("%s is an API key", key)
 	case strings.HasPrefix(key, "AC"):
 		return warn("the account's auth token is used: it can do everything, and changing it breaks everybody who uses it").
-			fix("create an API key (Console: Account > API keys) and store it with %s", w.command("env", "add"))
+			fix("create an API key (Console: Account > API keys) and write it to the environment as api_key")
 	}
 	return unknown("the connection does not say which key it uses")
+}
+
+func unlessOwnKey(w *World) string {
+	if w.Env.Demo {
+		return "the demo's key is built in"
+	}
+	return ""
 }
 
 func unlessAPIKey(w *World) string {
@@ -151,7 +166,7 @@ func freshKey(w *World) Answer {
 		}
 		if w.Now.Sub(key.DateCreated) > keyAge {
 			return warn("%s was created on %s, %s ago", key.SID, day(key.DateCreated), days(w.Now.Sub(key.DateCreated))).about(string(key.SID)).
-				fix("make a new API key, store it with %s, and delete this one", w.command("env", "add"))
+				fix("make a new API key, write it to the environment as api_key, and delete this one")
 		}
 		return pass("%s was created on %s", key.SID, day(key.DateCreated)).about(string(key.SID))
 	}

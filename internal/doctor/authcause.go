@@ -32,7 +32,7 @@ func diagnose(w *World, err error) authCause {
 		return authCause{"the key is a test credential, which Verify does not support (20008)",
 			"use an API key or the auth token of the live account"}
 	case w.Connection.KeyProblem != "":
-		return authCause{w.Connection.KeyProblem, "store the key again without it: " + w.command("env", "add")}
+		return authCause{w.Connection.KeyProblem, "store the key again without it"}
 	case key != strings.TrimSpace(key):
 		return authCause{"the key's SID has white space around it, most likely a line break from a file or a variable", "remove it"}
 	case w.Account.OK() && w.Account.Value.Status != "" && w.Account.Value.Status != "active":
@@ -54,9 +54,9 @@ func diagnose(w *World, err error) authCause {
 	case w.Account.OK():
 		return authCause{"the key reaches the account but not Verify: it may be a restricted key, or one of another region", "grant it Verify: read, or use a standard key"}
 	case otherKeyWorks(w):
-		return authCause{"another environment's key of the same account works: this key is wrong, deleted, or its secret belongs to another key", "store the key again: " + w.command("env", "add")}
+		return authCause{"another environment's key of the same account works: this key is wrong, deleted, or its secret belongs to another key", "store the key again, or make a new one (Console: Account > API keys)"}
 	}
-	return authCause{"the key or its secret is wrong, or the key was deleted", "make a new API key (Console: Account > API keys) and store it: " + w.command("env", "add")}
+	return authCause{"the key or its secret is wrong, or the key was deleted", "make a new API key (Console: Account > API keys) and write it to the environment as api_key"}
 }
 
 // lacksPermission tells a key that Twilio knows and holds back from one that it does not know.

@@ -24,8 +24,8 @@ const foreignShare = 0.5
 
 func captureChecks() []Check {
 	return []Check{
-		{ID: "EVT-01", Title: "the debugger webhook is set", Severity: SeverityWarn, Certainty: Attested,
-			Remedy: "no API tells; look at the Console's Debugger, and attest it", Judge: func(w *World) Answer { return attested(w, "EVT-01", "whether the debugger webhook is set") }},
+		{ID: "EVT-01", Title: "the debugger webhook is set", Severity: SeverityWarn, Certainty: Attested, Scope: PerAccount,
+			Remedy: "no API tells; look at the Console's Debugger, and attest it", Judge: debuggerWebhook},
 		{ID: "EVT-02", Title: "Event Streams carries error events to an active sink", Severity: SeverityWarn, Certainty: Certain, Scope: PerAccount,
 			Needs: []Resource{EventStreams}, Remedy: "subscribe a sink to " + verify.EventErrorLogged, Judge: streaming},
 		{ID: "EVT-03", Title: "debugger events are captured here", Severity: SeverityWarn, Certainty: Certain,
@@ -35,6 +35,17 @@ func captureChecks() []Check {
 		{ID: "EVT-05", Title: "push errors can be told by Service", Severity: SeverityInfo, Certainty: Certain, Scope: PerAccount,
 			Needs: []Resource{PushErrors}, Remedy: "Voice and other products share the stream; an unknown shape is worth a report", Judge: attributable},
 	}
+}
+
+// debuggerWebhook takes the word of whichever environment of the account has one: there is one debugger webhook for all.
+func debuggerWebhook(w *World) Answer {
+	const question = "whether the debugger webhook is set"
+	for _, peer := range w.accountPeers() {
+		if a := attested(peer, "EVT-01", question); a.Status == Pass {
+			return a
+		}
+	}
+	return attested(w, "EVT-01", question)
 }
 
 func streaming(w *World) Answer {
@@ -67,24 +78,26 @@ func orWord(word, otherwise string) string {
 }
 
 func capturing(w *World) Answer {
-	capture := w.Capture.Value
-	start := w.command("debugger", "listen")
-	switch {
-	case capture.Heartbeat.IsZero():
-		return warn("nothing was ever captured here: what Twilio forgets after a month is lost").fix("capture events with a listener, or read alerts every day").run(start)
-	case w.Now.Sub(capture.Heartbeat) > alertRetention:
-		return warn("the last capture was on %s: events between then and a month ago are lost", day(capture.Heartbeat)).fix("capture events with a listener, or read alerts every day").run(start)
-	case w.Now.Sub(capture.Heartbeat) > stale:
-		return warn("the last capture was at %s", clock(capture.Heartbeat, w.Now)).fix("see whether the listener still runs").run(w.command("debugger", "alerts"))
+	covered := w.Capture.Value.Covered
+	backfill := w.command("debugger", "alerts")
+	if len(covered) == 0 {
+		return warn("nothing was ever captured here: what Twilio forgets after a month is lost").
+			fix("capture events with a listener, or read the alerts every day").run(backfill)
 	}
-	return pass("%s, the newest of %s", count(capture.Events, "event", "events"), orWord(nonZero(capture.Last, w.Now), "nothing yet"))
-}
-
-func nonZero(t, now time.Time) string {
-	if t.IsZero() {
-		return ""
+	newest := covered[len(covered)-1].Until
+	switch age := w.Now.Sub(newest); {
+	case age > alertRetention:
+		return warn("the last capture was on %s: events between then and a month ago are lost", day(newest)).
+			fix("capture events with a listener, or read the alerts every day").run(backfill)
+	case age > stale:
+		return warn("the last capture was at %s", clock(newest, w.Now)).fix("see whether the listener still runs; until then read the alerts").run(backfill)
 	}
-	return clock(t, now)
+	for i, span := range covered[1:] {
+		if gap := covered[i].Until; span.From.After(w.Now.Add(-alertRetention)) {
+			return warn("between %s and %s nothing was captured", clock(gap, w.Now), clock(span.From, w.Now)).fix("read the alerts of that time while Twilio keeps them").run(backfill)
+		}
+	}
+	return pass("%s; everything since %s, until %s", count(w.Capture.Value.Events, "event", "events"), clock(covered[len(covered)-1].From, w.Now), clock(newest, w.Now))
 }
 
 func listComplete(w *World) Answer {

@@ -77,8 +77,19 @@ func (b *bench) rename(id verify.Identity) {
 	b.entities[b.env.ServiceSID][0].Identity, b.factors[id] = id, b.factors[b.user()]
 }
 func (b *bench) refuseAll(err error) { b.refuse["Service"], b.refuse["Account"] = err, err }
-func (b *bench) attest(id, until, val string) {
-	b.env.Attestations[id] = verify.Attestation{By: "Ana", On: "2026-01-01", Until: until, Value: val}
+func (b *bench) attest(id, until string) {
+	b.env.Attestations[id] = verify.Attestation{By: "Ana", On: "2026-01-01", Until: until}
+}
+
+// note changes what is recorded of the APNs certificate; nil forgets it.
+func (b *bench) note(change func(*verify.CredentialNote)) {
+	note := b.env.CredentialNotes[verify.PlatformAPN]
+	if change == nil {
+		delete(b.env.CredentialNotes, verify.PlatformAPN)
+		return
+	}
+	change(&note)
+	b.env.CredentialNotes[verify.PlatformAPN] = note
 }
 
 // pushError adds an event of the environment's Service.
@@ -177,7 +188,9 @@ func TestEachCheck(t *testing.T) {
 		}, Warn, "staging too"},
 		{"SVC-05", "", func(b *bench) { b.service().Push.IncludeDate = true }, Warn, "include_date"},
 		{"SVC-05", "null push", func(b *bench) { b.service().Push = nil }, Unknown, "no push object"},
-		{"SVC-06", "", func(b *bench) { b.service().TOTP = true }, Pass, "TOTP"},
+		{"SVC-06", "", func(b *bench) {
+			b.addFactor(verify.Factor{SID: verify.FactorSID(sid("YF", 9)), Type: verify.FactorTOTP})
+		}, Pass, `"totp" (1)`},
 		{"SVC-07", "", func(b *bench) {
 			b.service().DateUpdated = noon.Add(-time.Hour)
 			b.changes = []verify.AuditEvent{{ResourceSID: string(b.env.ServiceSID), EventType: "verify-service.updated", ActorType: "user", ActorSID: "US1", EventDate: noon}}
@@ -212,8 +225,8 @@ func TestEachCheck(t *testing.T) {
 			b.services = append(b.services, verify.Service{SID: serviceSID(9), FriendlyName: "old", Push: &verify.PushConfig{APNCredentialSID: credentialSID(1)}})
 		}, Warn, `"old"`},
 		{"PUSH-APN-06", "Services not listed", func(b *bench) { b.refuse["Services"] = denied(403, 20006) }, Unknown, "could not be listed"},
-		{"PUSH-APN-07", "", func(b *bench) { b.apn().DateUpdated = noon.Add(-340 * day); delete(b.env.Attestations, "PUSH-APN-11") }, Warn, "--record"},
-		{"PUSH-APN-07", "no date", func(b *bench) { b.apn().DateUpdated = time.Time{}; delete(b.env.Attestations, "PUSH-APN-11") }, Unknown, ""},
+		{"PUSH-APN-07", "", func(b *bench) { b.apn().DateUpdated = noon.Add(-340 * day); b.note(nil) }, Warn, "--record"},
+		{"PUSH-APN-07", "no date", func(b *bench) { b.apn().DateUpdated = time.Time{}; b.note(nil) }, Unknown, ""},
 		{"PUSH-APN-08", "", func(b *bench) { b.pushError(52131, verify.PlatformAPN, credentialSID(1), 1) }, Fail, "Do not delete factors"},
 		{"PUSH-APN-08", "replaced since", func(b *bench) { b.pushError(52131, verify.PlatformAPN, credentialSID(8), 1) }, Pass, "no longer attached"},
 		{"PUSH-APN-08", "renewed since", func(b *bench) {
@@ -241,15 +254,18 @@ func TestEachCheck(t *testing.T) {
 			for i := range 6 {
 				b.pushError(52134, verify.PlatformAPN, credentialSID(1), i)
 			}
-		}, Fail, "PUSH-APN-01"},
+		}, Fail, "mend that first"},
 		{"PUSH-APN-10", "refused", func(b *bench) { b.pushError(52143, verify.PlatformAPN, credentialSID(1), 1) }, Fail, "52143"},
 		{"PUSH-APN-10", "other app", func(b *bench) { b.factor().Config.AppID = "com.other.example" }, Fail, "com.other.example"},
-		{"PUSH-APN-11", "nobody looked", func(b *bench) { delete(b.env.Attestations, "PUSH-APN-11") }, Unknown, "--record live"},
-		{"PUSH-APN-11", "expired", func(b *bench) { b.attest("PUSH-APN-11", "2026-11-20", "expires=2026-11-20") }, Fail, "expired on 2026-11-20"},
-		{"PUSH-APN-11", "soon", func(b *bench) { b.attest("PUSH-APN-11", "2026-12-20", "expires=2026-12-20") }, Warn, "in 26 days"},
-		{"PUSH-APN-11", "other app", func(b *bench) { b.attest("PUSH-APN-11", "2027-12-20", "expires=2027-12-20 topics=com.other.example") }, Fail, "52143"},
-		{"PUSH-APN-11", "a word without a date", func(b *bench) { b.attest("PUSH-APN-11", "2027-01-01", "") }, Pass, "attested by Ana"},
-		{"PUSH-APN-11", "a word too old", func(b *bench) { b.attest("PUSH-APN-11", "2026-10-01", "") }, Unknown, "has passed"},
+		{"PUSH-APN-11", "nobody looked", func(b *bench) { b.note(nil) }, Unknown, "--record live"},
+		{"PUSH-APN-11", "expired", func(b *bench) { b.note(func(n *verify.CredentialNote) { n.Expires = "2026-11-20" }) }, Fail, "expired on 2026-11-20"},
+		{"PUSH-APN-11", "soon", func(b *bench) { b.note(func(n *verify.CredentialNote) { n.Expires = "2026-12-20" }) }, Warn, "in 26 days"},
+		{"PUSH-APN-11", "other app", func(b *bench) { b.note(func(n *verify.CredentialNote) { n.Topics = []string{"com.other.example"} }) }, Fail, "52143"},
+		{"PUSH-APN-11", "another credential", func(b *bench) { b.note(func(n *verify.CredentialNote) { n.CredentialSID = credentialSID(9) }) }, Unknown, "--record live"},
+		{"PUSH-APN-11", "no date", func(b *bench) { b.note(func(n *verify.CredentialNote) { n.Expires = "soon" }) }, Unknown, `"soon"`},
+		{"PUSH-APN-11", "never expires", func(b *bench) { b.note(func(n *verify.CredentialNote) { n.Expires = "" }) }, Pass, "does not expire"},
+		{"PUSH-APN-11", "somebody's word", func(b *bench) { b.note(nil); b.attest("PUSH-APN-11", "2027-01-01") }, Pass, "attested by Ana"},
+		{"PUSH-APN-11", "a word too old", func(b *bench) { b.note(nil); b.attest("PUSH-APN-11", "2026-10-01") }, Unknown, "has passed"},
 
 		{"PUSH-FCM-00", "", func(b *bench) { b.service().Push.FCMCredentialSID = "" }, Fail, "52004"},
 		{"PUSH-FCM-00", "not used", func(b *bench) { b.env.Platforms = []verify.Platform{verify.PlatformAPN} }, Skipped, "Android"},
@@ -296,9 +312,14 @@ func TestEachCheck(t *testing.T) {
 		{"EVT-02", "", func(b *bench) { b.subscriptions = nil; delete(b.env.Attestations, "EVT-01") }, Warn, "told once"},
 		{"EVT-02", "sink failed", func(b *bench) { b.sinks[0].Status = "failed" }, Warn, "failed"},
 		{"EVT-02", "debugger webhook attested", func(b *bench) { b.subscriptions = nil }, Pass, "attested"},
-		{"EVT-03", "never", func(b *bench) { b.capture = Capture{} }, Warn, "debugger listen"},
-		{"EVT-03", "long ago", func(b *bench) { b.capture.Heartbeat = noon.Add(-40 * day) }, Warn, "lost"},
-		{"EVT-03", "yesterday", func(b *bench) { b.capture.Heartbeat = noon.Add(-30 * time.Hour) }, Warn, "still runs"},
+		{"EVT-03", "never", func(b *bench) { b.capture = Capture{} }, Warn, "a listener"},
+		{"EVT-03", "long ago", func(b *bench) {
+			b.capture.Covered[0] = event.Span{From: noon.Add(-50 * day), Until: noon.Add(-40 * day)}
+		}, Warn, "lost"},
+		{"EVT-03", "yesterday", func(b *bench) { b.capture.Covered[0].Until = noon.Add(-30 * time.Hour) }, Warn, "still runs"},
+		{"EVT-03", "a gap", func(b *bench) {
+			b.capture.Covered = []event.Span{{From: noon.Add(-20 * day), Until: noon.Add(-10 * day)}, {From: noon.Add(-9 * day), Until: noon}}
+		}, Warn, "2026-11-13 12:00 UTC and 2026-11-14"},
 		{"EVT-04", "", func(b *bench) {
 			for range maxAlerts {
 				b.events = append(b.events, event.Event{Product: event.ProductVoice, Timestamp: noon.Add(-time.Hour)})

@@ -88,7 +88,7 @@ func (w *World) aboutChallenges(a Answer, examples []string) Answer {
 func answersCome(w *World) Answer {
 	expired := w.countStatus(verify.ChallengeExpired)
 	ended := expired + w.countStatus(verify.ChallengeApproved) + w.countStatus(verify.ChallengeDenied)
-	sentence := fmt.Sprintf("%d of %s expired", expired, count(ended, "ended challenge", "ended challenges"))
+	sentence := fmt.Sprintf("%d of %d ended challenges expired", expired, ended)
 	if ended >= fewChallenges && float64(expired) > expiredShare*float64(ended) {
 		return w.aboutChallenges(warn("%s", sentence), nil).fix("look at delivery first (push errors above), then at what the user sees")
 	}
@@ -193,7 +193,7 @@ func marked(w *World) Answer {
 		return w.aboutChallenges(warn("none of %s has an action_id, so doubles cannot be told", count(without, "challenge", "challenges")), nil).
 			fix("put action_id into the hidden details")
 	}
-	return w.aboutChallenges(pass("%d of %s have none", without, count(len(challenges), "challenge", "challenges")), nil)
+	return w.aboutChallenges(pass("%d of %d challenges have none", without, len(challenges)), nil)
 }
 
 // breaking judges that no sampled challenge breaks a rule; broken says how one does, "" when it does not.
@@ -208,7 +208,7 @@ func (w *World) breaking(what string, broken func(verify.Challenge) string) Answ
 	if len(examples) == 0 {
 		return w.aboutChallenges(pass("none of %s", count(len(challenges), "challenge", "challenges")), nil)
 	}
-	return w.aboutChallenges(warn("%d of %s %s", len(examples), count(len(challenges), "challenge", "challenges"), what), examples)
+	return w.aboutChallenges(warn("%d of %d challenges %s", len(examples), len(challenges), what), examples)
 }
 
 func shortLived(w *World) Answer {
@@ -240,7 +240,7 @@ func considered(w *World) Answer {
 			silent++
 		}
 	}
-	sentence := fmt.Sprintf("%d of %s came within a second", silent, count(answered, "answer", "answers"))
+	sentence := fmt.Sprintf("%d of %d answers came within a second", silent, answered)
 	if answered >= fewChallenges && float64(silent) > silentShare*float64(answered) {
 		return w.aboutChallenges(warn("%s: the app may approve silently", sentence), nil).fix("see whether that is meant")
 	}
@@ -250,7 +250,7 @@ func considered(w *World) Answer {
 func fewDenied(w *World) Answer {
 	denied := w.countStatus(verify.ChallengeDenied)
 	answered := denied + w.countStatus(verify.ChallengeApproved)
-	sentence := fmt.Sprintf("%d of %s denied", denied, count(answered, "answered challenge", "answered challenges"))
+	sentence := fmt.Sprintf("%d of %d answered challenges were denied", denied, answered)
 	if answered >= fewChallenges && float64(denied) > deniedShare*float64(answered) {
 		return w.aboutChallenges(warn("%s; denials are billed", sentence), nil).fix("somebody may be pushing users, or the text confuses them")
 	}

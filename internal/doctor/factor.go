@@ -109,7 +109,7 @@ func (w *World) offenders(what string, broken func(verify.Factor) string) Answer
 	if len(examples) == 0 {
 		return w.aboutSample(pass("none of %s", count(len(factors), "push factor", "push factors")), nil)
 	}
-	return w.aboutSample(warn("%d of %s %s", len(examples), count(len(factors), "push factor", "push factors"), what), examples)
+	return w.aboutSample(warn("%d of %d push factors %s", len(examples), len(factors), what), examples)
 }
 
 func fewFactors(w *World) Answer {
@@ -170,7 +170,7 @@ func verified(w *World) Answer {
 func pushable(w *World) Answer {
 	factors := w.pushFactors("")
 	without := len(w.pushFactors(verify.PlatformNone))
-	sentence := fmt.Sprintf("%d of %s have no push token", without, count(len(factors), "push factor", "push factors"))
+	sentence := fmt.Sprintf("%d of %d push factors have no push token", without, len(factors))
 	if float64(without) > withoutPushShare*float64(len(factors)) {
 		return w.aboutSample(note("%s and only poll", sentence), nil).fix("look at how the app gets its token; phones without Google's services never have one")
 	}

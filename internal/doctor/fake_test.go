@@ -245,15 +245,17 @@ func healthy() (*fakeTwilio, verify.Environment) {
 		probe: verify.Probe{Host: "verify.twilio.com", Issuer: "Public CA", HasDate: true, Samples: []verify.Timing{
 			{Total: 200 * time.Millisecond, FirstByte: 90 * time.Millisecond, Server: 40 * time.Millisecond, HasServer: true, Status: 200},
 			{Reused: true, Total: 100 * time.Millisecond, FirstByte: 90 * time.Millisecond, Server: 40 * time.Millisecond, HasServer: true, Status: 200}}},
-		capture: Capture{Events: 3, First: noon.AddDate(0, 0, -20), Last: noon.Add(-time.Hour), Heartbeat: noon.Add(-time.Hour)},
+		capture: Capture{Events: 3, Last: noon.Add(-time.Hour), Covered: []event.Span{{From: noon.AddDate(0, 0, -20), Until: noon.Add(-time.Hour)}}},
 		refuse:  map[string]error{}, hang: map[string]bool{}, delay: map[string]time.Duration{},
 	}
 	env := verify.Environment{Name: "live", AccountSID: account, ServiceSID: service, Kind: verify.Production,
 		IOSBuild: verify.IOSDistribution, Platforms: []verify.Platform{verify.PlatformAPN, verify.PlatformFCM},
 		AppIDs: []string{"com.bank.example"}, MaxFactors: 3, MetadataKeys: []string{"app_version"}, WebhookURL: "https://hooks.bank.example/verify",
 		Attestations: map[string]verify.Attestation{
-			"EVT-01":      {By: "Ana", On: "2026-11-01", Until: "2027-05-01"},
-			"PUSH-APN-11": {By: "Ana", On: "2026-11-01", Until: "2027-10-01", Value: "expires=2027-10-01 topics=com.bank.example"},
+			"EVT-01": {By: "Ana", On: "2026-11-01", Until: "2027-05-01"},
+		},
+		CredentialNotes: map[verify.Platform]verify.CredentialNote{
+			verify.PlatformAPN: {CredentialSID: credentialSID(1), Expires: "2027-10-01", Topics: []string{"com.bank.example"}, Recorded: "2026-11-01"},
 		}}
 	return f, env
 }

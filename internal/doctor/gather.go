@@ -22,7 +22,10 @@ func listing[T any](available bool, list func(context.Context) iter.Seq2[T, erro
 }
 
 // forTarget reads something once for everybody who names the same key.
-func forTarget[T any](ctx context.Context, r *reader, o *once[T], key string, available bool, read source[T]) Reading[T] {
+func forTarget[T any](ctx context.Context, r *reader, o *once[T], key string, t Target, available bool, read source[T]) Reading[T] {
+	if t.Err != nil {
+		return Failed[T](t.Err)
+	}
 	return o.get(key, func() Reading[T] {
 		if !available {
 			return Failed[T](errUnavailable)
@@ -38,14 +41,18 @@ func forAccount[T any](ctx context.Context, r *reader, o *once[T], t Target, fro
 		reading := Failed[T](errUnavailable)
 		tried := map[string]bool{}
 		for _, peer := range r.targets {
-			read := from(peer.Sources)
-			if accountKey(peer) != accountKey(t) || tried[peer.Connection.KeySID] || read == nil {
+			if accountKey(peer) != accountKey(t) || tried[peer.Connection.KeySID] {
 				continue
 			}
-			tried[peer.Connection.KeySID] = true
-			reading = bounded(ctx, r.planned, r.opts.Timeout, read)
-			if !isDenied(reading.Err) {
-				break
+			read := from(peer.Sources)
+			switch {
+			case peer.Err != nil && len(tried) == 0:
+				reading = Failed[T](peer.Err)
+			case peer.Err == nil && read != nil:
+				tried[peer.Connection.KeySID] = true
+				if reading = bounded(ctx, r.planned, r.opts.Timeout, read); !isDenied(reading.Err) {
+					return reading
+				}
 			}
 		}
 		return reading

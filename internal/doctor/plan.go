@@ -91,7 +91,7 @@ func readAll(ctx context.Context, targets []Target, wanted map[Resource]bool, op
 	worlds := make([]*World, len(targets))
 	for i, t := range targets {
 		worlds[i] = &World{Env: t.Env, Connection: t.Connection, Now: t.Now, Since: t.Now.Add(-opts.Since),
-			Peers: worlds, Declared: opts.Declared, Build: opts.Build, account: accountKey(t), mask: opts.Mask,
+			Peers: worlds, Declared: opts.Declared, Build: opts.Build, NoLink: t.Err, account: accountKey(t), mask: opts.Mask,
 			file: t.File, line: t.Line}
 	}
 	var all sync.WaitGroup
@@ -170,7 +170,7 @@ func (r *reader) fill(ctx context.Context, t Target, w *World, what Resource) {
 	case OtherHosts:
 		w.OtherHosts = r.readOtherHosts(ctx, t)
 	case Captured:
-		w.Capture = forTarget(ctx, r, &r.capture, "environment "+t.Env.Name, t.Sources.Capture != nil, func(ctx context.Context) (Capture, error) {
+		w.Capture = forTarget(ctx, r, &r.capture, "environment "+t.Env.Name, t, t.Sources.Capture != nil, func(ctx context.Context) (Capture, error) {
 			return t.Sources.Capture.Capture(ctx)
 		})
 	}
@@ -178,7 +178,7 @@ func (r *reader) fill(ctx context.Context, t Target, w *World, what Resource) {
 
 func (r *reader) readService(ctx context.Context, t Target) Reading[verify.Service] {
 	key := serviceKey(t) + " " + t.Connection.KeySID // whether this key may read it is part of the answer
-	return forTarget(ctx, r, &r.service, key, t.Sources.Service != nil, func(ctx context.Context) (verify.Service, error) {
+	return forTarget(ctx, r, &r.service, key, t, t.Sources.Service != nil, func(ctx context.Context) (verify.Service, error) {
 		return t.Sources.Service.Service(ctx, t.Env.ServiceSID)
 	})
 }
@@ -194,8 +194,8 @@ func (r *reader) readCredential(ctx context.Context, t Target, platform verify.P
 	if sid == "" {
 		return Reading[verify.Credential]{}
 	}
-	key := accountKey(t) + " " + strings.ToLower(string(sid))
-	return forTarget(ctx, r, &r.credential, key, t.Sources.Credential != nil, func(ctx context.Context) (verify.Credential, error) {
+	key := fmt.Sprint(accountKey(t), " ", t.Connection.KeySID, " ", strings.ToLower(string(sid)))
+	return forTarget(ctx, r, &r.credential, key, t, t.Sources.Credential != nil, func(ctx context.Context) (verify.Credential, error) {
 		return t.Sources.Credential.Credential(ctx, sid)
 	})
 }
@@ -213,8 +213,8 @@ func (r *reader) readAccount(ctx context.Context, t Target) Reading[verify.Accou
 }
 
 func (r *reader) readWebhooks(ctx context.Context, t Target) Reading[[]verify.Webhook] {
-	key := serviceKey(t)
-	return forTarget(ctx, r, &r.webhooks, key, t.Sources.Webhooks != nil, func(ctx context.Context) ([]verify.Webhook, error) {
+	key := serviceKey(t) + " " + t.Connection.KeySID
+	return forTarget(ctx, r, &r.webhooks, key, t, t.Sources.Webhooks != nil, func(ctx context.Context) ([]verify.Webhook, error) {
 		return collect(t.Sources.Webhooks.Webhooks(ctx, t.Env.ServiceSID))
 	})
 }
@@ -241,7 +241,7 @@ func (r *reader) readUsage(ctx context.Context, t Target) Reading[[]verify.Usage
 
 func (r *reader) readProbe(ctx context.Context, t Target, o *once[verify.Probe], count int) Reading[verify.Probe] {
 	key := fmt.Sprint(t.Connection)
-	return forTarget(ctx, r, o, key, t.Sources.Prober != nil, func(ctx context.Context) (verify.Probe, error) {
+	return forTarget(ctx, r, o, key, t, t.Sources.Prober != nil, func(ctx context.Context) (verify.Probe, error) {
 		return t.Sources.Prober.Probe(ctx, "", count)
 	})
 }
@@ -258,7 +258,7 @@ func (r *reader) readOtherHosts(ctx context.Context, t Target) Reading[[]verify.
 	if !r.opts.Latency || len(r.opts.Hosts) == 0 {
 		return Failed[[]verify.Probe](errNoHosts)
 	}
-	return forTarget(ctx, r, &r.otherHosts, fmt.Sprint(t.Connection), t.Sources.Prober != nil, func(ctx context.Context) ([]verify.Probe, error) {
+	return forTarget(ctx, r, &r.otherHosts, fmt.Sprint(t.Connection), t, t.Sources.Prober != nil, func(ctx context.Context) ([]verify.Probe, error) {
 		probes := make([]verify.Probe, len(r.opts.Hosts))
 		group, ctx := errgroup.WithContext(ctx)
 		for i, host := range r.opts.Hosts {
@@ -311,7 +311,7 @@ func (r *reader) readEntities(ctx context.Context, t Target) Reading[Sample[veri
 		return Failed[Sample[verify.Entity]](errNoSample)
 	}
 	key := serviceKey(t)
-	return forTarget(ctx, r, &r.entities, key, t.Sources.Entities != nil, func(ctx context.Context) (Sample[verify.Entity], error) {
+	return forTarget(ctx, r, &r.entities, key, t, t.Sources.Entities != nil, func(ctx context.Context) (Sample[verify.Entity], error) {
 		var sample Sample[verify.Entity]
 		for entity, err := range t.Sources.Entities.Entities(ctx, t.Env.ServiceSID) {
 			if err != nil {
@@ -349,7 +349,10 @@ func forUsers[T any](ctx context.Context, r *reader, o *once[Sample[T]], t Targe
 	if !entities.OK() {
 		return Failed[Sample[T]](entities.Err)
 	}
-	if !available {
+	switch {
+	case t.Err != nil:
+		return Failed[Sample[T]](t.Err)
+	case !available:
 		return Failed[Sample[T]](errUnavailable)
 	}
 	return o.get(serviceKey(t), func() Reading[Sample[T]] {

@@ -282,6 +282,17 @@ func problems(results []Result) []Result {
 	return list
 }
 
+// Problems gives every result that is not in order: failed, warned or unknown.
+func (r Report) Problems() []Result {
+	var list []Result
+	for _, result := range r.Results {
+		if rank[result.Status] > 0 {
+			list = append(list, result)
+		}
+	}
+	return list
+}
+
 // what says what could not be read, and of which environments.
 func (u Unreadable) what() string {
 	names := make([]string, len(u.Resources))

@@ -124,3 +124,36 @@ func TestOnlyAndSkip(t *testing.T) {
 		}
 	}
 }
+
+func TestEnvironmentWithoutAKeyHidesNoOther(t *testing.T) {
+	f, env := healthy()
+	lost := env
+	lost.Name, lost.ServiceSID = "lost", serviceSID(2)
+	noKey := &verify.Error{Kind: verify.KindAuth, Message: "the keychain has no secret for lost", Hint: "store it: verifyctl env add lost --secret-stdin"}
+	for _, order := range [][]Target{{f.target(env), {Env: lost, Err: noKey, Now: noon}}, {{Env: lost, Err: noKey, Now: noon}, f.target(env)}} {
+		report := examine(t, order, everything(env, lost))
+		if got := find(t, report, "lost", "AUTH-01"); got.Status != Fail || !strings.Contains(got.Fix, "--secret-stdin") {
+			t.Errorf("AUTH-01 of lost is %s: %s, fix %q", got.Status, got.Reason, got.Fix)
+		}
+		if got := find(t, report, "live", "PUSH-APN-01"); got.Status != Pass {
+			t.Errorf("PUSH-APN-01 of live is %s: %s", got.Status, got.Reason)
+		}
+		if got := find(t, report, "lost", "PUSH-CR-01"); got.Status != Pass {
+			t.Errorf("the account's credentials were not read by the key there is: %s", got.Reason)
+		}
+	}
+}
+
+func TestASecondKeyReadsWhatTheFirstMayNot(t *testing.T) {
+	f, env := healthy()
+	weak, _ := healthy()
+	weak.refuse["Credentials"] = denied(http.StatusForbidden, 20006)
+	second := env
+	second.Name = "second"
+	first := f.target(env)
+	first.Sources.Credentials, first.Connection.KeySID = weak, sid("SK", 2)
+	report := examine(t, []Target{first, f.target(second)}, everything(env, second))
+	if got := find(t, report, "", "PUSH-CR-01"); got.Status != Pass {
+		t.Errorf("PUSH-CR-01 is %s: %s", got.Status, got.Reason)
+	}
+}

@@ -25,8 +25,8 @@ func serviceChecks() []Check {
 			Remedy: "one Service for each environment", Judge: ownService},
 		{ID: "SVC-05", Title: "the Service does not send dates in push details", Severity: SeverityWarn, Certainty: Certain,
 			Needs: []Resource{TheService}, Remedy: "leave Push.IncludeDate false: deprecated since 2022-05", Judge: noIncludedDate},
-		{ID: "SVC-06", Title: "the Service is for push alone", Severity: SeverityInfo, Certainty: Certain,
-			Needs: []Resource{TheService}, Remedy: "filter lists by factor type; limits are per type", Judge: pushAlone},
+		{ID: "SVC-06", Title: "the Service is used for push alone", Severity: SeverityInfo, Certainty: Certain,
+			Needs: []Resource{TheService, SampleFactors}, Remedy: "filter lists by factor type; limits are per type", Judge: pushAlone},
 		{ID: "SVC-07", Title: "the Service was not changed in the last day", Severity: SeverityWarn, Certainty: Heuristic,
 			Needs: []Resource{TheService}, Reads: []Resource{Changes}, Remedy: "find out who changed what, and whether it was meant", Judge: unchanged},
 	}
@@ -138,18 +138,20 @@ func noIncludedDate(w *World) Answer {
 	return pass("push.include_date is off")
 }
 
+// pushAlone looks at factors: every Service has settings for the other types, used or not.
 func pushAlone(w *World) Answer {
-	var others []string
-	if w.Service.Value.TOTP {
-		others = append(others, "TOTP")
-	}
-	if w.Service.Value.Passkeys {
-		others = append(others, "passkeys")
+	others := map[string]int{}
+	for _, user := range w.Factors.Value.Users {
+		for _, factor := range user.Items {
+			if !factor.IsPush() {
+				others[string(factor.Type)]++
+			}
+		}
 	}
 	if len(others) > 0 {
-		return note("%s is set up in the same Service: lists and limits mix", strings.Join(others, " and ")).fix("filter lists with --type push")
+		return w.aboutSample(note("there are factors of other types: %s; lists and limits mix", tallyText(others)), nil).fix("filter lists with --type push")
 	}
-	return pass("no other factor type is set up")
+	return w.aboutSample(pass("there are no factors of other types"), nil)
 }
 
 func unchanged(w *World) Answer {

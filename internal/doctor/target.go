@@ -14,6 +14,7 @@ type Target struct {
 	Env        verify.Environment
 	Connection Connection
 	Sources    Sources
+	Err        error     // why there is no connection, such as a key that could not be fetched; nil when there is one
 	Now        time.Time // by the environment's own clock
 	File       string    // the file that declares the environment, "" when none does
 	Line       int
@@ -137,8 +138,7 @@ type CaptureReader interface {
 
 // Capture is what this machine holds of debugger events.
 type Capture struct {
-	Events    int       // how many
-	First     time.Time // of the oldest one
-	Last      time.Time // of the newest one
-	Heartbeat time.Time // when a listener or a backfill last ran; zero when none ever did
+	Events  int          // how many
+	Last    time.Time    // of the newest one; zero when there is none
+	Covered []event.Span // of which every event was captured, oldest first
 }

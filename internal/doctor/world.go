@@ -60,6 +60,7 @@ type World struct {
 	Peers      []*World             // every world of the run, this one among them
 	Declared   []verify.Environment // every environment of the environment file, examined or not
 	Build      *Build               // the app given for comparison, nil when none was
+	NoLink     error                // why there is no connection at all, nil when there is one
 
 	Service     Reading[verify.Service]
 	APN         Reading[verify.Credential] // behind the Service; not asked for when none is attached

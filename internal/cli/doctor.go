@@ -1,0 +1,369 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"net/http"
+	"net/url"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/verifyctl/verifyctl/internal/config"
+	"github.com/verifyctl/verifyctl/internal/doctor"
+	"github.com/verifyctl/verifyctl/internal/event"
+	"github.com/verifyctl/verifyctl/internal/render"
+	"github.com/verifyctl/verifyctl/internal/verify"
+)
+
+type doctorOptions struct {
+	shell *shell
+	write writeFlags
+
+	only, skip []string
+	failOn     string
+	baseline   string
+	since      time.Duration
+	noEvidence bool
+	sample     int
+	latency    bool
+	hosts      []string
+	all        bool
+	verbose    bool
+	list       bool
+	fix        bool
+	credential string
+	undo       string
+
+	on         doctor.FailOn
+	attach     verify.CredentialSID
+	takeBack   doctor.Change
+	known      doctor.Baseline
+	resultForm string // junit or sarif, which no other command writes
+}
+
+func newDoctorCmd(s *shell) *cobra.Command {
+	o := doctorOptions{shell: s}
+	cmd := &cobra.Command{
+		Use:   "doctor",
+		Short: "Check every environment: keys, Services, push credentials, webhooks, delivery",
+		Long: `Check whether users of every environment can be logged in by push, and say what to do where they cannot.
+
+All environments of the file are checked together, or the one of -e; "-e demo" checks the three of the demo. What they
+share is compared. Push errors of the last day come first on the page, one line for each cause. A check that could not be
+made is unknown, never passed. Nothing is written without --fix.
+
+Factors and challenges are looked at with --sample N, the first N users of each Service; latency with --latency. What no
+API tells takes somebody's word: attestations in the environment file. docs/reference/checks.md explains every check.
+
+Besides the usual formats, -o junit and -o sarif write what CI systems read. The JSON follows
+docs/reference/doctor.schema.json.
+
+--fix makes the few changes that are one safe write: it enables a webhook or subscribes missing event types, and attaches
+the push credential named by --credential. It shows the change, checks again, and says what takes it back.
+
+` + exitHelp(0, 1, 3, 4, 6, 9),
+		Example: `  verifyctl -e demo doctor
+  verifyctl -e demo doctor --only 'PUSH-*' -o json
+  verifyctl -e demo doctor --sample 50 --fail-on warn`,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := o.parse(); err != nil {
+				return err
+			}
+			return o.run(cmd.Context())
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringSliceVar(&o.only, "only", nil, "make only these checks: ids or globs such as 'PUSH-*'")
+	flags.StringSliceVar(&o.skip, "skip", nil, "leave these checks out: ids or globs")
+	flags.StringVar(&o.failOn, "fail-on", string(doctor.FailOnFail), "exit 1 for fail, for unknown too, or for warn too")
+	flags.StringVar(&o.baseline, "baseline", "", "an earlier report in JSON: what it found does not fail again")
+	flags.DurationVar(&o.since, "since", doctor.DefaultSince, "how far back push errors are looked at, up to 30 days")
+	flags.BoolVar(&o.noEvidence, "no-evidence", false, "do not look at push errors")
+	flags.IntVar(&o.sample, "sample", 0, "look at the factors and challenges of this many users of each Service")
+	flags.BoolVar(&o.latency, "latency", false, "measure latency with 20 requests")
+	flags.StringSliceVar(&o.hosts, "hosts", nil, "with --latency, other hosts of Twilio's to compare with")
+	flags.BoolVar(&o.all, "all", false, "list passed and skipped checks too")
+	flags.BoolVarP(&o.verbose, "verbose", "v", false, "say how many requests were sent")
+	flags.BoolVar(&o.list, "list", false, "list the checks instead of making them")
+	flags.BoolVar(&o.fix, "fix", false, "make the changes that are safe, after showing them")
+	flags.StringVar(&o.credential, "credential", "", "with --fix, the push credential CR… to attach")
+	flags.StringVar(&o.undo, "undo", "", "make the `change` that takes an earlier one back")
+	o.write.register(flags)
+	s.completeValues(cmd, "fail-on", "fail", "unknown", "warn")
+	return cmd
+}
+
+// alertWindow is how far back Twilio keeps alerts.
+const alertWindow = 30 * 24 * time.Hour
+
+func (o *doctorOptions) parse() error {
+	var err error
+	if o.on, err = oneOf("--fail-on", o.failOn, doctor.FailOnFail, doctor.FailOnUnknown, doctor.FailOnWarn); err != nil {
+		return err
+	}
+	if o.on == "" {
+		o.on = doctor.FailOnFail
+	}
+	switch {
+	case o.since <= 0 || o.since > alertWindow:
+		return verify.Usagef("--since %s is not between 0 and 720h: Twilio keeps alerts for 30 days", o.since)
+	case o.sample < 0:
+		return verify.Usagef("--sample %d is negative", o.sample)
+	case len(o.hosts) > 0 && !o.latency:
+		return verify.Usagef("--hosts goes with --latency")
+	case o.credential != "" && !o.fix:
+		return verify.Usagef("--credential goes with --fix")
+	case o.fix && o.undo != "":
+		return verify.Usagef("--fix and --undo exclude each other")
+	case o.write.dryRun && !o.fix && o.undo == "":
+		return verify.Usagef("--dry-run goes with --fix or --undo; doctor writes nothing without them")
+	case (o.credential != "" || o.undo != "") && o.narrowed() == "":
+		return verify.Usagef("--credential and --undo change one environment: name it with -e")
+	}
+	if o.credential != "" {
+		if o.attach, err = verify.ParseCredentialSID(o.credential); err != nil {
+			return err
+		}
+	}
+	if o.undo != "" {
+		if o.takeBack, err = doctor.ParseChange(o.undo); err != nil {
+			return err
+		}
+	}
+	if err := o.parseForm(); err != nil {
+		return err
+	}
+	return o.readBaseline()
+}
+
+func (o *doctorOptions) readBaseline() error {
+	if o.baseline == "" {
+		return nil
+	}
+	f, err := os.Open(o.baseline)
+	if err != nil {
+		return verify.Usagef("--baseline: %w", err)
+	}
+	defer f.Close()
+	o.known, err = doctor.ReadBaseline(f)
+	if err != nil {
+		return fmt.Errorf("%s: %w", o.baseline, err)
+	}
+	return nil
+}
+
+// narrowed gives the environment that was asked for, "" for all. The current one of the file narrows nothing.
+func (o *doctorOptions) narrowed() string {
+	if o.shell.globalSet.Changed("env") {
+		return o.shell.flags.env
+	}
+	return o.shell.getenv("VERIFYCTL_ENV")
+}
+
+func (o *doctorOptions) run(ctx context.Context) error {
+	if o.list {
+		return o.listChecks()
+	}
+	chosen, declared, err := o.environments()
+	if err != nil {
+		return err
+	}
+	targets := make([]doctor.Target, len(chosen))
+	for i, target := range chosen {
+		if targets[i], err = o.target(ctx, target); err != nil {
+			return err
+		}
+	}
+	opts := doctor.Options{Since: o.since, NoEvidence: o.noEvidence, Sample: o.sample, Latency: o.latency, Hosts: o.hosts,
+		Timeout: o.shell.flags.timeout, Only: o.only, Skip: o.skip, Declared: declared}
+	if o.shell.flags.mask {
+		opts.Mask = render.Mask
+	}
+	report, err := doctor.Run(ctx, targets, opts)
+	if err != nil {
+		return err
+	}
+	if o.fix || o.undo != "" {
+		changed, err := o.mend(ctx, report)
+		if err != nil || o.write.dryRun {
+			return err
+		}
+		if changed {
+			if report, err = doctor.Run(ctx, targets, opts); err != nil {
+				return err
+			}
+		}
+	}
+	report.Compare(o.known)
+	if err := o.print(report); err != nil {
+		return err
+	}
+	if o.verbose {
+		o.shell.note("%s sent", counted(o.requests(), "request"))
+	}
+	if err := report.Outcome(o.on); err != nil {
+		return status{verify.KindOf(err)}
+	}
+	return nil
+}
+
+// environments gives what to check, and every environment there is to compare with.
+func (o *doctorOptions) environments() (chosen []*config.Target, declared []verify.Environment, err error) {
+	cfg, err := o.shell.config()
+	if err != nil {
+		return nil, nil, err
+	}
+	name := o.narrowed()
+	if name == "" && !o.shell.globalSet.Changed("service") {
+		all, err := cfg.All()
+		if err != nil {
+			return nil, nil, err
+		}
+		for _, target := range all {
+			if !target.Environment.Demo {
+				chosen, declared = append(chosen, target), append(declared, target.Environment)
+			}
+		}
+		if len(chosen) > 0 {
+			return chosen, declared, nil
+		}
+	}
+	target, err := cfg.Choose()
+	if err != nil {
+		return nil, nil, err
+	}
+	if !target.Environment.Demo {
+		if target.Environment.ServiceSID == "" {
+			return nil, nil, verify.Usagef("which Service? Name it with --service VA…")
+		}
+		return []*config.Target{target}, o.declaredBeside(cfg, target), nil
+	}
+	for _, env := range demoEnvironments() {
+		declared = append(declared, env)
+		if env.Name == name || name == "demo" && !o.fix && o.undo == "" {
+			demo, err := cfg.Lookup(env.Name)
+			if err != nil {
+				return nil, nil, err
+			}
+			chosen = append(chosen, demo)
+		}
+	}
+	return chosen, declared, nil
+}
+
+// declaredBeside gives the environments to compare one with; a file that is wrong elsewhere does not keep one from being
+// checked.
+func (o *doctorOptions) declaredBeside(cfg *config.Config, target *config.Target) []verify.Environment {
+	declared := []verify.Environment{}
+	all, err := cfg.All()
+	for _, other := range all {
+		if !other.Environment.Demo {
+			declared = append(declared, other.Environment)
+		}
+	}
+	if err != nil || len(declared) == 0 {
+		return []verify.Environment{target.Environment}
+	}
+	return declared
+}
+
+// target prepares one environment. One that cannot be reached for want of keys is reported beside the others.
+func (o *doctorOptions) target(ctx context.Context, from *config.Target) (doctor.Target, error) {
+	t := doctor.Target{Env: from.Environment, Now: time.Now()}
+	if file, line, ok := strings.Cut(from.Declared, ":"); ok && from.Declared != "" {
+		t.File = file
+		t.Line, _ = strconv.Atoi(line)
+	}
+	t.Connection = doctor.Connection{KeySID: from.Username, Region: from.Region, Edge: from.Edge, BaseURL: from.BaseURL, CAFile: from.CAFile}
+	c, err := o.shell.connectTarget(ctx, from)
+	if verify.KindOf(err) == verify.KindAuth && err != nil {
+		t.Err = err
+		return t, nil
+	}
+	if err != nil {
+		return t, err
+	}
+	t.Now = c.now()
+	t.Connection.Hosts = []string{c.client.Host()}
+	if c.env.Demo {
+		t.Connection.KeySID = string(c.env.AccountSID)
+	} else {
+		t.Connection.Proxy = proxyFor(c.client.Host())
+	}
+	t.Sources = doctor.Sources{
+		Service: c.client, Services: c.client, Credential: c.client, Credentials: c.client, Account: c.client, Keys: c.client,
+		Webhooks: c.client, Subscriptions: c.client, Audit: c.client, Usage: c.client,
+		Entities: c.client, Factors: c.client, Challenges: c.client, Prober: c.client,
+		Feed: alertFeed{c}, Capture: captured{c},
+	}
+	return t, nil
+}
+
+// proxyFor gives the proxy that requests to a host take, without its password, and "" for none.
+func proxyFor(host string) string {
+	proxy, err := http.ProxyFromEnvironment(&http.Request{URL: &url.URL{Scheme: "https", Host: host}})
+	if err != nil || proxy == nil {
+		return ""
+	}
+	proxy.User = nil
+	return proxy.String()
+}
+
+// alertFeed gives the account's alerts as events.
+type alertFeed struct{ c *connection }
+
+func (f alertFeed) Events(ctx context.Context, since, until time.Time) iter.Seq2[event.Event, error] {
+	return func(yield func(event.Event, error) bool) {
+		for alert, err := range f.c.client.Alerts(ctx, verify.AlertFilter{Start: since, End: until}) {
+			if err != nil {
+				yield(event.Event{}, err)
+				return
+			}
+			if !yield(event.FromAlert(alert), nil) {
+				return
+			}
+		}
+	}
+}
+
+// captured tells what this machine has of the environment's events.
+type captured struct{ c *connection }
+
+func (r captured) Capture(ctx context.Context) (doctor.Capture, error) {
+	memory, err := r.c.memory(ctx)
+	if err != nil {
+		return doctor.Capture{}, err
+	}
+	events, _, last, err := memory.EventSpan(ctx)
+	if err != nil {
+		return doctor.Capture{}, err
+	}
+	now := r.c.now()
+	covered, err := memory.Coverage(ctx, event.Span{From: now.Add(-2 * alertWindow), Until: now.Add(time.Second)})
+	return doctor.Capture{Events: events, Last: last, Covered: covered}, err
+}
+
+// requests counts what was sent in this run.
+func (o *doctorOptions) requests() int {
+	total := 0
+	for _, limiter := range o.shell.opened.limiters {
+		n, _ := limiter.Counts()
+		total += n
+	}
+	return total
+}
+
+// listChecks prints the catalogue.
+func (o *doctorOptions) listChecks() error {
+	p, err := o.shell.printer(time.Now)
+	if err != nil {
+		return err
+	}
+	_, err = render.List(p, doctorCheck, each(doctor.Catalogue()))
+	return err
+}
