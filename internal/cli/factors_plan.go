@@ -163,12 +163,12 @@ func (s *shell) apply(ctx context.Context, c *connection, plan fleet.Plan, o app
 	if err != nil {
 		return err
 	}
-	target := fleet.Target{Environment: c.env, Twilio: c.client, Deleter: forgetting{w}, Outcomes: w.store, Now: c.now}
+	target := fleet.Target{Environment: c.env, Twilio: c.client, Deleter: w, Outcomes: w.store, Now: c.now}
 	if plan.Header.Purpose == fleet.Prune {
 		target.Feed, target.Index = eventFeed{c.client, w.store, c.now}, w.store
 	}
 	var state fleet.ApplyState
-	var applyErr error
+	var applyErr, forgetErr error
 	results := func(yield func(fleet.Result, error) bool) {
 		open := true // a reader that goes away does not end the batch
 		state, applyErr = fleet.Apply(ctx, plan, target, fleet.ApplyOptions{
@@ -184,7 +184,7 @@ func (s *shell) apply(ctx context.Context, c *connection, plan fleet.Plan, o app
 	if state.Deleted > before.Deleted {
 		s.note("the users of the identities above have to enrol again on these devices; contact them")
 	}
-	return errors.Join(applyErr, printErr)
+	return errors.Join(applyErr, forgetErr, printErr)
 }
 
 // previewed is how many items are shown before a confirmation; a plan's file has them all.
@@ -240,15 +240,4 @@ func stateText(s fleet.ApplyState) string {
 		text += " (" + strings.Join(reasons, ", ") + ")"
 	}
 	return text
-}
-
-// forgetting takes what it deletes out of the index as well.
-type forgetting struct{ *writer }
-
-func (f forgetting) DeleteFactor(ctx context.Context, factor verify.Factor) (string, error) {
-	outcome, err := f.writer.DeleteFactor(ctx, factor)
-	if err == nil {
-		err = f.store.ForgetFactor(ctx, factor.SID)
-	}
-	return outcome, err
 }

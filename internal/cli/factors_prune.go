@@ -172,6 +172,9 @@ func (o *factorsPruneOptions) runApply(ctx context.Context) error {
 	if o.apply.through {
 		o.apply.words = append(o.apply.words, "--through")
 	}
+	if err := plan.CheckTarget(c.env, c.now()); err != nil {
+		return err
+	}
 	o.shell.sayPlan(plan)
 	if plan.Header.Delete == 0 {
 		o.shell.note("the plan names nothing to delete")

@@ -92,7 +92,7 @@ func outcomeOf(err error) string {
 }
 
 // DeleteFactor deletes a factor that was just read, and says how that ended: deleted, already gone, failed or unknown.
-// What the factor was is committed on this machine before the delete is sent.
+// What the factor was is committed on this machine before the delete is sent; afterwards the index forgets it.
 func (w *writer) DeleteFactor(ctx context.Context, f verify.Factor) (string, error) {
 	id, err := w.store.RecordDeletion(ctx, f, w.user, w.reason, w.c.now())
 	if err != nil {
@@ -107,6 +107,9 @@ func (w *writer) DeleteFactor(ctx context.Context, f verify.Factor) (string, err
 	}
 	if storeErr := w.store.FinishDeletion(context.WithoutCancel(ctx), id, outcome, w.c.now()); err == nil {
 		err = storeErr
+	}
+	if err == nil {
+		err = w.store.ForgetFactor(ctx, f.SID)
 	}
 	return outcome, err
 }
@@ -145,6 +148,9 @@ func (w *writer) DeleteEntity(ctx context.Context, e verify.Entity, factors []ve
 		if storeErr := w.store.FinishDeletion(context.WithoutCancel(ctx), id, outcome, w.c.now()); err == nil {
 			err = storeErr
 		}
+	}
+	if err == nil {
+		err = w.store.ForgetEntity(ctx, e.Identity)
 	}
 	return outcome, err
 }

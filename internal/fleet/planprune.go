@@ -55,7 +55,7 @@ type PruneOptions struct {
 
 // PlanPrune finds the dead factors of a Service: candidates are named by the feed or, with the idle rule, by the index;
 // each is then read from Twilio together with its challenges, and judged by [Rules.Judge]. The plan also lists the
-// candidates of the feed that are kept or deferred, with the reason. Nothing is written.
+// candidates of the feed that are kept or deferred, with the reason, but for those that are gone. Nothing is written.
 func PlanPrune(ctx context.Context, from Sources, now time.Time, opts PruneOptions) (Plan, error) {
 	p := planner{Sources: from, PruneOptions: opts, now: now.Truncate(time.Second)}
 	if err := p.prepare(ctx); err != nil {
@@ -311,7 +311,7 @@ func (p *planner) judge(ctx context.Context, suspects []suspect) ([]PlanItem, er
 		if result.err != nil {
 			return nil, result.err
 		}
-		if s.event != nil || result.item.Decision == Delete {
+		if result.item.Reason != ReasonGone && (s.event != nil || result.item.Decision == Delete) {
 			items = append(items, result.item)
 		}
 		done++
