@@ -57,38 +57,36 @@ func (systemRing) Set(service, user, secret string) error   { return keyring.Set
 func (systemRing) Get(service, user string) (string, error) { return keyring.Get(service, user) }
 func (systemRing) Delete(service, user string) error        { return keyring.Delete(service, user) }
 
-// get gives a secret, from the keychain or else from the file; errNoEntry when neither has it.
+// get gives a secret, from the file or else from the keychain; errNoEntry when neither has it. What is in the file was
+// put there later: a secret that goes into the keychain leaves the file.
 func (k *keychain) get(ctx context.Context, name string) (string, error) {
-	var secret string
-	ringErr := k.ask(ctx, func() (err error) {
-		secret, err = k.ring.Get(keychainService, name)
-		return err
-	})
-	if ringErr == nil {
-		return secret, nil
-	}
 	entries, err := k.readFile()
 	if err != nil {
 		return "", err
 	}
-	secret, found := entries[name]
-	switch {
-	case found:
+	if secret, found := entries[name]; found {
 		return secret, nil
-	case errors.Is(ringErr, errNoEntry) || errors.Is(ringErr, errKeychainOff):
-		return "", errNoEntry
 	}
-	return "", &verify.Error{Kind: verify.KindAuth, Cause: ringErr,
-		Message: fmt.Sprintf("the secret of %s should be in the keychain, but %v, and %s does not have it", name, ringErr, k.file),
-		Hint:    "unlock the keychain, or keep the secret elsewhere: secret_env or secret_command"}
+	secret, err := k.ask(ctx, func() (string, error) { return k.ring.Get(keychainService, name) })
+	switch {
+	case errors.Is(err, errKeychainOff):
+		return "", errNoEntry
+	case errors.Is(err, errNoKeychain):
+		return "", &verify.Error{Kind: verify.KindAuth, Cause: err,
+			Message: fmt.Sprintf("the secret of %s should be in the keychain, but %v, and %s does not have it", name, err, k.file)}
+	}
+	return secret, err
 }
 
-// set keeps a secret and says where. What an earlier set left in the other place goes.
+// set keeps a secret and says where.
 func (k *keychain) set(ctx context.Context, name string, secret Secret) (place string, err error) {
-	ringErr := k.ask(ctx, func() error { return k.ring.Set(keychainService, name, secret.Reveal()) })
-	if ringErr == nil {
+	_, ringErr := k.ask(ctx, func() (string, error) { return "", k.ring.Set(keychainService, name, secret.Reveal()) })
+	switch {
+	case ringErr == nil:
 		_, err := k.dropFromFile(name)
 		return "the keychain", err
+	case !errors.Is(ringErr, errNoKeychain):
+		return "", ringErr
 	}
 	entries, err := k.readFile()
 	if err != nil {
@@ -103,7 +101,7 @@ func (k *keychain) set(ctx context.Context, name string, secret Secret) (place s
 
 // remove forgets a secret in both places and tells whether there was one.
 func (k *keychain) remove(ctx context.Context, name string) (bool, error) {
-	ringErr := k.ask(ctx, func() error { return k.ring.Delete(keychainService, name) })
+	_, ringErr := k.ask(ctx, func() (string, error) { return "", k.ring.Delete(keychainService, name) })
 	inRing := ringErr == nil
 	if errors.Is(ringErr, errNoEntry) || errors.Is(ringErr, errNoKeychain) {
 		ringErr = nil
@@ -126,28 +124,35 @@ func (k *keychain) dropFromFile(name string) (bool, error) {
 
 // ask calls the system's keychain and waits a short while: its own wait for somebody to unlock it has no end.
 // go-keyring's errors do not say "unavailable" in one way, so everything but "not found" counts as that.
-func (k *keychain) ask(ctx context.Context, call func() error) error {
+func (k *keychain) ask(ctx context.Context, call func() (string, error)) (string, error) {
 	if k.off {
-		return errKeychainOff
+		return "", errKeychainOff
 	}
 	ctx, cancel := context.WithTimeout(ctx, k.patience)
 	defer cancel()
-	done := make(chan error, 1)
-	go func() { done <- call() }()
+	type reply struct {
+		secret string
+		err    error
+	}
+	done := make(chan reply, 1) // an answer that comes too late is dropped
+	go func() {
+		secret, err := call()
+		done <- reply{secret, err}
+	}()
 	select {
-	case err := <-done:
+	case r := <-done:
 		switch {
-		case err == nil:
-			return nil
-		case errors.Is(err, keyring.ErrNotFound):
-			return errNoEntry
+		case r.err == nil:
+			return r.secret, nil
+		case errors.Is(r.err, keyring.ErrNotFound):
+			return "", errNoEntry
 		}
-		return fmt.Errorf("%w: %v", errNoKeychain, err)
+		return "", fmt.Errorf("%w: %v", errNoKeychain, r.err)
 	case <-ctx.Done():
 		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-			return fmt.Errorf("%w: it did not answer within %s", errNoKeychain, k.patience)
+			return "", fmt.Errorf("%w: it did not answer within %s", errNoKeychain, k.patience)
 		}
-		return ctx.Err()
+		return "", ctx.Err()
 	}
 }
 

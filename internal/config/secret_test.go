@@ -214,6 +214,61 @@ func TestTheKeychainKeepsSecretsBySID(t *testing.T) {
 	}
 }
 
+func TestTheSecretStoredLastCounts(t *testing.T) {
+	ownFile(t, "environments:\n  a:\n"+minimal)
+	r := &fakeRing{entries: map[string]string{}}
+	c := openWith(t, r, "-e", "a")
+	store := func(secret Secret) {
+		t.Helper()
+		if _, err := c.SetCredentials(t.Context(), "a", Credentials{Source: Source{Secret: secret}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := func(secret string) {
+		t.Helper()
+		target, err := c.Choose()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if keys, err := target.Keys(t.Context()); err != nil || keys.Secret.Reveal() != secret {
+			t.Errorf("it is %s: %v, %v", secret, keys.Secret.Reveal() == secret, err)
+		}
+	}
+	store("first")
+	want("first")
+	r.err = errors.New("locked")
+	store("second")
+	r.err = nil // unlocked again, and still holding the first
+	want("second")
+	store("third")
+	want("third")
+}
+
+func TestInterruptingTheKeychainStoresNothing(t *testing.T) {
+	path := ownFile(t, "environments:\n  a:\n"+minimal)
+	before := read(t, path)
+	c := openWith(t, &fakeRing{hang: make(chan struct{})}, "-e", "a")
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := c.SetCredentials(ctx, "a", Credentials{Source: Source{Secret: "abc"}})
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("%v", err)
+	}
+	if _, err := os.Stat(c.keychain.file); !errors.Is(err, os.ErrNotExist) || read(t, path) != before {
+		t.Errorf("something was written: %v", err)
+	}
+}
+
+func TestAnUnavailableKeychainSaysHowToStoreTheSecret(t *testing.T) {
+	ownFile(t, "environments:\n  a:\n"+minimal)
+	target, err := openWith(t, &fakeRing{err: errors.New("no bus")}, "-e", "a").Choose()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = target.Keys(t.Context())
+	wantError(t, err, verify.KindAuth, "the keychain is not available: no bus", "verifyctl env add a --secret-stdin")
+}
+
 func TestWithoutAKeychainAFileKeepsSecrets(t *testing.T) {
 	for name, r := range map[string]*fakeRing{
 		"broken":  {err: errors.New("org.freedesktop.secrets was not provided")},
