@@ -35,7 +35,7 @@ func Main(build Build) int {
 func run(ctx context.Context, s *shell, args []string) int {
 	s.args = args
 	root := newRootCmd(s)
-	root.SetArgs(args)
+	root.SetArgs(guardNegative(args))
 	err := root.ExecuteContext(ctx)
 	if closeErr := s.close(); err == nil {
 		err = closeErr
@@ -53,6 +53,10 @@ func run(ctx context.Context, s *shell, args []string) int {
 // interrupted is how a command ends after Ctrl-C: with what it says was done, and without the noise of the requests that
 // were cancelled.
 func interrupted(err error) error {
+	var told *verify.Error
+	if errors.As(err, &told) && told.Kind == verify.KindInterrupted && told.Hint != "" {
+		return err // it says how to go on
+	}
 	stop := &verify.Error{Kind: verify.KindInterrupted, Message: "interrupted"}
 	if slices.Contains(kindsOf(err), verify.KindPartial) {
 		return errors.Join(err, stop)
@@ -207,7 +211,8 @@ func addCommands(root *cobra.Command, s *shell) {
 		}
 	}
 	add(groupDaily, newFactorsCmd(s), newChallengeCmd(s), newEntitiesCmd(s), newFleetCmd(s))
-	add(groupFind, newDoctorCmd(s))
+	add(groupFind, newWhyCmd(s), newDoctorCmd(s))
+	add(groupFind, newDebuggerCmd(s))
 	add(groupSetUp, newEnvCmd(s), newServicesCmd(s), newCredentialsCmd(s), newSimulatorCmd(s), newDemoCmd(s))
 	add(groupHere, newAuditCmd(s), newStateCmd(s), newCompletionCmd(), newVersionCmd(s))
 }

@@ -1,0 +1,241 @@
+package cli
+
+import (
+	"fmt"
+	"iter"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/verifyctl/verifyctl/internal/debugger"
+	"github.com/verifyctl/verifyctl/internal/event"
+	"github.com/verifyctl/verifyctl/internal/render"
+	"github.com/verifyctl/verifyctl/internal/verify"
+)
+
+func newDebuggerCmd(s *shell) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "debugger",
+		Aliases: []string{"debug"},
+		Short:   "Decode, explain, list and receive debugger events",
+		Long: `A push that cannot be delivered becomes an event of the account's debugger: Twilio's API said OK before. These commands
+take such an event in any shape and say which factor it is about, what went wrong, and whose job it is.
+
+A dead push token is not a dead factor: its phone may still answer by polling. No single event is a reason to delete.`,
+	}
+	cmd.AddCommand(newDebuggerDecodeCmd(s), newDebuggerExplainCmd(s))
+	return cmd
+}
+
+// eventResource is how decoded events are shown, by every command that gives them.
+var eventResource = render.Resource[event.Event]{
+	SID: func(e event.Event) string { return e.FactorSID },
+	Columns: []render.Column[event.Event]{
+		{Name: "timestamp", Time: func(e event.Event) time.Time { return e.Timestamp }},
+		{Name: "environment", Text: environmentOf},
+		{Name: "product", Text: func(e event.Event) string { return string(e.Product) }},
+		{Name: "error_code", Text: errorCodeOf},
+		{Name: "verdict", Text: func(e event.Event) string { return string(e.Verdict) }, Tone: verdictTone},
+		{Name: "action", Text: func(e event.Event) string { return string(e.Action) }},
+		{Name: "factor_sid", Text: func(e event.Event) string { return e.FactorSID }},
+		{Name: "identity", Text: func(e event.Event) string { return e.Identity }, Named: true},
+		{Name: "platform", Text: func(e event.Event) string { return string(e.Platform) }},
+		{Name: "prune_evidence", Text: func(e event.Event) string { return string(e.PruneEvidence) }},
+		{Name: "error_name", Text: func(e event.Event) string { return e.ErrorName }, Flex: true, Wide: true},
+		{Name: "description", Text: func(e event.Event) string { return e.Description }, Flex: true, Wide: true},
+		{Name: "service_sid", Text: func(e event.Event) string { return e.ServiceSID }, Wide: true},
+		{Name: "challenge_sid", Text: func(e event.Event) string { return e.ChallengeSID }, Wide: true},
+		{Name: "credential_sid", Text: func(e event.Event) string { return e.CredentialSID }, Wide: true},
+		{Name: "notification_sid", Text: func(e event.Event) string { return e.NotificationSID }, Wide: true},
+		{Name: "entity_sid", Text: func(e event.Event) string { return e.EntitySID }, Wide: true},
+		{Name: "event_sid", Text: func(e event.Event) string { return e.EventSID }, Wide: true},
+		{Name: "account_sid", Text: func(e event.Event) string { return e.AccountSID }, Wide: true},
+		{Name: "level", Text: func(e event.Event) string { return e.Level }, Wide: true},
+		{Name: "source", Text: func(e event.Event) string { return e.Source }, Wide: true},
+		{Name: "masked", Text: func(e event.Event) string { return yesOrNothing(e.Masked) }, Wide: true},
+		{Name: "ambiguous", Text: func(e event.Event) string { return yesOrNothing(e.Ambiguous) }, Wide: true},
+		{Name: "inferred", Text: func(e event.Event) string { return yesOrNothing(e.Inferred) }, Wide: true},
+		{Name: "repaired", Text: func(e event.Event) string { return yesOrNothing(e.Repaired) }, Wide: true},
+		{Name: "candidates", Text: candidatesOf, Wide: true, Named: true},
+		{Name: "reasons", Text: func(e event.Event) string { return strings.Join(e.Reasons, "; ") }, Flex: true, Wide: true},
+		{Name: "next", Text: func(e event.Event) string { return e.Next }, Wide: true},
+	},
+}
+
+func environmentOf(e event.Event) string {
+	if e.Environment == nil {
+		return ""
+	}
+	return *e.Environment
+}
+
+func errorCodeOf(e event.Event) string {
+	if e.ErrorCode == nil {
+		return ""
+	}
+	return fmt.Sprint(*e.ErrorCode)
+}
+
+func candidatesOf(e event.Event) string {
+	readings := make([]string, len(e.Candidates))
+	for i, c := range e.Candidates {
+		readings[i] = c.Identity + " " + c.FactorSID
+	}
+	return strings.Join(readings, ", ")
+}
+
+func verdictTone(e event.Event) render.Tone {
+	switch e.Verdict {
+	case event.NotPush, event.Throttled:
+		return render.Faint
+	case event.TokenDead, event.TokenInvalid, event.VerdictUnknown:
+		return render.Warn
+	}
+	return render.Bad
+}
+
+var eventGroupResource = render.Resource[debugger.Group]{
+	SID: func(g debugger.Group) string { return g.Key },
+	Columns: []render.Column[debugger.Group]{
+		{Name: "key", Text: func(g debugger.Group) string { return g.Key }, Named: true},
+		{Name: "events", Text: func(g debugger.Group) string { return fmt.Sprint(g.Events) }},
+		{Name: "name", Text: func(g debugger.Group) string { return g.Name }, Flex: true},
+		{Name: "first", Time: func(g debugger.Group) time.Time { return g.First }},
+		{Name: "last", Time: func(g debugger.Group) time.Time { return g.Last }},
+	},
+}
+
+// eventFlags choose among events and how they are shown.
+type eventFlags struct {
+	forArgs []string
+	groupBy string
+	codes   []int
+
+	services []verify.ServiceSID // of --for
+	group    debugger.Grouping
+}
+
+func (f *eventFlags) register(cmd *cobra.Command) {
+	cmd.Flags().StringSliceVar(&f.forArgs, "for", nil, "only events of this Service VA… or environment")
+	cmd.Flags().IntSliceVar(&f.codes, "code", nil, "only events with this error code")
+	cmd.Flags().StringVar(&f.groupBy, "group-by", "", "count by code, factor, credential, service, identity or hour")
+}
+
+func (f *eventFlags) parse(s *shell) error {
+	var err error
+	if f.group, err = oneOf("--group-by", f.groupBy, debugger.Groupings...); err != nil {
+		return err
+	}
+	for _, arg := range f.forArgs {
+		if sid, err := verify.ParseServiceSID(arg); err == nil {
+			f.services = append(f.services, sid)
+			continue
+		}
+		cfg, err := s.config()
+		if err != nil {
+			return err
+		}
+		target, err := cfg.Lookup(arg)
+		if err != nil {
+			return verify.Usagef("--for %q is neither a Service SID nor an environment", arg).
+				WithHint("write a SID, VA followed by 32 hexadecimal digits, or a name of: verifyctl env list")
+		}
+		f.services = append(f.services, target.Environment.ServiceSID)
+	}
+	return nil
+}
+
+// wants tells whether the flags let an event through.
+func (f *eventFlags) wants(e *event.Event) bool {
+	if len(f.codes) > 0 && (e.ErrorCode == nil || !slices.Contains(f.codes, *e.ErrorCode)) {
+		return false
+	}
+	return len(f.services) == 0 || slices.ContainsFunc(f.services, func(sid verify.ServiceSID) bool {
+		return verify.SameSID(string(sid), e.ServiceSID)
+	})
+}
+
+// printEvents prints events, or their counts. On a terminal a single event is shown with all its fields.
+func (s *shell) printEvents(p *render.Printer, group debugger.Grouping, events iter.Seq2[event.Event, error]) error {
+	if group != "" {
+		tally := debugger.NewTally(group)
+		var failed error
+		for e, err := range events {
+			if failed = err; err != nil {
+				break
+			}
+			tally.Add(e)
+		}
+		if _, err := render.List(p, eventGroupResource, each(tally.Groups())); failed == nil {
+			failed = err
+		}
+		return failed
+	}
+	if !p.ForPeople() {
+		_, err := render.List(p, eventResource, events)
+		return err
+	}
+	return printFirstAlone(p, events)
+}
+
+// printFirstAlone shows an event that stays the only one with all its fields, and several as a list.
+func printFirstAlone(p *render.Printer, events iter.Seq2[event.Event, error]) error {
+	next, stop := iter.Pull2(events)
+	defer stop()
+	first, err, ok := next()
+	if !ok || err != nil {
+		return err
+	}
+	second, secondErr, more := next()
+	if !more {
+		return render.One(p, eventResource, first)
+	}
+	_, err = render.List(p, eventResource, func(yield func(event.Event, error) bool) {
+		if !yield(first, nil) || !yield(second, secondErr) {
+			return
+		}
+		for {
+			e, err, ok := next()
+			if !ok || !yield(e, err) {
+				return
+			}
+		}
+	})
+	return err
+}
+
+// attribution knows every environment of the file. A file that cannot be read is said and costs only the names.
+func (s *shell) attribution() *event.Attribution {
+	var environments []verify.Environment
+	cfg, err := s.config()
+	if err == nil {
+		targets, listErr := cfg.All()
+		err = listErr
+		for _, t := range targets {
+			environments = append(environments, t.Environment)
+		}
+	}
+	if err != nil {
+		s.note("events are not attributed to environments: %v", err)
+	}
+	return event.NewAttribution(environments)
+}
+
+// noiseWords says what was left out: "12 other (error), 1 voice (info)".
+func noiseWords(skipped map[event.Noise]int) string {
+	kinds := slices.SortedFunc(maps.Keys(skipped), func(a, b event.Noise) int {
+		return strings.Compare(string(a.Product)+a.Level, string(b.Product)+b.Level)
+	})
+	var words []string
+	for _, k := range kinds {
+		level := ""
+		if k.Level != "" {
+			level = " (" + k.Level + ")"
+		}
+		words = append(words, fmt.Sprintf("%d %s%s", skipped[k], k.Product, level))
+	}
+	return strings.Join(words, ", ")
+}

@@ -1,0 +1,372 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"iter"
+	"os"
+	"runtime"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/verifyctl/verifyctl/internal/debugger"
+	"github.com/verifyctl/verifyctl/internal/event"
+	"github.com/verifyctl/verifyctl/internal/verify"
+)
+
+type debuggerDecodeOptions struct {
+	shell *shell
+
+	files   []string
+	events  eventFlags
+	unique  bool
+	all     bool
+	resolve bool
+
+	stats  event.Stats
+	seen   map[string]bool
+	result decodeResult
+}
+
+// decodeResult is what decoding comes to, for the messages and the exit status.
+type decodeResult struct {
+	shown        int
+	factors      int
+	others       int // not wanted by --for or --code
+	twice        int // left out by --unique
+	unattributed int
+	last         event.Event
+	noise        *event.Event // the first that was left out
+}
+
+func newDebuggerDecodeCmd(s *shell) *cobra.Command {
+	o := debuggerDecodeOptions{shell: s, seen: map[string]bool{}}
+	cmd := &cobra.Command{
+		Use:   "decode [FILE…]",
+		Short: "Say which factor a debugger event is about, and what went wrong",
+		Long: `Read debugger events in any shape, without being told which: the webhook's form, its Payload or more_info alone, alerts
+of the Monitor API or of Twilio's CLI, an alert's text, Event Streams, Kinesis records, what the Console, a chat or a log
+made of them, one or gigabytes. Nothing is sent anywhere, except with --resolve.
+
+Without a FILE, or with -, standard input is read. Events that are no push errors are counted, not shown; --all shows them.
+prune_evidence says what an event counts for "factors prune": only an exact, unambiguous, unmasked, unrepaired factor with
+52103 is strong. An event whose description contradicts its code counts for nothing.
+
+With --resolve an ambiguous or masked factor is looked up by reading which candidate exists; never guessed.
+
+` + exitHelp(0, 4, 5, 9),
+		Example: `  verifyctl debugger decode event.txt
+  verifyctl debugger decode -q event.txt
+  verifyctl debugger decode --group-by code -o csv export.ndjson`,
+		Args: argsBetween(0, -1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o.files = args
+			if err := o.parse(); err != nil {
+				return err
+			}
+			return o.run(cmd.Context())
+		},
+	}
+	o.events.register(cmd)
+	cmd.Flags().BoolVar(&o.unique, "unique", false, "show each event SID once")
+	cmd.Flags().BoolVar(&o.all, "all", false, "show events that are no push errors too")
+	cmd.Flags().BoolVar(&o.resolve, "resolve", false, "settle ambiguous factors by reading which of them exists")
+	return cmd
+}
+
+func (o *debuggerDecodeOptions) parse() error {
+	if len(o.files) == 0 {
+		o.files = []string{"-"}
+	}
+	if o.shell.flags.env != "" {
+		cfg, err := o.shell.config()
+		if err != nil {
+			return err
+		}
+		if _, err := cfg.Lookup(o.shell.flags.env); err != nil {
+			return err
+		}
+	}
+	if o.events.groupBy != "" {
+		if err := eventGroupResource.CheckColumns(o.shell.flags.columns); err != nil {
+			return err
+		}
+	} else if err := eventResource.CheckColumns(o.shell.flags.columns); err != nil {
+		return err
+	}
+	return o.events.parse(o.shell)
+}
+
+func (o *debuggerDecodeOptions) run(ctx context.Context) error {
+	p, err := o.shell.printer(nil)
+	if err != nil {
+		return err
+	}
+	next, stop := iter.Pull2(o.decode(ctx))
+	defer stop()
+	first, err, any := next()
+	if !any && o.isUnreadable() {
+		return o.outcome()
+	}
+	err = o.shell.printEvents(p, o.events.group, func(yield func(event.Event, error) bool) {
+		for e, err, ok := first, err, any; ok; e, err, ok = next() {
+			if !yield(e, err) {
+				return
+			}
+		}
+	})
+	if err != nil {
+		return err
+	}
+	o.say()
+	return o.outcome()
+}
+
+// isUnreadable tells that there was nothing like an event in what was read.
+func (o *debuggerDecodeOptions) isUnreadable() bool {
+	return o.result.shown == 0 && o.result.others == 0 && len(o.stats.Skipped) == 0
+}
+
+// decode gives the events to show.
+func (o *debuggerDecodeOptions) decode(ctx context.Context) iter.Seq2[event.Event, error] {
+	return func(yield func(event.Event, error) bool) {
+		attribution := o.shell.attribution()
+		if o.resolve {
+			o.addCredentials(ctx, attribution)
+		}
+		for _, file := range o.files {
+			if !o.decodeFile(ctx, file, attribution, yield) {
+				return
+			}
+		}
+		// One event that is no push error is what was asked about.
+		if r := &o.result; r.shown == 0 && r.others == 0 && skippedEvents(o.stats) == 1 && o.events.group == "" && !o.shell.flags.quiet {
+			yield(*r.noise, nil)
+		}
+	}
+}
+
+func (o *debuggerDecodeOptions) decodeFile(ctx context.Context, file string, attribution *event.Attribution, yield func(event.Event, error) bool) bool {
+	in, workers, err := o.open(file)
+	if err != nil {
+		return yield(event.Event{}, err)
+	}
+	defer in.Close()
+	var stats event.Stats
+	for e, err := range event.Decode(in, event.Options{Workers: workers, Attribution: attribution, Stats: &stats}) {
+		if err != nil {
+			return yield(event.Event{}, &verify.Error{Kind: verify.KindFailed, Message: fmt.Sprintf("cannot read %s: %v", file, err), Cause: err})
+		}
+		if ctx.Err() != nil {
+			return yield(event.Event{}, ctx.Err())
+		}
+		if !o.take(&e) {
+			continue
+		}
+		if o.resolve {
+			if err := o.settle(ctx, &e); err != nil {
+				return yield(event.Event{}, err)
+			}
+		}
+		o.count(e)
+		if o.shell.flags.quiet && e.FactorSID == "" {
+			continue
+		}
+		if !yield(e, nil) {
+			return false
+		}
+	}
+	o.stats.Unreadable += stats.Unreadable
+	o.stats.Oversized += stats.Oversized
+	return true
+}
+
+// open opens a file, or standard input, where a person is told what to do.
+func (o *debuggerDecodeOptions) open(file string) (io.ReadCloser, int, error) {
+	if file != "-" {
+		in, err := os.Open(file)
+		if err != nil {
+			return nil, 0, verify.Usagef("cannot read the event: %w", err).WithHint("without a file, standard input is read: verifyctl debugger decode -")
+		}
+		return in, min(runtime.GOMAXPROCS(0), 8), nil
+	}
+	if o.shell.inTerminal {
+		o.shell.note("paste the event, then press Ctrl-D")
+	}
+	return io.NopCloser(o.shell.in), min(runtime.GOMAXPROCS(0), 8), nil
+}
+
+// take tells whether an event is to be shown, and counts those that are not.
+func (o *debuggerDecodeOptions) take(e *event.Event) bool {
+	switch {
+	case !o.events.wants(e):
+		o.result.others++
+		return false
+	case e.IsNoise() && !o.all:
+		if o.stats.Skipped == nil {
+			o.stats.Skipped = map[event.Noise]int{}
+			first := *e
+			o.result.noise = &first
+		}
+		o.stats.Skipped[event.Noise{Product: e.Product, Level: e.Level}]++
+		return false
+	}
+	if !o.unique || e.EventSID == "" {
+		return true
+	}
+	key := strings.ToUpper(e.EventSID)
+	if o.seen[key] {
+		o.result.twice++
+		return false
+	}
+	o.seen[key] = true
+	return true
+}
+
+func (o *debuggerDecodeOptions) count(e event.Event) {
+	r := &o.result
+	r.shown++
+	r.last = e
+	if e.FactorSID != "" {
+		r.factors++
+	}
+	if e.Environment == nil {
+		r.unattributed++
+	}
+}
+
+// settle reads which candidate of an ambiguous event exists, in the environment of the event.
+func (o *debuggerDecodeOptions) settle(ctx context.Context, e *event.Event) error {
+	if !e.Ambiguous && !e.Masked {
+		return nil
+	}
+	if e.Environment == nil && o.shell.flags.env == "" {
+		e.Reasons = append(e.Reasons, "not settled: its Service is none of the configured environments, and -e names none")
+		return nil
+	}
+	c, err := o.connectFor(ctx, e)
+	if err != nil {
+		return err
+	}
+	return debugger.Settle(ctx, c.client, e)
+}
+
+func (o *debuggerDecodeOptions) connectFor(ctx context.Context, e *event.Event) (*connection, error) {
+	if e.Environment != nil {
+		return o.shell.connectTo(ctx, *e.Environment)
+	}
+	return o.shell.connect(ctx)
+}
+
+// addCredentials reads which push credentials the environments' Services use. One that cannot be read is said.
+func (o *debuggerDecodeOptions) addCredentials(ctx context.Context, attribution *event.Attribution) {
+	cfg, err := o.shell.config()
+	if err != nil {
+		return
+	}
+	targets, err := cfg.All()
+	if err != nil {
+		return
+	}
+	for _, t := range targets {
+		if t.Environment.Demo && !strings.HasPrefix(o.shell.flags.env, "demo") || t.Environment.ServiceSID == "" {
+			continue
+		}
+		c, err := o.shell.connectTarget(ctx, t)
+		if err == nil {
+			var service verify.Service
+			if service, err = c.client.Service(ctx, t.Environment.ServiceSID); err == nil {
+				attribution.AddCredentials(service)
+			}
+		}
+		if err != nil {
+			o.shell.note("events are not attributed by the credentials of %s: %v", t.Environment.Name, err)
+		}
+	}
+}
+
+// say tells on standard error what was left out.
+func (o *debuggerDecodeOptions) say() {
+	s, r := o.shell, &o.result
+	if n := skippedEvents(o.stats); n > 1 || n == 1 && r.shown > 0 {
+		s.note("left out %s that %s no push errors: %s; --all shows them", counted(n, "event"), isAre(n), noiseWords(o.stats.Skipped))
+	}
+	if r.others > 0 {
+		s.note("left out %s that --for and --code do not name", counted(r.others, "event"))
+	}
+	if r.twice > 0 {
+		s.note("left out %s seen before", counted(r.twice, "event"))
+	}
+	if o.stats.Oversized > 0 {
+		s.note("skipped %s larger than 8 MiB", counted(o.stats.Oversized, "event"))
+	}
+	if o.stats.Unreadable > 0 && r.shown+r.others+skippedEvents(o.stats) > 0 {
+		s.note("%s held no event", counted(o.stats.Unreadable, "record"))
+	}
+	if r.unattributed > 0 {
+		s.note("of none of the configured environments: %s", counted(r.unattributed, "event"))
+	}
+}
+
+// outcome makes the exit status: a factor was found, none was, or nothing could be read.
+func (o *debuggerDecodeOptions) outcome() error {
+	r := &o.result
+	switch {
+	case r.factors > 0:
+		return nil
+	case o.isUnreadable():
+		return verify.Usagef("this is no debugger event").
+			WithHint("accepted are the webhook's form or JSON, an alert, an Event Streams event, or a page that has SIDs on it")
+	case r.shown == 1:
+		return notFound("no factor in it: %s", eventWords(r.last))
+	case r.noise != nil && r.shown == 0 && skippedEvents(o.stats) == 1:
+		return notFound("no factor in it: %s", eventWords(*r.noise))
+	case r.shown == 0 && r.noise != nil:
+		return notFound("no factor in it: none of %s is a push error", counted(skippedEvents(o.stats), "event"))
+	case r.shown == 0:
+		return notFound("no event fits --for and --code")
+	}
+	return notFound("no factor in any of %s", counted(r.shown, "event"))
+}
+
+func notFound(format string, args ...any) error {
+	return &verify.Error{Kind: verify.KindNotFound, Message: fmt.Sprintf(format, args...)}
+}
+
+// eventWords says what an event without a factor is.
+func eventWords(e event.Event) string {
+	what := map[event.Product]string{
+		event.ProductVerifyPush: "an event of Verify", event.ProductVoice: "an event of Voice", event.ProductNotify: "an event of Notify",
+		event.ProductOther: "an event of another product",
+	}[e.Product]
+	if what == "" {
+		what = "an event that names no product"
+	}
+	if e.ErrorCode != nil {
+		what += fmt.Sprintf(" with code %d", *e.ErrorCode)
+		if e.ErrorName != "" {
+			what += ", " + e.ErrorName
+		}
+	}
+	if e.Ambiguous {
+		what += "; it can be read in several ways, see its candidates"
+	}
+	return what
+}
+
+func skippedEvents(stats event.Stats) int {
+	n := 0
+	for _, count := range stats.Skipped {
+		n += count
+	}
+	return n
+}
+
+func isAre(n int) string {
+	if n == 1 {
+		return "is"
+	}
+	return "are"
+}

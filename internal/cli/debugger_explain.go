@@ -1,0 +1,219 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/verifyctl/verifyctl/internal/event"
+	"github.com/verifyctl/verifyctl/internal/render"
+	"github.com/verifyctl/verifyctl/internal/verify"
+)
+
+type debuggerExplainOptions struct {
+	shell *shell
+
+	arg   string
+	words bool // the arguments are words to search
+	args  []string
+}
+
+func newDebuggerExplainCmd(s *shell) *cobra.Command {
+	o := debuggerExplainOptions{shell: s}
+	cmd := &cobra.Command{
+		Use:   "explain CODE|SID|FILE",
+		Short: "Say what an error code means for Verify Push, and whose job the fix is",
+		Long: `Explain an error code without the network: what it means for Verify Push, its cause and fix, whose job that is, and
+whether the push token is dead. Codes of the mobile SDKs (60401 to 60407, 68001 to 68007) and of the iOS keychain (-25300,
+-128) are in it too. No code proves that a factor is dead.
+
+A FILE (or - for standard input) is decoded and its codes are explained. The SID of an alert, NO…, is read from the
+environment's account first. With --search the words are looked for instead.
+
+` + exitHelp(0, 4, 5, 9),
+		Example: `  verifyctl debugger explain 52134
+  verifyctl debugger explain -25300
+  verifyctl debugger explain --search certificate expired`,
+		Args: argsBetween(1, -1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o.args = args
+			if err := o.parse(cmd); err != nil {
+				return err
+			}
+			return o.run(cmd.Context())
+		},
+	}
+	cmd.Flags().BoolVar(&o.words, "search", false, "search the catalogue for the words")
+	return cmd
+}
+
+func (o *debuggerExplainOptions) parse(cmd *cobra.Command) error {
+	if !o.words {
+		if err := argsBetween(1, 1)(cmd, o.args); err != nil {
+			return err
+		}
+		o.arg = o.args[0]
+	}
+	return codeResource.CheckColumns(o.shell.flags.columns)
+}
+
+// codeView is an entry of the catalogue as it is shown.
+type codeView struct {
+	event.Code
+	FactorDead string `json:"factor_dead"`
+	URL        string `json:"url"`
+	FactsDate  string `json:"facts_date"`
+}
+
+// notProven is what every code says of the factor itself.
+const notProven = "not proven"
+
+var codeResource = render.Resource[event.Code]{
+	SID:  func(c event.Code) string { return strconv.Itoa(c.Number) },
+	View: func(c event.Code) any { return codeView{c, notProven, c.URL(), event.FactsDate} },
+	Columns: []render.Column[event.Code]{
+		{Name: "code", Text: func(c event.Code) string { return strconv.Itoa(c.Number) }},
+		{Name: "name", Text: func(c event.Code) string { return c.Name }, Flex: true},
+		{Name: "area", Text: func(c event.Code) string { return string(c.Area) }, Wide: true},
+		{Name: "cause", Text: func(c event.Code) string { return c.Cause }, Flex: true},
+		{Name: "fix", Text: func(c event.Code) string { return c.Fix }, Flex: true},
+		{Name: "owner", Text: func(c event.Code) string { return string(c.Owner) }},
+		{Name: "token_dead", Text: func(c event.Code) string { return string(c.TokenDead) }},
+		{Name: "factor_dead", Text: func(event.Code) string { return notProven }},
+		{Name: "verdict", Text: func(c event.Code) string { return string(c.Verdict) }, Wide: true},
+		{Name: "action", Text: func(c event.Code) string { return string(c.Action) }, Wide: true},
+		{Name: "prune_evidence", Text: func(c event.Code) string { return string(c.Evidence) }, Wide: true},
+		{Name: "level", Text: func(c event.Code) string { return c.Level }, Wide: true},
+		{Name: "http_status", Text: func(c event.Code) string { return numberOrNothing(c.HTTPStatus) }, Wide: true},
+		{Name: "url", Text: func(c event.Code) string { return c.URL() }, Wide: true},
+		{Name: "facts_date", Text: func(event.Code) string { return event.FactsDate }, Wide: true},
+	},
+}
+
+func (o *debuggerExplainOptions) run(ctx context.Context) error {
+	p, err := o.shell.printer(nil)
+	if err != nil {
+		return err
+	}
+	if o.words {
+		return o.search(p)
+	}
+	if number, err := strconv.Atoi(o.arg); err == nil {
+		return explainNumber(p, number)
+	}
+	if prefix, ok := verify.SIDPrefix(o.arg); ok {
+		return o.explainSID(ctx, p, prefix)
+	}
+	return o.explainFile(p)
+}
+
+func (o *debuggerExplainOptions) search(p *render.Printer) error {
+	found := event.Search(strings.Fields(strings.Join(o.args, " "))...)
+	if len(found) == 0 {
+		return notFound("no code of the catalogue has %q", strings.Join(o.args, " "))
+	}
+	_, err := render.List(p, codeResource, each(found))
+	return err
+}
+
+// explainNumber explains one code. People leave out the sign of the keychain's.
+func explainNumber(p *render.Printer, number int) error {
+	code, ok := event.Lookup(number)
+	if !ok {
+		code, ok = event.Lookup(-number)
+	}
+	if !ok {
+		err := notFound("%d is not in the catalogue, which has what was known on %s", number, event.FactsDate).(*verify.Error)
+		return err.WithHint("if it is a code of Twilio, its page is https://www.twilio.com/docs/api/errors/%d", max(number, -number))
+	}
+	return render.One(p, codeResource, code)
+}
+
+// explainSID explains the code of an alert; for other SIDs it says what they are.
+func (o *debuggerExplainOptions) explainSID(ctx context.Context, p *render.Printer, prefix string) error {
+	sid, err := verify.ParseAlertSID(o.arg)
+	if err != nil {
+		what := verify.ResourceName(prefix)
+		if what == "" {
+			return verify.Usagef("%s is a SID that verifyctl does not know", o.arg)
+		}
+		return verify.Usagef("%s is a %s; explain takes error codes, and alerts NO…", o.arg, what).
+			WithHint("what is wrong with it: verifyctl why %s", o.arg)
+	}
+	c, err := o.shell.connect(ctx)
+	if err != nil {
+		return err
+	}
+	alert, err := c.client.Alert(ctx, sid)
+	if err != nil {
+		return err
+	}
+	return o.explainEvents(p, []event.Event{event.FromAlert(alert)})
+}
+
+func (o *debuggerExplainOptions) explainFile(p *render.Printer) error {
+	in := o.shell.in
+	if o.arg != "-" {
+		file, err := os.Open(o.arg)
+		if err != nil {
+			return verify.Usagef("%q is neither a code, nor a SID, nor a file that can be read: %w", o.arg, err).
+				WithHint("search the catalogue: verifyctl debugger explain --search %s", o.arg)
+		}
+		defer file.Close()
+		in = file
+	}
+	var events []event.Event
+	for e, err := range event.Decode(io.LimitReader(in, maxExplained), event.Options{}) {
+		if err != nil {
+			return fmt.Errorf("cannot read %s: %w", o.arg, err)
+		}
+		events = append(events, e)
+	}
+	return o.explainEvents(p, events)
+}
+
+// maxExplained bounds what explain reads: it is for an event, not for an export.
+const maxExplained = 16 << 20
+
+// explainEvents explains each code of the events once.
+func (o *debuggerExplainOptions) explainEvents(p *render.Printer, events []event.Event) error {
+	var found []event.Code
+	for _, e := range events {
+		if e.ErrorCode == nil {
+			continue
+		}
+		code, ok := event.Lookup(*e.ErrorCode)
+		if ok && !slices.ContainsFunc(found, func(have event.Code) bool { return have.Number == code.Number }) {
+			found = append(found, code)
+		}
+	}
+	switch {
+	case len(found) == 1:
+		return render.One(p, codeResource, found[0])
+	case len(found) > 1:
+		_, err := render.List(p, codeResource, each(found))
+		return err
+	case len(events) == 0:
+		return verify.Usagef("this is no debugger event")
+	}
+	return notFound("no code of the catalogue in it: %s", eventWords(events[0])).(*verify.Error).
+		WithHint("what the event says: verifyctl debugger decode")
+}
+
+// guardNegative puts a negative code behind "--", which "debugger explain -25300" would else take for a flag.
+func guardNegative(args []string) []string {
+	at := slices.IndexFunc(args, func(arg string) bool {
+		_, err := strconv.Atoi(arg)
+		return err == nil && arg[0] == '-'
+	})
+	if at < 0 || !slices.Contains(args, "explain") || slices.Contains(args, "--") {
+		return args
+	}
+	return append(slices.Delete(slices.Clone(args), at, at+1), "--", args[at])
+}
