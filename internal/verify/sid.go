@@ -91,8 +91,8 @@ func parseSID[T ~string](prefix, s string) (T, error) {
 	if problem := sidProblem(prefix, s); problem != "" {
 		return "", &Error{
 			Kind:    KindUsage,
-			Message: fmt.Sprintf("%q is not a %s SID: %s", s, resourceNames[prefix], problem),
-			Hint:    fmt.Sprintf("a %s SID is %s followed by 32 hexadecimal digits", resourceNames[prefix], prefix),
+			Message: fmt.Sprintf("%q is not %s SID: %s", s, withArticle(resourceNames[prefix]), problem),
+			Hint:    fmt.Sprintf("%s SID is %s followed by 32 hexadecimal digits", withArticle(resourceNames[prefix]), prefix),
 		}
 	}
 	return T(s), nil
@@ -108,7 +108,7 @@ func sidProblem(prefix, s string) string {
 	}
 	if got, ok := SIDPrefix(s); ok && got != prefix {
 		if name := ResourceName(got); name != "" {
-			return fmt.Sprintf("it starts with %s, which is a %s", got, name)
+			return fmt.Sprintf("it starts with %s, which is %s", got, withArticle(name))
 		}
 		return fmt.Sprintf("it starts with %s", got)
 	}
@@ -124,6 +124,14 @@ func sidProblem(prefix, s string) string {
 		return fmt.Sprintf("it has %d characters instead of %d", len(s), sidLength)
 	}
 	return ""
+}
+
+// withArticle puts "a" or "an" before a noun, by its spoken first sound.
+func withArticle(noun string) string {
+	if noun != "" && strings.ContainsRune("aeioAEIO", rune(noun[0])) {
+		return "an " + noun
+	}
+	return "a " + noun
 }
 
 func isUpper(c byte) bool { return 'A' <= c && c <= 'Z' }
