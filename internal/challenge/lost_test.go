@@ -138,3 +138,41 @@ func (s *simulated) challengesOf(t *testing.T, factor verify.FactorSID) []verify
 	}
 	return sids
 }
+
+// Each run has opened the machine's memory by itself, as processes do.
+func TestFiftyRunsOnOneMachineMakeOneChallenge(t *testing.T) {
+	const runs = 50
+	s := newSimulated(t, simulator.Options{World: world(android)})
+	s.breakConnections(t, simulator.FaultResetAfter, "CreateChallenge", 0.5)
+	dir := t.TempDir()
+	var group sync.WaitGroup
+	sids := make([]verify.ChallengeSID, runs)
+	for i := range runs {
+		group.Go(func() {
+			machine, err := store.Open(t.Context(), dir, "prod")
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer machine.Close()
+			once := challenge.Once{Creator: s.client, Claims: machine, Clock: advancing{s}}
+			created, err := once.Create(t.Context(), challenge.Order{Env: "prod", Service: serviceSID,
+				Factor:  verify.Factor{SID: android, Identity: user},
+				Request: challenge.Request{Message: "Log in?", ActionID: "login-1", Expires: time.Hour}})
+			if err != nil && verify.KindOf(err) != verify.KindPartial {
+				t.Error(err)
+			}
+			sids[i] = created.Challenge.SID
+		})
+	}
+	group.Wait()
+	exist := s.challengesOf(t, android)
+	if len(exist) != 1 {
+		t.Fatalf("%d challenges, want 1", len(exist))
+	}
+	for i, sid := range sids {
+		if sid != "" && sid != exist[0] {
+			t.Errorf("run %d was told of %s, there is %s", i, sid, exist[0])
+		}
+	}
+}

@@ -65,7 +65,7 @@ func (c *connection) explainIdentity(err error, identity verify.Identity) error 
 	return &explained
 }
 
-// challenge fetches a challenge. Without an identity argument the one remembered from its creation is used.
+// challenge fetches a challenge. Without an identity argument the one that this machine has met it under is used.
 func (c *connection) challenge(ctx context.Context, sid verify.ChallengeSID, identityArg string) (verify.Challenge, error) {
 	identity, err := c.identityOfChallenge(ctx, sid, identityArg)
 	if err != nil {
@@ -83,15 +83,15 @@ func (c *connection) identityOfChallenge(ctx context.Context, sid verify.Challen
 	if err != nil {
 		return "", err
 	}
-	created, known, err := memory.CreatedChallenge(ctx, sid)
+	identity, known, err := memory.IdentityOf(ctx, string(sid))
 	if err != nil {
 		return "", err
 	}
 	if !known {
-		return "", verify.Usagef("challenge %s was not created from this machine, and Twilio finds a challenge only under its identity", sid).
+		return "", verify.Usagef("this machine has not met challenge %s, and Twilio finds a challenge only under its identity", sid).
 			WithHint("add --identity IDENTITY")
 	}
-	return created.Identity, nil
+	return identity, nil
 }
 
 // label names the environment in messages.
