@@ -39,8 +39,8 @@ const (
 	listBatch        = 500 // entities taken off the list at once
 
 	// These bound what a crash makes a crawl read again: so many entities, or as many as come in so long.
-	saveBatch = 250
-	saveEvery = 250 * time.Millisecond
+	saveBatch = 100
+	saveEvery = 100 * time.Millisecond
 )
 
 // SyncOptions says what a crawl reads and when.
