@@ -30,7 +30,7 @@ func newChallengeTemplatesCmd(s *shell) *cobra.Command {
           message: "Connexion depuis {city} ?"
           fields: [{label: Ville, value: "{city}"}]
 
-The environment file names it with texts: FILE; --texts FILE names another.`,
+The environment file names it with challenges: {texts: FILE}; --texts FILE names another.`,
 	}
 	cmd.AddCommand(newTemplatesListCmd(s), newTemplatesLintCmd(s))
 	return cmd

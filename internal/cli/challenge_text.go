@@ -80,7 +80,7 @@ func readTexts(named, environmentFile string) (*challenge.Texts, error) {
 	}
 	if path == "" {
 		return nil, verify.Usagef("no messages file is named").
-			WithHint("give --texts FILE, or texts: FILE in the environment file")
+			WithHint("give --texts FILE, or challenges: {texts: FILE} in the environment file")
 	}
 	f, err := os.Open(path)
 	switch {
