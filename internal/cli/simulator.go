@@ -305,10 +305,11 @@ func (o *serveOptions) listenAPI(sim *simulator.Simulator, authority *simulator.
 	http := sim.NewServer()
 	api := server{addr: l.Addr(), serve: func() error { return http.Serve(l) }, stop: http.Shutdown}
 	if o.tls {
-		if http.TLSConfig, err = authority.TLS(time.Now(), addressOf(l)...); err != nil {
+		config, err := authority.TLS(time.Now(), addressOf(l)...)
+		if err != nil {
 			return server{}, err
 		}
-		api.serve = func() error { return http.ServeTLS(l, "", "") }
+		api.serve = func() error { return http.ServeTLS(l, config) }
 	}
 	return api, nil
 }

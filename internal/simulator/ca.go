@@ -22,7 +22,7 @@ import (
 // Hosts are the Twilio hosts that the simulator stands for.
 func Hosts() []string {
 	return []string{"verify.twilio.com", "notify.twilio.com", "conversations.twilio.com", "monitor.twilio.com",
-		"events.twilio.com", "iam.twilio.com", "api.twilio.com"}
+		"chat.twilio.com", "events.twilio.com", "iam.twilio.com", "api.twilio.com"}
 }
 
 // localNames are the other names a client on this machine, or in an Android emulator on it (10.0.2.2), may use.

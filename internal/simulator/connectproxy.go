@@ -15,26 +15,27 @@ import (
 // and every plain request is refused with 403.
 type ConnectProxy struct {
 	server  *http.Server // answers CONNECT
-	inner   *http.Server // the simulator behind TLS
+	inner   *Server      // the simulator behind TLS
+	config  *tls.Config
 	tunnels *PipeListener
 }
 
 // NewConnectProxy makes a proxy for the simulator; config is that of [Authority.TLS].
 func (s *Simulator) NewConnectProxy(config *tls.Config) *ConnectProxy {
-	p := &ConnectProxy{inner: s.NewServer(), tunnels: NewPipeListener()}
+	p := &ConnectProxy{inner: s.NewServer(), config: config, tunnels: NewPipeListener()}
 	p.server = &http.Server{
-		Handler:           http.HandlerFunc(p.connect),
-		ReadHeaderTimeout: 10 * time.Second,
-		MaxHeaderBytes:    16 << 10,
-		ErrorLog:          p.inner.ErrorLog,
+		Handler:        http.HandlerFunc(p.connect),
+		ReadTimeout:    10 * time.Second, // of a CONNECT, which has no body; tunnels have the limits of the server in them
+		WriteTimeout:   10 * time.Second,
+		MaxHeaderBytes: 16 << 10,
+		ErrorLog:       p.inner.ErrorLog,
 	}
-	p.inner.TLSConfig = config
 	return p
 }
 
 // Serve answers on a listener until [ConnectProxy.Close], which is no error.
 func (p *ConnectProxy) Serve(l net.Listener) error {
-	go p.inner.ServeTLS(p.tunnels, "", "") // ends when the tunnels are closed
+	go p.inner.ServeTLS(p.tunnels, p.config) // ends when the tunnels are closed
 	if err := p.server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}

@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"path"
 	"strconv"
@@ -288,7 +287,7 @@ func wait(ctx context.Context, d time.Duration) {
 func reset(w http.ResponseWriter) {
 	conn, _, err := http.NewResponseController(w).Hijack()
 	if err == nil {
-		if tcp, isTCP := conn.(*net.TCPConn); isTCP {
+		if tcp, isTCP := conn.(interface{ SetLinger(int) error }); isTCP {
 			tcp.SetLinger(0) // without it the client sees the end of the stream instead
 		}
 		conn.Close()

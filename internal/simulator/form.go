@@ -48,9 +48,9 @@ func readForm(w http.ResponseWriter, r *http.Request) (form, *apiError) {
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
-		return nil, refuse(http.StatusRequestEntityTooLarge, 20413, "The request body is larger than %d bytes", maxBody)
+		return nil, refuse(http.StatusRequestEntityTooLarge, 20001, "The request body is larger than %d bytes", maxBody)
 	case err != nil:
-		return nil, refuse(http.StatusBadRequest, 20400, "The request body could not be read")
+		return nil, refuse(http.StatusBadRequest, 20001, "The request body could not be read")
 	}
 	return parseForm(string(raw)), nil
 }

@@ -133,11 +133,19 @@ func (c *call) pageSize(largest int) (int, error) {
 	size, err := strconv.Atoi(text)
 	switch {
 	case err != nil || size < 1:
-		return 0, invalid(60373, "Invalid page size: '%s'", text)
+		return 0, invalid(c.codeOf(60373, 20001), "Invalid page size: '%s'", text)
 	case size > largest:
 		return 0, refuse(http.StatusBadRequest, 20007, "Page size too large: '%s', the largest is %d", text, largest)
 	}
 	return size, nil
+}
+
+// codeOf picks the code for a bad page: Verify documents its own (twilio.com/docs/api/errors).
+func (c *call) codeOf(inVerify, elsewhere int) int {
+	if c.product == verify {
+		return inVerify
+	}
+	return elsewhere
 }
 
 // pageNumber is what the client says; Twilio calls it client state.
@@ -148,7 +156,7 @@ func (c *call) pageNumber() (int, error) {
 	}
 	number, err := strconv.Atoi(text)
 	if err != nil || number < 0 || number > 1<<30 {
-		return 0, invalid(60306, "Invalid Page: '%s'", text)
+		return 0, invalid(c.codeOf(60306, 20001), "Invalid Page: '%s'", text)
 	}
 	return number, nil
 }
@@ -187,5 +195,5 @@ func (c *call) pageToken(key string) (pageCut, error) {
 			return pageCut{at: at, backward: token[2] == 'b'}, nil
 		}
 	}
-	return pageCut{}, invalid(60374, "Invalid page token: '%s'", token)
+	return pageCut{}, invalid(c.codeOf(60374, 21481), "Invalid page token: '%s'", token)
 }

@@ -16,10 +16,10 @@ import (
 // hold it. Its listener, TLS and shutdown are the caller's.
 //
 // It speaks HTTP/1.1 only: some phones look a header up by its exact name, which HTTP/2 would write in lower case.
-func (s *Simulator) NewServer() *http.Server {
+func (s *Simulator) NewServer() *Server {
 	var http1 http.Protocols
 	http1.SetHTTP1(true)
-	return &http.Server{
+	return &Server{sim: s, Server: &http.Server{
 		Protocols:         &http1,
 		Handler:           s,
 		ReadHeaderTimeout: 10 * time.Second,
@@ -28,7 +28,9 @@ func (s *Simulator) NewServer() *http.Server {
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    64 << 10,
 		ErrorLog:          slog.NewLogLogger(s.opts.Log.Handler(), slog.LevelDebug),
-	}
+
+		DisableGeneralOptionsHandler: true, // "OPTIONS *" is no path of Twilio's
+	}}
 }
 
 // Serve answers requests on a listener until it is closed, which is no error.

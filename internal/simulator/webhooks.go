@@ -143,15 +143,16 @@ func (c *call) readWebhook(w *webhook) error {
 		}
 		w.targetURL = text
 	}
-	for name, field := range map[string]struct {
+	for _, choice := range []struct {
+		name    string
 		into    *string
 		allowed []string
-	}{"Status": {&w.status, []string{"enabled", "disabled"}}, "Version": {&w.version, []string{"v1", "v2"}}} {
-		if text, sent := c.form.get(name); sent {
-			if !slices.Contains(field.allowed, text) {
-				return invalid(60306, "Invalid %s: '%s'", name, text)
+	}{{"Status", &w.status, []string{"enabled", "disabled"}}, {"Version", &w.version, []string{"v1", "v2"}}} {
+		if text, sent := c.form.get(choice.name); sent {
+			if !slices.Contains(choice.allowed, text) {
+				return invalid(60306, "Invalid %s: '%s'", choice.name, text)
 			}
-			*field.into = text
+			*choice.into = text
 		}
 	}
 	return nil
