@@ -35,7 +35,7 @@ type challengeCreateOptions struct {
 }
 
 func newChallengeCreateCmd(s *shell) *cobra.Command {
-	o := challengeCreateOptions{shell: s, text: textFlags{shell: s}}
+	o := challengeCreateOptions{shell: s, text: textFlags{shell: s}, watch: watchFlags{shell: s}}
 	cmd := &cobra.Command{
 		Use:   "create IDENTITY --message TEXT",
 		Short: "Ask a user to approve something, once: a push to their phone",

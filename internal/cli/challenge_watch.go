@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -19,6 +18,8 @@ import (
 
 // watchFlags say how long to wait for an answer, and what to do meanwhile.
 type watchFlags struct {
+	shell *shell
+
 	resendAfter time.Duration
 	maxResends  int
 	wait        time.Duration
@@ -54,7 +55,7 @@ func (w *watchFlags) parse() error {
 		return verify.Usagef("--max-resends goes with --resend-after")
 	}
 	if w.receipts != "" {
-		if w.secret = os.Getenv(receiptSecret); w.secret == "" {
+		if w.secret = w.shell.getenv(receiptSecret); w.secret == "" {
 			return verify.Usagef("--receipts needs a shared secret in the variable %s", receiptSecret)
 		}
 		if _, _, err := net.SplitHostPort(w.receipts); err != nil {
@@ -78,7 +79,7 @@ type challengeWatchOptions struct {
 }
 
 func newChallengeWatchCmd(s *shell) *cobra.Command {
-	o := challengeWatchOptions{shell: s}
+	o := challengeWatchOptions{shell: s, watch: watchFlags{shell: s}}
 	cmd := &cobra.Command{
 		Use:   "watch YC… [--identity IDENTITY]",
 		Short: "Wait for the answer to a challenge, and send its push again if asked to",
