@@ -108,12 +108,13 @@ func newChallengeShowCmd(s *shell) *cobra.Command {
 		Use:     "show YC… [--identity IDENTITY]",
 		Aliases: []string{"get"},
 		Short:   "Show one challenge",
-		Long: `Show one challenge. Twilio finds it only under its identity; --identity may be left out for challenges created from this
-machine.
+		Long: `Show one challenge. Twilio finds it only under its identity; --identity may be left out for challenges this machine has
+met.
 
 ` + exitHelp(readStatuses...),
-		Example: "  verifyctl -e demo challenge show YC52bcb3c787af8cbe9af2a9a70f3c0fd6 --identity user-1001-amara",
-		Args:    argsBetween(1, 1),
+		Example:           "  verifyctl -e demo challenge show YC52bcb3c787af8cbe9af2a9a70f3c0fd6 --identity user-1001-amara",
+		Args:              argsBetween(1, 1),
+		ValidArgsFunction: s.completeChallenge,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var err error
 			if o.challenge, err = verify.ParseChallengeSID(args[0]); err != nil {

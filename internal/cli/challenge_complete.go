@@ -26,6 +26,14 @@ func (s *shell) completeChallenges(cmd *cobra.Command, args []string, prefix str
 	return s.completeSIDs(cmd, "YC", prefix, args), cobra.ShellCompDirectiveNoFileComp
 }
 
+// completeChallenge completes the one challenge SID that a command takes.
+func (s *shell) completeChallenge(cmd *cobra.Command, args []string, prefix string) ([]string, cobra.ShellCompDirective) {
+	if len(args) > 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	return s.completeChallenges(cmd, args, prefix)
+}
+
 // completeFlagFactor completes a flag with the factor SIDs seen for the identity, which is the first argument.
 func (s *shell) completeFlagFactor(cmd *cobra.Command, flag string) {
 	complete(cmd, flag, func(cmd *cobra.Command, args []string, prefix string) ([]string, cobra.ShellCompDirective) {

@@ -52,7 +52,7 @@ machine has met. With --or-recreate an expired challenge is replaced by one new 
 		Example: `  verifyctl -e demo challenge resend YC52bcb3c787af8cbe9af2a9a70f3c0fd6 --identity user-1001-amara
   verifyctl -e demo challenge resend YC1c9f73e5b73c36ee409298d703cbf13c --identity user-1001-amara --or-recreate`,
 		Args:              argsBetween(0, 1),
-		ValidArgsFunction: s.completeChallenges,
+		ValidArgsFunction: s.completeChallenge,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.ttlGiven = cmd.Flags().Changed("ttl")
 			if err := o.parse(args); err != nil {
