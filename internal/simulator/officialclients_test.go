@@ -128,6 +128,97 @@ func TestTwilioNode(t *testing.T) {
 	}
 }
 
+// pythonWithTwilio finds a Python that has Twilio's helper library: the one that VERIFYCTL_PYTHON names, else a usual one.
+func pythonWithTwilio(t *testing.T) string {
+	t.Helper()
+	candidates := []string{"python3", "/usr/bin/python3"}
+	if named := os.Getenv("VERIFYCTL_PYTHON"); named != "" {
+		candidates = []string{named}
+	}
+	for _, python := range candidates {
+		if exec.Command(python, "-c", "import twilio.rest").Run() == nil {
+			return python
+		}
+	}
+	t.Skip("skipped: no python3 with Twilio's helper library is here; install it, such as Debian's python3-twilio, or name one in VERIFYCTL_PYTHON")
+	return ""
+}
+
+// TestTwilioPython lets Twilio's Python helper library do the work of a backend; openssl is the phone's key store.
+func TestTwilioPython(t *testing.T) {
+	python := pythonWithTwilio(t)
+	if _, err := exec.LookPath("openssl"); err != nil {
+		t.Skip("skipped: openssl is not here")
+	}
+	out := serveTwilioHosts(t).run(t, nil, python, scriptFile(t, "python", "backend.py"))
+	if !strings.Contains(out, "all as with Twilio") {
+		t.Errorf("the script ended early:\n%s", out)
+	}
+	t.Log(lastLine(out))
+}
+
+// TestTwilioCLI reads and writes with Twilio's own command line, and follows the debugger.
+func TestTwilioCLI(t *testing.T) {
+	folder := nodeModules(t, "twilio-cli")[0]
+	hosts := serveTwilioHosts(t)
+	home := "HOME=" + t.TempDir() // kept from call to call, as its user's
+	command := filepath.Join(folder, "twilio-cli", "bin", "run")
+	twilio := func(args ...string) string {
+		t.Helper()
+		return hosts.run(t, []string{home, "NO_COLOR=1"}, "node", append([]string{command}, args...)...)
+	}
+	onService := func(verb string, args ...string) []string {
+		return append([]string{"api:verify:v2:services:" + verb, "--service-sid", simulator.DemoServiceSID}, args...)
+	}
+	for _, tc := range []struct {
+		args []string
+		want []string
+	}{
+		{[]string{"api:verify:v2:services:list"}, []string{simulator.DemoServiceSID, simulator.DemoDevServiceSID, simulator.DemoStagingServiceSID}},
+		{[]string{"api:verify:v2:services:fetch", "--sid", simulator.DemoServiceSID, "-o", "json"}, []string{simulator.DemoAPNCredentialSID}},
+		{onService("entities:list", "--page-size", "2"), []string{"user-1001-amara", "user-1013-mateo"}},
+		{onService("entities:factors:list", "--identity", simulator.DemoIdentity), []string{simulator.DemoDeadFactorSID, simulator.DemoTabletFactorSID}},
+		{onService("entities:challenges:create", "--identity", simulator.DemoIdentity, "--factor-sid", simulator.DemoTabletFactorSID,
+			"--details.message", "Sign in?", "-o", "json"), []string{`"status": "pending"`}},
+		{onService("entities:challenges:list", "--identity", simulator.DemoIdentity, "--status", "approved", "--order", "desc", "--properties", "sid"),
+			[]string{simulator.DemoApprovedChallengeSID}},
+		{onService("entities:challenges:notifications:create", "--identity", simulator.DemoIdentity, "--challenge-sid", simulator.DemoPendingChallengeSID,
+			"--ttl", "60", "-o", "json"), []string{`"priority": "high"`}},
+		{onService("access-tokens:create", "--identity", simulator.DemoIdentity, "--factor-type", "push", "-o", "json"), []string{`"token": "eyJ`}},
+		{[]string{"api:notify:v1:credentials:list"}, []string{simulator.DemoAPNCredentialSID, simulator.DemoSpareCredentialSID}},
+		{[]string{"api:monitor:v1:alerts:list", "--log-level", "error", "--properties", "errorCode"}, []string{"52134", "52103"}},
+		{[]string{"api:core:accounts:list"}, []string{simulator.DefaultAccountSID}},
+	} {
+		out := twilio(tc.args...)
+		for _, want := range tc.want {
+			if !strings.Contains(out, want) {
+				t.Errorf("twilio %s does not show %s:\n%s", strings.Join(tc.args, " "), want, out)
+			}
+		}
+	}
+	if out, err := hosts.try(t, []string{home}, "node", command, "api:verify:v2:services:fetch", "--sid", "VA"+strings.Repeat("0", 32)); err == nil || !strings.Contains(out, "Error code 20404 from Twilio") {
+		t.Errorf("a Service that does not exist: %v\n%s", err, out)
+	}
+}
+
+// TestCurl asks the Twilio hosts as every runbook does.
+func TestCurl(t *testing.T) {
+	if _, err := exec.LookPath("curl"); err != nil {
+		t.Skip("skipped: curl is not here")
+	}
+	hosts := serveTwilioHosts(t)
+	credentials := simulator.DefaultAccountSID + ":" + simulator.DefaultAuthToken
+	out := hosts.run(t, nil, "curl", "-sS", "-u", credentials, "https://verify.twilio.com/v2/Services?PageSize=1")
+	if !strings.Contains(out, `"next_page_url":"https://verify.twilio.com/v2/Services?PageSize=1&Page=1&PageToken=`) {
+		t.Errorf("curl got %s", out)
+	}
+	for _, elsewhere := range []string{"https://www.example.com", "http://verify.twilio.com/v2/Services", "https://verify.twilio.com:8443"} {
+		if out, err := hosts.try(t, []string{"http_proxy=" + hosts.proxy}, "curl", "-sSf", elsewhere); err == nil || !strings.Contains(out, "403") {
+			t.Errorf("%s was not refused: %v %s", elsewhere, err, out)
+		}
+	}
+}
+
 func lastLine(s string) string {
 	lines := strings.Split(strings.TrimSpace(s), "\n")
 	return lines[len(lines)-1]
