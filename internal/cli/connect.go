@@ -68,6 +68,24 @@ func (s *shell) connectService(ctx context.Context) (*connection, error) {
 	return c, c.needService()
 }
 
+// connectOffline gives the chosen environment for questions to this machine's memory: it needs no account keys and has no
+// client.
+func (s *shell) connectOffline(ctx context.Context) (*connection, error) {
+	cfg, err := s.config()
+	if err != nil {
+		return nil, err
+	}
+	target, err := cfg.Choose()
+	if err != nil {
+		return nil, err
+	}
+	if target.Environment.Demo {
+		return s.connectDemo(ctx, target) // whose clock is the demo world's
+	}
+	c := &connection{shell: s, env: target.Environment, target: target, now: time.Now}
+	return c, c.needService()
+}
+
 // connectTo reaches an environment by its name.
 func (s *shell) connectTo(ctx context.Context, name string) (*connection, error) {
 	cfg, err := s.config()

@@ -47,7 +47,7 @@ func (o *factorsFindOptions) run(ctx context.Context) error {
 	if err := r.CheckColumns(o.shell.flags.columns); err != nil {
 		return err
 	}
-	c, err := o.shell.connectService(ctx)
+	c, err := o.shell.connectOffline(ctx)
 	if err != nil {
 		return err
 	}

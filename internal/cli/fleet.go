@@ -47,7 +47,8 @@ func newFleetSyncCmd(s *shell) *cobra.Command {
 1,000. A run that is cut off, by Ctrl-C or worse, goes on where it was when the same command is given again.
 
 In production it begins at 10 requests a second with 4 in flight, and stops at 1,000 entities unless --limit or --all is
-given. --rps and --concurrency set other ceilings; a 429 slows it down in any case.
+given. --rps and --concurrency set other ceilings; a 429 slows it down in any case. --between 01:00-05:00 reads only at these
+hours of the day, and waits for them.
 
 --changed reads only identities that stored debugger events and webhooks name since the last full crawl, and entities never
 read. Token refreshes leave no event, so it does not see them.
@@ -57,7 +58,7 @@ Metadata keys that the environment declares (metadata_keys) become columns, by w
 ` + exitHelp(append(readStatuses, 6)...),
 		Example: `  verifyctl -e demo fleet sync
   verifyctl -e demo fleet sync --changed
-  verifyctl -e demo fleet sync --all --rps 20 --between 01:00-05:00`,
+  verifyctl -e demo fleet sync --all --rps 50 --concurrency 8`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			switch {
 			case o.limit < 0:
@@ -245,7 +246,7 @@ func (o *fleetStatsOptions) run(ctx context.Context) error {
 	if err := r.CheckColumns(o.shell.flags.columns); err != nil {
 		return err
 	}
-	c, err := o.shell.connectService(ctx)
+	c, err := o.shell.connectOffline(ctx)
 	if err != nil {
 		return err
 	}
@@ -322,7 +323,7 @@ func (s *shell) listIndexed(ctx context.Context, limit int, condition func(now t
 	if err := r.CheckColumns(s.flags.columns); err != nil {
 		return err
 	}
-	c, err := s.connectService(ctx)
+	c, err := s.connectOffline(ctx)
 	if err != nil {
 		return err
 	}
@@ -409,7 +410,7 @@ func (s *shell) listDuplicates(ctx context.Context) error {
 	if err := r.CheckColumns(s.flags.columns); err != nil {
 		return err
 	}
-	c, err := s.connectService(ctx)
+	c, err := s.connectOffline(ctx)
 	if err != nil {
 		return err
 	}
