@@ -55,12 +55,18 @@ func Parse(text []byte) []Event {
 	return d.batch.events
 }
 
-// FromAlert reads an alert of the Monitor API.
+// FromAlert reads an alert of the Monitor API. When its text has no correlation ids, those of the request it is about are
+// taken, which only a single alert has; they are inferred.
 func FromAlert(a verify.Alert) Event {
 	d := newDecoder(Options{})
-	d.recorder.facts.reset()
-	d.recorder.facts.ofAlert(a)
+	f := &d.recorder.facts
+	f.reset()
+	f.ofAlert(a)
 	d.recorder.alertText([]byte(a.AlertText), 1)
+	if !f.seen.has(fieldCorrelation) && looksLikePairs(a.RequestVariables) {
+		d.recorder.pairs(a.RequestVariables, 1)
+		f.aside = f.seen.has(fieldCorrelation)
+	}
 	d.recorder.finish()
 	return d.batch.events[0]
 }

@@ -36,6 +36,7 @@ type facts struct {
 	identity             string
 	factor, challenge    string
 	entity               string
+	aside                bool // the correlation ids stand beside the alert's text, where none are documented
 
 	// Why the text is not what Twilio sent; "" when nothing points to it. Such an event is never evidence.
 	repaired string

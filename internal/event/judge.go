@@ -89,6 +89,10 @@ func (e *Event) nameByCorrelation(f *facts, ids *idGroups) {
 	if c.cut {
 		e.because("the list of correlation ids was cut")
 	}
+	if f.aside {
+		e.Inferred = true
+		e.because("its ids are those of the request it is about")
+	}
 	e.crossCheck(f)
 }
 

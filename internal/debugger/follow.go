@@ -1,0 +1,84 @@
+package debugger
+
+import (
+	"context"
+	"iter"
+	"time"
+
+	"github.com/verifyctl/verifyctl/internal/event"
+	"github.com/verifyctl/verifyctl/internal/verify"
+)
+
+// LateArrivals is how far each look goes back behind the one before: an alert may be recorded some time after it
+// happened (twilio_monitor_v1.json, date_generated).
+const LateArrivals = 5 * time.Minute
+
+// Clock is the environment's time.
+type Clock interface {
+	Now() time.Time
+	Sleep(ctx context.Context, d time.Duration) error
+}
+
+// Follow gives the events since a time, oldest first, and then new ones as they appear, looking again every so often
+// until ctx ends. A look that fails because Twilio cannot be reached, or is asked too often, is reported to retried and
+// made again; any other error ends the iteration.
+func (f *Feed) Follow(ctx context.Context, since time.Time, every time.Duration, clock Clock, retried func(error)) iter.Seq2[event.Event, error] {
+	return func(yield func(event.Event, error) bool) {
+		seen := map[string]time.Time{}
+		for from := since; ; {
+			until := clock.Now()
+			events, err := f.look(ctx, event.Span{From: from, Until: until})
+			switch {
+			case err == nil:
+				from = until.Add(-LateArrivals)
+			case ctx.Err() == nil && isPassing(err):
+				retried(err)
+			default:
+				yield(event.Event{}, err)
+				return
+			}
+			for i := len(events) - 1; i >= 0; i-- {
+				key := keyOf(events[i])
+				if _, known := seen[key]; known && key != "" {
+					continue
+				}
+				seen[key] = until
+				if !yield(events[i], nil) {
+					return
+				}
+			}
+			forget(seen, until.Add(-2*LateArrivals))
+			if err := clock.Sleep(ctx, every); err != nil {
+				yield(event.Event{}, err)
+				return
+			}
+		}
+	}
+}
+
+// look reads a span whole, so that its events can be given oldest first.
+func (f *Feed) look(ctx context.Context, span event.Span) ([]event.Event, error) {
+	var events []event.Event
+	for e, err := range f.Events(ctx, span) {
+		if err != nil {
+			return nil, err
+		}
+		events = append(events, e)
+	}
+	return events, nil
+}
+
+// isPassing tells whether an error may be gone at the next look.
+func isPassing(err error) bool {
+	kind := verify.KindOf(err)
+	return kind == verify.KindUnreachable || kind == verify.KindLimit
+}
+
+// forget drops keys that no later look can give again.
+func forget(seen map[string]time.Time, before time.Time) {
+	for key, at := range seen {
+		if at.Before(before) {
+			delete(seen, key)
+		}
+	}
+}

@@ -1,0 +1,484 @@
+package debugger
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	gocmp "github.com/google/go-cmp/cmp"
+
+	"github.com/verifyctl/verifyctl/internal/event"
+	"github.com/verifyctl/verifyctl/internal/verify"
+)
+
+const formType = "application/x-www-form-urlencoded; charset=utf-8"
+
+// signed makes a request to where a proxy would pass it on.
+func signed(t *testing.T, at, contentType, body, signature string) *http.Request {
+	t.Helper()
+	r := httptest.NewRequest(http.MethodPost, at, strings.NewReader(body))
+	r.Header.Set("Content-Type", contentType)
+	r.Header.Set("X-Twilio-Signature", signature)
+	return r
+}
+
+// TestSignatureVectors: the first is from twilio-go's tests, the others were made for this project and checked with it.
+func TestSignatureVectors(t *testing.T) {
+	zeros := strings.Repeat("0", 32)
+	debuggerForm := url.Values{"AccountSid": {"AC" + zeros}, "Level": {"ERROR"}, "ParentAccountSid": {""},
+		"Payload":     {`{"resource_sid":null,"service_sid":null,"error_code":"52141","more_info":{"bindingType":"apn"}}`},
+		"PayloadType": {"application/json"}, "Sid": {"NO" + zeros}, "Timestamp": {"2026-01-02T03:04:05Z"}}.Encode()
+	callForm := url.Values{"CallSid": {"CA1234567890ABCDE"}, "Caller": {"+14158675309"}, "Digits": {"1234"}, "From": {"+14158675309"},
+		"Reason": {"Participant"}, "ReasonConferenceEnded": {"test"}, "To": {"+18005551212"}}.Encode()
+	const hash = "0a1ff7634d9ab3b95db5c9a2dfe9416e41502b283a80c7cf19632632f96e6620"
+	const body = `{"property": "value", "boolean": true}`
+	for _, tc := range []struct{ name, public, at, kind, body, signature string }{
+		{"form with a query", "https://mycompany.com", "/myapp.php?foo=1&bar=2", formType, callForm, "vOEb5UThFn24KEfnOFLQY2AE5FY="},
+		{"debugger form with an empty field", "https://ops.example.com/twilio/debugger", "/", formType, debuggerForm, "ym1MO1+gtpOzqtHXO14tXGnxy/4="},
+		{"JSON", "https://ops.example.com", "/es?bodySHA256=" + hash, "application/json", body, "gb9Pzyd4FZK5aKmqZ8EW0RrNVMc="},
+	} {
+		for _, variant := range []struct {
+			name    string
+			secrets []string
+			public  string
+		}{
+			{"", []string{"12345"}, tc.public},
+			{"with the port", []string{"12345"}, strings.Replace(tc.public, ".com", ".com:443", 1)},
+			{"while the token is replaced", []string{"new-token", "12345"}, tc.public},
+		} {
+			s, err := NewSignatures(variant.secrets, variant.public)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := s.Check(signed(t, tc.at, tc.kind, tc.body, tc.signature), []byte(tc.body)); err != nil {
+				t.Errorf("%s %s: %v", tc.name, variant.name, err)
+			}
+		}
+		for name, forged := range map[string]struct {
+			secrets             []string
+			at, body, signature string
+		}{
+			"another secret":    {[]string{"54321"}, tc.at, tc.body, tc.signature},
+			"another body":      {[]string{"12345"}, tc.at, strings.Replace(tc.body, "e", "f", 1), tc.signature},
+			"another signature": {[]string{"12345"}, tc.at, tc.body, strings.ToLower(tc.signature)},
+			"no signature":      {[]string{"12345"}, tc.at, tc.body, ""},
+			"another query":     {[]string{"12345"}, tc.at + "&x=1", tc.body, tc.signature},
+		} {
+			s, err := NewSignatures(forged.secrets, tc.public)
+			if err != nil {
+				t.Fatal(err)
+			}
+			at := forged.at
+			if !strings.Contains(at, "?") {
+				at = strings.Replace(at, "&", "?", 1)
+			}
+			if err := s.Check(signed(t, at, tc.kind, forged.body, forged.signature), []byte(forged.body)); err == nil {
+				t.Errorf("%s: %s is taken", tc.name, name)
+			}
+		}
+	}
+}
+
+// TestPortsAreTriedBothWays: some of Twilio's back ends sign the port, some do not.
+func TestPortsAreTriedBothWays(t *testing.T) {
+	for _, tc := range []struct{ signedURL, public string }{
+		{"https://ops.bank.example:443/d", "https://ops.bank.example/d"},
+		{"https://ops.bank.example/d", "https://ops.bank.example:443/d"},
+		{"https://ops.bank.example/d", "https://ops.bank.example:8443/d"},
+		{"https://ops.bank.example:8443/d", "https://ops.bank.example:8443/d"},
+		{"http://ops.bank.example:80/d", "http://ops.bank.example/d"},
+		{"https://user:pass@ops.bank.example/d", "https://user:pass@ops.bank.example/d"},
+		{"http://listener:8282/d", ""},
+		{"http://listener/d", ""},
+	} {
+		s, err := NewSignatures([]string{"secret"}, tc.public)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := signed(t, "/d", formType, "A=1", sign([]byte("secret"), tc.signedURL+"A1"))
+		r.Host = "listener:8282"
+		if err := s.Check(r, []byte("A=1")); err != nil {
+			t.Errorf("signed %s, told %s: %v", tc.signedURL, tc.public, err)
+		}
+	}
+}
+
+// TestRepeatedFields: each different value of a field counts once, sorted.
+func TestRepeatedFields(t *testing.T) {
+	s, err := NewSignatures([]string{"secret"}, "https://ops.bank.example/d")
+	if err != nil {
+		t.Fatal(err)
+	}
+	body := "B=2&A=y&A=x&A=y&C="
+	r := signed(t, "/d", formType, body, sign([]byte("secret"), "https://ops.bank.example/d"+"AxAyB2C"))
+	if err := s.Check(r, []byte(body)); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestSecretsThatAreNone(t *testing.T) {
+	for _, secrets := range [][]string{nil, {}, {""}, {"good", " "}} {
+		if _, err := NewSignatures(secrets, ""); verify.KindOf(err) != verify.KindUsage {
+			t.Errorf("%q: %v", secrets, err)
+		}
+	}
+	for _, public := range []string{"ops.bank.example", "ftp://ops.bank.example", "https://", "https://ops.bank.example/d?x=1", "://"} {
+		if _, err := NewSignatures([]string{"s"}, public); verify.KindOf(err) != verify.KindUsage {
+			t.Errorf("%s: %v", public, err)
+		}
+	}
+}
+
+// at is a listener with its memory.
+type at struct {
+	*Listener
+	memory  *memory
+	handler http.Handler
+	notes   []string
+	got     []event.Event
+}
+
+func newListener(t *testing.T) *at {
+	t.Helper()
+	s, err := NewSignatures([]string{"secret"}, "https://ops.bank.example")
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := &at{memory: &memory{}}
+	a.Listener = &Listener{
+		Path: "/debugger", Signatures: s, Keeper: func(event.Event) Keeper { return a.memory }, Now: fixed(noon),
+		Attribution: event.NewAttribution([]verify.Environment{{Name: "prod", ServiceSID: service}}),
+		Received:    func(e event.Event) { a.got = append(a.got, e) },
+		Note:        func(format string, args ...any) { a.notes = append(a.notes, fmt.Sprintf(format, args...)) },
+	}
+	a.handler = a.Handler()
+	return a
+}
+
+// post delivers a signed body as Twilio would, and gives the status.
+func (a *at) post(t *testing.T, kind, body string) int {
+	t.Helper()
+	target, fields := "/debugger", ""
+	if kind == formType {
+		form, err := url.ParseQuery(body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		fields = fieldsText(form)
+	} else {
+		sum := sha256.Sum256([]byte(body))
+		target += "?bodySHA256=" + hex.EncodeToString(sum[:])
+	}
+	return a.do(signed(t, target, kind, body, sign([]byte("secret"), "https://ops.bank.example"+target+fields)))
+}
+
+func (a *at) do(r *http.Request) int {
+	w := httptest.NewRecorder()
+	a.handler.ServeHTTP(w, r)
+	return w.Code
+}
+
+func debuggerForm(n int) string {
+	payload := fmt.Sprintf(`{"resource_sid":"%s","service_sid":null,"error_code":"52103","more_info":{"bindingType":"fcm","correlationIds":"[%s, user-%06d, %s, %s]"}}`,
+		sid("NT", n), service, n, sid("YF", n), sid("YC", n))
+	return url.Values{"Sid": {sid("NO", n)}, "AccountSid": {sid("AC", 1)}, "Level": {"ERROR"}, "ParentAccountSid": {""},
+		"PayloadType": {"application/json"}, "Timestamp": {"2026-11-20T11:59:00Z"}, "Payload": {payload}}.Encode()
+}
+
+func cloudEvent(n int) string {
+	payload, _ := json.Marshal(fmt.Sprintf(`{"error_code":"52141","more_info":{"bindingType":"apn","correlationIds":"[%s, user-%06d, %s]"}}`, service, n, sid("YF", n)))
+	return fmt.Sprintf(`{"specversion":"1.0","type":"com.twilio.error-logs.error.logged","id":"%s","time":"2026-11-20T11:59:30Z","data":{"sid":"%s","level":"ERROR","error_code":"52141","payload":%s}}`,
+		sid("NO", n), sid("NO", n), payload)
+}
+
+func TestDeliveriesAreStoredOnce(t *testing.T) {
+	a := newListener(t)
+	verifyWebhook := `{"service_sid":"` + service + `","entity_identity":"user-000009","factor_sid":"` + sid("YF", 9) + `","type":"factor.deleted","uuid":"2c4f7a36-bf7a-4394-a241-3fccc024ab7a"}`
+	for _, d := range []struct{ kind, body string }{
+		{formType, debuggerForm(1)},
+		{formType, debuggerForm(1)},
+		{"application/json", cloudEvent(2)},
+		{"application/json; charset=utf-8", "[" + cloudEvent(2) + "," + cloudEvent(3) + "," + cloudEvent(1) + "]"},
+		{"application/json", verifyWebhook},
+		{"application/json", verifyWebhook},
+		{"application/json", `{"shape":"of tomorrow"}`},
+	} {
+		if status := a.post(t, d.kind, d.body); status != http.StatusOK {
+			t.Fatalf("%s: %d %q", d.body, status, a.notes)
+		}
+	}
+	sources := map[string]int{}
+	for _, e := range a.memory.events {
+		sources[e.Source]++
+	}
+	want := map[string]int{FromWebhook: 1, FromStream: 2, FromVerifyWebhook: 1, FromElsewhere: 1}
+	if diff := gocmp.Diff(want, sources); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+	if len(a.got) != 4 || a.got[0].PruneEvidence != event.EvidenceStrong || *a.got[0].Environment != "prod" {
+		t.Errorf("%d events were told: %+v", len(a.got), a.got)
+	}
+}
+
+// TestForgedDeliveriesStoreNothing: what is not signed is 403, whatever it is.
+func TestForgedDeliveriesStoreNothing(t *testing.T) {
+	a := newListener(t)
+	for name, r := range map[string]*http.Request{
+		"wrong signature":       signed(t, "/debugger", formType, debuggerForm(1), "AAAAAAAAAAAAAAAAAAAAAAAAAAA="),
+		"no signature":          signed(t, "/debugger", formType, debuggerForm(1), ""),
+		"signed with nothing":   signed(t, "/debugger", formType, debuggerForm(1), sign(nil, "https://ops.bank.example/debugger")),
+		"another body":          signed(t, "/debugger", formType, debuggerForm(2), sign([]byte("secret"), "https://ops.bank.example/debugger"+debuggerForm(1))),
+		"JSON without its hash": signed(t, "/debugger", "application/json", cloudEvent(1), sign([]byte("secret"), "https://ops.bank.example/debugger")),
+		"JSON as plain text":    signed(t, "/debugger", "text/plain", cloudEvent(1), sign([]byte("secret"), "https://ops.bank.example/debugger")),
+		"a form that is none":   signed(t, "/debugger", formType, "A=%zz;", sign([]byte("secret"), "https://ops.bank.example/debugger")),
+	} {
+		if status := a.do(r); status != http.StatusForbidden {
+			t.Errorf("%s: %d", name, status)
+		}
+	}
+	if len(a.memory.events) != 0 || len(a.got) != 0 {
+		t.Errorf("%d events were stored, %d told", len(a.memory.events), len(a.got))
+	}
+	if !strings.Contains(a.metrics(), "verifyctl_bad_signatures_total 7") {
+		t.Error(a.metrics())
+	}
+}
+
+func (a *at) metrics() string {
+	w := httptest.NewRecorder()
+	a.handler.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+	return w.Body.String()
+}
+
+// TestNotStoredIsNotAccepted: Twilio is told to try again, and when it does the event is there.
+func TestNotStoredIsNotAccepted(t *testing.T) {
+	a := newListener(t)
+	a.memory.fail = errors.New("disk full")
+	if status := a.post(t, formType, debuggerForm(1)); status != http.StatusServiceUnavailable || len(a.got) != 0 {
+		t.Errorf("status %d, %d told", status, len(a.got))
+	}
+	a.memory.fail = nil
+	if status := a.post(t, formType, debuggerForm(1)); status != http.StatusOK || len(a.got) != 1 {
+		t.Errorf("again: status %d, %d told", status, len(a.got))
+	}
+}
+
+func TestWhatTheListenerRefuses(t *testing.T) {
+	a := newListener(t)
+	if status := a.do(httptest.NewRequest(http.MethodGet, "/debugger", nil)); status != http.StatusMethodNotAllowed {
+		t.Errorf("GET: %d", status)
+	}
+	if status := a.do(httptest.NewRequest(http.MethodPost, "/elsewhere", strings.NewReader("A=1"))); status != http.StatusNotFound {
+		t.Errorf("another path: %d", status)
+	}
+	large := signed(t, "/debugger", formType, "A="+strings.Repeat("x", maxDelivery), "x")
+	if status := a.do(large); status != http.StatusRequestEntityTooLarge {
+		t.Errorf("large: %d", status)
+	}
+	for _, body := range []string{"", "not JSON", "[1,", "[]"} {
+		want := http.StatusBadRequest
+		if body == "[]" {
+			want = http.StatusOK // an empty batch
+		}
+		if status := a.post(t, "application/json", body); status != want {
+			t.Errorf("%q: %d", body, status)
+		}
+	}
+	if status := a.do(httptest.NewRequest(http.MethodGet, "/healthz", nil)); status != http.StatusOK {
+		t.Errorf("healthz: %d", status)
+	}
+}
+
+// TestMetricsNameNobody: labels are environments, codes and verdicts.
+func TestMetricsNameNobody(t *testing.T) {
+	a := newListener(t)
+	a.post(t, formType, debuggerForm(1))
+	a.post(t, "application/json", "["+cloudEvent(2)+","+strings.ReplaceAll(cloudEvent(3), "52141", "52199")+"]")
+	text := a.metrics()
+	for _, want := range []string{
+		`verifyctl_push_errors_total{environment="prod",code="52103",verdict="token_dead"} 1`,
+		`verifyctl_push_errors_total{environment="prod",code="52141",verdict="token_dead"} 1`,
+		`verifyctl_push_errors_total{environment="prod",code="other",verdict="unknown"} 1`,
+		fmt.Sprintf("verifyctl_last_event_timestamp_seconds %d", time.Date(2026, 11, 20, 11, 59, 30, 0, time.UTC).Unix()),
+		"verifyctl_events_stored_total 3",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %s in\n%s", want, text)
+		}
+	}
+	if strings.Contains(text, "user-") || strings.Contains(text, "YF0") || strings.Contains(text, "VA0") {
+		t.Errorf("somebody is named in\n%s", text)
+	}
+}
+
+// TestServeStopsCleanly: what is in flight when the listener is stopped is finished.
+func TestServeStopsCleanly(t *testing.T) {
+	a := newListener(t)
+	on, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- a.Serve(ctx, on) }()
+	resp, err := http.Get("http://" + on.Addr().String() + "/healthz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, _ := io.ReadAll(resp.Body)
+	resp.Body.Close()
+	if string(text) != "ok\n" {
+		t.Errorf("%q", text)
+	}
+	stop()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
+
+// TestConnectionsAreLimited: more than so many wait, and get their turn.
+func TestConnectionsAreLimited(t *testing.T) {
+	on, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := limited(on, 2)
+	var held []net.Conn
+	for range 3 {
+		c, err := net.Dial("tcp", on.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+	}
+	for range 2 {
+		c, err := l.Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		held = append(held, c)
+	}
+	third := make(chan net.Conn)
+	go func() {
+		c, _ := l.Accept()
+		third <- c
+	}()
+	select {
+	case <-third:
+		t.Fatal("a third connection is accepted beside two")
+	case <-time.After(20 * time.Millisecond):
+	}
+	held[0].Close()
+	held[0].Close() // closing twice frees one place
+	(<-third).Close()
+	held[1].Close()
+	l.Close()
+	if _, err := l.Accept(); err == nil {
+		t.Error("a closed listener accepts")
+	}
+}
+
+// TestProgramGetsItsArgumentsAsTheyAre: no shell sees them, and the event is on its standard input.
+func TestProgramGetsItsArgumentsAsTheyAre(t *testing.T) {
+	if os.Getenv("DEBUGGER_TEST_PROGRAM") != "" {
+		text, _ := io.ReadAll(os.Stdin)
+		fmt.Printf("ARGS %q STDIN %s", os.Args[len(os.Args)-2:], text)
+		os.Exit(0)
+	}
+	t.Setenv("DEBUGGER_TEST_PROGRAM", "1")
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	p := Program{Argv: []string{self, "-test.run=TestProgramGetsItsArgumentsAsTheyAre", "$(reboot)", "a;b"}, Output: &out}
+	e := event.Parse([]byte(debuggerForm(1)))[0]
+	if err := p.Forward(t.Context(), e); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(out.String(), `ARGS ["$(reboot)" "a;b"]`) || !strings.Contains(out.String(), `"factor_sid":"`+sid("YF", 1)) {
+		t.Error(out.String())
+	}
+	if err := (Program{Argv: []string{"/nonexistent/program"}, Output: io.Discard}).Forward(t.Context(), e); err == nil {
+		t.Error("a program that does not exist runs")
+	}
+}
+
+// TestForwardGoesToTheNamedHostOnly: a redirect is not followed.
+func TestForwardGoesToTheNamedHostOnly(t *testing.T) {
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("the event went elsewhere") }))
+	defer elsewhere.Close()
+	var got []byte
+	here := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		got, _ = io.ReadAll(r.Body)
+		if r.URL.Path == "/away" {
+			http.Redirect(w, r, elsewhere.URL, http.StatusTemporaryRedirect)
+		}
+	}))
+	defer here.Close()
+	e := event.Parse([]byte(debuggerForm(1)))[0]
+	good, err := NewPost(here.URL + "/in")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := good.Forward(t.Context(), e); err != nil || !bytes.Contains(got, []byte(`"verdict":"token_dead"`)) {
+		t.Errorf("%v %s", err, got)
+	}
+	away, err := NewPost(here.URL + "/away")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := away.Forward(t.Context(), e); err == nil || !strings.Contains(err.Error(), "307") {
+		t.Errorf("%v", err)
+	}
+	for _, bad := range []string{"http://ops.bank.example/x", "ops.bank.example", "ftp://127.0.0.1/x", ""} {
+		if _, err := NewPost(bad); verify.KindOf(err) != verify.KindUsage {
+			t.Errorf("%s: %v", bad, err)
+		}
+	}
+}
+
+type forwarderFunc func(event.Event) error
+
+func (f forwarderFunc) Forward(_ context.Context, e event.Event) error { return f(e) }
+
+// TestQueueTriesAgain: an event that cannot be handed on is tried three times, then reported; the others go on.
+func TestQueueTriesAgain(t *testing.T) {
+	var mu sync.Mutex
+	tries := map[string]int{}
+	var failed []string
+	q := NewQueue(t.Context(), forwarderFunc(func(e event.Event) error {
+		mu.Lock()
+		defer mu.Unlock()
+		tries[e.EventSID]++
+		if e.EventSID == "bad" || e.EventSID == "slow" && tries["slow"] < 3 {
+			return errors.New("no")
+		}
+		return nil
+	}), &ticking{now: noon, sleeps: 100}, func(e event.Event, _ error) { failed = append(failed, e.EventSID) })
+	for _, id := range []string{"good", "bad", "slow", "last"} {
+		q.Add(event.Event{EventSID: id})
+	}
+	q.Close()
+	want := map[string]int{"good": 1, "bad": 3, "slow": 3, "last": 1}
+	if diff := gocmp.Diff(want, tries); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+	if diff := gocmp.Diff([]string{"bad"}, failed); diff != "" {
+		t.Errorf("failed: -want +got\n%s", diff)
+	}
+}

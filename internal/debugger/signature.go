@@ -1,0 +1,152 @@
+package debugger
+
+import (
+	"crypto/hmac"
+	"crypto/sha1"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"maps"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/verifyctl/verifyctl/internal/verify"
+)
+
+// Signatures checks the X-Twilio-Signature of deliveries (https://www.twilio.com/docs/usage/webhooks/webhooks-security):
+// the HMAC-SHA1, by the account's auth token, of the URL as Twilio was given it and the form's fields sorted by name. A
+// body that is no form is signed by its SHA-256, which is then in the URL.
+type Signatures struct {
+	secrets [][]byte
+	public  *url.URL // nil: the URL is what the request says
+}
+
+// NewSignatures takes the secrets by which a delivery may be signed: the account's auth tokens, two while one is replaced.
+// publicURL is the URL that Twilio was given, for listeners behind a proxy; with a path it replaces the path too. The
+// error is a usage [verify.Error]; no secret, or an empty one, is one, because anybody could sign with it.
+func NewSignatures(secrets []string, publicURL string) (*Signatures, error) {
+	s := &Signatures{}
+	for _, secret := range secrets {
+		if strings.TrimSpace(secret) == "" {
+			return nil, verify.Usagef("a webhook secret is empty, and anybody could sign with it")
+		}
+		s.secrets = append(s.secrets, []byte(secret))
+	}
+	if len(s.secrets) == 0 {
+		return nil, verify.Usagef("there is no webhook secret to check deliveries with").
+			WithHint("declare the account's auth token: webhook_secret: [{env: TWILIO_AUTH_TOKEN}]")
+	}
+	if publicURL == "" {
+		return s, nil
+	}
+	public, err := url.Parse(publicURL)
+	if err != nil || public.Host == "" || public.Scheme != "https" && public.Scheme != "http" || public.RawQuery != "" {
+		return nil, verify.Usagef("--public-url %q is not the URL of a webhook", publicURL).
+			WithHint("write it as Twilio has it, without a query: https://ops.bank.example/twilio/debugger")
+	}
+	s.public = public
+	return s, nil
+}
+
+// Why a delivery was refused.
+var (
+	errUnsigned  = errors.New("it has no X-Twilio-Signature")
+	errUnhashed  = errors.New("its body is no form and its URL has no bodySHA256, so the body is not signed")
+	errBodyHash  = errors.New("its body is not the one that was signed")
+	errSignature = errors.New("its signature does not fit the webhook's URL and secrets")
+)
+
+// Check tells whether a request was signed by one of the secrets; the error says why not.
+func (s *Signatures) Check(r *http.Request, body []byte) error {
+	signature := r.Header.Get("X-Twilio-Signature")
+	if signature == "" {
+		return errUnsigned
+	}
+	fields := ""
+	if isForm(r) {
+		form, err := url.ParseQuery(string(body))
+		if err != nil {
+			return fmt.Errorf("its form cannot be read: %w", err)
+		}
+		fields = fieldsText(form)
+	} else if err := checkHash(r.URL.Query().Get("bodySHA256"), body); err != nil {
+		return err
+	}
+	for _, address := range s.addresses(r) {
+		for _, secret := range s.secrets {
+			if subtle.ConstantTimeCompare([]byte(sign(secret, address+fields)), []byte(signature)) == 1 {
+				return nil
+			}
+		}
+	}
+	return errSignature
+}
+
+func checkHash(want string, body []byte) error {
+	if want == "" {
+		return errUnhashed
+	}
+	sum := sha256.Sum256(body)
+	if subtle.ConstantTimeCompare([]byte(hex.EncodeToString(sum[:])), []byte(strings.ToLower(want))) != 1 {
+		return errBodyHash
+	}
+	return nil
+}
+
+func isForm(r *http.Request) bool {
+	kind, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
+	return strings.EqualFold(strings.TrimSpace(kind), "application/x-www-form-urlencoded")
+}
+
+func sign(secret []byte, text string) string {
+	mac := hmac.New(sha1.New, secret)
+	mac.Write([]byte(text))
+	return base64.StdEncoding.EncodeToString(mac.Sum(nil))
+}
+
+// fieldsText joins name and value of every field, sorted by name. Of a field that is there several times each different
+// value counts once, sorted.
+func fieldsText(form url.Values) string {
+	var b strings.Builder
+	for _, name := range slices.Sorted(maps.Keys(form)) {
+		for _, value := range slices.Compact(slices.Sorted(slices.Values(form[name]))) {
+			b.WriteString(name)
+			b.WriteString(value)
+		}
+	}
+	return b.String()
+}
+
+// addresses gives the URLs that Twilio may have signed: its back ends disagree on whether the port belongs to it.
+func (s *Signatures) addresses(r *http.Request) []string {
+	base := url.URL{Scheme: "http", Host: r.Host, Path: r.URL.Path, RawPath: r.URL.RawPath}
+	if r.TLS != nil {
+		base.Scheme = "https"
+	}
+	if s.public != nil {
+		base.Scheme, base.Host, base.User = s.public.Scheme, s.public.Host, s.public.User
+		if s.public.Path != "" && s.public.Path != "/" {
+			base.Path, base.RawPath = s.public.Path, s.public.RawPath
+		}
+	}
+	base.RawQuery = r.URL.RawQuery
+	port := map[string]string{"http": "80", "https": "443"}[base.Scheme]
+	hosts := []string{base.Host}
+	if host, _, err := net.SplitHostPort(base.Host); err == nil {
+		hosts = append(hosts, host)
+	} else {
+		hosts = append(hosts, net.JoinHostPort(base.Hostname(), port))
+	}
+	var addresses []string
+	for _, host := range hosts {
+		base.Host = host
+		addresses = append(addresses, base.String())
+	}
+	return addresses
+}
