@@ -39,6 +39,8 @@ const (
 	project     = "bank-example"
 )
 
+var noonInMay = time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
+
 func world(only string) simulator.World {
 	no := "False"
 	phone := func(sid, platform string) simulator.WorldFactor {
@@ -539,7 +541,7 @@ func playIncident(t *testing.T, i incident, shape simulator.AlertShape) challeng
 	s := &scene{t: t, memory: blank{}, factor: i.on, env: verify.Environment{Name: "prod", ServiceSID: serviceSID,
 		IOSBuild: verify.IOSDistribution, Platforms: []verify.Platform{verify.PlatformAPN, verify.PlatformFCM}}}
 	s.simulated = newSimulated(t, simulator.Options{AlertShape: shape, World: world(i.on),
-		Clock: simulator.Clock{Mode: simulator.ClockFrozen, At: time.Date(2026, 5, 4, 10, 0, 0, 0, time.UTC)}})
+		Clock: simulator.Clock{Mode: simulator.ClockFrozen, At: noonInMay}})
 	subject := i.play(s)
 	var answer challenge.Answer
 	if s.down {

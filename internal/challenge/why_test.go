@@ -165,6 +165,41 @@ func TestWhyTellsWhenTwilioCannotBeReached(t *testing.T) {
 	}
 }
 
+// The user has approved, and Twilio's webhook to the backend fails: both are told.
+func TestWhyTellsThatTheBackendWasNotTold(t *testing.T) {
+	w := world(android)
+	w.Services[0].Webhooks = []simulator.WorldWebhook{{URL: "http://127.0.0.1:1/verify"}} // nobody listens there
+	s := newSimulated(t, simulator.Options{World: w, Clock: simulator.Clock{Mode: simulator.ClockFrozen, At: noonInMay}})
+	made, err := s.client.CreateChallenge(t.Context(), serviceSID, user, verify.NewChallenge{FactorSID: android, Message: "Log in?"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Answer(t.Context(), android, "", true); err != nil {
+		t.Fatal(err)
+	}
+	s.awaitAlert(t, "60330")
+	answer := s.why(t, challenge.Subject{Challenge: made.SID, Identity: user}, verify.Environment{Name: "prod", ServiceSID: serviceSID}, blank{})
+	if len(answer.Causes) != 2 || first(answer) != challenge.Answered || answer.Causes[1].Kind != challenge.WebhookFailed {
+		t.Errorf("%+v; want answered, then webhook_failed", answer.Causes)
+	}
+}
+
+// awaitAlert waits until an alert that follows from work in the background is there.
+func (s *simulated) awaitAlert(t *testing.T, code string) {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); {
+		for alert, err := range s.client.Alerts(t.Context(), verify.AlertFilter{}) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if alert.ErrorCode == code {
+				return
+			}
+		}
+	}
+	t.Fatalf("no alert %s came", code)
+}
+
 // broken fails every list and read of factors.
 type broken struct {
 	challenge.Twilio

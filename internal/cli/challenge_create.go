@@ -143,6 +143,9 @@ func (o *challengeCreateOptions) run(ctx context.Context) error {
 		return err
 	}
 	what := ringing(factors, identity, o.request.Message)
+	if o.follow && o.watch.resends() {
+		what += fmt.Sprintf(" (and again up to %s while unanswered)", times(o.watch.maxResends))
+	}
 	if o.write.dryRun {
 		o.shell.note("dry run: %s", what)
 		return nil
@@ -188,6 +191,14 @@ func ringing(factors []verify.Factor, identity verify.Identity, message string) 
 		names[i] = fmt.Sprintf("%q", f.FriendlyName)
 	}
 	return fmt.Sprintf("%s of %s will ring and show: %s", strings.Join(names, ", "), identity, message)
+}
+
+// times says how often: "once", "2 times".
+func times(n int) string {
+	if n == 1 {
+		return "once"
+	}
+	return fmt.Sprintf("%d times", n)
 }
 
 // chooseFactors gives the factors to ask: the named one, all, the only one, or the one that somebody picks.

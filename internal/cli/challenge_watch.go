@@ -142,7 +142,7 @@ func (o *challengeWatchOptions) run(ctx context.Context) error {
 	}
 	w := &writer{c: c}
 	if o.watch.resends() {
-		what := fmt.Sprintf("the phone of %s will ring up to %d more times", found[0].Identity, o.watch.maxResends)
+		what := fmt.Sprintf("the phone of %s will ring again up to %s while unanswered", found[0].Identity, times(o.watch.maxResends))
 		if o.write.dryRun {
 			o.shell.note("dry run: %s", what)
 			return nil
