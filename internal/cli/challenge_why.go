@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/verifyctl/verifyctl/internal/challenge"
+	"github.com/verifyctl/verifyctl/internal/debugger"
 	"github.com/verifyctl/verifyctl/internal/event"
 	"github.com/verifyctl/verifyctl/internal/render"
 	"github.com/verifyctl/verifyctl/internal/verify"
@@ -173,7 +174,7 @@ func (o *whyOptions) ask(ctx context.Context, c *connection, subject challenge.S
 		return err
 	}
 	sources := challenge.NewSources(c.client, memory, func(alerts challenge.AlertReader) challenge.Feed {
-		return challengeFeed{stored: memory, alerts: alerts}
+		return debugger.NewFeed(alerts, memory, c.now)
 	})
 	answer, err := challenge.Why(ctx, challenge.Question{Subject: subject, Env: c.env, Others: o.others(c.env), Now: c.now(), Since: o.ago}, sources)
 	if err != nil {

@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"fmt"
-	"iter"
 	"net/http"
 	"net/url"
 	"os"
@@ -299,7 +298,7 @@ func (o *doctorOptions) target(ctx context.Context, from *config.Target) (doctor
 		Service: c.client, Services: c.client, Credential: c.client, Credentials: c.client, Account: c.client, Keys: c.client,
 		Webhooks: c.client, Subscriptions: c.client, Audit: c.client, Usage: c.client,
 		Entities: c.client, Factors: c.client, Challenges: c.client, Prober: c.client,
-		Feed: alertFeed{c}, Capture: captured{c},
+		Feed: feedSince{c}, Capture: captured{c},
 	}
 	return t, nil
 }
@@ -312,23 +311,6 @@ func proxyFor(host string) string {
 	}
 	proxy.User = nil
 	return proxy.String()
-}
-
-// alertFeed gives the account's alerts as events.
-type alertFeed struct{ c *connection }
-
-func (f alertFeed) Events(ctx context.Context, since, until time.Time) iter.Seq2[event.Event, error] {
-	return func(yield func(event.Event, error) bool) {
-		for alert, err := range f.c.client.Alerts(ctx, verify.AlertFilter{Start: since, End: until}) {
-			if err != nil {
-				yield(event.Event{}, err)
-				return
-			}
-			if !yield(event.FromAlert(alert), nil) {
-				return
-			}
-		}
-	}
 }
 
 // captured tells what this machine has of the environment's events.

@@ -127,6 +127,7 @@ func readPlan(file string) (fleet.Plan, error) {
 // applyOptions says how a plan is applied, whatever command made it.
 type applyOptions struct {
 	write   writeFlags
+	ceiling ceilingFlags
 	through bool
 	words   []string // the command that goes on, without the environment and the confirmation
 }
@@ -165,14 +166,14 @@ func (s *shell) apply(ctx context.Context, c *connection, plan fleet.Plan, o app
 	}
 	target := fleet.Target{Environment: c.env, Twilio: c.client, Deleter: w, Outcomes: w.store, Now: c.now}
 	if plan.Header.Purpose == fleet.Prune {
-		target.Feed, target.Index = eventFeed{c.client, w.store, c.now}, w.store
+		target.Feed, target.Index = c.feed(w.store), w.store
 	}
 	var state fleet.ApplyState
 	var applyErr, forgetErr error
 	results := func(yield func(fleet.Result, error) bool) {
 		open := true // a reader that goes away does not end the batch
 		state, applyErr = fleet.Apply(ctx, plan, target, fleet.ApplyOptions{
-			Through: o.through, Continue: o.next(c),
+			Through: o.through, Continue: o.next(c), Concurrency: o.ceiling.concurrency,
 			Report: func(r fleet.Result) { open = open && yield(r, nil) },
 			StageDone: func(done fleet.ApplyState) {
 				s.note("stage %d of %d is done: %d of %d deleted", done.Stage, done.Stages, done.Deleted, done.Planned)
@@ -217,7 +218,7 @@ func (o applyOptions) question(c *connection, plan fleet.Plan) string {
 
 // next is the command that goes on after a stage.
 func (o applyOptions) next(c *connection) string {
-	words := slices.Clone(o.words)
+	words := append(slices.Clone(o.words), o.ceiling.words()...)
 	if o.write.yes {
 		words = append(words, "--yes")
 	}

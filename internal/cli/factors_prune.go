@@ -59,6 +59,9 @@ is refused. Stopping at any point is safe; the same command goes on.
 			if err := o.parse(); err != nil {
 				return err
 			}
+			if err := o.apply.ceiling.set(s); err != nil {
+				return err
+			}
 			if o.applyFile != "" {
 				return o.runApply(cmd.Context())
 			}
@@ -76,6 +79,7 @@ is refused. Stopping at any point is safe; the same command goes on.
 	flags.Var(&o.lifetime, "expires", "how long the plan is good for")
 	flags.BoolVar(&o.all, "all", false, "with --idle, read the challenges of more than 1,000 identities, in production too")
 	flags.BoolVar(&o.apply.through, "through", false, "in production too, go on from stage to stage")
+	o.apply.ceiling.register(flags)
 	o.apply.write.register(flags)
 	return cmd
 }
@@ -117,9 +121,9 @@ func (o *factorsPruneOptions) runPlan(ctx context.Context) error {
 	}
 	now := c.now()
 	progress := o.shell.progress("reading candidates", c.now)
-	plan, err := fleet.PlanPrune(ctx, fleet.Sources{Feed: eventFeed{c.client, index, c.now}, Index: index, Twilio: c.client, Activity: activity}, now,
+	plan, err := fleet.PlanPrune(ctx, fleet.Sources{Feed: c.feed(index), Index: index, Twilio: c.client, Activity: activity}, now,
 		fleet.PruneOptions{
-			Environment: c.env, Rules: o.rules, Since: now.Add(-time.Duration(o.since)), Lifetime: o.lifetime, All: o.all,
+			Environment: c.env, Rules: o.rules, Since: now.Add(-time.Duration(o.since)), Lifetime: o.lifetime, All: o.all, Concurrency: o.apply.ceiling.concurrency,
 			Cost: func(candidates, requests int) error {
 				o.shell.note("%s to look at, about %s", counted(candidates, "candidate"), counted(requests, "request"))
 				return nil

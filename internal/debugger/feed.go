@@ -41,9 +41,9 @@ func (f *Feed) Attribute(a *event.Attribution) *Feed {
 	return f
 }
 
-// Events gives the events of a span of time, newest first and each once, without noise ([event.Event.IsNoise]). Where the
-// store and Twilio have the same event, the one that names a factor is given. An error comes last; what came before it
-// is everything that is newer than where the reading ended.
+// Events gives the events of a span of time, newest first and each once. Where the store and Twilio have the same event,
+// the one that names a factor is given. Noise ([event.Event.IsNoise]) is given as far as Twilio still has it. An error
+// comes last; what came before it is everything that is newer than where the reading ended.
 func (f *Feed) Events(ctx context.Context, within event.Span) iter.Seq2[event.Event, error] {
 	return func(yield func(event.Event, error) bool) {
 		stored, err := f.stored(ctx, within)
@@ -123,9 +123,6 @@ func (f *Feed) listed(ctx context.Context, within event.Span) iter.Seq2[event.Ev
 		w.given = f.given
 		defer func() { f.lost = append(f.lost, w.lost...) }()
 		for e, err := range f.complete(ctx, w.alerts(ctx, span)) {
-			if err == nil && e.IsNoise() {
-				continue
-			}
 			if !yield(e, err) {
 				return
 			}

@@ -230,9 +230,9 @@ func TestFeedGivesEachEventOnceNewestFirst(t *testing.T) {
 	put(alertOf(4, at(4), true))  // Twilio's names no factor
 	put(alertOf(5, at(5), false)) // the stored one names no factor
 	put(alertOf(6, at(60*24*40), true))
-	noise := alertOf(8, at(1), false)
+	noise := alertOf(8, at(8), false)
 	noise.ErrorCode, noise.AlertText = "11200", "Msg=x"
-	a.alerts = append(a.alerts, noise)
+	put(noise)
 
 	feed := NewFeed(a, m, fixed(noon))
 	got := factors(t, feed.Events(t.Context(), event.Span{From: noon.Add(-50 * 24 * time.Hour), Until: noon}))
