@@ -40,26 +40,30 @@ func demoEnvironments() []verify.Environment {
 var demoSteps = []demoStep{
 	{"Amara says the push never came. Her factors: each is one of her devices.",
 		[]string{"-e", "demo", "factors", "list", simulator.DemoIdentity}},
-	{"Her challenges. One is pending on her iPhone: Twilio answered 201, whether or not a push could arrive.",
-		[]string{"-e", "demo", "challenge", "list", simulator.DemoIdentity}},
-	{"Which push credentials are there, and who uses them?",
-		[]string{"-e", "demo", "credentials", "list"}},
-	{"Send the push again. Accepted is not delivered.",
+	{"Twilio answered 201, whether or not a push could arrive. Why did this one not?",
+		[]string{"-e", "demo", "why", simulator.DemoPendingChallengeSID, "--identity", simulator.DemoIdentity}},
+	{"So it is no single phone. What says the doctor about Apple's credentials, in all three environments?",
+		[]string{"-e", "demo", "doctor", "--only", "PUSH-APN-0[1-6]"}},
+	{"Whose job is such an error, and is the factor dead? It is not.",
+		[]string{"debugger", "explain", "52134"}},
+	{"The mend is one change, and the doctor prints what takes it back.",
+		[]string{"-e", "demo", "doctor", "--fix", "--credential", simulator.DemoSpareCredentialSID, "--only", "PUSH-APN-0[1-6]"}},
+	{"Amara's question is still pending. Send its push again.",
 		[]string{"-e", "demo", "challenge", "resend", simulator.DemoPendingChallengeSID, "--identity", simulator.DemoIdentity}},
-	{"A new question on her tablet, which is in order.",
-		[]string{"-e", "demo", "challenge", "create", simulator.DemoIdentity, "--factor", simulator.DemoTabletFactorSID, "--message", "Sign in to Example Bank?", "--field", "Location=Leeds, GB"}},
-	{"Her old phone is gone. What would be deleted? A deleted factor cannot be brought back.",
-		[]string{"-e", "demo", "factors", "delete", simulator.DemoIdentity, simulator.DemoDeadFactorSID, "--dry-run"}},
-	{"She confirms that she no longer has it.",
-		[]string{"-e", "demo", "factors", "delete", simulator.DemoIdentity, simulator.DemoDeadFactorSID, "--yes", "--reason", "phone replaced, confirmed by the user"}},
-	{"What it was is kept here, because Twilio keeps nothing.",
-		[]string{"-e", "demo", "factors", "deleted"}},
+	{"Only a simulator can tell what became of each push.",
+		[]string{"-e", "demo", "simulator", "pushes", "--challenge", simulator.DemoPendingChallengeSID}},
+	{"And only the phone's own key can answer. Her virtual phone has one.",
+		[]string{"-e", "demo", "simulator", "device", "approve", "--factor", simulator.DemoIPhoneFactorSID}},
+	{"The backend sees it approved.",
+		[]string{"-e", "demo", "challenge", "list", simulator.DemoIdentity, "--columns", "sid,status,message,created"}},
+	{"Her old phone is gone, she says. A deleted factor cannot be brought back; what it was is kept here.",
+		[]string{"-e", "demo", "factors", "delete", simulator.DemoIdentity, simulator.DemoDeadFactorSID, "--yes", "--reason", "phone replaced, says the user"}},
 	{"Every write left a record.",
-		[]string{"audit", "show"}},
+		[]string{"audit", "show", "--columns", "time,phase,outcome,command,sids"}},
 }
 
-const demoEnd = `That was a fresh copy in memory. Repeat any of it with -e demo; "verifyctl demo reset" restores that world.
-Your own account: verifyctl env add`
+const demoEnd = `That was a fresh copy in memory. Repeat any of it by hand; "verifyctl demo reset" restores that world.
+Your own account: verifyctl env add NAME`
 
 type demoOptions struct {
 	shell *shell

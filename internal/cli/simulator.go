@@ -3,14 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io"
-	"log/slog"
-	"net"
-	"net/http"
-	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -46,32 +39,33 @@ on the file itself, so a server may be running on it or not.`,
 	return cmd
 }
 
-// file gives the file of the world to work on.
+// file gives the file of a world that is not the demo's.
 func (o *simulatorOptions) file() (string, error) {
-	dir, err := o.shell.stateDir()
-	switch {
-	case o.state != "":
+	if o.state != "" {
 		return o.state, nil
-	case err != nil:
-		return "", err
-	case strings.HasPrefix(o.shell.flags.env, "demo"):
-		return filepath.Join(dir, demoState), nil
 	}
-	return filepath.Join(dir, simulatorState), nil
+	dir, err := o.shell.stateDir()
+	return filepath.Join(dir, simulatorState), err
 }
 
-// open opens the world to work on, making the demo one when there is none yet.
-func (o *simulatorOptions) open(ctx context.Context) (*simulator.Simulator, error) {
+// open opens the world to work on, making it when there is none yet, and gives what closes it.
+func (o *simulatorOptions) open(ctx context.Context) (*simulator.Simulator, func() error, error) {
+	if _, isDemo := demoService(o.shell.flags.env); isDemo && o.state == "" {
+		world, err := o.shell.demo(ctx)
+		if err != nil {
+			return nil, nil, err
+		}
+		return world.sim, func() error { return nil }, nil // the run closes it
+	}
 	file, err := o.file()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	opts := simulator.Options{State: file, Seed: simulator.SeedDemo}
-	if filepath.Base(file) != demoState {
-		opts.Clock = simulator.Clock{Mode: simulator.ClockWall}
+	sim, err := simulator.Open(ctx, simulator.Options{State: file, Seed: simulator.SeedDemo, Clock: simulator.Clock{Mode: simulator.ClockWall}})
+	if err != nil {
+		return nil, nil, simulatorError(err)
 	}
-	sim, err := simulator.Open(ctx, opts)
-	return sim, simulatorError(err)
+	return sim, sim.Close, nil
 }
 
 // simulatorError gives the errors of the simulator our kinds: it knows nothing of this program's vocabulary.
@@ -92,12 +86,12 @@ func simulatorError(err error) error {
 
 // with opens the world, does something with it and prints what came of it.
 func with[T any](ctx context.Context, o *simulatorOptions, r render.Resource[T], do func(context.Context, *simulator.Simulator) (T, error)) error {
-	sim, err := o.open(ctx)
+	sim, end, err := o.open(ctx)
 	if err != nil {
 		return err
 	}
 	value, err := do(ctx, sim)
-	if err := errors.Join(simulatorError(err), sim.Close()); err != nil {
+	if err := errors.Join(simulatorError(err), end()); err != nil {
 		return err
 	}
 	p, err := o.shell.printer(nil)
@@ -112,13 +106,13 @@ func withAll[T any](ctx context.Context, o *simulatorOptions, r render.Resource[
 	if err := r.CheckColumns(o.shell.flags.columns); err != nil {
 		return err
 	}
-	sim, err := o.open(ctx)
+	sim, end, err := o.open(ctx)
 	if err != nil {
 		return err
 	}
 	values, err := do(ctx, sim)
 	now, nowErr := sim.Now(ctx)
-	if err := errors.Join(simulatorError(err), nowErr, sim.Close()); err != nil {
+	if err := errors.Join(simulatorError(err), nowErr, end()); err != nil {
 		return err
 	}
 	p, err := o.shell.printer(func() time.Time { return now })
@@ -130,328 +124,4 @@ func withAll[T any](ctx context.Context, o *simulatorOptions, r render.Resource[
 		o.shell.note("%s", none)
 	}
 	return err
-}
-
-// --- simulator serve
-
-type serveOptions struct {
-	*simulatorOptions
-
-	addr       string
-	tls        bool
-	proxy      string
-	seed       string
-	account    string
-	token      string
-	clock      string
-	freeze     bool
-	shape      string
-	noSID      bool
-	webhooks   bool
-	randomness string
-
-	options simulator.Options
-}
-
-func newSimulatorServeCmd(parent *simulatorOptions) *cobra.Command {
-	o := serveOptions{simulatorOptions: parent}
-	cmd := &cobra.Command{
-		Use:   "serve",
-		Short: "Serve the simulated API until Ctrl-C",
-		Long: `Serve Verify, Notify, Conversations, Monitor, Event Streams, IAM and Accounts on one port. A request whose Host is a Twilio
-host goes to that product, otherwise its path decides. It prints the base URL, the credentials it accepts and one line
-for each request.
-
-The state is a file, and is saved with every request; --state :memory: forgets it at the end. A new state is the demo
-world, an empty one, or the world of a JSON file.
-
---tls makes a certificate authority for this machine and says how to trust it. --connect-proxy answers CONNECT for the
-Twilio hosts, for clients that cannot be told another host: set HTTPS_PROXY (for Node HTTP_PROXY) to it. Nothing is ever
-forwarded off this machine.
-
-With --freeze, --clock and --state :memory: the same requests get the same bytes.
-
-` + exitHelp(0, 1),
-		Example: `  verifyctl simulator serve
-  verifyctl simulator serve --state :memory: --seed empty --clock 2026-11-02T09:00:00Z --freeze
-  verifyctl simulator serve --connect-proxy 127.0.0.1:8282`,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := o.parse(); err != nil {
-				return err
-			}
-			return o.run(cmd.Context())
-		},
-	}
-	flags := cmd.Flags()
-	flags.StringVar(&o.addr, "addr", "127.0.0.1:8281", "address to listen on; port 0 takes a free one")
-	flags.BoolVar(&o.tls, "tls", false, "serve https with a certificate of a local authority")
-	flags.StringVar(&o.proxy, "connect-proxy", "", "also listen here as a proxy that stands for the Twilio hosts")
-	flags.StringVar(&o.seed, "seed", "demo", "what a new state holds: demo, empty, or a JSON file")
-	flags.StringVar(&o.account, "account-sid", "", "accept this account (default: AC and 32 zeros)")
-	flags.StringVar(&o.token, "auth-token", "", "its auth token (default: 32 zeros); invented, never a real one")
-	flags.StringVar(&o.clock, "clock", "", "RFC 3339 `time` at which a new state starts (default: now)")
-	flags.BoolVar(&o.freeze, "freeze", false, "stop the clock of a new state; it moves by simulator clock advance only")
-	flags.StringVar(&o.shape, "alert-shape", "", "what alerts of failed pushes tell: correlated, credential-only or bare")
-	flags.BoolVar(&o.noSID, "no-credential-sid", false, "leave config.credential_sid out of factors, as Twilio's OpenAPI examples do; its mobile SDKs need it")
-	flags.BoolVar(&o.webhooks, "webhooks-anywhere", false, "post webhooks to other machines too, not only to this one")
-	flags.StringVar(&o.randomness, "randomness", "", "what all SIDs and keys of a new state derive from")
-	parent.shell.completeValues(cmd, "alert-shape", "correlated", "credential-only", "bare")
-	return cmd
-}
-
-func (o *serveOptions) parse() error {
-	file, err := o.file()
-	if err != nil {
-		return err
-	}
-	o.options = simulator.Options{
-		State: file, Seed: simulator.Seed(o.seed), Randomness: o.randomness, AlertShape: simulator.AlertShape(o.shape),
-		AccountSID: o.account, AuthToken: o.token, OmitCredentialSID: o.noSID, WebhooksAnywhere: o.webhooks,
-		Clock: simulator.Clock{Mode: simulator.ClockWall},
-	}
-	if (o.account == "") != (o.token == "") {
-		return verify.Usagef("--account-sid and --auth-token go together")
-	}
-	if _, err := oneOf("--alert-shape", o.shape, simulator.AlertCorrelated, simulator.AlertCredentialOnly, simulator.AlertBare); err != nil {
-		return err
-	}
-	if o.clock != "" {
-		if o.options.Clock.At, err = time.Parse(time.RFC3339, o.clock); err != nil {
-			return verify.Usagef("--clock %q is not a time such as 2026-11-02T09:00:00Z", o.clock)
-		}
-	}
-	if o.freeze {
-		o.options.Clock.Mode = simulator.ClockFrozen
-		if o.options.Clock.At.IsZero() {
-			o.options.Clock.At = time.Now()
-		}
-	}
-	return o.parseSeed()
-}
-
-// parseSeed reads the world of a file, which a new state is to hold.
-func (o *serveOptions) parseSeed() error {
-	if o.options.Seed == simulator.SeedDemo || o.options.Seed == simulator.SeedEmpty {
-		return nil
-	}
-	raw, err := os.ReadFile(o.seed)
-	if err != nil {
-		return verify.Usagef("--seed is demo, empty or a readable JSON file: %w", err)
-	}
-	world, err := simulator.ParseWorld(raw)
-	if err != nil {
-		return verify.Usagef("%s: %w", o.seed, err)
-	}
-	o.options.Seed, o.options.World = simulator.SeedEmpty, world
-	return nil
-}
-
-func (o *serveOptions) run(ctx context.Context) (err error) {
-	o.options.Log = o.requestLog()
-	sim, err := simulator.Open(ctx, o.options)
-	if err != nil {
-		return simulatorError(err)
-	}
-	defer func() { err = errors.Join(err, sim.Close()) }()
-	account, err := o.accept(ctx, sim)
-	if err != nil {
-		return simulatorError(err)
-	}
-	authority, err := o.authority()
-	if err != nil {
-		return err
-	}
-	api, err := o.listenAPI(sim, authority)
-	if err != nil {
-		return err
-	}
-	servers := []server{api}
-	if o.proxy != "" {
-		proxy, err := o.listenProxy(sim, authority)
-		if err != nil {
-			return err
-		}
-		servers = append(servers, proxy)
-	}
-	o.announce(account, servers, authority)
-	return serveUntilDone(ctx, servers)
-}
-
-// server is one listener with what serves it.
-type server struct {
-	addr  net.Addr
-	serve func() error
-	stop  func(context.Context) error
-}
-
-// authority gives the local certificate authority where TLS is spoken, else nil.
-func (o *serveOptions) authority() (*simulator.Authority, error) {
-	if !o.tls && o.proxy == "" {
-		return nil, nil
-	}
-	dir, err := o.shell.stateDir()
-	if err != nil {
-		return nil, err
-	}
-	authority, err := simulator.OpenAuthority(dir, time.Now())
-	return authority, simulatorError(err)
-}
-
-func (o *serveOptions) listenAPI(sim *simulator.Simulator, authority *simulator.Authority) (server, error) {
-	l, err := net.Listen("tcp", o.addr)
-	if err != nil {
-		return server{}, verify.Usagef("cannot listen on --addr: %w", err)
-	}
-	http := sim.NewServer()
-	api := server{addr: l.Addr(), serve: func() error { return http.Serve(l) }, stop: http.Shutdown}
-	if o.tls {
-		config, err := authority.TLS(time.Now(), addressOf(l)...)
-		if err != nil {
-			return server{}, err
-		}
-		api.serve = func() error { return http.ServeTLS(l, config) }
-	}
-	return api, nil
-}
-
-func (o *serveOptions) listenProxy(sim *simulator.Simulator, authority *simulator.Authority) (server, error) {
-	config, err := authority.TLS(time.Now())
-	if err != nil {
-		return server{}, err
-	}
-	l, err := net.Listen("tcp", o.proxy)
-	if err != nil {
-		return server{}, verify.Usagef("cannot listen on --connect-proxy: %w", err)
-	}
-	proxy := sim.NewConnectProxy(config)
-	return server{addr: l.Addr(), serve: func() error { return proxy.Serve(l) },
-		stop: func(context.Context) error { return proxy.Close() }}, nil
-}
-
-// accept gives the account that the server accepts: the one of the flags, which is put into the state, else the state's
-// first.
-func (o *serveOptions) accept(ctx context.Context, sim *simulator.Simulator) (simulator.Account, error) {
-	if o.account != "" {
-		account := simulator.Account{SID: o.account, AuthToken: o.token, Name: "Simulated account"}
-		return account, sim.PutAccount(ctx, account)
-	}
-	accounts, err := sim.Accounts(ctx)
-	if err != nil || len(accounts) == 0 {
-		return simulator.Account{}, err
-	}
-	return accounts[0], nil
-}
-
-// shutdownTimeout is how long requests in flight may take to end after Ctrl-C.
-const shutdownTimeout = 5 * time.Second
-
-// serveUntilDone runs servers until ctx ends or one of them fails, and then stops all.
-func serveUntilDone(ctx context.Context, servers []server) error {
-	failed := make(chan error, len(servers))
-	for _, s := range servers {
-		go func() { failed <- s.serve() }()
-	}
-	var err error
-	select {
-	case <-ctx.Done():
-	case err = <-failed:
-	}
-	// The context that ended must not cut the requests in flight.
-	grace, cancel := context.WithTimeout(context.Background(), shutdownTimeout)
-	defer cancel()
-	for _, s := range servers {
-		if stopErr := s.stop(grace); err == nil && !errors.Is(stopErr, context.DeadlineExceeded) {
-			err = stopErr
-		}
-	}
-	if errors.Is(err, http.ErrServerClosed) {
-		return nil
-	}
-	return err
-}
-
-func addressOf(l net.Listener) []net.IP {
-	if addr, ok := l.Addr().(*net.TCPAddr); ok && !addr.IP.IsUnspecified() {
-		return []net.IP{addr.IP}
-	}
-	return nil
-}
-
-// requestLog writes one line for each request to standard output.
-func (o *serveOptions) requestLog() *slog.Logger {
-	drop := func(groups []string, a slog.Attr) slog.Attr {
-		if len(groups) == 0 && (a.Key == slog.LevelKey && a.Value.Any() == slog.LevelInfo) {
-			return slog.Attr{}
-		}
-		return a
-	}
-	opts := &slog.HandlerOptions{Level: slog.LevelInfo, ReplaceAttr: drop}
-	if o.asJSON() {
-		return slog.New(slog.NewJSONHandler(o.shell.out, opts))
-	}
-	return slog.New(slog.NewTextHandler(o.shell.out, opts))
-}
-
-// served is what a client needs to know, as -o json shows it.
-type served struct {
-	BaseURL      string `json:"base_url"`
-	AccountSID   string `json:"account_sid"`
-	AuthToken    string `json:"auth_token"`
-	ConnectProxy string `json:"connect_proxy,omitempty"`
-	CAFile       string `json:"ca_file,omitempty"`
-	State        string `json:"state"`
-}
-
-// announce says where the servers are; the first is the API, the second the proxy.
-func (o *serveOptions) announce(account simulator.Account, servers []server, authority *simulator.Authority) {
-	scheme := "http"
-	if o.tls {
-		scheme = "https"
-	}
-	v := served{BaseURL: scheme + "://" + reachable(servers[0].addr), AccountSID: account.SID, AuthToken: account.AuthToken,
-		State: o.options.State}
-	if len(servers) > 1 {
-		v.ConnectProxy = "http://" + reachable(servers[1].addr)
-	}
-	if authority != nil {
-		v.CAFile = authority.File
-	}
-	for _, s := range servers {
-		if tcp, ok := s.addr.(*net.TCPAddr); ok && !tcp.IP.IsLoopback() {
-			o.shell.note("warning: %s can be reached from other machines", tcp)
-		}
-	}
-	if o.asJSON() {
-		if line, err := render.MarshalSafe(v); err == nil {
-			fmt.Fprintf(o.shell.out, "%s\n", line)
-		}
-		return
-	}
-	writeServed(o.shell.out, v)
-}
-
-func (o *serveOptions) asJSON() bool {
-	return o.shell.flags.output == string(render.JSON) || o.shell.flags.output == string(render.NDJSON)
-}
-
-func writeServed(w io.Writer, v served) {
-	fmt.Fprintf(w, "base URL:      %s\n", v.BaseURL)
-	fmt.Fprintf(w, "account SID:   %s\n", v.AccountSID)
-	fmt.Fprintf(w, "auth token:    %s\n", v.AuthToken)
-	if v.ConnectProxy != "" {
-		fmt.Fprintf(w, "connect proxy: %s\n", v.ConnectProxy)
-	}
-	if v.CAFile != "" {
-		fmt.Fprintf(w, "trust:         %s (SSL_CERT_FILE, NODE_EXTRA_CA_CERTS, REQUESTS_CA_BUNDLE; on a phone install it as a CA)\n", v.CAFile)
-	}
-	fmt.Fprintf(w, "state:         %s\n", v.State)
-}
-
-// reachable gives an address a client can dial: an unspecified one is this machine's own.
-func reachable(addr net.Addr) string {
-	tcp, ok := addr.(*net.TCPAddr)
-	if !ok || !tcp.IP.IsUnspecified() {
-		return addr.String()
-	}
-	return net.JoinHostPort("127.0.0.1", fmt.Sprint(tcp.Port))
 }
