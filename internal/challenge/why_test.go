@@ -345,3 +345,28 @@ func TestMaskedAnswersNameNobody(t *testing.T) {
 		}
 	}
 }
+
+// Whatever is given, a subject holds only well-formed SIDs and what the mapping took for an identity.
+func FuzzParseSubject(f *testing.F) {
+	f.Add("YC0123456789abcdef0123456789abcdef", "user-1001")
+	f.Add("YF0314fxxxxxxxxxxxxxxxxxx1349180db", "")
+	f.Add("../..", "NO")
+	f.Fuzz(func(t *testing.T, a, b string) {
+		s, err := challenge.ParseSubject([]string{a, b}, verify.ParseIdentity)
+		if err != nil {
+			if s != (challenge.Subject{}) {
+				t.Fatalf("gave %+v with %v", s, err)
+			}
+			return
+		}
+		for prefix, sid := range map[string]string{"YC": string(s.Challenge), "YF": string(s.Factor), "CR": string(s.Credential),
+			"VA": string(s.Service), "NO": string(s.Alert)} {
+			if got, ok := verify.SIDPrefix(sid); sid != "" && (!ok || got != prefix) {
+				t.Fatalf("took %q for a %s", sid, prefix)
+			}
+		}
+		if _, err := verify.ParseIdentity(string(s.Identity)); s.Identity != "" && err != nil {
+			t.Fatalf("took %q for an identity", s.Identity)
+		}
+	})
+}
