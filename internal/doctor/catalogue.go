@@ -7,7 +7,7 @@ import (
 
 // Catalogue gives every check there is, in the order of a report.
 func Catalogue() []Check {
-	return slices.Concat(authChecks(), declarationChecks(), serviceChecks(), apnChecks(), fcmChecks(), credentialChecks(),
+	return slices.Concat(authChecks(), declarationChecks(), serviceChecks(), apnChecks(), fcmChecks(), credentialChecks(), buildChecks(),
 		webhookChecks(), captureChecks(), factorChecks(), dataChecks(), challengeChecks(), networkChecks())
 }
 

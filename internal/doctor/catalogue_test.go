@@ -63,6 +63,7 @@ type bench struct {
 	opts Options
 	conn Connection
 	more []verify.Environment // further environments of the same account
+	now  time.Time
 }
 
 func (b *bench) service() *verify.Service   { return &b.services[0] }

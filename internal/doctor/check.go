@@ -90,6 +90,7 @@ type Answer struct {
 	// ReadFailed is set on an unknown answer whose cause is a read that failed, not missing intent or attestation.
 	ReadFailed bool `json:"read_failed,omitempty"`
 
+	leftOut bool        // skipped because something was not to be read, not because the rule does not apply
 	cause   *failedRead // the read that failed; nil unless ReadFailed
 	changes []Change    // safe writes that would mend it without anything having to be chosen
 }
@@ -141,7 +142,9 @@ func (a Answer) run(commands ...string) Answer {
 // cannot is the answer when something that was needed could not be read.
 func cannot(what Resource, err error) Answer {
 	if isSkip(err) {
-		return skip("%s", err)
+		a := skip("%s", err)
+		a.leftOut = true
+		return a
 	}
 	var because *causedBy
 	if errors.As(err, &because) {

@@ -128,7 +128,7 @@ func codeOf(e event.Event) int {
 // owns tells whether an event is about this environment's Service: it names it, or names nothing but a credential that
 // the Service uses.
 func (w *World) owns(e event.Event) bool {
-	if e.ServiceSID != "" && !e.Inferred {
+	if e.ServiceSID != "" {
 		return strings.EqualFold(e.ServiceSID, string(w.Env.ServiceSID))
 	}
 	if e.CredentialSID == "" {

@@ -17,7 +17,7 @@ func WriteMarkdown(w io.Writer, r Report) error {
 	if len(r.Evidence.Causes) > 0 {
 		b.WriteString("\n## Push errors\n\n")
 		for _, c := range r.Evidence.Causes {
-			fmt.Fprintf(&b, "- **%s**: %s\n", md(strings.Join(c.Environments, ", ")), md(c.Headline))
+			fmt.Fprintf(&b, "- **%s**: %s\n", md(plain(strings.Join(c.Environments, ", "))), md(plain(c.Headline)))
 		}
 	}
 	if len(r.Unreadable) > 0 {

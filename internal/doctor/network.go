@@ -90,7 +90,7 @@ func noDeadHost(w *World) Answer {
 	if len(w.Connection.Hosts) == 0 {
 		return unknown("the connection does not say where requests go")
 	}
-	return pass("%s", strings.Join(w.Connection.Hosts, ", "))
+	return pass("none is: %s", strings.Join(w.Connection.Hosts, ", "))
 }
 
 func notPinned(w *World) Answer {

@@ -63,9 +63,9 @@ type Result struct {
 func (r Result) where() string {
 	switch {
 	case r.Environment != "":
-		return r.Environment
+		return plain(r.Environment)
 	case r.perAccount && r.AccountSID != "":
-		return string(r.AccountSID)
+		return plain(string(r.AccountSID))
 	case r.perAccount:
 		return "account"
 	}
@@ -250,7 +250,7 @@ func (r Report) places() []place {
 		i, ok := at[key]
 		if !ok {
 			i, at[key] = len(all), len(all)
-			all = append(all, place{title: key})
+			all = append(all, place{title: plain(key)})
 		}
 		all[i].results = append(all[i].results, result)
 	}
@@ -265,7 +265,7 @@ func (h Header) title() string {
 	if h.IOSBuild != "" {
 		words = append(words, "ios_build "+string(h.IOSBuild))
 	}
-	return strings.TrimSpace(strings.Join(words, "  "))
+	return plain(strings.TrimSpace(strings.Join(words, "  ")))
 }
 
 // problems gives what is not in order and what is worth knowing, the worst first. What is unknown because something
@@ -302,5 +302,5 @@ func (u Unreadable) what() string {
 	if len(u.Environments) == 0 {
 		return strings.Join(names, ", ")
 	}
-	return strings.Join(u.Environments, ", ") + ": " + strings.Join(names, ", ")
+	return plain(strings.Join(u.Environments, ", ") + ": " + strings.Join(names, ", "))
 }

@@ -82,13 +82,14 @@ func judgeAll(worlds []*World, checks []Check, opts Options) Report {
 }
 
 func resultOf(c Check, w *World) Result {
+	answer := c.judge(w)
+	if len(answer.changes) > 0 {
+		answer = answer.run(w.command("doctor", "--fix", "--only", c.ID))
+	}
 	result := Result{Environment: w.Env.Name, AccountSID: w.Env.AccountSID, Check: c.ID, Title: c.Title, Group: c.Group(),
-		Severity: c.Severity, Certainty: c.Certainty, Answer: c.judge(w).cleaned()}
+		Severity: c.Severity, Certainty: c.Certainty, Answer: answer.cleaned()}
 	if c.Scope == PerAccount {
 		result.Environment, result.perAccount = "", true
-	}
-	if len(result.changes) > 0 {
-		result.Answer = result.run(w.command("doctor", "--fix", "--only", c.ID))
 	}
 	result.Fingerprint = strings.TrimSpace(strings.Join([]string{result.where(), c.ID, result.About}, " "))
 	return result

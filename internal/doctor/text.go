@@ -54,7 +54,7 @@ func (t *text) evidence(e Evidence) {
 		if c.Past != "" {
 			mark = "·"
 		}
-		t.line("  %s %s: %s", mark, strings.Join(c.Environments, ", "), plain(c.Headline))
+		t.line("  %s %s: %s", mark, plain(strings.Join(c.Environments, ", ")), plain(c.Headline))
 		for _, command := range c.Commands {
 			t.line("      %s", plain(command))
 		}

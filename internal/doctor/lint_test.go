@@ -1,0 +1,286 @@
+package doctor
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
+	"encoding/json"
+	"encoding/pem"
+	"fmt"
+	"math/big"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/verifyctl/verifyctl/internal/verify"
+)
+
+// certificateKey makes the key of the test certificates once.
+var certificateKey = sync.OnceValue(func() *ecdsa.PrivateKey {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		panic(err)
+	}
+	return key
+})
+
+var accountRSA = sync.OnceValue(func() *rsa.PrivateKey {
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		panic(err)
+	}
+	return key
+})
+
+// topicsExtension is Apple's list of topics, as a universal certificate has it.
+func topicsExtension(t *testing.T, topics ...pushTopic) pkix.Extension {
+	t.Helper()
+	var inner []byte
+	for _, topic := range topics {
+		id, err := asn1.MarshalWithParams(topic.id, "utf8")
+		if err != nil {
+			t.Fatal(err)
+		}
+		kinds, err := asn1.Marshal([]asn1.RawValue{{Class: asn1.ClassUniversal, Tag: asn1.TagUTF8String, Bytes: []byte(topic.kind)}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		inner = append(append(inner, id...), kinds...)
+	}
+	der, err := asn1.Marshal(asn1.RawValue{Class: asn1.ClassUniversal, Tag: asn1.TagSequence, IsCompound: true, Bytes: inner})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pkix.Extension{Id: oidTopics, Value: der}
+}
+
+func flag(id asn1.ObjectIdentifier) pkix.Extension {
+	return pkix.Extension{Id: id, Value: asn1.NullBytes}
+}
+
+type certificateOptions struct {
+	name       string
+	uid        string
+	from, till time.Time
+	extensions []pkix.Extension
+}
+
+func makeCertificate(t *testing.T, o certificateOptions) []byte {
+	t.Helper()
+	if o.from.IsZero() {
+		o.from, o.till = noon.AddDate(0, -3, 0), noon.AddDate(0, 9, 0)
+	}
+	subject := pkix.Name{CommonName: o.name}
+	if o.uid != "" {
+		subject.ExtraNames = []pkix.AttributeTypeAndValue{{Type: oidUserID, Value: o.uid}, {Type: asn1.ObjectIdentifier{2, 5, 4, 3}, Value: o.name}}
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: subject, NotBefore: o.from, NotAfter: o.till, ExtraExtensions: o.extensions}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, certificateKey().Public(), certificateKey())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return der
+}
+
+func pemText(kind string, der []byte) []byte {
+	return pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der})
+}
+
+func keyText(t *testing.T, key crypto.PrivateKey) []byte {
+	t.Helper()
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pemText("PRIVATE KEY", der)
+}
+
+func serviceAccountText(t *testing.T, change func(map[string]any)) []byte {
+	t.Helper()
+	account := map[string]any{"type": "service_account", "project_id": "bank-live", "private_key": string(keyText(t, accountRSA())),
+		"client_email": "push@bank-live.iam.gserviceaccount.com"}
+	if change != nil {
+		change(account)
+	}
+	text, err := json.Marshal(account)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
+func TestLint(t *testing.T) {
+	universal := []pkix.Extension{flag(oidSandbox), flag(oidProduction), topicsExtension(t, pushTopic{"com.bank.example", "app"}, pushTopic{"com.bank.example.voip", "voip"})}
+	good := certificateOptions{name: "Apple Push Services: com.bank.example", uid: "com.bank.example", extensions: universal}
+	with := func(change func(*certificateOptions)) []byte {
+		o := good
+		change(&o)
+		return pemText("CERTIFICATE", makeCertificate(t, o))
+	}
+	goodText := with(func(*certificateOptions) {})
+	goodKey := keyText(t, certificateKey())
+	otherKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	legacy := "AAAA1234567:" + strings.Repeat("APA91b", 24)
+	cases := map[string]struct {
+		files map[string][]byte
+		want  Status // the worst
+		says  string
+	}{
+		"universal with its key": {map[string][]byte{"a.pem": slices.Concat(goodText, goodKey)}, Pass, "bundle id com.bank.example"},
+		"key in another file":    {map[string][]byte{"a.pem": goodText, "b.key": goodKey}, Pass, "it belongs to the certificate"},
+		"PKCS #1 and SEC 1 keys": {map[string][]byte{"a.pem": goodText, "b.key": secText(t)}, Pass, "it belongs to the certificate"},
+		"no key":                 {map[string][]byte{"a.pem": goodText}, Unknown, "there is no private key"},
+		"key alone":              {map[string][]byte{"b.key": goodKey}, Unknown, "no certificate to hold it against"},
+		"another key":            {map[string][]byte{"a.pem": goodText, "b.key": keyText(t, otherKey)}, Fail, "52145"},
+		"provider token key":     {map[string][]byte{"AuthKey_ABC.p8": keyText(t, otherKey)}, Fail, ".p8"},
+		"encrypted key":          {map[string][]byte{"b.key": pemText("ENCRYPTED PRIVATE KEY", []byte{1})}, Fail, "encrypted"},
+		"old encrypted key":      {map[string][]byte{"b.key": []byte("-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: DES-EDE3-CBC,AA\n\nAAAA\n-----END RSA PRIVATE KEY-----\n")}, Fail, "encrypted"},
+		"broken key":             {map[string][]byte{"b.key": pemText("PRIVATE KEY", []byte{1})}, Fail, "cannot be read"},
+		"public key":             {map[string][]byte{"b.key": pemText("PUBLIC KEY", []byte{1})}, Fail, "public key"},
+		"request":                {map[string][]byte{"a.csr": pemText("CERTIFICATE REQUEST", []byte{1})}, Fail, "request"},
+		"another block":          {map[string][]byte{"a.pem": pemText("PGP MESSAGE", []byte{1})}, Fail, "PGP MESSAGE"},
+		"broken PEM":             {map[string][]byte{"a.pem": []byte("-----BEGIN CERTIFICATE-----\nAAAA")}, Fail, "broken"},
+		"broken certificate":     {map[string][]byte{"a.pem": pemText("CERTIFICATE", []byte{1})}, Fail, "cannot be read"},
+		"expired":                {map[string][]byte{"a.pem": with(func(o *certificateOptions) { o.from, o.till = noon.AddDate(-1, 0, -5), noon.AddDate(0, 0, -5) })}, Fail, "expired on 2026-11-18"},
+		"expires soon":           {map[string][]byte{"a.pem": slices.Concat(with(func(o *certificateOptions) { o.from, o.till = noon.AddDate(-1, 0, 0), noon.AddDate(0, 0, 20) }), goodKey)}, Warn, "in 20 days"},
+		"not yet valid":          {map[string][]byte{"a.pem": with(func(o *certificateOptions) { o.from, o.till = noon.AddDate(0, 0, 1), noon.AddDate(1, 0, 0) })}, Fail, "not valid before"},
+		"sandbox only":           {map[string][]byte{"a.pem": slices.Concat(with(func(o *certificateOptions) { o.extensions = []pkix.Extension{flag(oidSandbox)} }), goodKey)}, Pass, "sandbox only"},
+		"production only":        {map[string][]byte{"a.pem": slices.Concat(with(func(o *certificateOptions) { o.extensions = []pkix.Extension{flag(oidProduction)} }), goodKey)}, Pass, "production only"},
+		"VoIP by its name":       {map[string][]byte{"a.pem": with(func(o *certificateOptions) { o.name = "VoIP Services: com.bank.example"; o.extensions = nil })}, Fail, "VoIP only"},
+		"VoIP by its topics": {map[string][]byte{"a.pem": with(func(o *certificateOptions) {
+			o.extensions = []pkix.Extension{topicsExtension(t, pushTopic{"com.bank.example.voip", "voip"})}
+		})}, Fail, "VoIP only"},
+		"no bundle id":            {map[string][]byte{"a.pem": slices.Concat(with(func(o *certificateOptions) { o.uid = ""; o.extensions = []pkix.Extension{flag(oidProduction)} }), goodKey)}, Warn, "for which bundle id"},
+		"no push certificate":     {map[string][]byte{"a.pem": with(func(o *certificateOptions) { o.extensions = nil; o.name = "Apple Development: Ana" })}, Fail, "no push certificate"},
+		"binary certificate":      {map[string][]byte{"a.cer": makeCertificate(t, good), "b.key": goodKey}, Warn, "binary"},
+		"PKCS #12":                {map[string][]byte{"a.p12": {0x30, 0x82, 0x0d, 0x2f, 0x02, 0x01, 0x03, 0x30, 0x82}}, Unknown, "openssl pkcs12"},
+		"service account":         {map[string][]byte{"sa.json": serviceAccountText(t, nil)}, Pass, `Firebase project "bank-live"`},
+		"no project":              {map[string][]byte{"sa.json": serviceAccountText(t, func(a map[string]any) { delete(a, "project_id") })}, Fail, "project_id is missing"},
+		"client of another":       {map[string][]byte{"sa.json": serviceAccountText(t, func(a map[string]any) { a["client_email"] = "x@other.iam.gserviceaccount.com" })}, Warn, "another project"},
+		"no client":               {map[string][]byte{"sa.json": serviceAccountText(t, func(a map[string]any) { delete(a, "client_email") })}, Fail, "no address"},
+		"lost line breaks":        {map[string][]byte{"sa.json": serviceAccountText(t, func(a map[string]any) { a["private_key"] = strings.ReplaceAll(a["private_key"].(string), "\n", " ") })}, Fail, "line breaks"},
+		"key that is no RSA key":  {map[string][]byte{"sa.json": serviceAccountText(t, func(a map[string]any) { a["private_key"] = string(goodKey) })}, Fail, "no RSA key"},
+		"google-services.json":    {map[string][]byte{"sa.json": []byte(`{"project_info":{"project_id":"x"}}`)}, Fail, "google-services.json"},
+		"OAuth client":            {map[string][]byte{"sa.json": []byte(`{"installed":{"client_id":"x"}}`)}, Fail, "OAuth client"},
+		"other JSON":              {map[string][]byte{"sa.json": []byte(`{"type":"x"}`)}, Fail, `"x"`},
+		"broken JSON":             {map[string][]byte{"sa.json": []byte(`{"type":`)}, Fail, "broken JSON"},
+		"legacy server key":       {map[string][]byte{"key.txt": []byte(legacy + "\n")}, Fail, "52117"},
+		"older legacy server key": {map[string][]byte{"key.txt": []byte("AIza" + strings.Repeat("x", 35))}, Fail, "52117"},
+		"empty":                   {map[string][]byte{"a.pem": []byte(" \n")}, Fail, "empty"},
+		"something else":          {map[string][]byte{"a.pem": []byte("hello")}, Fail, "neither"},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			var files []string
+			for _, file := range sortedKeys(c.files) {
+				files = append(files, write(t, filepath.Join(t.TempDir(), file), c.files[file]))
+			}
+			lint, err := LintFiles(files, noon)
+			if err != nil {
+				t.Fatal(err)
+			}
+			worst, said := Pass, ""
+			for _, line := range lint.Lines {
+				if rank[line.Status] > rank[worst] {
+					worst = line.Status
+				}
+				said += fmt.Sprintln(line.Status, line.What, line.Reason, line.Fix)
+			}
+			if worst != c.want || !strings.Contains(said, c.says) {
+				t.Errorf("it is %s, want %s and %q:\n%s", worst, c.want, c.says, said)
+			}
+			if failed := lint.Outcome() != nil; failed != (worst == Fail) {
+				t.Errorf("the outcome is %v", lint.Outcome())
+			}
+			if strings.Contains(said, "PRIVATE KEY---") || strings.Contains(said, legacy) {
+				t.Error("a secret is shown")
+			}
+		})
+	}
+}
+
+func secText(t *testing.T) []byte {
+	t.Helper()
+	der, err := x509.MarshalECPrivateKey(certificateKey())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pemText("EC PRIVATE KEY", der)
+}
+
+func TestLintNotesWhatIsWorthRecording(t *testing.T) {
+	certificate := makeCertificate(t, certificateOptions{name: "Apple Push Services", extensions: []pkix.Extension{
+		flag(oidProduction), topicsExtension(t, pushTopic{"com.bank.example", "app"}, pushTopic{"com.bank.example.voip", "voip"})}})
+	file := write(t, filepath.Join(t.TempDir(), "a.pem"), pemText("CERTIFICATE", certificate))
+	lint, err := LintFiles([]string{file}, noon)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if lint.Platform != verify.PlatformAPN || lint.Note.Expires != "2027-08-23" || lint.Note.Recorded != "2026-11-23" || !slices.Equal(lint.Note.Topics, []string{"com.bank.example"}) {
+		t.Errorf("platform %s, note %+v", lint.Platform, lint.Note)
+	}
+}
+
+func TestLintRefusesWhatItCannotRead(t *testing.T) {
+	dir := t.TempDir()
+	for _, file := range []string{filepath.Join(dir, "none.pem"), dir, write(t, filepath.Join(dir, "big.pem"), make([]byte, maxCredentialFile+1))} {
+		if _, err := LintFiles([]string{file}, noon); verify.KindOf(err) != verify.KindUsage {
+			t.Errorf("%s: got %v, want a usage error", file, err)
+		}
+	}
+}
+
+func FuzzLint(f *testing.F) {
+	f.Add([]byte(`{"type":"service_account","private_key":"-----BEGIN PRIVATE KEY-----\nAA==\n-----END PRIVATE KEY-----\n"}`))
+	f.Add([]byte("-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"))
+	f.Add([]byte{0x30, 0x82, 0x0d, 0x2f, 0x02, 0x01, 0x03})
+	f.Add([]byte("AIza" + strings.Repeat("x", 35)))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		lint := &Lint{now: noon}
+		lint.add("file", text)
+		lint.matchKeys()
+		lint.remember()
+		if len(lint.Lines) == 0 {
+			t.Fatal("nothing is said of the file")
+		}
+		for _, line := range lint.Lines {
+			if line.Reason == "" || line.Reason != plain(line.Reason) {
+				t.Fatalf("%+v", line)
+			}
+		}
+	})
+}
+
+func FuzzParseTopics(f *testing.F) {
+	f.Add([]byte{0x30, 0x0a, 0x0c, 0x01, 'a', 0x30, 0x05, 0x0c, 0x03, 'a', 'p', 'p'})
+	f.Fuzz(func(t *testing.T, der []byte) { parseTopics(der) })
+}
+
+func FuzzParseChange(f *testing.F) {
+	f.Add("apn=" + sid("CR", 1))
+	f.Add(sid("YW", 1) + ".status=enabled")
+	f.Add(sid("YW", 1) + ".event_types=*,challenge.approved")
+	f.Fuzz(func(t *testing.T, text string) {
+		change, err := ParseChange(text)
+		if err != nil {
+			if verify.KindOf(err) != verify.KindUsage {
+				t.Fatalf("%q: %v is no usage error", text, err)
+			}
+			return
+		}
+		if change.String() != text {
+			t.Fatalf("%q reads back as %q", text, change.String())
+		}
+	})
+}

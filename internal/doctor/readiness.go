@@ -1,0 +1,202 @@
+package doctor
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+)
+
+// Question is one question of Twilio's page "Verify Push and Silent Device Approval Best Practices for Production use".
+type Question struct {
+	ID      string // also the name of its attestation
+	Topic   string
+	Text    string
+	Checks  []string // that answer it together
+	Attest  string   // what somebody has to attest besides, "" when the checks tell all
+	Command string   // that deals with it
+	Why     string   // what the command does about it, for the page
+}
+
+// Questions gives the questions in the order of the page. The first one's implementation tips stand apart.
+func Questions() []Question {
+	return []Question{
+		{"CONV-1", "Conversion rate", "What are methods to ensure that the device receives the challenge?", []string{"HOOK-02"},
+			"the app polls for pending challenges whenever it is opened", "verifyctl challenge list IDENTITY --status pending", "shows what the app sees when it polls"},
+		{"CONV-1.1", "Conversion rate", "Tip: receive push notifications in the background too", []string{"SVC-01"},
+			"the app handles notifications in the background", "verifyctl simulator pushes", "shows the keys that a push carries"},
+		{"CONV-1.2", "Conversion rate", "Tip: store challenge_sid and factor_sid of a push", nil,
+			"a closed app stores both SIDs and polls with them when it is opened", "verifyctl simulator pushes", "shows where both stand in a push"},
+		{"CONV-1.3", "Conversion rate", "Tip: let the user ask for another push", []string{"CHL-04"},
+			"the login page offers to send the push again", "verifyctl challenge resend YC --identity ID", "sends the push of the same challenge again, at most three times"},
+		{"CONV-1.4", "Conversion rate", "Tip: nudge the user to enable visible notifications", []string{"FAC-03"},
+			"the app asks for permission after enrolment", "verifyctl fleet stats", "shows how many devices have a push token"},
+		{"CONV-1.5", "Conversion rate", "Tip: have the app confirm a push, and resend without one", nil,
+			"the app tells the backend that a push arrived", "verifyctl challenge watch YC --identity ID", "follows a challenge, and resends as often as asked"},
+		{"CONV-1.6", "Conversion rate", "Tip: subscribe to debugger webhooks", []string{"EVT-01", "EVT-02", "EVT-03"},
+			"", "verifyctl debugger listen", "captures the debugger's events, so that none is lost"},
+		{"CONV-2", "Conversion rate", "In which countries does it work?", []string{"FAC-03"},
+			"users without Google's services know that they have to open the app", "verifyctl factors list --platform none", "lists devices that get no push"},
+		{"SEC-1", "Security", "Does a reinstalled app become registered again?", []string{"FAC-07", "FAC-08"},
+			"the app enrols again after a reinstall", "verifyctl fleet duplicates", "finds devices that were enrolled twice"},
+		{"SEC-2", "Security", "How do I support multiple devices per user?", []string{"FAC-01", "FAC-11"},
+			"", "verifyctl factors list IDENTITY", "lists every device of a user"},
+		{"SEC-3", "Security", "Can the user approve a push without being logged into the app?", nil,
+			"whether the app asks for a login before it approves was decided", "verifyctl doctor --readiness", "reminds of the decision"},
+		{"APP-1", "Client app", "How do I know if the user uninstalls my app?", []string{"FAC-07", "FAC-08"},
+			"", "verifyctl factors prune", "plans the removal of dead factors, from evidence"},
+		{"APP-2", "Client app", "How do I handle different dev environments?",
+			[]string{"INT-01", "SVC-04", "PUSH-APN-00", "PUSH-APN-01", "PUSH-APN-02", "PUSH-APN-03", "PUSH-APN-06", "PUSH-APN-11", "PUSH-FCM-00", "PUSH-FCM-01", "PUSH-FCM-06"},
+			"", "verifyctl doctor --only 'PUSH-*,SVC-*,INT-*'", "checks that every environment has its own Service and the right credential"},
+		{"APP-3", "Client app", "How do I support user language preferences?", nil,
+			"messages and details are sent in the user's language", "verifyctl challenge templates", "keeps the texts of challenges in each language"},
+		{"APP-4", "Client app", "How do I handle users who disable push notifications for my app?", []string{"FAC-03"},
+			"the app polls, and gets its token without permission for visible notifications", "verifyctl why IDENTITY", "says what is known of a push that nobody saw"},
+		{"APP-5", "Client app", "How do I get the push token?", []string{"FAC-03", "FAC-06"},
+			"the app sends a changed token to all its factors", "verifyctl fleet stale", "lists devices whose token was not refreshed for long"},
+		{"APP-6", "Client app", "How do I de-duplicate challenges that are approving the same action?", []string{"CHL-04", "CHL-05"},
+			"", "verifyctl challenge create IDENTITY --hidden action_id=ID", "creates one challenge for an action, however often it is asked"},
+		{"PERF-1", "Performance", "What is the expected latency for API responses?", []string{"NET-01", "NET-02"},
+			"", "verifyctl latency", "measures Twilio's share apart from the network's"},
+		{"PM-1", "Project management", "How much work is it to implement Verify Push?", nil,
+			"the plan has time for production grade, testing included", "verifyctl doctor --readiness", "says what is missing"},
+		{"TEST-1", "Testing", "Testing your backend", nil,
+			"the backend's tests run against a mock of the Verify API", "verifyctl simulator serve", "is such a mock, with state"},
+		{"TEST-2", "Testing", "Testing your apps", nil,
+			"the apps' tests use a NetworkProvider that points at a mock", "verifyctl simulator serve", "answers the mobile SDKs too"},
+		{"ISS-1", "Common issues", "Pushes not arriving?", []string{"PUSH-APN-08", "PUSH-APN-09", "PUSH-APN-10", "PUSH-FCM-03", "PUSH-FCM-04"},
+			"", "verifyctl why YC", "joins a challenge with its factor, its alerts and its credential"},
+		{"ISS-2", "Common issues", "Getting an Invalid APNs device token (52134) for iOS?", []string{"PUSH-APN-01", "PUSH-APN-02", "PUSH-APN-09"},
+			"", "verifyctl doctor --only 'PUSH-APN-*'", "holds the credential's sandbox against the way the app is signed"},
+		{"ISS-3", "Common issues", "How do I get notified when a challenge was received by my app?", nil,
+			"the app tells the backend; no API does", "verifyctl challenge watch YC --identity ID", "takes such receipts"},
+		{"ISS-4", "Common issues", "Using test credentials?", []string{"AUTH-01", "AUTH-02"},
+			"", "verifyctl doctor --only 'AUTH-*'", "tells a test credential from a wrong one"},
+		{"ISS-5", "Common issues", "Getting fewer factors than expected for a user from the SDK?", nil,
+			"the app's developers know that each phone shows its own factors only", "verifyctl factors list IDENTITY", "lists the factors of all devices"},
+		{"ISS-6", "Common issues", "Factor deletion or TwilioVerify initialization throwing an error?", nil,
+			"the app has a way round an error of the keychain", "verifyctl debugger explain -- -25300", "explains the SDK's and the keychain's errors"},
+	}
+}
+
+// ReadinessLine is the answer to one question in one environment.
+type ReadinessLine struct {
+	Environment string   `json:"environment"`
+	Question    string   `json:"question"`
+	Topic       string   `json:"topic"`
+	Text        string   `json:"text"`
+	Answer      string   `json:"answer"` // pass, fail, unknown, or "attested by NAME until DATE"
+	Status      Status   `json:"status"`
+	Why         []string `json:"why"` // the checks that did not pass, and what waits for somebody's word
+	Command     string   `json:"command"`
+}
+
+// Readiness answers every question for every environment that was examined. A question is answered by its checks; what
+// they cannot tell waits for an attestation of the question's id. A warning fails it: this is about being ready.
+func (r Report) Readiness() []ReadinessLine {
+	var lines []ReadinessLine
+	for _, w := range r.worlds {
+		for _, q := range Questions() {
+			lines = append(lines, r.answer(w, q))
+		}
+	}
+	return lines
+}
+
+func (r Report) answer(w *World, q Question) ReadinessLine {
+	line := ReadinessLine{Environment: w.Env.Name, Question: q.ID, Topic: q.Topic, Text: q.Text, Status: Pass, Why: []string{}, Command: q.Command}
+	attested := Answer{}
+	if q.Attest != "" {
+		attested = attestedQuestion(w, q)
+		if attested.Status != Pass {
+			line.Status = Unknown
+			line.Why = append(line.Why, attested.Reason)
+		}
+	}
+	for _, id := range q.Checks {
+		result, ok := r.resultOf(w, id)
+		switch {
+		case !ok:
+			line.Status = worse(line.Status, Unknown)
+			line.Why = append(line.Why, id+" was not made")
+		case result.Status == Fail || result.Status == Warn:
+			line.Status = Fail
+			line.Why = append(line.Why, id+": "+result.Reason)
+		case result.Status == Unknown || result.Status == Skipped && result.leftOut:
+			line.Status = worse(line.Status, Unknown)
+			line.Why = append(line.Why, id+": "+result.Reason)
+		case result.By != "":
+			attested = result.Answer
+		}
+	}
+	line.Answer = string(line.Status)
+	if line.Status == Pass && attested.By != "" {
+		line.Answer = fmt.Sprintf("attested by %s until %s", attested.By, attested.Until)
+	}
+	return line
+}
+
+func attestedQuestion(w *World, q Question) Answer {
+	a := attested(w, q.ID, "whether "+q.Attest).cleaned()
+	if _, ok := w.Env.Attestations[q.ID]; !ok {
+		a.Reason = fmt.Sprintf("nobody attested that %s (attestations: %s)", q.Attest, q.ID)
+	}
+	return a
+}
+
+// worse gives fail over unknown over pass.
+func worse(a, b Status) Status {
+	if rank[a] > rank[b] {
+		return a
+	}
+	return b
+}
+
+// resultOf gives the result of a check for a world, or for its account.
+func (r Report) resultOf(w *World, id string) (Result, bool) {
+	i := slices.IndexFunc(r.Results, func(result Result) bool {
+		return result.Check == id && (!result.perAccount && result.Environment == w.Env.Name || result.perAccount && result.AccountSID == w.Env.AccountSID)
+	})
+	if i < 0 {
+		return Result{}, false
+	}
+	return r.Results[i], true
+}
+
+// WriteReadiness writes the answers for people: one line for each question, with what is missing under it.
+func WriteReadiness(w io.Writer, lines []ReadinessLine, paint func(Status, string) string) error {
+	if paint == nil {
+		paint = func(_ Status, text string) string { return text }
+	}
+	var b strings.Builder
+	environment, topic := "\x00", ""
+	counts := map[Status]int{}
+	for _, line := range lines {
+		if line.Environment != environment {
+			if environment != "\x00" {
+				b.WriteString("\n")
+			}
+			environment, topic = line.Environment, ""
+			fmt.Fprintf(&b, "%s\n", orWord(plain(line.Environment), "the account of the TWILIO_* variables"))
+		}
+		if line.Topic != topic {
+			topic = line.Topic
+			fmt.Fprintf(&b, "  %s\n", topic)
+		}
+		counts[line.Status]++
+		word := strings.ToUpper(string(line.Status))
+		if line.Status == Pass {
+			word = line.Answer
+		}
+		fmt.Fprintf(&b, "    %s %-8s  %s\n", paint(line.Status, fmt.Sprintf("%-7s", word)), line.Question, line.Text)
+		for _, why := range line.Why {
+			fmt.Fprintf(&b, "            %s\n", why)
+		}
+		if line.Status != Pass {
+			fmt.Fprintf(&b, "            $ %s\n", line.Command)
+		}
+	}
+	fmt.Fprintf(&b, "\n%d passed or attested, %d failed, %d unknown. docs/best-practices.md explains each.\n", counts[Pass], counts[Fail], counts[Unknown])
+	_, err := io.WriteString(w, b.String())
+	return err
+}
