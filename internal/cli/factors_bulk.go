@@ -33,6 +33,7 @@ func (o *factorsBulkOptions) register(cmd *cobra.Command) {
 	flags.StringVar(&o.applyFile, "apply", "", "delete what the plan in this `file` names")
 	flags.Var(&o.lifetime, "expires", "how long the plan is good for")
 	flags.BoolVar(&o.apply.through, "through", false, "in production too, go on from stage to stage")
+	o.apply.ceiling.register(flags)
 }
 
 // given tells whether this is about many identities.
@@ -56,6 +57,9 @@ func (o *factorsBulkOptions) parse() error {
 
 func (o *factorsBulkOptions) run(ctx context.Context, write writeFlags) error {
 	if err := o.parse(); err != nil {
+		return err
+	}
+	if err := o.apply.ceiling.set(o.shell); err != nil {
 		return err
 	}
 	o.apply.write = write

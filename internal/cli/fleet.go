@@ -30,12 +30,11 @@ and keeps an index on this machine; the other commands, "factors find" and every
 type fleetSyncOptions struct {
 	shell *shell
 
-	changed     bool
-	limit       int
-	all         bool
-	rps         float64
-	concurrency int
-	hours       fleet.Hours
+	changed bool
+	limit   int
+	all     bool
+	hours   fleet.Hours
+	ceiling ceilingFlags
 }
 
 func newFleetSyncCmd(s *shell) *cobra.Command {
@@ -63,10 +62,11 @@ Metadata keys that the environment declares (metadata_keys) become columns, by w
 			switch {
 			case o.limit < 0:
 				return verify.Usagef("--limit %d is negative", o.limit)
-			case o.rps < 0 || o.concurrency < 0:
-				return verify.Usagef("--rps and --concurrency cannot be negative")
 			case o.changed && o.limit > 0:
 				return verify.Usagef("--changed and --limit exclude each other")
+			}
+			if err := o.ceiling.set(s); err != nil {
+				return err
 			}
 			return o.run(cmd.Context())
 		},
@@ -75,8 +75,7 @@ Metadata keys that the environment declares (metadata_keys) become columns, by w
 	flags.BoolVar(&o.changed, "changed", false, "only what events name since the last full crawl, and entities never read")
 	flags.IntVar(&o.limit, "limit", 0, "stop after this many entities; the same command goes on")
 	flags.BoolVar(&o.all, "all", false, "read every entity, in production too")
-	flags.Float64Var(&o.rps, "rps", 0, "at most this many requests a second (default: no limit; 10 in production)")
-	flags.IntVar(&o.concurrency, "concurrency", 0, "at most this many requests in flight (default: 32; 4 in production)")
+	o.ceiling.register(flags)
 	flags.Var(&o.hours, "between", "read only in these hours of the day, in this machine's time zone")
 	return cmd
 }
@@ -106,7 +105,6 @@ func (o *fleetSyncOptions) run(ctx context.Context) error {
 	if err := crawlResource.CheckColumns(o.shell.flags.columns); err != nil {
 		return err
 	}
-	o.shell.opened.ceiling.PerSecond, o.shell.opened.ceiling.MaxInFlight = o.rps, o.concurrency
 	c, err := o.shell.connectService(ctx)
 	if err != nil {
 		return err
@@ -125,8 +123,8 @@ func (o *fleetSyncOptions) run(ctx context.Context) error {
 	progress := o.shell.progress("reading entities", c.now)
 	meter := &syncMeter{connection: c, began: time.Now()}
 	crawl, done, err := fleet.Sync(ctx, c.client, memory, fleet.SyncOptions{
-		Environment: c.env, Changed: o.changed, Limit: o.limit, All: o.all, Concurrency: o.concurrency, Hours: o.hours, Clock: c.clock(),
-		Cost:     func(cost fleet.SyncCost) { meter.announce(cost, o.rps) },
+		Environment: c.env, Changed: o.changed, Limit: o.limit, All: o.all, Concurrency: o.ceiling.concurrency, Hours: o.hours, Clock: c.clock(),
+		Cost:     func(cost fleet.SyncCost) { meter.announce(cost, o.ceiling.rps) },
 		Progress: func(s fleet.SyncProgress) { progress.Set(int64(s.Read), meter.total(s), meter.note(s)) },
 		Waiting:  func(until time.Time) { o.shell.note("waiting until %s", until.Format("15:04")) },
 	})
