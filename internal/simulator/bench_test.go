@@ -1,84 +1,154 @@
 package simulator_test
 
 import (
+	"bytes"
+	"flag"
 	"fmt"
 	"net"
 	"net/http"
+	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/verifyctl/verifyctl/internal/simulator"
 )
 
-// benchFleet is a state on disk with a fleet, served in process and on loopback.
-func benchFleet(b *testing.B, entities, factors int) (service, identity, factor string, inProcess, loopback *http.Client, addr string) {
+// benchFactors is the size of the benchmarked fleet, such as -fleet 1000000.
+var benchFactors = flag.Int("fleet", 100_000, "factors in the world of BenchmarkSimulator")
+
+// BenchmarkSimulator serves one world on disk in process and on loopback, and sends every request to both in turn.
+func BenchmarkSimulator(b *testing.B) {
+	state := filepath.Join(b.TempDir(), "fleet.db")
+	service := makeFleet(b, state)
+	b.Run("open", func(b *testing.B) {
+		for b.Loop() {
+			sim, err := simulator.Open(b.Context(), simulator.Options{State: state})
+			if err != nil {
+				b.Fatal(err)
+			}
+			sim.Close()
+		}
+	})
+	inProcess, loopback := bothNetworks(b, state)
+	h := newHandset(b, inProcess, service, "user-9001-bench")
+	h.enrol("fcm")
+	h.verify()
+	entity := h.entity()
+	compare := func(name string, request func(i int) []string) {
+		b.Run(name, func(b *testing.B) { measure(b, inProcess, loopback, request) })
+	}
+	compare("list-50-entities", func(int) []string { return []string{"GET", "/v2/Services/" + service + "/Entities?PageSize=50"} })
+	compare("list-factors", func(int) []string { return []string{"GET", entity + "/Factors"} })
+	create := []string{"POST", entity + "/Challenges", "FactorSid", h.factor, "Details.Message", "Sign in?"}
+	compare("create-challenge", func(int) []string { return create })
+	compare("answer", func(int) []string {
+		made := inProcess.ok(create[0], create[1], create[2:]...).text("sid")
+		fetched := inProcess.ok("GET", entity+"/Challenges/"+made)
+		return []string{"POST", entity + "/Challenges/" + made, "AuthPayload", h.challengePayload(fetched, "approved", nil)}
+	})
+	b.Run("memory", func(b *testing.B) {
+		const first = "/v2/Services/%s/Entities?PageSize=1000"
+		for path := fmt.Sprintf(first, service); b.Loop(); { // page by page through the whole Service
+			meta := inProcess.ok("GET", path).body["meta"].(map[string]any)
+			next, more := meta["next_page_url"].(string)
+			if path = strings.TrimPrefix(next, "http://"+inProcess.host); !more {
+				path = fmt.Sprintf(first, service)
+			}
+		}
+		reportMemory(b, state)
+	})
+}
+
+func makeFleet(b *testing.B, state string) (service string) {
 	b.Helper()
-	sim, err := simulator.Open(b.Context(), simulator.Options{State: filepath.Join(b.TempDir(), "fleet.db")})
+	sim, err := simulator.Open(b.Context(), simulator.Options{State: state})
 	if err != nil {
 		b.Fatal(err)
 	}
 	begun := time.Now()
-	made, err := sim.Generate(b.Context(), simulator.Fleet{Entities: entities, Factors: factors})
+	made, err := sim.Generate(b.Context(), simulator.Fleet{Entities: *benchFactors / 4, Factors: 4})
 	if err != nil {
 		b.Fatal(err)
 	}
 	b.Logf("%d factors made in %s", made.Factors, time.Since(begun).Round(time.Millisecond))
-	devices, err := sim.Devices(b.Context(), simulator.DeviceFilter{Identity: "user-00000001"})
-	if err != nil || len(devices) == 0 {
-		b.Fatal(devices, err)
+	if err := sim.Close(); err != nil {
+		b.Fatal(err)
 	}
-	pipe := simulator.NewPipeListener()
-	tcp, err := net.Listen("tcp", "127.0.0.1:0")
+	return made.Service
+}
+
+// bothNetworks gives two clients of one world: through the in-memory network and through a port.
+func bothNetworks(b *testing.B, state string) (inProcess, loopback *client) {
+	b.Helper()
+	inProcess = open(b, simulator.Options{State: state})
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		b.Fatal(err)
 	}
-	server := sim.NewServer()
-	for _, l := range []net.Listener{pipe, tcp} {
-		go server.Serve(l) // ends with the server
-	}
-	b.Cleanup(func() { server.Close(); sim.Close() })
-	return made.Service, devices[0].Identity, devices[0].Factor, &http.Client{Transport: &http.Transport{DialContext: pipe.DialContext}},
-		&http.Client{Transport: &http.Transport{}}, tcp.Addr().String()
+	server := inProcess.sim.NewServer()
+	go server.Serve(listener) //nolint:errcheck // ends with the server
+	b.Cleanup(func() { server.Close() })
+	loopback = inProcess.at(listener.Addr().String())
+	loopback.http = &http.Client{Transport: &http.Transport{}}
+	return inProcess, loopback
 }
 
-// measure runs do b.N times and reports the 99th percentile beside the mean.
-func measure(b *testing.B, do func() error) {
+// measure sends each request over both networks, one after the other, and reports requests per second, the 99th
+// percentile, and how much longer loopback takes. Making a request is not measured.
+func measure(b *testing.B, inProcess, loopback *client, request func(i int) []string) {
 	b.Helper()
-	took := make([]time.Duration, 0, b.N)
-	for b.Loop() {
-		begun := time.Now()
-		if err := do(); err != nil {
-			b.Fatal(err)
+	networks := []struct {
+		name string
+		*client
+		took  []time.Duration
+		total time.Duration
+	}{{name: "in-process", client: inProcess}, {name: "loopback", client: loopback}}
+	for i := 0; b.Loop(); i++ {
+		for n := range networks {
+			network := &networks[n]
+			r := request(i)
+			begun := time.Now()
+			status, body, err := network.plain(r[0], r[1], r[2:]...)
+			took := time.Since(begun)
+			if err != nil || status >= 300 {
+				b.Fatal(fmt.Errorf("%s: %d %s %w", network.name, status, body, err))
+			}
+			network.took, network.total = append(network.took, took), network.total+took
 		}
-		took = append(took, time.Since(begun))
 	}
-	slices.Sort(took)
-	b.ReportMetric(float64(took[len(took)*99/100].Microseconds()), "p99-µs")
+	for _, network := range networks {
+		slices.Sort(network.took)
+		b.ReportMetric(float64(network.took[len(network.took)*99/100].Microseconds()), network.name+"-p99-µs")
+		b.ReportMetric(float64(len(network.took))/network.total.Seconds(), network.name+"-req/s")
+	}
+	b.ReportMetric(float64(networks[1].total)/float64(networks[0].total), "loopback/in-process")
 }
 
-func BenchmarkSimulator(b *testing.B) {
-	service, identity, factor, inProcess, loopback, addr := benchFleet(b, 25_000, 4)
-	entity := "/v2/Services/" + service + "/Entities/" + identity
-	for _, network := range []struct {
-		name, host string
-		http       *http.Client
-	}{{"in-process", "simulator.test", inProcess}, {"loopback", addr, loopback}} {
-		c := &client{http: network.http, host: network.host, user: simulator.DefaultAccountSID, pass: simulator.DefaultAuthToken}
-		request := func(method, path string, form ...string) func() error {
-			return func() error {
-				status, body, err := c.plain(method, path, form...)
-				if err == nil && status >= 300 {
-					err = fmt.Errorf("%d %s", status, body)
-				}
-				return err
+// reportMemory reports the size of the state, of the Go heap and, on Linux, of the whole process.
+func reportMemory(b *testing.B, state string) {
+	b.Helper()
+	const MB = 1 << 20
+	if info, err := os.Stat(state); err == nil {
+		b.ReportMetric(float64(info.Size())/MB, "state-MB")
+	}
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	b.ReportMetric(float64(m.HeapAlloc)/MB, "heap-MB")
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		return // not Linux
+	}
+	for line := range bytes.Lines(status) {
+		if fields := bytes.Fields(line); len(fields) > 1 && string(fields[0]) == "VmRSS:" {
+			if kB, err := strconv.Atoi(string(fields[1])); err == nil {
+				b.ReportMetric(float64(kB)/1024, "process-MB")
 			}
 		}
-		b.Run("list-factors/"+network.name, func(b *testing.B) { measure(b, request("GET", entity+"/Factors")) })
-		b.Run("list-50-entities/"+network.name, func(b *testing.B) { measure(b, request("GET", "/v2/Services/"+service+"/Entities?PageSize=50")) })
-		b.Run("create-challenge/"+network.name, func(b *testing.B) {
-			measure(b, request("POST", entity+"/Challenges", "FactorSid", factor, "Details.Message", "Sign in?"))
-		})
 	}
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/verifyctl/verifyctl/internal/simulator"
 )
 
-func readBody(t *testing.T, resp *http.Response) (string, map[string]any) {
+func readBody(t testing.TB, resp *http.Response) (string, map[string]any) {
 	t.Helper()
 	raw, err := io.ReadAll(resp.Body)
 	if err != nil {

@@ -19,7 +19,7 @@ import (
 
 // handset is a phone with Twilio's SDK, written from the wire protocol and not with the simulator's own devices.
 type handset struct {
-	t                    *testing.T
+	t                    testing.TB
 	c                    *client
 	key                  *ecdsa.PrivateKey
 	service, identity    string
@@ -29,7 +29,7 @@ type handset struct {
 }
 
 // newHandset is a phone before its enrolment.
-func newHandset(t *testing.T, c *client, service, identity string) *handset {
+func newHandset(t testing.TB, c *client, service, identity string) *handset {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

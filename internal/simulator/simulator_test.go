@@ -19,7 +19,7 @@ var start = time.Date(2026, 5, 4, 10, 0, 0, 0, time.UTC)
 
 // client talks to a simulator through its in-memory network.
 type client struct {
-	t    *testing.T
+	t    testing.TB
 	sim  *simulator.Simulator
 	http *http.Client
 	host string // of requests; the path decides about the product unless it is Twilio's
@@ -28,7 +28,7 @@ type client struct {
 }
 
 // open opens a world and serves it in memory for the length of a test.
-func open(t *testing.T, opts simulator.Options) *client {
+func open(t testing.TB, opts simulator.Options) *client {
 	t.Helper()
 	sim, err := simulator.Open(t.Context(), opts)
 	if err != nil {
@@ -52,11 +52,11 @@ func open(t *testing.T, opts simulator.Options) *client {
 }
 
 // frozen is an empty world whose clock stands still.
-func frozen(t *testing.T) *client {
+func frozen(t testing.TB) *client {
 	return open(t, simulator.Options{Clock: simulator.Clock{Mode: simulator.ClockFrozen, At: start}})
 }
 
-func demo(t *testing.T) *client { return open(t, simulator.Options{Seed: simulator.SeedDemo}) }
+func demo(t testing.TB) *client { return open(t, simulator.Options{Seed: simulator.SeedDemo}) }
 
 // as is the same world for another caller.
 func (c client) as(user, pass string) *client { c.user, c.pass = user, pass; return &c }
