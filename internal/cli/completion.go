@@ -5,6 +5,8 @@ import (
 	"io"
 
 	"github.com/spf13/cobra"
+
+	"github.com/verifyctl/verifyctl/internal/verify"
 )
 
 func newCompletionCmd() *cobra.Command {
@@ -34,7 +36,11 @@ func newCompletionCmd() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return scripts[name](cmd.Root(), cmd.OutOrStdout())
+			script, ok := scripts[name]
+			if !ok {
+				return verify.Usagef("completion needs the name of a shell").WithHint("usage: %s", cmd.UseLine())
+			}
+			return script(cmd.Root(), cmd.OutOrStdout())
 		},
 	}
 }

@@ -155,5 +155,5 @@ func (o *entitiesDeleteOptions) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return render.One(p, deletionResource, deletion{SID: "", Identity: identity, Outcome: outcome})
+	return render.One(p, deletionResource, deletion{SID: string(entity.SID), Identity: identity, Outcome: outcome})
 }

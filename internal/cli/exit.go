@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"syscall"
 
 	"github.com/verifyctl/verifyctl/internal/render"
 	"github.com/verifyctl/verifyctl/internal/verify"
@@ -78,14 +77,14 @@ func kindsOf(err error) []verify.Kind {
 
 // report says what went wrong on standard error: two lines for people, one JSON object a line for programs.
 func report(w io.Writer, format render.Format, err error) {
-	var s status
-	if err == nil || errors.As(err, &s) || isClosedPipe(err) {
-		return
-	}
 	if joined, ok := err.(interface{ Unwrap() []error }); ok {
 		for _, e := range joined.Unwrap() {
 			report(w, format, e)
 		}
+		return
+	}
+	var s status
+	if err == nil || errors.As(err, &s) {
 		return
 	}
 	e := asError(err)
@@ -135,6 +134,3 @@ func reportJSON(w io.Writer, e reported) {
 	}
 	fmt.Fprintf(w, "%s\n", text)
 }
-
-// isClosedPipe tells whether the reader of our output went away, which ends a read quietly.
-func isClosedPipe(err error) bool { return errors.Is(err, syscall.EPIPE) }

@@ -213,7 +213,7 @@ func (o *factorsListOptions) walk(ctx context.Context, c *connection, p *render.
 	n, err := render.List(p, factorResource(c.hashToken), setAside(walk, &failed))
 	progress.Close()
 	if n == 0 && err == nil && len(failed) == 0 {
-		o.shell.note("no factor%s in %d entities of %s", forFilter(o.filter), seen.Entities, c.label())
+		o.shell.note("no factor%s in %s of %s", forFilter(o.filter), counted(seen.Entities, "entity"), c.label())
 	}
 	if o.limit > 0 && n == o.limit {
 		o.shell.note("stopped at --limit %d; there may be more", o.limit)
@@ -223,7 +223,7 @@ func (o *factorsListOptions) walk(ctx context.Context, c *connection, p *render.
 	}
 	if len(failed) > 0 && err == nil {
 		return &verify.Error{Kind: verify.KindPartial,
-			Message: fmt.Sprintf("%d of %d entities could not be read; their factors are missing above", len(failed), seen.Entities)}
+			Message: fmt.Sprintf("%d of %s could not be read; their factors are missing above", len(failed), counted(seen.Entities, "entity"))}
 	}
 	return err
 }
@@ -419,7 +419,7 @@ func (o *factorsDeleteOptions) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	every, err := collect(c.client.Factors(ctx, c.service(), identity))
+	every, err := collect(distinct(c.client.Factors(ctx, c.service(), identity)))
 	if err != nil {
 		return c.explainIdentity(err, identity)
 	}
@@ -440,6 +440,22 @@ func (o *factorsDeleteOptions) run(ctx context.Context) error {
 		return err
 	}
 	return o.delete(ctx, c, w, p, identity, doomed)
+}
+
+// distinct leaves out a factor that the list names again: pages can overlap while the list changes.
+func distinct(factors iter.Seq2[verify.Factor, error]) iter.Seq2[verify.Factor, error] {
+	return func(yield func(verify.Factor, error) bool) {
+		seen := map[verify.FactorSID]bool{}
+		for f, err := range factors {
+			if err == nil && seen[f.SID] {
+				continue
+			}
+			seen[f.SID] = true
+			if !yield(f, err) {
+				return
+			}
+		}
+	}
 }
 
 // choose picks the factors to delete out of all of the identity's.
@@ -510,17 +526,17 @@ func usable(factors []verify.Factor) int {
 
 // deletion is one line of the result.
 type deletion struct {
-	SID      verify.FactorSID `json:"sid"`
-	Identity verify.Identity  `json:"identity"`
-	Name     string           `json:"friendly_name"`
-	Outcome  string           `json:"outcome"` // deleted, already gone, failed, unknown, not tried
-	Error    string           `json:"error,omitempty"`
+	SID      string          `json:"sid"` // of the factor, or of an entity with all its factors
+	Identity verify.Identity `json:"identity"`
+	Name     string          `json:"friendly_name"`
+	Outcome  string          `json:"outcome"` // deleted, already gone, failed, unknown, not tried
+	Error    string          `json:"error,omitempty"`
 }
 
 var deletionResource = render.Resource[deletion]{
-	SID: func(d deletion) string { return string(d.SID) },
+	SID: func(d deletion) string { return d.SID },
 	Columns: []render.Column[deletion]{
-		{Name: "sid", Text: func(d deletion) string { return string(d.SID) }},
+		{Name: "sid", Text: func(d deletion) string { return d.SID }},
 		{Name: "friendly_name", Text: func(d deletion) string { return d.Name }, Flex: true, Named: true},
 		{Name: "outcome", Text: func(d deletion) string { return d.Outcome }},
 		{Name: "error", Text: func(d deletion) string { return d.Error }, Flex: true},
@@ -530,20 +546,21 @@ var deletionResource = render.Resource[deletion]{
 // delete deletes one factor after the other and reports each after its own call returned.
 func (o *factorsDeleteOptions) delete(ctx context.Context, c *connection, w *writer, p *render.Printer, identity verify.Identity, doomed []verify.Factor) error {
 	var failures []error
+	gone := map[verify.FactorSID]bool{} // or perhaps gone
 	results := func(yield func(deletion, error) bool) {
+		open := true // a reader that goes away does not end the batch
 		for _, f := range doomed {
-			d := deletion{SID: f.SID, Identity: identity, Name: f.FriendlyName, Outcome: "not tried"}
+			d := deletion{SID: string(f.SID), Identity: identity, Name: f.FriendlyName, Outcome: "not tried"}
 			if ctx.Err() == nil {
 				outcome, err := w.DeleteFactor(ctx, f)
 				d.Outcome = outcome
+				gone[f.SID] = outcome != "failed"
 				if err != nil {
 					d.Error = err.Error()
 					failures = append(failures, err)
 				}
 			}
-			if !yield(d, nil) {
-				return
-			}
+			open = open && yield(d, nil)
 		}
 	}
 	_, err := render.List(p, deletionResource, results)
@@ -551,16 +568,12 @@ func (o *factorsDeleteOptions) delete(ctx context.Context, c *connection, w *wri
 		return &verify.Error{Kind: verify.KindPartial, Message: "interrupted; what was deleted is listed above",
 			Hint: "the same command goes on with the rest"}
 	}
-	o.namePending(ctx, c, identity, doomed)
+	o.namePending(ctx, c, identity, gone)
 	return errors.Join(append(failures, err)...)
 }
 
 // namePending names the challenges that can still be answered on paper but not in practice: Twilio cannot cancel them.
-func (o *factorsDeleteOptions) namePending(ctx context.Context, c *connection, identity verify.Identity, deleted []verify.Factor) {
-	gone := map[verify.FactorSID]bool{}
-	for _, f := range deleted {
-		gone[f.SID] = true
-	}
+func (o *factorsDeleteOptions) namePending(ctx context.Context, c *connection, identity verify.Identity, gone map[verify.FactorSID]bool) {
 	for ch, err := range c.client.Challenges(ctx, c.service(), identity, verify.ChallengeFilter{Status: verify.ChallengePending}) {
 		switch {
 		case verify.KindOf(err) == verify.KindNotFound && err != nil:

@@ -34,15 +34,15 @@ func Main(build Build) int {
 
 func run(ctx context.Context, s *shell, args []string) int {
 	s.args = args
+	results := &resultWriter{to: s.out}
+	s.out = results
 	root := newRootCmd(s)
 	root.SetArgs(guardNegative(args))
 	err := root.ExecuteContext(ctx)
 	if closeErr := s.close(); err == nil {
 		err = closeErr
 	}
-	if isClosedPipe(err) {
-		return 0
-	}
+	err = results.outcome(err)
 	if ctx.Err() != nil && err != nil {
 		err = interrupted(err)
 	}
@@ -211,7 +211,7 @@ func addCommands(root *cobra.Command, s *shell) {
 		}
 	}
 	add(groupDaily, newFactorsCmd(s), newChallengeCmd(s), newEntitiesCmd(s), newFleetCmd(s))
-	add(groupFind, newWhyCmd(s), newDoctorCmd(s))
+	add(groupFind, newWhyCmd(s), newDoctorCmd(s), newLatencyCmd(s))
 	add(groupFind, newDebuggerCmd(s))
 	add(groupSetUp, newEnvCmd(s), newServicesCmd(s), newCredentialsCmd(s), newSimulatorCmd(s), newDemoCmd(s))
 	add(groupHere, newAuditCmd(s), newStateCmd(s), newCompletionCmd(), newVersionCmd(s))
@@ -298,7 +298,26 @@ func (s *shell) flagError(cmd *cobra.Command, err error) error {
 			return usage.WithHint("did you mean --%s?", near)
 		}
 	}
+	var invalid *pflag.InvalidValueError
+	if errors.As(err, &invalid) {
+		usage.Message = fmt.Sprintf("--%s %q is not %s", invalid.GetFlag().Name, invalid.GetValue(), valueForm(invalid.GetFlag()))
+	}
 	return usage.WithHint("see %s --help", cmd.CommandPath())
+}
+
+// valueForm says what the value of a flag looks like.
+func valueForm(flag *pflag.Flag) string {
+	switch flag.Value.Type() {
+	case "duration":
+		return "a time such as 30s, 5m or 1h30m"
+	case "bool":
+		return "true or false"
+	case "int", "int64", "uint", "uint64":
+		return "a whole number that fits"
+	case "float64":
+		return "a number"
+	}
+	return "a value it takes"
 }
 
 // positional gives the words of a command line behind a group's own name that are no flags it knows.

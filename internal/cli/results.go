@@ -1,0 +1,71 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"sync"
+	"syscall"
+)
+
+// errReaderGone is a write to a standard output that nobody reads any more, such as that of a pipe to head. It ends a list
+// quietly and is no failure; a broken pipe of the network is one, and only the writer of standard output tells them apart.
+var errReaderGone = errors.New("the reader of standard output went away")
+
+// resultWriter is standard output. It keeps its first error, because not everything that prints tells of one: cobra's
+// help and tablewriter's Markdown do not.
+type resultWriter struct {
+	to io.Writer
+
+	mu  sync.Mutex
+	err error
+}
+
+func (w *resultWriter) Write(p []byte) (int, error) {
+	n, err := w.to.Write(p)
+	var inFile *fs.PathError
+	switch {
+	case err == nil:
+		return n, nil
+	case errors.Is(err, syscall.EPIPE), errors.Is(err, errReaderGone):
+		err = errReaderGone
+	case errors.As(err, &inFile):
+		err = fmt.Errorf("cannot write to standard output: %w", inFile.Err)
+	default:
+		err = fmt.Errorf("cannot write to standard output: %w", err)
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.err == nil {
+		w.err = err
+	}
+	return n, err
+}
+
+// outcome is how a command ended, given what it returned and what became of its output.
+func (w *resultWriter) outcome(err error) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	err = withoutReaderGone(err)
+	if err == nil && w.err != nil && !errors.Is(w.err, errReaderGone) {
+		return w.err
+	}
+	return err
+}
+
+// withoutReaderGone takes errReaderGone out of an error and leaves what else went wrong.
+func withoutReaderGone(err error) error {
+	joined, ok := err.(interface{ Unwrap() []error })
+	switch {
+	case !errors.Is(err, errReaderGone):
+		return err
+	case !ok:
+		return nil
+	}
+	var rest []error
+	for _, e := range joined.Unwrap() {
+		rest = append(rest, withoutReaderGone(e))
+	}
+	return errors.Join(rest...)
+}

@@ -1,0 +1,108 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io/fs"
+	"net"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/verifyctl/verifyctl/internal/verify"
+)
+
+// failingFile is a standard output whose every write fails as that of a file does.
+type failingFile struct{ errno syscall.Errno }
+
+func (f failingFile) Write([]byte) (int, error) {
+	return 0, &fs.PathError{Op: "write", Path: "/dev/stdout", Err: f.errno}
+}
+
+// runInto is [runArgs] on a machine that stays, with another standard output.
+func runInto(state string, out failingFile, args ...string) (status int, stderr string) {
+	var err bytes.Buffer
+	s := &shell{terminal: terminal{in: strings.NewReader(""), out: out, err: &err, getenv: func(name string) string {
+		if name == "VERIFYCTL_STATE_DIR" {
+			return state
+		}
+		return ""
+	}}}
+	return run(context.Background(), s, args), err.String()
+}
+
+func TestWhatBecomesOfTheOutputDecidesToo(t *testing.T) {
+	t.Setenv("XDG_CONFIG_HOME", t.TempDir())
+	for _, args := range []string{
+		"--help", "factors list --help", "help factors", "version", "completion bash", "env list",
+		"-e demo factors list", "-e demo factors list -o markdown", "-e demo factors list -o json", "-e demo factors list -q",
+	} {
+		state := t.TempDir()
+		if status, stderr := runInto(state, failingFile{syscall.EPIPE}, strings.Fields(args)...); status != 0 || strings.Contains(stderr, "error") {
+			t.Errorf("%s, whose reader went away: status %d, %q", args, status, stderr)
+		}
+		status, stderr := runInto(state, failingFile{syscall.ENOSPC}, strings.Fields(args)...)
+		if status != 1 || !strings.Contains(stderr, "cannot write to standard output: no space left on device") {
+			t.Errorf("%s on a full disk: status %d, %q", args, status, stderr)
+		}
+	}
+}
+
+// TestAReaderThatGoesAwayEndsNoBatch: what was confirmed is done to its end, and failures are still told.
+func TestAReaderThatGoesAwayEndsNoBatch(t *testing.T) {
+	t.Setenv("XDG_CONFIG_HOME", t.TempDir())
+	for _, format := range []string{"-q", "--output=ndjson", "--output=json", "--output=csv", "--output=table"} {
+		state := t.TempDir()
+		if status, stderr := runInto(state, failingFile{syscall.EPIPE}, "-e", "demo", "factors", "delete", "user-1001-amara", "--all", "--yes", format); status != 0 {
+			t.Fatalf("%s: status %d, %q", format, status, stderr)
+		}
+		status, stderr := runInto(state, failingFile{syscall.EPIPE}, "-e", "demo", "factors", "delete", "user-1001-amara", "--all", "--yes", format)
+		if status != 5 || !strings.Contains(stderr, "no factor to delete") {
+			t.Errorf("%s: after it status %d, %q", format, status, stderr)
+		}
+	}
+}
+
+func TestABrokenNetworkPipeIsAFailure(t *testing.T) {
+	network := &verify.Error{Kind: verify.KindUnreachable, Cause: &net.OpError{Op: "write", Err: os.NewSyscallError("write", syscall.EPIPE)}}
+	w := &resultWriter{to: failingFile{syscall.EPIPE}}
+	_, gone := w.Write([]byte("x"))
+	for _, tc := range []struct {
+		err  error
+		want int
+	}{
+		{network, 9}, {errors.Join(network, gone), 9}, {gone, 0}, {errors.Join(gone, nil), 0}, {nil, 0},
+		{errors.Join(&verify.Error{Kind: verify.KindPartial}, errors.Join(gone)), 3},
+	} {
+		if got := exitCode(w.outcome(tc.err)); got != tc.want {
+			t.Errorf("%v: status %d, want %d", tc.err, got, tc.want)
+		}
+	}
+}
+
+func TestAStatusHidesNoOtherError(t *testing.T) {
+	var out bytes.Buffer
+	report(&out, "", errors.Join(status{verify.KindFailed}, verify.Usagef("what else went wrong")))
+	if !strings.Contains(out.String(), "what else went wrong") {
+		t.Errorf("reported %q", out.String())
+	}
+}
+
+func TestValuesOfFlagsAreSaidInWords(t *testing.T) {
+	for _, tc := range []struct{ args, want string }{
+		{"--timeout abc version", `--timeout "abc" is not a time such as 30s, 5m or 1h30m`},
+		{"factors list --limit many", `--limit "many" is not a whole number that fits`},
+		{"factors list --limit 99999999999999999999", `--limit "99999999999999999999" is not a whole number that fits`},
+		{"factors list --all=perhaps", `--all "perhaps" is not true or false`},
+	} {
+		status, _, stderr := runArgs(t, strings.Fields(tc.args)...)
+		if status != 64 || !strings.Contains(stderr, tc.want) || strings.Contains(stderr, "invalid") {
+			t.Errorf("%s: status %d, stderr %q; want 64 and %q", tc.args, status, stderr, tc.want)
+		}
+	}
+	if status, _, stderr := runArgs(t, "completion", ""); status != 64 || !strings.Contains(stderr, "completion bash|zsh|fish|powershell") {
+		t.Errorf("completion for no shell: status %d, stderr %q", status, stderr)
+	}
+}
