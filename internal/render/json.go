@@ -245,8 +245,12 @@ func sanitizeValue(v any) any {
 			v[i] = sanitizeValue(v[i])
 		}
 	case map[string]any:
-		for key := range v {
-			v[key] = sanitizeValue(v[key])
+		for key, item := range v {
+			if clean := Sanitize(key); clean != key { // keys can be foreign too, such as those of metadata
+				delete(v, key)
+				key = clean
+			}
+			v[key] = sanitizeValue(item)
 		}
 	}
 	return v

@@ -182,6 +182,22 @@ func TestNothingFromElsewhereControlsTheTerminal(t *testing.T) {
 	}
 }
 
+// TestForeignKeysInATemplate: the keys of metadata are as foreign as its values.
+func TestForeignKeysInATemplate(t *testing.T) {
+	r := Resource[row]{View: func(row) any { return map[string]any{"metadata": map[string]string{"a\x1b[31m": "b\u009b"}} }}
+	var out bytes.Buffer
+	p, err := New(&out, Options{Template: `{{range .}}{{.metadata}}{{end}}`})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := List(p, r, one("x")); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := out.String(), `map[a\x1b[31m:b\u009b]`+"\n"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
 func TestOptionsThatContradict(t *testing.T) {
 	for _, opts := range []Options{
 		{JQ: ".", Template: "x"}, {JQ: ".["}, {JQ: "nosuch(1)"}, {Template: "{{"}, {JQ: ".", Format: CSV},

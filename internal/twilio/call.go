@@ -25,13 +25,14 @@ import (
 // call is one operation. It is the [twilio.BaseClient] given to twilio-go, which forms the request; the call sends it
 // and decodes the reply itself, and shows twilio-go an empty object.
 type call struct {
-	ctx     context.Context
-	client  *Client
-	what    string            // what is attempted, for messages: "delete factor YF…"
-	service verify.ServiceSID // whose account is checked before a write
-	product string            // whose API was asked
-	decode  func(body []byte) error
-	err     error // the first thing that went wrong; no request is sent once it is set
+	ctx      context.Context
+	client   *Client
+	what     string            // what is attempted, for messages: "delete factor YF…"
+	service  verify.ServiceSID // whose account is checked before a write
+	identity verify.Identity   // whom the reply has to be about, "" for anybody
+	product  string            // whose API was asked
+	decode   func(body []byte) error
+	err      error // the first thing that went wrong; no request is sent once it is set
 }
 
 // begin starts an operation. What is attempted completes the sentence "cannot …".
@@ -42,6 +43,12 @@ func (c *Client) begin(ctx context.Context, what string, args ...any) *call {
 // inService names the Service the operation is about.
 func (c *call) inService(service verify.ServiceSID) *call {
 	c.service = service
+	return c
+}
+
+// about names the identity whose resources the operation is about.
+func (c *call) about(identity verify.Identity) *call {
+	c.identity = identity
 	return c
 }
 
@@ -125,6 +132,9 @@ type wire[R any] interface {
 // owned is a resource of the Service's account, which tells whose keys we have.
 type owned interface{ owner() verify.AccountSID }
 
+// personal is a resource of an entity.
+type personal interface{ whose() verify.Identity }
+
 // fetch runs an operation that answers with one resource. Where key is given, the answer has to be that very resource.
 func fetch[W wire[R], R any](c *call, key string, operation func() error) (R, error) {
 	var answer W
@@ -132,7 +142,7 @@ func fetch[W wire[R], R any](c *call, key string, operation func() error) (R, er
 		if err := decodeObject(body, &answer); err != nil {
 			return err
 		}
-		return c.client.accept(answer.key(), key, answer)
+		return c.accept(answer.key(), key, answer)
 	}
 	if err := c.end(operation()); err != nil {
 		var none R
@@ -141,16 +151,22 @@ func fetch[W wire[R], R any](c *call, key string, operation func() error) (R, er
 	return answer.resource(), nil
 }
 
-// accept refuses a resource without a key, or with another one than was asked for.
-func (c *Client) accept(got, want string, answer any) error {
+// accept refuses a resource without a key, or with another one than was asked for, or of another identity: what is
+// deleted next would be somebody else's. Letter case is left aside, as Twilio does not say whether it counts.
+func (c *call) accept(got, want string, answer any) error {
 	switch {
 	case got == "":
 		return errors.New("the resource in the reply has no sid")
 	case want != "" && !verify.SameSID(got, want):
 		return fmt.Errorf("the reply is about %s", strconv.Quote(clip(got, 80)))
 	}
+	if resource, ok := answer.(personal); ok && c.identity != "" {
+		if whose := string(resource.whose()); whose != "" && !strings.EqualFold(whose, string(c.identity)) {
+			return fmt.Errorf("it is about the identity %s", strconv.Quote(clip(whose, 80)))
+		}
+	}
 	if resource, ok := answer.(owned); ok {
-		c.account.note(resource.owner())
+		c.client.account.note(resource.owner())
 	}
 	return nil
 }

@@ -36,6 +36,8 @@ type wireChallenge struct {
 	ExpirationDate stamp        `json:"expiration_date"`
 }
 
+func (w wireChallenge) whose() verify.Identity { return verify.Identity(w.Identity) }
+
 func (w wireChallenge) resource() verify.Challenge {
 	details := w.Details.or()
 	var fields []verify.Field
@@ -61,7 +63,7 @@ func (c *Client) Challenges(ctx context.Context, service verify.ServiceSID, iden
 	if filter.Newest {
 		params.SetOrder("desc")
 	}
-	l := listing{what: "list the challenges of " + named(identity), array: "challenges", page: func(call *call, at cursor) error {
+	l := listing{what: "list the challenges of " + named(identity), array: "challenges", identity: identity, page: func(call *call, at cursor) error {
 		_, err := call.verify().PageChallenge(segment(call, service), segment(call, identity), params, at.token, at.page)
 		return err
 	}}
@@ -70,7 +72,7 @@ func (c *Client) Challenges(ctx context.Context, service verify.ServiceSID, iden
 
 // Challenge reads one challenge (FetchChallenge).
 func (c *Client) Challenge(ctx context.Context, service verify.ServiceSID, identity verify.Identity, challenge verify.ChallengeSID) (verify.Challenge, error) {
-	call := c.begin(ctx, "read challenge %s of %s", challenge, named(identity)).inService(service)
+	call := c.begin(ctx, "read challenge %s of %s", challenge, named(identity)).inService(service).about(identity)
 	return fetch[wireChallenge](call, string(challenge), func() error {
 		_, err := call.verify().FetchChallenge(segment(call, service), segment(call, identity), segment(call, challenge))
 		return err
@@ -95,7 +97,7 @@ func (c *Client) CreateChallenge(ctx context.Context, service verify.ServiceSID,
 	if !n.ExpirationDate.IsZero() {
 		params.SetExpirationDate(n.ExpirationDate.UTC())
 	}
-	call := c.begin(ctx, "create a challenge for factor %s of %s", n.FactorSID, named(identity)).inService(service)
+	call := c.begin(ctx, "create a challenge for factor %s of %s", n.FactorSID, named(identity)).inService(service).about(identity)
 	return fetch[wireChallenge](call, "", func() error {
 		_, err := call.verify().CreateChallenge(segment(call, service), segment(call, identity), params)
 		return err
@@ -112,6 +114,8 @@ type wireNotification struct {
 	TTL          text  `json:"ttl"`
 	DateCreated  stamp `json:"date_created"`
 }
+
+func (w wireNotification) whose() verify.Identity { return verify.Identity(w.Identity) }
 
 func (w wireNotification) resource() verify.Notification {
 	ttl, err := strconv.Atoi(string(w.TTL))
@@ -133,7 +137,7 @@ func (c *Client) CreateNotification(ctx context.Context, service verify.ServiceS
 		return verify.Notification{}, verify.Usagef("the time to live of a notification is 0 to %v, not %v", verify.MaxNotificationTTL, ttl)
 	}
 	seconds := int(ttl / time.Second)
-	call := c.begin(ctx, "resend challenge %s of %s", challenge, named(identity)).inService(service)
+	call := c.begin(ctx, "resend challenge %s of %s", challenge, named(identity)).inService(service).about(identity)
 	return fetch[wireNotification](call, "", func() error {
 		_, err := call.verify().CreateNotification(segment(call, service), segment(call, identity), segment(call, challenge),
 			&verifyv2.CreateNotificationParams{Ttl: &seconds})

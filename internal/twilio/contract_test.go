@@ -234,7 +234,7 @@ func (c contract) checkValue(name string, s schema, v string) (problems []string
 	return problems
 }
 
-// example gives a documented reply, with the sid that was asked for.
+// example gives a documented reply, with the sid and the identity that were asked for.
 func example(op operation, args map[string]string) (int, string) {
 	for _, status := range []string{"200", "201", "204"} {
 		answer, has := op.Responses[status]
@@ -252,6 +252,9 @@ func example(op operation, args map[string]string) (int, string) {
 			}
 			if sid := args["Sid"]; sid != "" {
 				value["sid"] = sid
+			}
+			if _, has := value["identity"]; has && args["Identity"] != "" {
+				value["identity"] = args["Identity"]
 			}
 			text, _ := json.Marshal(value)
 			return code, string(text)

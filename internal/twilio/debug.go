@@ -8,9 +8,11 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
+	"unicode"
 )
 
 const redacted = "[redacted]"
@@ -82,13 +84,26 @@ func redactBody(body []byte) string {
 		enc := json.NewEncoder(&b)
 		enc.SetEscapeHTML(false)
 		if enc.Encode(redactJSON(value)) == nil {
-			return strings.TrimSpace(b.String())
+			return escapeUnprintable(strings.TrimSpace(b.String()))
 		}
 	}
 	if isHidden(string(body)) {
 		return fmt.Sprintf("%s, %d bytes", redacted, len(body))
 	}
 	return fmt.Sprintf("%q", clip(string(body), shownBody))
+}
+
+// escapeUnprintable writes what a terminal could act on, and what JSON leaves as it is, as Go escapes.
+func escapeUnprintable(s string) string {
+	var b strings.Builder
+	for _, r := range s {
+		if unicode.IsPrint(r) {
+			b.WriteRune(r)
+		} else {
+			b.WriteString(strings.Trim(strconv.QuoteRune(r), "'"))
+		}
+	}
+	return b.String()
 }
 
 func redactJSON(value any) any {

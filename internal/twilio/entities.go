@@ -17,6 +17,8 @@ type wireEntity struct {
 	DateUpdated stamp `json:"date_updated"`
 }
 
+func (w wireEntity) whose() verify.Identity { return verify.Identity(w.Identity) }
+
 func (w wireEntity) resource() verify.Entity {
 	return verify.Entity{
 		SID: verify.EntitySID(w.SID), Identity: verify.Identity(w.Identity), AccountSID: verify.AccountSID(w.AccountSID),
@@ -58,7 +60,7 @@ func (c *Client) EntityPage(ctx context.Context, service verify.ServiceSID, at s
 
 // Entity reads one entity (FetchEntity).
 func (c *Client) Entity(ctx context.Context, service verify.ServiceSID, identity verify.Identity) (verify.Entity, error) {
-	call := c.begin(ctx, "read entity %s", named(identity)).inService(service)
+	call := c.begin(ctx, "read entity %s", named(identity)).inService(service).about(identity)
 	return fetch[wireEntity](call, "", func() error {
 		_, err := call.verify().FetchEntity(segment(call, service), segment(call, identity))
 		return err

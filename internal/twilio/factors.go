@@ -29,6 +29,8 @@ type wireFactor struct {
 	DateUpdated stamp       `json:"date_updated"`
 }
 
+func (w wireFactor) whose() verify.Identity { return verify.Identity(w.Identity) }
+
 func (w wireFactor) resource() verify.Factor {
 	config := w.Config.or()
 	return verify.Factor{
@@ -45,7 +47,7 @@ func (w wireFactor) resource() verify.Factor {
 
 // Factors lists the factors of an identity (ListFactor). There are no filters and no order is documented.
 func (c *Client) Factors(ctx context.Context, service verify.ServiceSID, identity verify.Identity) iter.Seq2[verify.Factor, error] {
-	l := listing{what: "list the factors of " + named(identity), array: "factors", page: func(call *call, at cursor) error {
+	l := listing{what: "list the factors of " + named(identity), array: "factors", identity: identity, page: func(call *call, at cursor) error {
 		_, err := call.verify().PageFactor(segment(call, service), segment(call, identity), &verifyv2.ListFactorParams{PageSize: &c.pageSize}, at.token, at.page)
 		return err
 	}}
@@ -54,7 +56,7 @@ func (c *Client) Factors(ctx context.Context, service verify.ServiceSID, identit
 
 // Factor reads one factor (FetchFactor).
 func (c *Client) Factor(ctx context.Context, service verify.ServiceSID, identity verify.Identity, factor verify.FactorSID) (verify.Factor, error) {
-	call := c.begin(ctx, "read factor %s of %s", factor, named(identity)).inService(service)
+	call := c.begin(ctx, "read factor %s of %s", factor, named(identity)).inService(service).about(identity)
 	return fetch[wireFactor](call, string(factor), func() error {
 		_, err := call.verify().FetchFactor(segment(call, service), segment(call, identity), segment(call, factor))
 		return err

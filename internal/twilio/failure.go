@@ -90,7 +90,7 @@ func (c *Client) understand(r request, rep *reply) *failure {
 		f.err = r.failed(rep, verify.KindFailed, "the reply makes no sense: %v", err)
 		return f
 	}
-	f.err = r.failed(rep, verify.KindUnreachable, "%s answered with %s instead of JSON, so something else than Twilio answered", c.hosts.base(r.product).Host, describe(rep))
+	f.err = r.failed(rep, verify.KindUnreachable, "%s answered with %s instead of an answer of Twilio's, so perhaps something else answered", c.hosts.base(r.product).Host, describe(rep))
 	f.err.Hint = "check the network for a login page or a proxy, and base_url"
 	return f
 }
@@ -285,6 +285,8 @@ func describe(rep *reply) string {
 	switch {
 	case err != nil || kind == "":
 		return "an unknown kind of body"
+	case kind == "application/json" && !looksJSON(rep.body):
+		return "broken JSON"
 	case kind == "application/json":
 		return "other JSON"
 	}

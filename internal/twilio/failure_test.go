@@ -129,7 +129,7 @@ func TestOddSuccesses(t *testing.T) {
 		{"another factor", says(200, other), verify.KindFailed, `is about "YFffff`},
 		{"a status of its own", says(202, factorJSON), verify.KindUnreachable, "202"},
 		{"no content", says(204, ``), verify.KindUnreachable, "204"},
-		{"two values", says(200, factorJSON+"{}"), verify.KindUnreachable, "instead of JSON"},
+		{"two values", says(200, factorJSON+"{}"), verify.KindUnreachable, "broken JSON instead of an answer of Twilio's"},
 		{"a date that is none", says(200, strings.ReplaceAll(factorJSON, "2026-01-02T03:04:05Z", "now")), verify.KindFailed, `"now" is no date`},
 		{"too large", says(200, `{"x":"`+strings.Repeat("x", 5000)+`"}`), verify.KindFailed, "larger than"},
 	} {
@@ -316,4 +316,46 @@ func FuzzErrorBody(f *testing.F) {
 			t.Fatalf("%d %q passes for Twilio's not found", status, body)
 		}
 	})
+}
+
+// TestRepliesAboutSomebodyElse: what a reply says of another identity is never taken for what was asked for, because the
+// next thing sent could delete it.
+func TestRepliesAboutSomebodyElse(t *testing.T) {
+	other := func(reply string) string { return strings.ReplaceAll(reply, string(user), "somebody-else") }
+	for name, tc := range map[string]struct {
+		reply string
+		call  func(*Client) error
+	}{
+		"a factor": {factorJSON, func(c *Client) error {
+			_, err := c.Factor(t.Context(), service, user, factor)
+			return err
+		}},
+		"a list of factors": {`{"factors":[` + factorJSON + `],"meta":{"next_page_url":null}}`, func(c *Client) error {
+			for f, err := range c.Factors(t.Context(), service, user) {
+				if err == nil {
+					t.Errorf("gave %+v", f)
+				}
+				return err
+			}
+			return nil
+		}},
+		"an entity": {entityRow(1001), func(c *Client) error {
+			_, err := c.Entity(t.Context(), service, user)
+			return err
+		}},
+		"a challenge": {challengeJSON, func(c *Client) error {
+			_, err := c.Challenge(t.Context(), service, user, challenge)
+			return err
+		}},
+	} {
+		w := newWorld(t, says(200, other(tc.reply)))
+		err := tc.call(w.Client)
+		if verify.KindOf(err) != verify.KindFailed || !strings.Contains(fmt.Sprint(err), "it is about the identity") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	sameInCapitals := strings.ReplaceAll(factorJSON, string(user), strings.ToUpper(string(user)))
+	if _, err := newWorld(t, says(200, sameInCapitals)).Factor(t.Context(), service, user, factor); err != nil {
+		t.Errorf("the identity in capitals: %v", err)
+	}
 }

@@ -50,6 +50,8 @@ type listing struct {
 	what  string // completes "cannot …"
 	array string // the name of the list in the reply
 	page  lister
+
+	identity verify.Identity // whose list it is, "" for one of the account or the Service
 }
 
 // all reads a list page by page while it is ranged over. What was read is given before the error that ends it; beside
@@ -87,13 +89,13 @@ func all[W wire[R], R any](ctx context.Context, c *Client, l listing) iter.Seq2[
 
 // readPage reads one page. The rows that could be read come with the error, too.
 func readPage[W wire[R], R any](ctx context.Context, c *Client, l listing, at cursor) (page []R, next cursor, err error) {
-	call := c.begin(ctx, "%s", l.what)
+	call := c.begin(ctx, "%s", l.what).about(l.identity)
 	var answer pageOf[W]
 	call.decode = func(body []byte) error {
 		page, answer = nil, pageOf[W]{array: l.array}
 		err := answer.decode(body)
 		for _, row := range answer.rows {
-			if bad := c.accept(row.key(), "", row); bad != nil {
+			if bad := call.accept(row.key(), "", row); bad != nil {
 				return bad
 			}
 			page = append(page, row.resource())
