@@ -20,6 +20,7 @@ const clientTime = 2 * time.Minute
 // twilioHosts is a demo world behind a proxy that stands for the Twilio hosts, as "simulator serve --connect-proxy" is,
 // for clients that cannot be told another host.
 type twilioHosts struct {
+	sim    *simulator.Simulator
 	proxy  string // http://127.0.0.1:PORT
 	caFile string
 }
@@ -50,7 +51,7 @@ func serveTwilioHosts(t *testing.T) twilioHosts {
 			t.Errorf("the proxy ended with %v", err)
 		}
 	})
-	return twilioHosts{proxy: "http://" + listener.Addr().String(), caFile: authority.File}
+	return twilioHosts{sim: sim, proxy: "http://" + listener.Addr().String(), caFile: authority.File}
 }
 
 // run runs a client with nothing in its environment but a home of its own, the account, the proxy and the authority, by
@@ -124,6 +125,39 @@ func TestTwilioNode(t *testing.T) {
 				t.Errorf("the script ended early:\n%s", out)
 			}
 			t.Log(lastLine(out))
+		})
+	}
+}
+
+// TestTwilioNodeMeetsFaults: the library reads refusals, waits after a 429 and tells a reset, as it does with Twilio.
+func TestTwilioNodeMeetsFaults(t *testing.T) {
+	for _, folder := range nodeModules(t, "twilio") {
+		t.Run(filepath.Base(filepath.Dir(folder)), func(t *testing.T) {
+			t.Parallel()
+			hosts := serveTwilioHosts(t)
+			for _, fault := range []simulator.Fault{
+				{Kind: simulator.FaultRateLimit, Operation: "ListFactor", RetryAfter: 1, Count: 1},
+				{Kind: simulator.FaultRateLimit, Operation: "ListChallenge", Count: 2},
+				{Kind: simulator.FaultError, Operation: "FetchEntity", Status: 503, Count: 1},
+				{Kind: simulator.FaultResetBefore, Operation: "DeleteEntity", Count: 1},
+			} {
+				if _, err := hosts.sim.AddFault(t.Context(), fault); err != nil {
+					t.Fatal(err)
+				}
+			}
+			env := []string{"NODE_PATH=" + folder, "SERVICE=" + simulator.DemoServiceSID, "IDENTITY=" + simulator.DemoIdentity}
+			if out := hosts.run(t, env, "node", scriptFile(t, "node", "faults.js")); !strings.Contains(out, "all as with Twilio") {
+				t.Errorf("the script ended early:\n%s", out)
+			}
+			faults, err := hosts.sim.Faults(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, fault := range faults {
+				if fault.Fired != fault.Count {
+					t.Errorf("%s hit %d requests to %s, want %d", fault.Kind, fault.Fired, fault.Operation, fault.Count)
+				}
+			}
 		})
 	}
 }
