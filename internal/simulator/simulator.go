@@ -122,7 +122,7 @@ func Open(ctx context.Context, opts Options) (*Simulator, error) {
 		return nil, err
 	}
 	s.db = db
-	if err := s.prepare(ctx); err != nil {
+	if err := s.prepareWhenFree(ctx); err != nil {
 		db.Close()
 		return nil, fmt.Errorf("simulator state %s: %w", opts.State, err)
 	}

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -215,5 +216,25 @@ func TestDemoWorld(t *testing.T) {
 	}
 	if codes["52134"] < 5 || codes["52103"] != 3 || codes["11200"] != 2 {
 		t.Errorf("alerts by code: %v; want at least five 52134, three 52103 (two of them Voice's), two 11200", codes)
+	}
+}
+
+// TestManyMakeOneState opens a state that does not exist from many places at once: one makes it, all use it.
+func TestManyMakeOneState(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "world.sqlite")
+	failed := make(chan error, 16)
+	for range cap(failed) {
+		go func() {
+			sim, err := simulator.Open(context.Background(), simulator.Options{State: file, Seed: simulator.SeedDemo})
+			if err == nil {
+				err = sim.Close()
+			}
+			failed <- err
+		}()
+	}
+	for range cap(failed) {
+		if err := <-failed; err != nil {
+			t.Error(err)
+		}
 	}
 }

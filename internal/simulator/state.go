@@ -14,7 +14,8 @@ import (
 	"strings"
 	"time"
 
-	_ "modernc.org/sqlite" // the database/sql driver
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
 )
 
 //go:embed schema.sql
@@ -68,6 +69,31 @@ func createPrivate(path string) error {
 		return fmt.Errorf("simulator state: %w", err)
 	}
 	return f.Close()
+}
+
+// How long, and how often, a new state that another process is just making is tried again.
+const (
+	makingTakes = 10 * time.Second
+	tryAgain    = 10 * time.Millisecond
+)
+
+// prepareWhenFree is prepare, tried again while another process makes the same state: SQLite refuses the switch of a new
+// file to its write-ahead log at once, whatever the busy timeout.
+func (s *Simulator) prepareWhenFree(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, makingTakes)
+	defer cancel()
+	for {
+		err := s.prepare(ctx)
+		var refused *sqlite.Error
+		if !errors.As(err, &refused) || refused.Code()&0xff != sqlite3.SQLITE_BUSY {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(tryAgain):
+		}
+	}
 }
 
 // prepare makes and seeds a new state, checks an old one, and notes where its clock stands.
