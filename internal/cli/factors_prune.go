@@ -77,7 +77,7 @@ is refused. Stopping at any point is safe; the same command goes on.
 	flags.Var(&o.rules.Idle, "idle", "also take factors without any sign of life for so long; 0 for no")
 	flags.StringVar(&o.activityFile, "activity", "", "the backend's word on when it last saw each app: CSV or NDJSON `file`")
 	flags.Var(&o.lifetime, "expires", "how long the plan is good for")
-	flags.BoolVar(&o.all, "all", false, "with --idle, read the challenges of more than 1,000 identities, in production too")
+	flags.BoolVar(&o.all, "all", false, "read the challenges of more than 1,000 factors, in production too")
 	flags.BoolVar(&o.apply.through, "through", false, "in production too, go on from stage to stage")
 	o.apply.ceiling.register(flags)
 	o.apply.write.register(flags)
@@ -124,9 +124,8 @@ func (o *factorsPruneOptions) runPlan(ctx context.Context) error {
 	plan, err := fleet.PlanPrune(ctx, fleet.Sources{Feed: c.feed(index), Index: index, Twilio: c.client, Activity: activity}, now,
 		fleet.PruneOptions{
 			Environment: c.env, Rules: o.rules, Since: now.Add(-time.Duration(o.since)), Lifetime: o.lifetime, All: o.all, Concurrency: o.apply.ceiling.concurrency,
-			Cost: func(candidates, requests int) error {
+			Cost: func(candidates, requests int) {
 				o.shell.note("%s to look at, about %s", counted(candidates, "candidate"), counted(requests, "request"))
-				return nil
 			},
 			Progress: func(done, of int) { progress.Set(int64(done), int64(of), "") },
 		})

@@ -45,12 +45,12 @@ type Sources struct {
 type PruneOptions struct {
 	Environment verify.Environment
 	Rules       Rules
-	Since       time.Time                            // the events to look at begin here
-	Lifetime    Period                               // of the plan
-	All         bool                                 // read the challenges of more than [UnaskedEntities] identities, even in production
-	Concurrency int                                  // reads at the same time; 0 means 16. The client may allow fewer
-	Cost        func(candidates, requests int) error // called before the first request, may refuse; may be nil
-	Progress    func(done, of int)                   // called after each candidate; may be nil
+	Since       time.Time                      // the events to look at begin here
+	Lifetime    Period                         // of the plan
+	All         bool                           // read the challenges of more than [UnaskedEntities] factors, even in production
+	Concurrency int                            // reads at the same time; 0 means 16. The client may allow fewer
+	Cost        func(candidates, requests int) // called before the first request about a candidate; may be nil
+	Progress    func(done, of int)             // called after each candidate; may be nil
 }
 
 // PlanPrune finds the dead factors of a Service: candidates are named by the feed or, with the idle rule, by the index;
@@ -61,14 +61,19 @@ func PlanPrune(ctx context.Context, from Sources, now time.Time, opts PruneOptio
 	if err := p.prepare(ctx); err != nil {
 		return Plan{}, err
 	}
-	suspects, err := p.suspects(ctx)
+	named, idle, err := p.suspects(ctx)
 	if err != nil {
 		return Plan{}, err
 	}
-	items, err := p.judge(ctx, suspects)
+	settled, open := p.settle(named)
+	if err := p.announce(len(settled), len(open), len(idle)); err != nil {
+		return Plan{}, err
+	}
+	items, err := p.judge(ctx, append(open, idle...))
 	if err != nil {
 		return Plan{}, err
 	}
+	items = append(items, settled...)
 	return p.plan(append(items, p.remarks(items)...)), nil
 }
 
@@ -120,36 +125,54 @@ func platformCounts(ctx context.Context, index Index) (map[verify.Platform]int, 
 	return counts, err
 }
 
-// suspects gives the factors to look at: those the feed names, oldest event first, then those the idle rule may take.
-func (p *planner) suspects(ctx context.Context) ([]suspect, error) {
-	named, err := p.readFeed(ctx)
+// suspects gives the factors to look at: those the feed names, oldest event first, and those the idle rule may take.
+func (p *planner) suspects(ctx context.Context) (named, idle []suspect, err error) {
+	bySID, err := p.readFeed(ctx)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	known, err := p.matchIndex(ctx, named)
-	if err != nil {
-		return nil, err
+	if idle, err = p.matchIndex(ctx, bySID); err != nil {
+		return nil, nil, err
 	}
-	var suspects []suspect
-	for _, s := range named {
-		suspects = append(suspects, *s)
+	for _, s := range bySID {
+		named = append(named, *s)
 	}
-	slices.SortFunc(suspects, func(a, b suspect) int {
+	slices.SortFunc(named, func(a, b suspect) int {
 		return cmp.Or(a.event.At.Compare(b.event.At), strings.Compare(string(a.sid), string(b.sid)))
 	})
-	return append(suspects, known...), p.announce(len(suspects), len(known))
+	return named, idle, nil
 }
 
+// settle decides on those that need no request, because their event or the index says enough: after a storm that may be
+// most of the fleet. With the idle rule nothing is settled before the challenges are read.
+func (p *planner) settle(named []suspect) (settled []PlanItem, open []suspect) {
+	for _, s := range named {
+		f := verify.Factor{SID: s.sid, Identity: s.identity, Type: verify.FactorPush, Status: verify.FactorVerified, Config: verify.FactorConfig{Platform: s.event.Platform}}
+		if s.indexed != nil {
+			f = s.indexed.Factor
+		}
+		j := p.Rules.Judge(Subject{Factor: f, Event: s.event, LastSeen: p.lastSeen(s), Storms: p.storms}, p.now)
+		if p.Rules.Idle > 0 || j.Reason == ReasonNotAsked {
+			open = append(open, s)
+			continue
+		}
+		settled = append(settled, judgedItem(f, j))
+	}
+	return settled, open
+}
+
+func (p *planner) lastSeen(s suspect) time.Time { return p.Activity.LastSeen(s.identity, s.sid).UTC() }
+
 // announce tells the cost before the first request, and holds back what would take too much from logins.
-func (p *planner) announce(fromFeed, fromIndex int) error {
-	if p.Environment.IsProduction() && !p.All && fromIndex > UnaskedEntities {
-		return verify.Refusedf("the idle rule would read the challenges of %d identities of %s, which competes with logins", fromIndex, p.Environment.Name).
+func (p *planner) announce(settled, fromFeed, fromIndex int) error {
+	if reads := fromFeed + fromIndex; p.Environment.IsProduction() && !p.All && reads > UnaskedEntities {
+		return verify.Refusedf("the challenges of %d factors of %s would be read, which competes with logins", reads, p.Environment.Name).
 			WithHint("add --all to do it, best at a quiet hour")
 	}
-	if p.Cost == nil {
-		return nil
+	if p.Cost != nil {
+		p.Cost(settled+fromFeed+fromIndex, 2*fromFeed+fromIndex)
 	}
-	return p.Cost(fromFeed+fromIndex, 2*fromFeed+fromIndex)
+	return nil
 }
 
 // readFeed reads the events of the Service: suspects by SID in upper case, and the storms among all failures.
@@ -329,7 +352,7 @@ type judged struct {
 }
 
 func (p *planner) judgeOne(ctx context.Context, s suspect) judged {
-	subject := Subject{Event: s.event, LastSeen: p.Activity.LastSeen(s.identity, s.sid).UTC(), Storms: p.storms}
+	subject := Subject{Event: s.event, LastSeen: p.lastSeen(s), Storms: p.storms}
 	service, since := p.Environment.ServiceSID, p.Rules.since(s.event, p.now)
 	if s.event == nil {
 		// Most idle suspects fall by their challenges, which need not be followed by another request.

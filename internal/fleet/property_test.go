@@ -141,7 +141,7 @@ func TestNoLivingPhoneIsPruned(t *testing.T) {
 // Each safety rule is needed: a planner that is kept from seeing what it looks at deletes living phones.
 func TestEachPruneRuleIsNeeded(t *testing.T) {
 	for name, weaken := range map[string]func(*world, *Sources){
-		"without the update rule":     func(_ *world, s *Sources) { s.Twilio = neverUpdated{s.Twilio} },
+		"without the update rule":     func(_ *world, s *Sources) { s.Twilio, s.Index = neverUpdated{s.Twilio}, unknownFactors{s.Index} },
 		"without the unanswered rule": func(w *world, s *Sources) { s.Twilio = neverAnswered{s.Twilio, w} },
 		"without the storm rule":      func(_ *world, s *Sources) { s.Index = endlessFleet{s.Index} },
 	} {
@@ -186,6 +186,13 @@ func (n neverUpdated) Factor(ctx context.Context, service verify.ServiceSID, ide
 	f, err := n.SubjectReader.Factor(ctx, service, identity, sid)
 	f.DateCreated, f.DateUpdated = worldBegin, worldBegin
 	return f, err
+}
+
+// unknownFactors is an index that has counted the factors but knows none of them.
+type unknownFactors struct{ Index }
+
+func (unknownFactors) FindFactors(context.Context, ...verify.FactorSID) ([]verify.IndexedFactor, error) {
+	return nil, nil
 }
 
 // neverAnswered shows one challenge that ran out just now, whatever happened.
