@@ -16,13 +16,13 @@ func newCredentialsCmd(s *shell) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "credentials",
 		Aliases: []string{"credential"},
-		Short:   "List and show push credentials, and who uses them",
+		Short:   "List, show and lint push credentials",
 		Long: `A push credential lets Twilio send pushes through Apple (apn) or Google (fcm). Its sandbox setting must fit how the iOS
 app is signed: true for debug builds from Xcode, false for TestFlight, Ad Hoc and the App Store.
 
 No API gives back a certificate's expiry, its bundle id, or the kind of a Google key.`,
 	}
-	cmd.AddCommand(newCredentialsListCmd(s), newCredentialsShowCmd(s))
+	cmd.AddCommand(newCredentialsListCmd(s), newCredentialsShowCmd(s), newCredentialsLintCmd(s))
 	return cmd
 }
 

@@ -34,6 +34,8 @@ type doctorOptions struct {
 	all        bool
 	verbose    bool
 	list       bool
+	readiness  bool
+	iosApp     string
 	fix        bool
 	credential string
 	undo       string
@@ -42,6 +44,7 @@ type doctorOptions struct {
 	attach     verify.CredentialSID
 	takeBack   doctor.Change
 	known      doctor.Baseline
+	build      *doctor.Build
 	resultForm string // junit or sarif, which no other command writes
 }
 
@@ -59,6 +62,9 @@ made is unknown, never passed. Nothing is written without --fix.
 Factors and challenges are looked at with --sample N, the first N users of each Service; latency with --latency. What no
 API tells takes somebody's word: attestations in the environment file. docs/reference/checks.md explains every check.
 
+--ios-app reads offline how an app is signed and which app it is, and holds that against the declaration and the push
+credential. --readiness answers, question by question, Twilio's page of best practices.
+
 Besides the usual formats, -o junit and -o sarif write what CI systems read. The JSON follows
 docs/reference/doctor.schema.json.
 
@@ -68,7 +74,8 @@ the push credential named by --credential. It shows the change, checks again, an
 ` + exitHelp(0, 1, 3, 4, 6, 9),
 		Example: `  verifyctl -e demo doctor
   verifyctl -e demo doctor --only 'PUSH-*' -o json
-  verifyctl -e demo doctor --sample 50 --fail-on warn`,
+  verifyctl -e demo doctor --sample 50 --fail-on warn
+  verifyctl -e demo doctor --readiness --sample 50 --latency`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := o.parse(); err != nil {
 				return err
@@ -88,6 +95,8 @@ the push credential named by --credential. It shows the change, checks again, an
 	flags.StringSliceVar(&o.hosts, "hosts", nil, "with --latency, other hosts of Twilio's to compare with")
 	flags.BoolVar(&o.all, "all", false, "list passed and skipped checks too")
 	flags.BoolVarP(&o.verbose, "verbose", "v", false, "say how many requests were sent")
+	flags.BoolVar(&o.readiness, "readiness", false, "answer the questions of Twilio's best-practices page instead")
+	flags.StringVar(&o.iosApp, "ios-app", "", "compare with this app: an .ipa, .xcarchive, .app or .mobileprovision `file`")
 	flags.BoolVar(&o.list, "list", false, "list the checks instead of making them")
 	flags.BoolVar(&o.fix, "fix", false, "make the changes that are safe, after showing them")
 	flags.StringVar(&o.credential, "credential", "", "with --fix, the push credential CR… to attach")
@@ -115,6 +124,8 @@ func (o *doctorOptions) parse() error {
 		return verify.Usagef("--sample %d is negative", o.sample)
 	case len(o.hosts) > 0 && !o.latency:
 		return verify.Usagef("--hosts goes with --latency")
+	case o.readiness && (o.fix || o.undo != "" || o.list || len(o.only) > 0 || len(o.skip) > 0):
+		return verify.Usagef("--readiness excludes --fix, --undo, --list, --only and --skip")
 	case o.credential != "" && !o.fix:
 		return verify.Usagef("--credential goes with --fix")
 	case o.fix && o.undo != "":
@@ -132,6 +143,11 @@ func (o *doctorOptions) parse() error {
 	if o.undo != "" {
 		if o.takeBack, err = doctor.ParseChange(o.undo); err != nil {
 			return err
+		}
+	}
+	if o.iosApp != "" {
+		if o.build, err = doctor.ReadBuild(o.iosApp); err != nil {
+			return fmt.Errorf("--ios-app: %w", err)
 		}
 	}
 	if err := o.parseForm(); err != nil {
@@ -179,7 +195,7 @@ func (o *doctorOptions) run(ctx context.Context) error {
 		}
 	}
 	opts := doctor.Options{Since: o.since, NoEvidence: o.noEvidence, Sample: o.sample, Latency: o.latency, Hosts: o.hosts,
-		Timeout: o.shell.flags.timeout, Only: o.only, Skip: o.skip, Declared: declared}
+		Timeout: o.shell.flags.timeout, Only: o.only, Skip: o.skip, Declared: declared, Build: o.build}
 	if o.shell.flags.mask {
 		opts.Mask = render.Mask
 	}

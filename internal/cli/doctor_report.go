@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"strings"
 	"time"
 
 	"github.com/verifyctl/verifyctl/internal/doctor"
@@ -21,8 +22,8 @@ func (o *doctorOptions) parseForm() error {
 		_, err := o.shell.printer(time.Now)
 		return err
 	}
-	if flags.jq != "" || flags.template != "" || flags.columns != nil || flags.quiet || o.list {
-		return verify.Usagef("-o %s excludes --jq, --template, --columns, --quiet and --list", flags.output)
+	if flags.jq != "" || flags.template != "" || flags.columns != nil || flags.quiet || o.list || o.readiness {
+		return verify.Usagef("-o %s excludes --jq, --template, --columns, --quiet, --list and --readiness", flags.output)
 	}
 	o.resultForm = flags.output
 	return nil
@@ -41,8 +42,14 @@ func (o *doctorOptions) print(report doctor.Report) error {
 	if err != nil {
 		return err
 	}
+	paint := func(status doctor.Status, text string) string { return p.Paint(text, statusTone(status)) }
 	format := render.Format(s.flags.output)
-	switch {
+	switch people := s.flags.output == "" || format == render.Table; {
+	case o.readiness && people && s.flags.columns == nil && s.flags.jq == "" && s.flags.template == "" && !s.flags.quiet:
+		return doctor.WriteReadiness(s.out, report.Readiness(), paint)
+	case o.readiness:
+		_, err := render.List(p, readinessResource, each(report.Readiness()))
+		return err
 	case s.flags.jq != "" || s.flags.template != "" || format == render.JSON:
 		return render.One(p, render.Resource[doctor.Report]{}, report)
 	case s.flags.quiet:
@@ -54,9 +61,19 @@ func (o *doctorOptions) print(report doctor.Report) error {
 	case format == render.Markdown:
 		return doctor.WriteMarkdown(s.out, report)
 	}
-	return doctor.WriteText(s.out, report, doctor.TextOptions{All: o.all, Paint: func(status doctor.Status, text string) string {
-		return p.Paint(text, statusTone(status))
-	}})
+	return doctor.WriteText(s.out, report, doctor.TextOptions{All: o.all, Paint: paint})
+}
+
+var readinessResource = render.Resource[doctor.ReadinessLine]{
+	SID: func(l doctor.ReadinessLine) string { return l.Question },
+	Columns: []render.Column[doctor.ReadinessLine]{
+		{Name: "environment", Text: func(l doctor.ReadinessLine) string { return l.Environment }},
+		{Name: "question", Text: func(l doctor.ReadinessLine) string { return l.Question }},
+		{Name: "answer", Text: func(l doctor.ReadinessLine) string { return l.Answer }},
+		{Name: "text", Text: func(l doctor.ReadinessLine) string { return l.Text }, Flex: true},
+		{Name: "why", Text: func(l doctor.ReadinessLine) string { return strings.Join(l.Why, "; ") }, Flex: true},
+		{Name: "command", Text: func(l doctor.ReadinessLine) string { return l.Command }, Wide: true},
+	},
 }
 
 func statusTone(s doctor.Status) render.Tone {

@@ -3,12 +3,16 @@ package cli
 import (
 	"fmt"
 	"strings"
+
+	"github.com/verifyctl/verifyctl/internal/doctor"
 )
 
 // Pages gives the pages of the documentation that are made from tables in the program, by their path in the project.
 func Pages() map[string]string {
 	return map[string]string{
-		"docs/exit-codes.md": exitCodesPage(),
+		"docs/exit-codes.md":       exitCodesPage(),
+		"docs/reference/checks.md": doctor.ChecksPage(),
+		"docs/best-practices.md":   doctor.PracticesPage(),
 	}
 }
 

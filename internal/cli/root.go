@@ -211,7 +211,7 @@ func addCommands(root *cobra.Command, s *shell) {
 		}
 	}
 	add(groupDaily, newFactorsCmd(s), newChallengeCmd(s), newEntitiesCmd(s), newFleetCmd(s))
-	add(groupFind, newWhyCmd(s), newDoctorCmd(s))
+	add(groupFind, newWhyCmd(s), newDoctorCmd(s), newLatencyCmd(s))
 	add(groupFind, newDebuggerCmd(s))
 	add(groupSetUp, newEnvCmd(s), newServicesCmd(s), newCredentialsCmd(s), newSimulatorCmd(s), newDemoCmd(s))
 	add(groupHere, newAuditCmd(s), newStateCmd(s), newCompletionCmd(), newVersionCmd(s))

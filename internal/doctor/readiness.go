@@ -5,6 +5,8 @@ import (
 	"io"
 	"slices"
 	"strings"
+
+	"github.com/verifyctl/verifyctl/internal/verify"
 )
 
 // Question is one question of Twilio's page "Verify Push and Silent Device Approval Best Practices for Production use".
@@ -42,7 +44,7 @@ func Questions() []Question {
 		{"SEC-2", "Security", "How do I support multiple devices per user?", []string{"FAC-01", "FAC-11"},
 			"", "verifyctl factors list IDENTITY", "lists every device of a user"},
 		{"SEC-3", "Security", "Can the user approve a push without being logged into the app?", nil,
-			"whether the app asks for a login before it approves was decided", "verifyctl doctor --readiness", "reminds of the decision"},
+			"it was decided whether the app asks for a login before it approves", "verifyctl doctor --readiness", "reminds of the decision"},
 		{"APP-1", "Client app", "How do I know if the user uninstalls my app?", []string{"FAC-07", "FAC-08"},
 			"", "verifyctl factors prune", "plans the removal of dead factors, from evidence"},
 		{"APP-2", "Client app", "How do I handle different dev environments?",
@@ -104,7 +106,8 @@ func (r Report) Readiness() []ReadinessLine {
 }
 
 func (r Report) answer(w *World, q Question) ReadinessLine {
-	line := ReadinessLine{Environment: w.Env.Name, Question: q.ID, Topic: q.Topic, Text: q.Text, Status: Pass, Why: []string{}, Command: q.Command}
+	line := ReadinessLine{Environment: w.Env.Name, Question: q.ID, Topic: q.Topic, Text: q.Text, Status: Pass, Why: []string{},
+		Command: plain(verify.Command(w.Env.Name) + strings.TrimPrefix(q.Command, "verifyctl"))}
 	attested := Answer{}
 	if q.Attest != "" {
 		attested = attestedQuestion(w, q)
@@ -139,7 +142,7 @@ func (r Report) answer(w *World, q Question) ReadinessLine {
 func attestedQuestion(w *World, q Question) Answer {
 	a := attested(w, q.ID, "whether "+q.Attest).cleaned()
 	if _, ok := w.Env.Attestations[q.ID]; !ok {
-		a.Reason = fmt.Sprintf("nobody attested that %s (attestations: %s)", q.Attest, q.ID)
+		a.Reason = "to attest: " + q.Attest
 	}
 	return a
 }

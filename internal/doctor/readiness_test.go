@@ -89,7 +89,7 @@ func TestReadinessOfAPrototype(t *testing.T) {
 	if err := WriteReadiness(&out, report.Readiness(), nil); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"FAIL    APP-2", "UNKNOWN SEC-3", "which has passed", "pass    ISS-4", "$ verifyctl latency"} {
+	for _, want := range []string{"FAIL    APP-2", "UNKNOWN SEC-3", "which has passed", "pass    ISS-4", "$ verifyctl -e live latency"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("the text does not have %q:\n%s", want, out.String())
 		}
