@@ -12,6 +12,8 @@ import (
 
 	"github.com/creack/pty"
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/verifyctl/verifyctl/internal/simulator"
 )
 
 // readme is the project's README, whose terminal transcripts are run by TestREADME.
@@ -25,7 +27,7 @@ func TestREADME(t *testing.T) {
 		t.Fatal(err)
 	}
 	world := newTerminalWorld(t)
-	world.run(t, "verifyctl -e demo simulator clock freeze") // a slow machine must see the same time left
+	world.freeze(t) // a slow machine must see the same time left
 	var fresh bytes.Buffer
 	ran, inTranscript := 0, false
 	for line := range strings.Lines(string(text)) {
@@ -58,8 +60,8 @@ func TestREADME(t *testing.T) {
 
 // terminalWorld is a fresh user at a terminal of fixed size.
 type terminalWorld struct {
-	bin string
-	env []string
+	home string
+	env  []string
 }
 
 func newTerminalWorld(t *testing.T) terminalWorld {
@@ -77,10 +79,23 @@ func newTerminalWorld(t *testing.T) terminalWorld {
 	if err := os.Symlink(self, filepath.Join(bin, "verifyctl")); err != nil {
 		t.Fatal(err)
 	}
-	return terminalWorld{bin: bin, env: []string{
+	return terminalWorld{home: home, env: []string{
 		"PATH=" + bin + string(os.PathListSeparator) + os.Getenv("PATH"), "HOME=" + home, "TERM=xterm", "NO_COLOR=1",
 		"XDG_CONFIG_HOME=" + filepath.Join(home, "config"), "VERIFYCTL_STATE_DIR=" + filepath.Join(home, "state"),
 	}}
+}
+
+// freeze makes the demo world with a clock that stands still.
+func (w terminalWorld) freeze(t *testing.T) {
+	t.Helper()
+	sim, err := simulator.Open(t.Context(), simulator.Options{State: filepath.Join(w.home, "state", "demo-world.sqlite"),
+		Seed: simulator.SeedDemo, Clock: simulator.Clock{Mode: simulator.ClockFrozen, At: simulator.DemoInstant}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := sim.Close(); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // run gives what a command line prints on a terminal of 120 columns, standard output and error as they come.
