@@ -3,8 +3,6 @@ package cli
 import (
 	"fmt"
 	"iter"
-	"maps"
-	"slices"
 	"strings"
 	"time"
 
@@ -26,7 +24,7 @@ take such an event in any shape and say which factor it is about, what went wron
 
 A dead push token is not a dead factor: its phone may still answer by polling. No single event is a reason to delete.`,
 	}
-	cmd.AddCommand(newDebuggerDecodeCmd(s), newDebuggerExplainCmd(s))
+	cmd.AddCommand(newDebuggerDecodeCmd(s), newDebuggerExplainCmd(s), newDebuggerAlertsCmd(s), newDebuggerListenCmd(s), newDebuggerReplayCmd(s))
 	return cmd
 }
 
@@ -108,56 +106,6 @@ var eventGroupResource = render.Resource[debugger.Group]{
 	},
 }
 
-// eventFlags choose among events and how they are shown.
-type eventFlags struct {
-	forArgs []string
-	groupBy string
-	codes   []int
-
-	services []verify.ServiceSID // of --for
-	group    debugger.Grouping
-}
-
-func (f *eventFlags) register(cmd *cobra.Command) {
-	cmd.Flags().StringSliceVar(&f.forArgs, "for", nil, "only events of this Service VA… or environment")
-	cmd.Flags().IntSliceVar(&f.codes, "code", nil, "only events with this error code")
-	cmd.Flags().StringVar(&f.groupBy, "group-by", "", "count by code, factor, credential, service, identity or hour")
-}
-
-func (f *eventFlags) parse(s *shell) error {
-	var err error
-	if f.group, err = oneOf("--group-by", f.groupBy, debugger.Groupings...); err != nil {
-		return err
-	}
-	for _, arg := range f.forArgs {
-		if sid, err := verify.ParseServiceSID(arg); err == nil {
-			f.services = append(f.services, sid)
-			continue
-		}
-		cfg, err := s.config()
-		if err != nil {
-			return err
-		}
-		target, err := cfg.Lookup(arg)
-		if err != nil {
-			return verify.Usagef("--for %q is neither a Service SID nor an environment", arg).
-				WithHint("write a SID, VA followed by 32 hexadecimal digits, or a name of: verifyctl env list")
-		}
-		f.services = append(f.services, target.Environment.ServiceSID)
-	}
-	return nil
-}
-
-// wants tells whether the flags let an event through.
-func (f *eventFlags) wants(e *event.Event) bool {
-	if len(f.codes) > 0 && (e.ErrorCode == nil || !slices.Contains(f.codes, *e.ErrorCode)) {
-		return false
-	}
-	return len(f.services) == 0 || slices.ContainsFunc(f.services, func(sid verify.ServiceSID) bool {
-		return verify.SameSID(string(sid), e.ServiceSID)
-	})
-}
-
 // printEvents prints events, or their counts. On a terminal a single event is shown with all its fields.
 func (s *shell) printEvents(p *render.Printer, group debugger.Grouping, events iter.Seq2[event.Event, error]) error {
 	if group != "" {
@@ -174,11 +122,23 @@ func (s *shell) printEvents(p *render.Printer, group debugger.Grouping, events i
 		}
 		return failed
 	}
-	if !p.ForPeople() {
+	if s.live || !p.ForPeople() {
 		_, err := render.List(p, eventResource, events)
 		return err
 	}
 	return printFirstAlone(p, events)
+}
+
+// goLive prepares for output that has no end, which formats that are written at the end cannot have.
+func (s *shell) goLive() error {
+	s.live = true
+	switch format := s.flags.format(nil); {
+	case format == render.Markdown:
+		return verify.Usagef("a Markdown table is written at its end, and this has none")
+	case (s.flags.jq != "" || s.flags.template != "") && format != render.NDJSON:
+		return verify.Usagef("--jq and --template see the whole list, and this has no end").WithHint("give them one event at a time: -o ndjson")
+	}
+	return nil
 }
 
 // printFirstAlone shows an event that stays the only one with all its fields, and several as a list.
@@ -205,37 +165,4 @@ func printFirstAlone(p *render.Printer, events iter.Seq2[event.Event, error]) er
 		}
 	})
 	return err
-}
-
-// attribution knows every environment of the file. A file that cannot be read is said and costs only the names.
-func (s *shell) attribution() *event.Attribution {
-	var environments []verify.Environment
-	cfg, err := s.config()
-	if err == nil {
-		targets, listErr := cfg.All()
-		err = listErr
-		for _, t := range targets {
-			environments = append(environments, t.Environment)
-		}
-	}
-	if err != nil {
-		s.note("events are not attributed to environments: %v", err)
-	}
-	return event.NewAttribution(environments)
-}
-
-// noiseWords says what was left out: "12 other (error), 1 voice (info)".
-func noiseWords(skipped map[event.Noise]int) string {
-	kinds := slices.SortedFunc(maps.Keys(skipped), func(a, b event.Noise) int {
-		return strings.Compare(string(a.Product)+a.Level, string(b.Product)+b.Level)
-	})
-	var words []string
-	for _, k := range kinds {
-		level := ""
-		if k.Level != "" {
-			level = " (" + k.Level + ")"
-		}
-		words = append(words, fmt.Sprintf("%d %s%s", skipped[k], k.Product, level))
-	}
-	return strings.Join(words, ", ")
 }

@@ -20,29 +20,15 @@ type debuggerDecodeOptions struct {
 	shell *shell
 
 	files   []string
-	events  eventFlags
-	unique  bool
-	all     bool
+	sieve   eventSieve
 	resolve bool
 
-	stats  event.Stats
-	seen   map[string]bool
-	result decodeResult
-}
-
-// decodeResult is what decoding comes to, for the messages and the exit status.
-type decodeResult struct {
-	shown        int
-	factors      int
-	others       int // not wanted by --for or --code
-	twice        int // left out by --unique
-	unattributed int
-	last         event.Event
-	noise        *event.Event // the first that was left out
+	unreadable int // records without an event
+	oversized  int
 }
 
 func newDebuggerDecodeCmd(s *shell) *cobra.Command {
-	o := debuggerDecodeOptions{shell: s, seen: map[string]bool{}}
+	o := debuggerDecodeOptions{shell: s, sieve: eventSieve{shell: s}}
 	cmd := &cobra.Command{
 		Use:   "decode [FILE…]",
 		Short: "Say which factor a debugger event is about, and what went wrong",
@@ -69,9 +55,8 @@ With --resolve an ambiguous or masked factor is looked up by reading which candi
 			return o.run(cmd.Context())
 		},
 	}
-	o.events.register(cmd)
-	cmd.Flags().BoolVar(&o.unique, "unique", false, "show each event SID once")
-	cmd.Flags().BoolVar(&o.all, "all", false, "show events that are no push errors too")
+	o.sieve.register(cmd)
+	cmd.Flags().BoolVar(&o.sieve.unique, "unique", false, "show each event SID once")
 	cmd.Flags().BoolVar(&o.resolve, "resolve", false, "settle ambiguous factors by reading which of them exists")
 	return cmd
 }
@@ -89,14 +74,7 @@ func (o *debuggerDecodeOptions) parse() error {
 			return err
 		}
 	}
-	if o.events.groupBy != "" {
-		if err := eventGroupResource.CheckColumns(o.shell.flags.columns); err != nil {
-			return err
-		}
-	} else if err := eventResource.CheckColumns(o.shell.flags.columns); err != nil {
-		return err
-	}
-	return o.events.parse(o.shell)
+	return o.sieve.parse()
 }
 
 func (o *debuggerDecodeOptions) run(ctx context.Context) error {
@@ -110,7 +88,7 @@ func (o *debuggerDecodeOptions) run(ctx context.Context) error {
 	if !any && o.isUnreadable() {
 		return o.outcome()
 	}
-	err = o.shell.printEvents(p, o.events.group, func(yield func(event.Event, error) bool) {
+	err = o.shell.printEvents(p, o.sieve.group, func(yield func(event.Event, error) bool) {
 		for e, err, ok := first, err, any; ok; e, err, ok = next() {
 			if !yield(e, err) {
 				return
@@ -126,7 +104,7 @@ func (o *debuggerDecodeOptions) run(ctx context.Context) error {
 
 // isUnreadable tells that there was nothing like an event in what was read.
 func (o *debuggerDecodeOptions) isUnreadable() bool {
-	return o.result.shown == 0 && o.result.others == 0 && len(o.stats.Skipped) == 0
+	return o.sieve.shown == 0 && o.sieve.others == 0 && o.sieve.noise == nil
 }
 
 // decode gives the events to show.
@@ -142,8 +120,8 @@ func (o *debuggerDecodeOptions) decode(ctx context.Context) iter.Seq2[event.Even
 			}
 		}
 		// One event that is no push error is what was asked about.
-		if r := &o.result; r.shown == 0 && r.others == 0 && skippedEvents(o.stats) == 1 && o.events.group == "" && !o.shell.flags.quiet {
-			yield(*r.noise, nil)
+		if f := &o.sieve; f.shown == 0 && f.others == 0 && f.skipped() == 1 && f.group == "" && !o.shell.flags.quiet {
+			yield(*f.firstNoise, nil)
 		}
 	}
 }
@@ -162,24 +140,17 @@ func (o *debuggerDecodeOptions) decodeFile(ctx context.Context, file string, att
 		if ctx.Err() != nil {
 			return yield(event.Event{}, ctx.Err())
 		}
-		if !o.take(&e) {
-			continue
-		}
 		if o.resolve {
 			if err := o.settle(ctx, &e); err != nil {
 				return yield(event.Event{}, err)
 			}
 		}
-		o.count(e)
-		if o.shell.flags.quiet && e.FactorSID == "" {
-			continue
-		}
-		if !yield(e, nil) {
+		if o.sieve.take(&e) && !yield(e, nil) {
 			return false
 		}
 	}
-	o.stats.Unreadable += stats.Unreadable
-	o.stats.Oversized += stats.Oversized
+	o.unreadable += stats.Unreadable
+	o.oversized += stats.Oversized
 	return true
 }
 
@@ -198,48 +169,9 @@ func (o *debuggerDecodeOptions) open(file string) (io.ReadCloser, int, error) {
 	return io.NopCloser(o.shell.in), min(runtime.GOMAXPROCS(0), 8), nil
 }
 
-// take tells whether an event is to be shown, and counts those that are not.
-func (o *debuggerDecodeOptions) take(e *event.Event) bool {
-	switch {
-	case !o.events.wants(e):
-		o.result.others++
-		return false
-	case e.IsNoise() && !o.all:
-		if o.stats.Skipped == nil {
-			o.stats.Skipped = map[event.Noise]int{}
-			first := *e
-			o.result.noise = &first
-		}
-		o.stats.Skipped[event.Noise{Product: e.Product, Level: e.Level}]++
-		return false
-	}
-	if !o.unique || e.EventSID == "" {
-		return true
-	}
-	key := strings.ToUpper(e.EventSID)
-	if o.seen[key] {
-		o.result.twice++
-		return false
-	}
-	o.seen[key] = true
-	return true
-}
-
-func (o *debuggerDecodeOptions) count(e event.Event) {
-	r := &o.result
-	r.shown++
-	r.last = e
-	if e.FactorSID != "" {
-		r.factors++
-	}
-	if e.Environment == nil {
-		r.unattributed++
-	}
-}
-
 // settle reads which candidate of an ambiguous event exists, in the environment of the event.
 func (o *debuggerDecodeOptions) settle(ctx context.Context, e *event.Event) error {
-	if !e.Ambiguous && !e.Masked {
+	if !e.Ambiguous && !e.Masked || !o.sieve.wants(e) {
 		return nil
 	}
 	if e.Environment == nil && o.shell.flags.env == "" {
@@ -289,46 +221,34 @@ func (o *debuggerDecodeOptions) addCredentials(ctx context.Context, attribution 
 
 // say tells on standard error what was left out.
 func (o *debuggerDecodeOptions) say() {
-	s, r := o.shell, &o.result
-	if n := skippedEvents(o.stats); n > 1 || n == 1 && r.shown > 0 {
-		s.note("left out %s that %s no push errors: %s; --all shows them", counted(n, "event"), isAre(n), noiseWords(o.stats.Skipped))
+	o.sieve.say()
+	if o.oversized > 0 {
+		o.shell.note("skipped %s larger than 8 MiB", counted(o.oversized, "event"))
 	}
-	if r.others > 0 {
-		s.note("left out %s that --for and --code do not name", counted(r.others, "event"))
-	}
-	if r.twice > 0 {
-		s.note("left out %s seen before", counted(r.twice, "event"))
-	}
-	if o.stats.Oversized > 0 {
-		s.note("skipped %s larger than 8 MiB", counted(o.stats.Oversized, "event"))
-	}
-	if o.stats.Unreadable > 0 && r.shown+r.others+skippedEvents(o.stats) > 0 {
-		s.note("%s held no event", counted(o.stats.Unreadable, "record"))
-	}
-	if r.unattributed > 0 {
-		s.note("of none of the configured environments: %s", counted(r.unattributed, "event"))
+	if o.unreadable > 0 {
+		o.shell.note("%s held no event", counted(o.unreadable, "record"))
 	}
 }
 
 // outcome makes the exit status: a factor was found, none was, or nothing could be read.
 func (o *debuggerDecodeOptions) outcome() error {
-	r := &o.result
+	f := &o.sieve
 	switch {
-	case r.factors > 0:
+	case f.factors > 0:
 		return nil
 	case o.isUnreadable():
 		return verify.Usagef("this is no debugger event").
 			WithHint("accepted are the webhook's form or JSON, an alert, an Event Streams event, or a page that has SIDs on it")
-	case r.shown == 1:
-		return notFound("no factor in it: %s", eventWords(r.last))
-	case r.noise != nil && r.shown == 0 && skippedEvents(o.stats) == 1:
-		return notFound("no factor in it: %s", eventWords(*r.noise))
-	case r.shown == 0 && r.noise != nil:
-		return notFound("no factor in it: none of %s is a push error", counted(skippedEvents(o.stats), "event"))
-	case r.shown == 0:
-		return notFound("no event fits --for and --code")
+	case f.shown == 1:
+		return notFound("no factor in it: %s", eventWords(f.last))
+	case f.shown > 0:
+		return notFound("no factor in any of %s", counted(f.shown, "event"))
+	case f.skipped() == 1:
+		return notFound("no factor in it: %s", eventWords(*f.firstNoise))
+	case f.noise != nil:
+		return notFound("no factor in it: none of %s is a push error", counted(f.skipped(), "event"))
 	}
-	return notFound("no factor in any of %s", counted(r.shown, "event"))
+	return notFound("no event fits --for and --code")
 }
 
 func notFound(format string, args ...any) error {
@@ -354,19 +274,4 @@ func eventWords(e event.Event) string {
 		what += "; it can be read in several ways, see its candidates"
 	}
 	return what
-}
-
-func skippedEvents(stats event.Stats) int {
-	n := 0
-	for _, count := range stats.Skipped {
-		n += count
-	}
-	return n
-}
-
-func isAre(n int) string {
-	if n == 1 {
-		return "is"
-	}
-	return "are"
 }

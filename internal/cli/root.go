@@ -77,6 +77,7 @@ type shell struct {
 	flags     globalFlags
 	globalSet *pflag.FlagSet // the flags behind flags, for what was given and what was not
 	command   string         // what runs, such as "factors delete"
+	live      bool           // what runs goes on and prints as things happen
 
 	// loaded or opened on first use
 	opened connections
@@ -150,7 +151,7 @@ func (s *shell) printer(now func() time.Time) (*render.Printer, error) {
 	return render.New(s.out, render.Options{
 		Format: format, JQ: s.flags.jq, Template: s.flags.template, Columns: s.flags.columns,
 		NoHeader: s.flags.noHeader, Quiet: s.flags.quiet, Mask: s.flags.mask,
-		Terminal: s.outTerminal, Width: s.width, Color: s.color, Now: now,
+		Terminal: s.outTerminal, Width: s.width, Color: s.color, Now: now, Live: s.live,
 	})
 }
 

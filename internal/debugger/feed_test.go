@@ -118,19 +118,6 @@ func (m *memory) PutEvent(_ context.Context, e event.Stored, decoded event.Event
 	return true, nil
 }
 
-func (m *memory) PutEvents(ctx context.Context, events iter.Seq2[event.Stored, event.Event]) (added int, err error) {
-	for e, decoded := range events {
-		new, err := m.PutEvent(ctx, e, decoded)
-		if err != nil {
-			return added, err
-		}
-		if new {
-			added++
-		}
-	}
-	return added, nil
-}
-
 func (m *memory) AddCoverage(_ context.Context, _ string, span event.Span) error {
 	m.covered = append(m.covered, span)
 	return nil
@@ -386,37 +373,59 @@ func TestFollowGivesLateEventsOnce(t *testing.T) {
 	}
 }
 
-func TestBackfillCoversWhatItRead(t *testing.T) {
+func recorder(a *account, m *memory, now func() time.Time) *Recorder {
+	return &Recorder{Lister: a, Keeper: func(event.Event) Keeper { return m }, Now: now}
+}
+
+func TestRecorderCoversWhatItRead(t *testing.T) {
 	a := &account{alerts: []verify.Alert{alertOf(1, noon.Add(-time.Hour), true), alertOf(2, noon.Add(-time.Minute), true)}}
 	m := &memory{}
 	span := event.Span{From: noon.Add(-2 * time.Hour), Until: noon}
-	added, err := Backfill(t.Context(), a, m, span, noon)
-	if err != nil || added != 2 {
-		t.Fatalf("%d, %v", added, err)
+	r := recorder(a, m, fixed(noon))
+	var told []string
+	r.Added = func(e event.Event) { told = append(told, e.FactorSID) }
+	if added, err := r.Fill(t.Context(), span); err != nil || added != 2 || len(told) != 2 {
+		t.Fatalf("%d, %v, %v", added, told, err)
 	}
 	if diff := gocmp.Diff([]event.Span{{From: span.From, Until: noon.Add(-LateArrivals)}}, m.covered); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
 	}
-	if added, err := Backfill(t.Context(), a, m, span, noon); err != nil || added != 0 {
-		t.Errorf("again: %d, %v", added, err)
+	if added, err := r.Fill(t.Context(), span); err != nil || added != 0 || len(told) != 2 {
+		t.Errorf("again: %d, %v, %v", added, told, err)
 	}
 	a.fail = &verify.Error{Kind: verify.KindUnreachable}
 	m.covered = nil
-	if _, err := Backfill(t.Context(), a, m, span, noon); err == nil || m.covered != nil {
+	if _, err := r.Fill(t.Context(), span); err == nil || m.covered != nil {
 		t.Errorf("a failed reading covers %v, %v", m.covered, err)
+	}
+	a.fail = nil
+	m.fail = errors.New("disk full")
+	m.events = nil
+	if _, err := r.Fill(t.Context(), span); err == nil || m.covered != nil {
+		t.Errorf("what is not stored covers %v, %v", m.covered, err)
 	}
 }
 
-func TestSubtract(t *testing.T) {
-	at := func(h int) time.Time { return noon.Add(time.Duration(h) * time.Hour) }
-	span := event.Span{From: at(0), Until: at(10)}
-	got := subtract(span, []event.Span{{From: at(2), Until: at(3)}, {From: at(5), Until: at(20)}})
-	want := []event.Span{{From: at(0), Until: at(2)}, {From: at(3), Until: at(5)}}
-	if diff := gocmp.Diff(want, got); diff != "" {
-		t.Errorf("-want +got\n%s", diff)
+// TestBackfillGoesOn: what could not be filled is filled at the next turn, and later turns ask only for what is new.
+func TestBackfillGoesOn(t *testing.T) {
+	a := &account{alerts: []verify.Alert{alertOf(1, noon.Add(-48*time.Hour), true)}, fail: &verify.Error{Kind: verify.KindUnreachable}}
+	m := &memory{}
+	clock := &ticking{now: noon, sleeps: 3}
+	clock.onTick = func(n int) {
+		a.fail = nil
+		if n == 2 {
+			a.alerts = append(a.alerts, alertOf(2, clock.now.Add(-time.Minute), true))
+		}
 	}
-	if got := subtract(span, []event.Span{span}); len(got) != 0 {
-		t.Errorf("%v", got)
+	var filled []int
+	failures := 0
+	Backfill(t.Context(), recorder(a, m, func() time.Time { return clock.now }), m, time.Hour, clock,
+		func(added int) { filled = append(filled, added) }, func(error) { failures++ })
+	if diff := gocmp.Diff([]int{0, 1, 0}, filled); failures != 1 || diff != "" {
+		t.Errorf("%d failures -want +got\n%s", failures, diff)
+	}
+	if len(m.events) != 2 {
+		t.Errorf("%d events are stored", len(m.events))
 	}
 }
 
@@ -462,4 +471,37 @@ func TestSettle(t *testing.T) {
 			t.Errorf("%s: factor %q ambiguous %v evidence %s: %q", tc.name, e.FactorSID, e.Ambiguous, e.PruneEvidence, e.Reasons)
 		}
 	}
+}
+
+// subtract gives what is left of a span without its holes.
+func subtract(span event.Span, holes []event.Span) []event.Span {
+	parts := []event.Span{span}
+	for _, hole := range holes {
+		var left []event.Span
+		for _, p := range parts {
+			before := event.Span{From: p.From, Until: earlier(p.Until, hole.From)}
+			after := event.Span{From: later(p.From, hole.Until), Until: p.Until}
+			for _, part := range []event.Span{before, after} {
+				if part.From.Before(part.Until) {
+					left = append(left, part)
+				}
+			}
+		}
+		parts = left
+	}
+	return parts
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
 }

@@ -58,6 +58,7 @@ type Options struct {
 	NoHeader bool
 	Quiet    bool // SIDs only, one a line
 	Mask     bool // shorten identities and names
+	Live     bool // rows come one by one over a long time: each is written at once
 
 	Terminal bool // the output is a terminal
 	Width    int  // of the terminal in cells; 0 when unknown
@@ -217,7 +218,7 @@ func List[T any](p *Printer, r Resource[T], rows iter.Seq2[T, error]) (int, erro
 		return listCSV(p, columns, rows)
 	case p.opts.Format == Markdown:
 		return listMarkdown(p, columns, rows)
-	case p.opts.Terminal:
+	case p.opts.Terminal && !p.opts.Live: // the widths of aligned columns need rows to be known
 		return listTable(p, columns, rows)
 	}
 	return listTSV(p, columns, rows)

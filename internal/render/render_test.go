@@ -262,3 +262,33 @@ func BenchmarkListTable(b *testing.B) {
 		}
 	}
 }
+
+// TestLiveRowsAreWrittenAtOnce: whoever follows sees a row before the next one exists.
+func TestLiveRowsAreWrittenAtOnce(t *testing.T) {
+	type row struct{ name string }
+	r := Resource[row]{Columns: []Column[row]{{Name: "name", Text: func(v row) string { return v.name }}}}
+	for _, o := range []Options{{Format: Table}, {Format: CSV}, {Format: NDJSON}, {Format: Table, Terminal: true, Width: 80}} {
+		var out bytes.Buffer
+		o.Live = true
+		p, err := New(&out, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if o.Format == NDJSON {
+			r.View = func(v row) any { return map[string]string{"name": v.name} }
+		}
+		_, err = List(p, r, func(yield func(row, error) bool) {
+			for _, name := range []string{"first", "second"} {
+				if !yield(row{name}, nil) {
+					return
+				}
+				if !strings.Contains(out.String(), name) {
+					t.Errorf("%+v: %s is not written yet: %q", o, name, out.String())
+				}
+			}
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	}
+}

@@ -109,8 +109,10 @@ func listTSV[T any](p *Printer, columns []Column[T], rows iter.Seq2[T, error]) (
 		for i := range row {
 			row[i] = Sanitize(row[i])
 		}
-		_, err := fmt.Fprintln(w, strings.Join(row, "\t"))
-		return err
+		if _, err := fmt.Fprintln(w, strings.Join(row, "\t")); err != nil || !p.opts.Live {
+			return err
+		}
+		return w.Flush()
 	})
 	if err == nil {
 		err = header()
@@ -129,7 +131,11 @@ func listCSV[T any](p *Printer, columns []Column[T], rows iter.Seq2[T, error]) (
 		for i := range row {
 			row[i] = Sanitize(row[i])
 		}
-		return w.Write(row)
+		if err := w.Write(row); err != nil || !p.opts.Live {
+			return err
+		}
+		w.Flush()
+		return w.Error()
 	})
 	if err == nil {
 		err = header()

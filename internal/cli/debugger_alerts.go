@@ -1,0 +1,165 @@
+package cli
+
+import (
+	"context"
+	"iter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/verifyctl/verifyctl/internal/debugger"
+	"github.com/verifyctl/verifyctl/internal/event"
+	"github.com/verifyctl/verifyctl/internal/verify"
+)
+
+type debuggerAlertsOptions struct {
+	shell *shell
+
+	sieve  eventSieve
+	since  string
+	every  time.Duration
+	follow bool
+	store  bool
+
+	ago time.Duration
+}
+
+// shortestLook keeps following from starving logins: every look is a request of the account.
+const shortestLook = 5 * time.Second
+
+func newDebuggerAlertsCmd(s *shell) *cobra.Command {
+	o := debuggerAlertsOptions{shell: s, sieve: eventSieve{shell: s}}
+	cmd := &cobra.Command{
+		Use:   "alerts",
+		Short: "List the account's debugger alerts, decoded",
+		Long: `Read the alerts that Twilio still has (30 days) and decode them. Alerts are account-wide: those of other products are
+counted, not shown; --for narrows to a Service or environment. Where Twilio cuts a list off at 10,000 the rest is asked for
+in smaller spans of time. An alert of a push that names no factor is read by itself as well, in case that one tells more.
+
+--follow looks again every 15 seconds, 5 minutes back each time, because alerts can be late; Ctrl-C ends it. --store keeps
+the push errors on this machine: Twilio forgets them after 30 days, and 52103 is reported only once.
+
+Silence is no proof: Twilio does not promise an alert for every push.
+
+` + exitHelp(readStatuses...),
+		Example: `  verifyctl -e demo debugger alerts
+  verifyctl -e demo debugger alerts --since 7d --group-by code
+  verifyctl -e demo debugger alerts --for demo --code 52134 -o csv`,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := o.parse(); err != nil {
+				return err
+			}
+			return o.run(cmd.Context())
+		},
+	}
+	o.sieve.register(cmd)
+	cmd.Flags().StringVar(&o.since, "since", "24h", "how far back, such as 90m, 24h or 7d; at most 30d")
+	cmd.Flags().BoolVar(&o.follow, "follow", false, "go on with new alerts as they appear")
+	cmd.Flags().DurationVar(&o.every, "every", 15*time.Second, "how often --follow looks")
+	cmd.Flags().BoolVar(&o.store, "store", false, "keep the push errors on this machine")
+	return cmd
+}
+
+func (o *debuggerAlertsOptions) parse() error {
+	var ok bool
+	if o.ago, ok = parseLength(o.since); !ok || o.ago <= 0 {
+		return badLength("--since", o.since)
+	}
+	switch {
+	case o.ago > debugger.AlertsKept:
+		return verify.Usagef("--since %s: Twilio keeps alerts for 30 days", o.since).
+			WithHint("older ones are here if they were stored: verifyctl debugger replay")
+	case o.follow && o.sieve.groupBy != "":
+		return verify.Usagef("--follow and --group-by exclude each other: counting has no end")
+	case o.every < shortestLook:
+		return verify.Usagef("--every %s is too often: each look is a request of the account; at least %s", o.every, shortestLook)
+	}
+	if o.follow {
+		if err := o.shell.goLive(); err != nil {
+			return err
+		}
+	}
+	return o.sieve.parse()
+}
+
+func (o *debuggerAlertsOptions) run(ctx context.Context) error {
+	c, err := o.shell.connect(ctx)
+	if err != nil {
+		return err
+	}
+	p, err := o.shell.printer(c.now)
+	if err != nil {
+		return err
+	}
+	lister := debugger.AlertLister(c.client)
+	var kept *debugger.Recorder
+	if o.store {
+		if kept, err = c.recorder(ctx); err != nil {
+			return err
+		}
+		lister = kept
+	}
+	feed := debugger.NewFeed(lister, nil, c.now).FetchMissing(c.client)
+	now := c.now()
+	within := event.Span{From: now.Add(-min(o.ago, debugger.AlertsKept-time.Hour)), Until: now}
+	if err := o.shell.printEvents(p, o.sieve.group, o.events(ctx, c, feed, within)); err != nil {
+		return err
+	}
+	o.sieve.say()
+	if o.sieve.shown+o.sieve.others == 0 {
+		o.shell.note("no push errors in the last %s of %s; that is no proof that all pushes arrived", o.since, c.label())
+	}
+	return o.sayGaps(ctx, feed, within)
+}
+
+// events gives the alerts to show, each with its environment.
+func (o *debuggerAlertsOptions) events(ctx context.Context, c *connection, feed *debugger.Feed, within event.Span) iter.Seq2[event.Event, error] {
+	all := feed.Events(ctx, within)
+	if o.follow {
+		all = feed.Follow(ctx, within.From, o.every, c.clock(), func(err error) {
+			o.shell.note("%v; looking again in %s", err, o.every)
+		})
+	}
+	a := attributing{c: c, attribution: o.shell.attribution()}
+	return func(yield func(event.Event, error) bool) {
+		for e, err := range all {
+			if err == nil {
+				a.apply(ctx, &e)
+			}
+			if (err != nil || o.sieve.take(&e)) && !yield(e, err) {
+				return
+			}
+		}
+	}
+}
+
+// sayGaps tells of which times not all alerts could be had.
+func (o *debuggerAlertsOptions) sayGaps(ctx context.Context, feed *debugger.Feed, within event.Span) error {
+	gaps, err := feed.Gaps(ctx, within)
+	for _, gap := range gaps {
+		o.shell.note("not all alerts between %s and %s could be had: Twilio gives no more", gap.From.UTC().Format(time.RFC3339), gap.Until.UTC().Format(time.RFC3339))
+	}
+	return err
+}
+
+// attributing tells the environment of events. Which push credentials the account's Services use is read when the first
+// event names a credential and no Service.
+type attributing struct {
+	c           *connection
+	attribution *event.Attribution
+	asked       bool
+}
+
+func (a *attributing) apply(ctx context.Context, e *event.Event) {
+	if e.ServiceSID == "" && e.CredentialSID != "" && !a.asked {
+		a.asked = true
+		for service, err := range a.c.client.Services(ctx) {
+			if err != nil {
+				a.c.shell.note("events are not attributed by their push credential: %v", err)
+				break
+			}
+			a.attribution.AddCredentials(service)
+		}
+	}
+	a.attribution.Apply(e)
+}

@@ -1,0 +1,317 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"net"
+	"os/exec"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/verifyctl/verifyctl/internal/debugger"
+	"github.com/verifyctl/verifyctl/internal/event"
+	"github.com/verifyctl/verifyctl/internal/render"
+	"github.com/verifyctl/verifyctl/internal/simulator"
+	"github.com/verifyctl/verifyctl/internal/store"
+	"github.com/verifyctl/verifyctl/internal/verify"
+)
+
+type debuggerListenOptions struct {
+	shell *shell
+
+	addr      string
+	path      string
+	publicURL string
+	program   []string
+	forward   []string
+	noAlerts  bool
+
+	queues []*debugger.Queue
+}
+
+// How often the listener looks among the alerts for deliveries that were lost.
+const backfillEvery = time.Hour
+
+func newDebuggerListenCmd(s *shell) *cobra.Command {
+	o := debuggerListenOptions{shell: s}
+	cmd := &cobra.Command{
+		Use:   "listen",
+		Short: "Receive debugger events, keep them, and hand them on",
+		Long: `Receive what Twilio posts: the debugger webhook, Event Streams, and Verify webhooks. Each delivery is checked by its
+X-Twilio-Signature and answered with success only when it is on disk, so nothing that was accepted is lost; what comes
+twice is kept once. What is not signed is 403 and leaves nothing behind. At start, and every hour, alerts that were missed
+are fetched from Twilio.
+
+The secrets are the account's auth tokens, by reference: webhook_secret in the environment file. Behind a proxy give
+--public-url, the URL as Twilio has it, because that is what Twilio signs.
+
+New events are printed, and handed on: --exec runs a program with the event as JSON on its standard input, one --exec for
+each word, without a shell; --forward posts it to a URL and follows no redirect. Events that cannot be handed on stay
+stored. /healthz and /metrics (Prometheus; no identities) are served beside the path.
+
+` + exitHelp(0, 1, 4),
+		Example: `  verifyctl -e prod debugger listen --public-url https://ops.bank.example/twilio/debugger
+  verifyctl -e prod debugger listen --exec /usr/local/bin/page --exec --team=login`,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := o.parse(); err != nil {
+				return err
+			}
+			return o.run(cmd.Context())
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&o.addr, "addr", "127.0.0.1:8282", "address to listen on")
+	flags.StringVar(&o.path, "path", "/", "path that Twilio posts to")
+	flags.StringVar(&o.publicURL, "public-url", "", "the webhook's URL as Twilio has it, behind a proxy")
+	flags.StringArrayVar(&o.program, "exec", nil, "`word` of a program to run for each new event")
+	flags.StringArrayVar(&o.forward, "forward", nil, "`URL` to post each new event to")
+	flags.BoolVar(&o.noAlerts, "no-backfill", false, "do not fetch missed alerts from Twilio")
+	return cmd
+}
+
+func (o *debuggerListenOptions) parse() error {
+	if !strings.HasPrefix(o.path, "/") || strings.ContainsAny(o.path, " {}?#") || o.path == "/healthz" || o.path == "/metrics" {
+		return verify.Usagef("--path %q is not a path to listen on", o.path).WithHint("write it like /twilio/debugger")
+	}
+	if len(o.program) > 0 {
+		if _, err := exec.LookPath(o.program[0]); err != nil {
+			return verify.Usagef("--exec: %w", err)
+		}
+	}
+	for _, target := range o.forward {
+		if _, err := debugger.NewPost(target); err != nil {
+			return err
+		}
+	}
+	if err := o.shell.goLive(); err != nil {
+		return err
+	}
+	return eventResource.CheckColumns(o.shell.flags.columns)
+}
+
+func (o *debuggerListenOptions) run(ctx context.Context) error {
+	c, err := o.shell.connect(ctx)
+	if err != nil {
+		return err
+	}
+	p, err := o.shell.printer(c.now)
+	if err != nil {
+		return err
+	}
+	signatures, err := o.signatures(ctx, c)
+	if err != nil {
+		return err
+	}
+	keepers, err := newKeepers(ctx, c)
+	if err != nil {
+		return err
+	}
+	on, err := net.Listen("tcp", o.addr)
+	if err != nil {
+		return verify.Usagef("cannot listen on --addr %s: %w", o.addr, err)
+	}
+	o.shell.note("listening on http://%s%s for %s; Ctrl-C ends it", on.Addr(), o.path, c.label())
+	return o.serve(ctx, c, p, on, signatures, keepers)
+}
+
+// signatures takes the secrets of the environment; the demo world signs with its own token.
+func (o *debuggerListenOptions) signatures(ctx context.Context, c *connection) (*debugger.Signatures, error) {
+	var secrets []string
+	if c.env.Demo {
+		secrets = []string{simulator.DefaultAuthToken}
+	} else {
+		references, err := c.target.WebhookSecrets(ctx)
+		if err != nil {
+			return nil, err
+		}
+		for _, secret := range references {
+			secrets = append(secrets, secret.Reveal())
+		}
+	}
+	return debugger.NewSignatures(secrets, o.publicURL)
+}
+
+// serve receives, prints and hands on until ctx ends.
+func (o *debuggerListenOptions) serve(ctx context.Context, c *connection, p *render.Printer, on net.Listener, signatures *debugger.Signatures, keepers *keepers) error {
+	news := newNews()
+	attribution := o.shell.attribution()
+	listener := &debugger.Listener{
+		Path: o.path, Signatures: signatures, Keeper: keepers.of, Attribution: attribution, Now: c.now, Note: o.shell.note,
+		Received: func(e event.Event) { o.hand(news, e) },
+	}
+	o.startQueues(ctx, c, listener)
+	var background sync.WaitGroup
+	if !o.noAlerts {
+		recorder := &debugger.Recorder{Lister: c.client, Keeper: keepers.of, Now: c.now, Adjust: attribution.Apply,
+			Added: func(e event.Event) { o.hand(news, e) }}
+		background.Go(func() {
+			debugger.Backfill(ctx, recorder, keepers.own, backfillEvery, c.clock(), func(added int) {
+				if added > 0 {
+					o.shell.note("fetched %s that had not been delivered", counted(added, "alert"))
+				}
+			}, func(err error) {
+				o.shell.note("alerts could not be fetched: %v; trying again in %s", err, backfillEvery)
+			})
+		})
+	}
+	served := make(chan error, 1)
+	go func() {
+		err := listener.Serve(ctx, on)
+		background.Wait()
+		news.end()
+		served <- err
+	}()
+	_, printErr := render.List(p, eventResource, news.rows())
+	if printErr != nil {
+		o.shell.note("events are stored and no longer printed: %v", printErr)
+		for range news.events { // receiving goes on without a reader
+		}
+	}
+	err := <-served
+	for _, q := range o.queues {
+		q.Close()
+	}
+	return errors.Join(err, printErr)
+}
+
+// hand gives a new event to the screen and to whoever it is forwarded to.
+func (o *debuggerListenOptions) hand(news *news, e event.Event) {
+	if e.IsNoise() {
+		return
+	}
+	if !news.add(e) {
+		o.shell.note("event %s was stored and not printed: the output does not keep up", e.EventSID)
+	}
+	for _, q := range o.queues {
+		q.Add(e)
+	}
+}
+
+func (o *debuggerListenOptions) startQueues(ctx context.Context, c *connection, l *debugger.Listener) {
+	var to []debugger.Forwarder
+	if len(o.program) > 0 {
+		to = append(to, debugger.Program{Argv: o.program, Output: sanitized{o.shell.err}})
+	}
+	for _, target := range o.forward {
+		if post, err := debugger.NewPost(target); err == nil {
+			to = append(to, post)
+		}
+	}
+	for _, forwarder := range to {
+		o.queues = append(o.queues, debugger.NewQueue(context.WithoutCancel(ctx), forwarder, c.clock(), func(e event.Event, err error) {
+			l.ForwardFailed()
+			o.shell.note("event %s was stored and not handed on: %v", e.EventSID, err)
+		}))
+	}
+}
+
+// sanitized keeps what a program prints from controlling the terminal.
+type sanitized struct {
+	to interface{ Write([]byte) (int, error) }
+}
+
+func (s sanitized) Write(text []byte) (int, error) {
+	_, err := fmt.Fprint(s.to, render.SanitizeLines(string(text)))
+	return len(text), err
+}
+
+// news are events on their way to the screen.
+type news struct {
+	mu     sync.Mutex
+	ended  bool
+	events chan event.Event
+}
+
+func newNews() *news { return &news{events: make(chan event.Event, 1000)} }
+
+// add takes an event without waiting, and tells whether there was room.
+func (n *news) add(e event.Event) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.ended {
+		return true
+	}
+	select {
+	case n.events <- e:
+		return true
+	default:
+		return false
+	}
+}
+
+func (n *news) end() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.ended = true
+	close(n.events)
+}
+
+func (n *news) rows() iter.Seq2[event.Event, error] {
+	return func(yield func(event.Event, error) bool) {
+		for e := range n.events {
+			if !yield(e, nil) {
+				return
+			}
+		}
+	}
+}
+
+// keepers are the memories that received events go to: each environment has its own, and the account's stream is for all.
+type keepers struct {
+	c   *connection
+	own *store.Store
+
+	mu     sync.Mutex
+	others map[string]*store.Store
+}
+
+func newKeepers(ctx context.Context, c *connection) (*keepers, error) {
+	own, err := c.memory(ctx)
+	return &keepers{c: c, own: own, others: map[string]*store.Store{}}, err
+}
+
+// of gives the memory of the environment that an event is of, and this environment's where it is of none.
+func (k *keepers) of(e event.Event) debugger.Keeper {
+	if e.Environment == nil || *e.Environment == k.c.env.Name {
+		return k.own
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if s := k.others[*e.Environment]; s != nil {
+		return s
+	}
+	dir, err := k.c.shell.stateDir()
+	if err != nil {
+		return k.own
+	}
+	s, err := store.Open(context.Background(), dir, *e.Environment)
+	if err != nil {
+		return unopened{err}
+	}
+	k.others[*e.Environment] = s
+	k.c.shell.opened.closers = append(k.c.shell.opened.closers, s)
+	return s
+}
+
+// unopened is the memory of an environment that cannot be opened: nothing is accepted for it.
+type unopened struct{ err error }
+
+func (u unopened) PutEvent(context.Context, event.Stored, event.Event) (bool, error) {
+	return false, u.err
+}
+
+func (u unopened) AddCoverage(context.Context, string, event.Span) error { return u.err }
+
+// recorder stores alerts as they are listed, each in the memory of its environment.
+func (c *connection) recorder(ctx context.Context) (*debugger.Recorder, error) {
+	k, err := newKeepers(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	return &debugger.Recorder{Lister: c.client, Keeper: k.of, Now: c.now, Adjust: c.shell.attribution().Apply}, nil
+}

@@ -1,0 +1,107 @@
+package cli
+
+import (
+	"context"
+	"iter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/verifyctl/verifyctl/internal/event"
+	"github.com/verifyctl/verifyctl/internal/store"
+	"github.com/verifyctl/verifyctl/internal/verify"
+)
+
+type debuggerReplayOptions struct {
+	shell *shell
+
+	sieve eventSieve
+	since string
+
+	ago time.Duration
+}
+
+func newDebuggerReplayCmd(s *shell) *cobra.Command {
+	o := debuggerReplayOptions{shell: s, sieve: eventSieve{shell: s}}
+	cmd := &cobra.Command{
+		Use:   "replay",
+		Short: "Decode the events stored on this machine again",
+		Long: `Decode what "debugger listen" and "debugger alerts --store" kept, as it came, with what this version knows. Nothing is
+read from Twilio. Times are those of the events, oldest first.
+
+` + exitHelp(0),
+		Example: `  verifyctl -e demo debugger replay
+  verifyctl -e demo debugger replay --since 7d --group-by code`,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := o.parse(); err != nil {
+				return err
+			}
+			return o.run(cmd.Context())
+		},
+	}
+	o.sieve.register(cmd)
+	cmd.Flags().StringVar(&o.since, "since", "", "only events of the last 24h, 7d and so on (default: all)")
+	return cmd
+}
+
+func (o *debuggerReplayOptions) parse() error {
+	if o.since != "" {
+		var ok bool
+		if o.ago, ok = parseLength(o.since); !ok || o.ago <= 0 {
+			return badLength("--since", o.since)
+		}
+	}
+	return o.sieve.parse()
+}
+
+func badLength(flag, value string) error {
+	return verify.Usagef("%s %q is not a length of time such as 90m, 24h or 7d", flag, value)
+}
+
+func (o *debuggerReplayOptions) run(ctx context.Context) error {
+	c, err := o.shell.connect(ctx)
+	if err != nil {
+		return err
+	}
+	p, err := o.shell.printer(c.now)
+	if err != nil {
+		return err
+	}
+	memory, err := c.memory(ctx)
+	if err != nil {
+		return err
+	}
+	filter := event.StoredFilter{}
+	if o.ago > 0 {
+		filter.Since = c.now().Add(-o.ago)
+	}
+	if err := o.shell.printEvents(p, o.sieve.group, o.events(ctx, memory, filter)); err != nil {
+		return err
+	}
+	o.sieve.say()
+	if o.sieve.shown+o.sieve.others+o.sieve.skipped() == 0 {
+		o.shell.note("no event of %s is stored here; keep them: verifyctl debugger listen, or debugger alerts --store", c.label())
+	}
+	return nil
+}
+
+func (o *debuggerReplayOptions) events(ctx context.Context, memory *store.Store, filter event.StoredFilter) iter.Seq2[event.Event, error] {
+	return func(yield func(event.Event, error) bool) {
+		attribution := o.shell.attribution()
+		for stored, err := range memory.Events(ctx, filter) {
+			if err != nil {
+				yield(event.Event{}, err)
+				return
+			}
+			for _, e := range event.Parse(stored.Body) {
+				attribution.Apply(&e)
+				if e.Timestamp.IsZero() {
+					e.Timestamp = stored.At.UTC()
+				}
+				if o.sieve.take(&e) && !yield(e, nil) {
+					return
+				}
+			}
+		}
+	}
+}

@@ -1,0 +1,202 @@
+package cli
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/verifyctl/verifyctl/internal/debugger"
+	"github.com/verifyctl/verifyctl/internal/event"
+	"github.com/verifyctl/verifyctl/internal/verify"
+)
+
+// eventSieve chooses which events a command shows, and counts those it does not: nothing is dropped in silence.
+type eventSieve struct {
+	shell *shell
+
+	forArgs []string
+	groupBy string
+	codes   []int
+	all     bool
+	unique  bool
+
+	services []verify.ServiceSID // of --for
+	group    debugger.Grouping
+
+	seen         map[string]bool
+	shown        int
+	factors      int // events shown that name one
+	others       int // not wanted by --for or --code
+	twice        int // left out by --unique
+	unattributed int
+	noise        map[event.Noise]int
+	firstNoise   *event.Event
+	last         event.Event // shown
+}
+
+func (f *eventSieve) register(cmd *cobra.Command) {
+	cmd.Flags().StringSliceVar(&f.forArgs, "for", nil, "only events of this Service VA… or environment")
+	cmd.Flags().IntSliceVar(&f.codes, "code", nil, "only events with this error code")
+	cmd.Flags().StringVar(&f.groupBy, "group-by", "", "count by code, factor, credential, service, identity or hour")
+	cmd.Flags().BoolVar(&f.all, "all", false, "show events that are no push errors too")
+}
+
+func (f *eventSieve) parse() error {
+	var err error
+	if f.group, err = oneOf("--group-by", f.groupBy, debugger.Groupings...); err != nil {
+		return err
+	}
+	if f.group != "" {
+		err = eventGroupResource.CheckColumns(f.shell.flags.columns)
+	} else {
+		err = eventResource.CheckColumns(f.shell.flags.columns)
+	}
+	if err != nil {
+		return err
+	}
+	for _, arg := range f.forArgs {
+		sid, err := f.serviceOf(arg)
+		if err != nil {
+			return err
+		}
+		f.services = append(f.services, sid)
+	}
+	return nil
+}
+
+// serviceOf reads a value of --for: a Service, or the name of its environment.
+func (f *eventSieve) serviceOf(arg string) (verify.ServiceSID, error) {
+	if sid, err := verify.ParseServiceSID(arg); err == nil {
+		return sid, nil
+	}
+	cfg, err := f.shell.config()
+	if err != nil {
+		return "", err
+	}
+	target, err := cfg.Lookup(arg)
+	if err != nil {
+		return "", verify.Usagef("--for %q is neither a Service SID nor an environment", arg).
+			WithHint("write a SID, VA followed by 32 hexadecimal digits, or a name of: verifyctl env list")
+	}
+	return target.Environment.ServiceSID, nil
+}
+
+// take tells whether an event is to be shown, and counts it either way.
+func (f *eventSieve) take(e *event.Event) bool {
+	switch {
+	case !f.wants(e):
+		f.others++
+		return false
+	case e.IsNoise() && !f.all:
+		f.addNoise(e)
+		return false
+	case f.unique && e.EventSID != "" && f.seen[strings.ToUpper(e.EventSID)]:
+		f.twice++
+		return false
+	}
+	f.count(e)
+	return !f.shell.flags.quiet || e.FactorSID != "" || f.group != ""
+}
+
+// wants tells whether the flags let an event through.
+func (f *eventSieve) wants(e *event.Event) bool {
+	if len(f.codes) > 0 && (e.ErrorCode == nil || !slices.Contains(f.codes, *e.ErrorCode)) {
+		return false
+	}
+	return len(f.services) == 0 || slices.ContainsFunc(f.services, func(sid verify.ServiceSID) bool {
+		return verify.SameSID(string(sid), e.ServiceSID)
+	})
+}
+
+func (f *eventSieve) addNoise(e *event.Event) {
+	if f.noise == nil {
+		first := *e
+		f.noise, f.firstNoise = map[event.Noise]int{}, &first
+	}
+	f.noise[event.Noise{Product: e.Product, Level: e.Level}]++
+}
+
+func (f *eventSieve) count(e *event.Event) {
+	f.shown++
+	f.last = *e
+	if e.FactorSID != "" {
+		f.factors++
+	}
+	if e.Environment == nil {
+		f.unattributed++
+	}
+	if f.unique && e.EventSID != "" {
+		if f.seen == nil {
+			f.seen = map[string]bool{}
+		}
+		f.seen[strings.ToUpper(e.EventSID)] = true
+	}
+}
+
+// skipped is how many events were left out as noise.
+func (f *eventSieve) skipped() int {
+	n := 0
+	for _, count := range f.noise {
+		n += count
+	}
+	return n
+}
+
+// say tells on standard error what was left out.
+func (f *eventSieve) say() {
+	if n := f.skipped(); n > 1 || n == 1 && f.shown > 0 {
+		f.shell.note("left out %s that %s no push errors: %s; --all shows them", counted(n, "event"), isAre(n), noiseWords(f.noise))
+	}
+	if f.others > 0 {
+		f.shell.note("left out %s that --for and --code do not name", counted(f.others, "event"))
+	}
+	if f.twice > 0 {
+		f.shell.note("left out %s seen before", counted(f.twice, "event"))
+	}
+	if f.unattributed > 0 {
+		f.shell.note("of none of the configured environments: %s", counted(f.unattributed, "event"))
+	}
+}
+
+func isAre(n int) string {
+	if n == 1 {
+		return "is"
+	}
+	return "are"
+}
+
+// attribution knows every environment of the file. A file that cannot be read is said and costs only the names.
+func (s *shell) attribution() *event.Attribution {
+	var environments []verify.Environment
+	cfg, err := s.config()
+	if err == nil {
+		targets, listErr := cfg.All()
+		err = listErr
+		for _, t := range targets {
+			environments = append(environments, t.Environment)
+		}
+	}
+	if err != nil {
+		s.note("events are not attributed to environments: %v", err)
+	}
+	return event.NewAttribution(environments)
+}
+
+// noiseWords says what was left out: "12 other (error), 1 voice (info)".
+func noiseWords(skipped map[event.Noise]int) string {
+	kinds := slices.SortedFunc(maps.Keys(skipped), func(a, b event.Noise) int {
+		return strings.Compare(string(a.Product)+a.Level, string(b.Product)+b.Level)
+	})
+	var words []string
+	for _, k := range kinds {
+		level := ""
+		if k.Level != "" {
+			level = " (" + k.Level + ")"
+		}
+		words = append(words, fmt.Sprintf("%d %s%s", skipped[k], k.Product, level))
+	}
+	return strings.Join(words, ", ")
+}
