@@ -57,11 +57,10 @@ func interrupted(err error) error {
 	if errors.As(err, &told) && told.Kind == verify.KindInterrupted && told.Hint != "" {
 		return err // it says how to go on
 	}
-	stop := &verify.Error{Kind: verify.KindInterrupted, Message: "interrupted"}
 	if slices.Contains(kindsOf(err), verify.KindPartial) {
-		return errors.Join(err, stop)
+		return errors.Join(err, status{verify.KindInterrupted}) // it says what was done
 	}
-	return stop
+	return &verify.Error{Kind: verify.KindInterrupted, Message: "interrupted"}
 }
 
 // Root gives the command tree without anything behind it, for generating documentation and completions.

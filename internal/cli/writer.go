@@ -6,6 +6,7 @@ import (
 	"os/user"
 	"time"
 
+	"github.com/verifyctl/verifyctl/internal/fleet"
 	"github.com/verifyctl/verifyctl/internal/store"
 	"github.com/verifyctl/verifyctl/internal/verify"
 )
@@ -44,6 +45,9 @@ func (c *connection) approvedWriter(ctx context.Context, reason string) (*writer
 
 // recorded sends one write between its two audit lines.
 func (w *writer) recorded(ctx context.Context, entry store.AuditEntry, send func(context.Context) error) error {
+	if err := ctx.Err(); err != nil {
+		return err // an interruption starts nothing new
+	}
 	entry.Time, entry.User, entry.Host = time.Now(), w.user, hostName()
 	entry.Environment, entry.AccountSID, entry.ServiceSID = w.c.env.Name, w.c.env.AccountSID, w.c.service()
 	entry.Command, entry.Reason = w.command, w.reason
@@ -54,8 +58,10 @@ func (w *writer) recorded(ctx context.Context, entry store.AuditEntry, send func
 	if err != nil {
 		return err
 	}
+	sending, cancel := fleet.Outlast(ctx)
+	defer cancel()
 	var requestID string
-	sendErr := send(verify.WithRequestID(ctx, &requestID))
+	sendErr := send(verify.WithRequestID(sending, &requestID))
 	if err := pending.Finish(ctx, time.Now(), outcomeOf(sendErr), requestID); err != nil && sendErr == nil {
 		return err
 	}

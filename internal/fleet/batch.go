@@ -127,8 +127,8 @@ func (b *batch) record(ctx context.Context, r Result) error {
 	})
 }
 
-// outlast gives a context that goes on for a while after ctx has ended, for a write that must not be torn.
-func outlast(ctx context.Context) (context.Context, context.CancelFunc) {
+// Outlast gives a context that goes on for a while after ctx has ended, for a write that must not be torn.
+func Outlast(ctx context.Context) (context.Context, context.CancelFunc) {
 	longer, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(ctx, func() { time.AfterFunc(grace, cancel) })
 	return longer, func() {
