@@ -13,6 +13,7 @@ import (
 type correlation struct {
 	service, entity, factor, challenge string
 	identity                           string
+	masked                             bool // one of the ids is
 	ambiguous                          bool
 	cut                                bool // the list has no end: its last id was dropped
 	candidates                         []Candidate
@@ -30,6 +31,7 @@ type idGroups struct {
 	rest                                    []string // what is none of these
 	runs                                    int      // how many runs of neighbours rest is made of
 	cutRest                                 bool     // one of rest looks like a cut SID
+	masked                                  bool     // one of the SIDs is masked
 }
 
 // correlate reads the printed list. others are the SIDs of the event's other fields, which are nobody's identity.
@@ -103,16 +105,18 @@ func isWhole(token string) bool {
 
 func (g *idGroups) group(others []string) {
 	g.services, g.entities, g.factors, g.challenges = g.services[:0], g.entities[:0], g.factors[:0], g.challenges[:0]
-	g.spare, g.rest, g.runs, g.cutRest = g.spare[:0], g.rest[:0], 0, false
+	g.spare, g.rest, g.runs, g.cutRest, g.masked = g.spare[:0], g.rest[:0], 0, false, false
 	follows := false
 	for _, raw := range g.tokens {
 		token := strings.TrimSpace(raw)
 		prefix, graded := gradeSID(token)
-		if token == "" || token == "null" || isOther(token, others) {
+		switch {
+		case token == "" || token == "null":
 			continue
-		}
-		if graded == cutSID || graded == notSID {
+		case graded == cutSID || graded == notSID:
 			prefix = ""
+		case graded == maskSID:
+			g.masked = true
 		}
 		inRest := false
 		switch prefix {
@@ -125,8 +129,13 @@ func (g *idGroups) group(others []string) {
 		case "YC":
 			g.challenges = addSID(g.challenges, token)
 		case "AC", "NT", "BS", "RQ", "DA", "CR":
-			g.spare = addSID(g.spare, token)
+			if !isOther(token, others) {
+				g.spare = addSID(g.spare, token)
+			}
 		default:
+			if graded == wholeSID && isOther(token, others) {
+				continue
+			}
 			inRest = true
 			g.rest = append(g.rest, raw)
 			g.cutRest = g.cutRest || graded == cutSID
@@ -141,7 +150,7 @@ func (g *idGroups) group(others []string) {
 func isOther(token string, others []string) bool {
 	for _, other := range others {
 		if other != "" && verify.SameSID(token, other) {
-			return !hasPrefix(token, "VA", "YE", "YF", "YC")
+			return true
 		}
 	}
 	return false
@@ -159,7 +168,7 @@ func addSID(list []string, sid string) []string {
 // sort decides what each token is. Whatever can be read in two ways is ambiguous, with the readings as candidates.
 func (g *idGroups) sort(separator string, others []string) correlation {
 	g.group(others)
-	var c correlation
+	c := correlation{masked: g.masked}
 	c.service, c.entity = only(g.services), only(g.entities)
 	c.factor, c.challenge = only(g.factors), only(g.challenges)
 	identities := c.chooseIdentity(g, separator)

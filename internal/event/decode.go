@@ -121,16 +121,18 @@ func newDecoder(o Options) *decoder {
 
 // conclude judges what was read.
 func (d *decoder) conclude(f *facts) {
-	e := judge(f, &d.recorder)
+	d.batch.events = append(d.batch.events, Event{})
+	e := &d.batch.events[len(d.batch.events)-1]
+	judge(e, f, &d.recorder)
 	if d.options.Attribution != nil {
-		d.options.Attribution.Apply(&e)
+		d.options.Attribution.Apply(e)
 	}
 	if d.options.SkipNoise && e.IsNoise() {
 		d.batch.stats.skip(Noise{e.Product, e.Level}, 1)
+		d.batch.events = d.batch.events[:len(d.batch.events)-1]
 		return
 	}
 	d.batch.stats.Events++
-	d.batch.events = append(d.batch.events, e)
 }
 
 func (d *decoder) record(record []byte) {

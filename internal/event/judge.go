@@ -9,24 +9,23 @@ import (
 
 // judge concludes from the facts of one event. It decides three things apart from each other: which factor (if any) the
 // event names, what went wrong, and what the two together may count for.
-func judge(f *facts, r *recorder) Event {
-	e := Event{
+func judge(e *Event, f *facts, r *recorder) {
+	*e = Event{
 		Source: f.source, EventSID: f.eventSID, AccountSID: f.accountSID, Timestamp: f.time, Level: f.level,
 		NotificationSID: f.notification, CredentialSID: f.from, Description: f.description,
 		Platform: platformOf(f.binding), Verdict: VerdictUnknown, Action: Investigate, PruneEvidence: EvidenceNone,
 		Repaired: f.repaired != "", Reasons: make([]string, 0, 2),
 	}
-	code := f.catalogued(&e)
+	code := f.catalogued(e)
 	e.name(f, &r.ids)
-	e.Product = productOf(f, &e, code)
+	e.Product = productOf(f, e, code)
 	if e.Product == ProductVoice {
 		e.forgetFactor()
 	}
-	j := judgement{e: &e, f: f, code: code, words: r.descriptions.read(f.description)}
+	j := judgement{e: e, f: f, code: code, words: r.descriptions.read(f.description)}
 	j.decide()
 	j.weigh(r)
 	e.Next = e.next()
-	return e
 }
 
 // catalogued fills in the code, and gives its entry of the catalogue or nil.
@@ -58,11 +57,11 @@ func (e *Event) name(f *facts, ids *idGroups) {
 	if f.source == SourceVerifyWebhook {
 		e.ServiceSID, e.EntitySID, e.Identity = f.service, f.entity, f.identity
 		e.FactorSID, e.ChallengeSID = f.factor, f.challenge
+		e.Masked = isMaskedID(f.service) || isMaskedID(f.factor) || isMaskedID(f.challenge)
 	} else {
 		e.nameByCorrelation(f, ids)
 	}
-	e.Masked = isMaskedID(e.ServiceSID) || isMaskedID(e.EntitySID) || isMaskedID(e.FactorSID) || isMaskedID(e.ChallengeSID) ||
-		isMaskedID(e.NotificationSID) || isMaskedID(e.CredentialSID) || isMaskedID(e.Identity)
+	e.Masked = e.Masked || isMaskedID(e.NotificationSID) || isMaskedID(e.CredentialSID) || isMaskedID(e.Identity)
 }
 
 // isMaskedID tells whether somebody blotted out a part of an id, an identity too.
@@ -83,7 +82,7 @@ func (e *Event) nameByCorrelation(f *facts, ids *idGroups) {
 		c = ids.correlate(f.correlation, others[:])
 	}
 	e.ServiceSID, e.EntitySID, e.FactorSID, e.ChallengeSID = c.service, c.entity, c.factor, c.challenge
-	e.Identity, e.Ambiguous, e.Candidates = c.identity, c.ambiguous, c.candidates
+	e.Identity, e.Ambiguous, e.Candidates, e.Masked = c.identity, c.ambiguous, c.candidates, c.masked
 	e.Repaired = e.Repaired || c.cut
 	e.because(c.reasons...)
 	if c.cut {
@@ -100,6 +99,9 @@ func (e *Event) nameByCorrelation(f *facts, ids *idGroups) {
 // a contradiction makes the event ambiguous. What these fields hold for Verify Push is not documented.
 func (e *Event) crossCheck(f *facts) {
 	for _, sid := range [...]string{f.primary, f.resource, f.service, f.factor, f.challenge} {
+		if len(sid) < 2 || sid[0] != 'V' && sid[0] != 'Y' {
+			continue
+		}
 		prefix, g := gradeSID(sid)
 		if g != wholeSID && g != maskSID {
 			continue
@@ -111,7 +113,10 @@ func (e *Event) crossCheck(f *facts) {
 			e.agree(&e.FactorSID, sid)
 		case "YC":
 			e.agree(&e.ChallengeSID, sid)
+		default:
+			continue
 		}
+		e.Masked = e.Masked || g == maskSID
 	}
 }
 

@@ -86,13 +86,10 @@ func isFiller(r rune) bool {
 
 // hasPrefix tells whether text is a SID, whole or masked, of one of the prefixes.
 func hasPrefix(text string, prefixes ...string) bool {
-	prefix, g := gradeSID(text)
-	if g != wholeSID && g != maskSID {
-		return false
-	}
 	for _, p := range prefixes {
-		if prefix == p {
-			return true
+		if strings.HasPrefix(text, p) {
+			_, g := gradeSID(text)
+			return g == wholeSID || g == maskSID
 		}
 	}
 	return false
