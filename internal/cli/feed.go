@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"iter"
 	"time"
 
 	"github.com/verifyctl/verifyctl/internal/debugger"
@@ -16,13 +15,18 @@ func (c *connection) feed(memory *store.Store) *debugger.Feed {
 	return debugger.NewFeed(c.client, memory, c.now)
 }
 
-// feedSince is a feed for whoever asks by two times.
+// feedSince is the feed for doctor. What this machine has stored is only of help: that it cannot be read is no failure.
 type feedSince struct{ c *connection }
 
-func (f feedSince) Events(ctx context.Context, since, until time.Time) iter.Seq2[event.Event, error] {
-	memory, err := f.c.memory(ctx)
-	if err != nil {
-		return failed[event.Event](err)
+func (f feedSince) Events(ctx context.Context, since, until time.Time) ([]event.Event, []event.Span, error) {
+	feed, within := debugger.NewFeed(f.c.client, nil, f.c.now), event.Span{From: since, Until: until}
+	if memory, err := f.c.memory(ctx); err == nil {
+		feed = f.c.feed(memory)
 	}
-	return f.c.feed(memory).Events(ctx, event.Span{From: since, Until: until})
+	events, err := collect(feed.Events(ctx, within))
+	if err != nil {
+		return nil, nil, err
+	}
+	missing, err := feed.Gaps(ctx, within)
+	return events, missing, err
 }

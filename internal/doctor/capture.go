@@ -10,11 +10,8 @@ import (
 	"github.com/verifyctl/verifyctl/internal/verify"
 )
 
-// Twilio gives at most this many alerts to one query, and none older than this (usage/monitor-alert).
-const (
-	maxAlerts      = 10_000
-	alertRetention = 30 * 24 * time.Hour
-)
+// alertRetention is how long Twilio keeps alerts (usage/monitor-alert).
+const alertRetention = 30 * 24 * time.Hour
 
 // stale is when captured events are too old: alerts are kept a month, a listener that was silent for a day may be dead.
 const stale = 24 * time.Hour
@@ -29,9 +26,9 @@ func captureChecks() []Check {
 		{ID: "EVT-02", Title: "Event Streams carries error events to an active sink", Severity: SeverityWarn, Certainty: Certain, Scope: PerAccount,
 			Needs: []Resource{EventStreams}, Remedy: "subscribe a sink to " + verify.EventErrorLogged, Judge: streaming},
 		{ID: "EVT-03", Title: "debugger events are captured here", Severity: SeverityWarn, Certainty: Certain,
-			Needs: []Resource{Captured}, Remedy: "run debugger listen, or debugger alerts every day", Judge: capturing},
+			Needs: []Resource{Captured}, Remedy: "run debugger listen, or debugger alerts --store every day", Judge: capturing},
 		{ID: "EVT-04", Title: "the debugger's list is complete", Severity: SeverityWarn, Certainty: Certain, Scope: PerAccount,
-			Needs: []Resource{PushErrors}, Remedy: "look at a narrower window", Judge: listComplete},
+			Needs: []Resource{PushErrors}, Remedy: "Twilio gives at most 10,000 alerts at once; what one second has beyond that cannot be had", Judge: listComplete},
 		{ID: "EVT-05", Title: "push errors can be told by Service", Severity: SeverityInfo, Certainty: Certain, Scope: PerAccount,
 			Needs: []Resource{PushErrors}, Remedy: "Voice and other products share the stream; an unknown shape is worth a report", Judge: attributable},
 	}
@@ -79,7 +76,7 @@ func orWord(word, otherwise string) string {
 
 func capturing(w *World) Answer {
 	covered := w.Capture.Value.Covered
-	backfill := w.command("debugger", "alerts")
+	backfill := w.command("debugger", "alerts", "--store")
 	if len(covered) == 0 {
 		return warn("nothing was ever captured here: what Twilio forgets after a month is lost").
 			fix("capture events with a listener, or read the alerts every day").run(backfill)
@@ -101,15 +98,21 @@ func capturing(w *World) Answer {
 }
 
 func listComplete(w *World) Answer {
-	if n := len(w.Events.Value); n >= maxAlerts {
-		return warn("the debugger gave %d events, the most it gives: older ones since %s are missing", n, clock(w.Since, w.Now)).fix("look at a shorter time with --since")
+	missing := w.Events.Value.Missing
+	if len(missing) == 0 {
+		return pass("%s since %s", count(len(w.Events.Value.Events), "event", "events"), clock(w.Since, w.Now))
 	}
-	return pass("%s since %s", count(len(w.Events.Value), "event", "events"), clock(w.Since, w.Now))
+	var gaps []string
+	for _, gap := range missing {
+		gaps = append(gaps, fmt.Sprintf("%s to %s", clock(gap.From, w.Now), clock(gap.Until, w.Now)))
+	}
+	return warn("the debugger did not give all events: it gives at most 10,000 of one second").seen(firstExamples(gaps)...).
+		fix("count with %s", w.command("debugger", "alerts", "--group-by", "code"))
 }
 
 func attributable(w *World) Answer {
 	total, foreign := 0, 0
-	for _, e := range w.Events.Value {
+	for _, e := range w.Events.Value.Events {
 		if e.ErrorCode == nil || !isPushCode(*e.ErrorCode) {
 			continue
 		}

@@ -70,7 +70,7 @@ func evidence(worlds []*World, opts Options) Evidence {
 			continue
 		}
 		found.LookedAt = true
-		for _, e := range w.Events.Value {
+		for _, e := range w.Events.Value.Events {
 			if !isTrouble(e) || !w.owns(e) {
 				continue
 			}
@@ -157,7 +157,7 @@ func (w *World) overtaken(e event.Event) string {
 
 // push gives the environment's events with one of some codes, those that still count and those overtaken by a change.
 func (w *World) push(codes ...int) (current, past []event.Event) {
-	for _, e := range w.Events.Value {
+	for _, e := range w.Events.Value.Events {
 		if !isTrouble(e) || !w.owns(e) || !slices.Contains(codes, codeOf(e)) {
 			continue
 		}

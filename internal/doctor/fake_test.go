@@ -31,6 +31,7 @@ type fakeTwilio struct {
 	keys          []verify.APIKey
 	webhooks      map[verify.ServiceSID][]verify.Webhook
 	events        []event.Event
+	missing       []event.Span
 	subscriptions []verify.EventSubscription
 	types         map[string][]string
 	sinks         []verify.EventSink
@@ -117,16 +118,17 @@ func (f *fakeTwilio) Webhooks(ctx context.Context, sid verify.ServiceSID) iter.S
 	return fakeList(ctx, f, "Webhooks", sid, func() []verify.Webhook { return f.webhooks[sid] })
 }
 
-func (f *fakeTwilio) Events(ctx context.Context, since, until time.Time) iter.Seq2[event.Event, error] {
-	return fakeList(ctx, f, "Events", "", func() []event.Event {
-		var inside []event.Event
-		for _, e := range f.events {
-			if !e.Timestamp.Before(since) && !e.Timestamp.After(until) {
-				inside = append(inside, e)
-			}
+func (f *fakeTwilio) Events(ctx context.Context, since, until time.Time) ([]event.Event, []event.Span, error) {
+	if err := f.answer(ctx, "Events", ""); err != nil {
+		return nil, nil, err
+	}
+	var inside []event.Event
+	for _, e := range f.events {
+		if !e.Timestamp.Before(since) && !e.Timestamp.After(until) {
+			inside = append(inside, e)
 		}
-		return inside
-	})
+	}
+	return inside, f.missing, nil
 }
 
 func (f *fakeTwilio) Subscriptions(ctx context.Context) iter.Seq2[verify.EventSubscription, error] {

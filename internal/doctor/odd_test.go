@@ -55,7 +55,7 @@ func oddWorld(r *rapid.T) *World {
 		Services: read(r, "services", []verify.Service{service()}), Credentials: read(r, "credentials", []verify.Credential{credential(), {}}),
 		Account: read(r, "account", verify.Account{Status: text("status"), Type: text("type")}), Keys: read(r, "keys", []verify.APIKey{{SID: verify.APIKeySID(text("key")), DateCreated: moment("created")}}),
 		Webhooks: read(r, "webhooks", []verify.Webhook{{SID: verify.WebhookSID(text("sid")), Status: text("status"), Version: text("version"), URL: text("url"), Method: text("method"), EventTypes: rapid.SliceOf(word).Draw(r, "events")}}),
-		Events:   read(r, "events", []event.Event{happened, {}}), Streams: read(r, "streams", Streams{Subscriptions: []verify.EventSubscription{{SID: text("sid"), SinkSID: text("sink")}}}),
+		Events:   read(r, "events", Alerts{Events: []event.Event{happened, {}}, Missing: []event.Span{{}}}), Streams: read(r, "streams", Streams{Subscriptions: []verify.EventSubscription{{SID: text("sid"), SinkSID: text("sink")}}}),
 		Changes: read(r, "changes", []verify.AuditEvent{{ResourceSID: text("resource")}}), Usage: read(r, "usage", []verify.UsageRecord{{Count: 3}}),
 		Factors:    read(r, "factors", Sample[verify.Factor]{Users: []UserSample[verify.Factor]{{Entity: entity, Items: []verify.Factor{factor, factor}}, {}}, More: rapid.Bool().Draw(r, "more")}),
 		Challenges: read(r, "challenges", Sample[verify.Challenge]{Users: []UserSample[verify.Challenge]{{Entity: entity, Items: []verify.Challenge{challenge, {}}}}}),

@@ -12,7 +12,6 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/verifyctl/verifyctl/internal/event"
 	"github.com/verifyctl/verifyctl/internal/verify"
 )
 
@@ -71,7 +70,7 @@ type reader struct {
 	account     once[verify.Account]
 	keys        once[[]verify.APIKey]
 	webhooks    once[[]verify.Webhook]
-	events      once[[]event.Event]
+	events      once[Alerts]
 	streams     once[Streams]
 	changes     once[[]verify.AuditEvent]
 	usage       once[[]verify.UsageRecord]
@@ -219,12 +218,18 @@ func (r *reader) readWebhooks(ctx context.Context, t Target) Reading[[]verify.We
 	})
 }
 
-func (r *reader) readEvents(ctx context.Context, t Target, since time.Time) Reading[[]event.Event] {
+func (r *reader) readEvents(ctx context.Context, t Target, since time.Time) Reading[Alerts] {
 	if r.opts.NoEvidence {
-		return Failed[[]event.Event](errNoEvidence)
+		return Failed[Alerts](errNoEvidence)
 	}
-	return forAccount(ctx, r, &r.events, t, func(s Sources) source[[]event.Event] {
-		return listing(s.Feed != nil, func(ctx context.Context) iter.Seq2[event.Event, error] { return s.Feed.Events(ctx, since, t.Now) })
+	return forAccount(ctx, r, &r.events, t, func(s Sources) source[Alerts] {
+		if s.Feed == nil {
+			return nil
+		}
+		return func(ctx context.Context) (alerts Alerts, err error) {
+			alerts.Events, alerts.Missing, err = s.Feed.Events(ctx, since, t.Now)
+			return alerts, err
+		}
 	})
 }
 

@@ -3,7 +3,6 @@ package doctor_test
 import (
 	"context"
 	"fmt"
-	"iter"
 	"net/http"
 	"net/url"
 	"slices"
@@ -106,14 +105,14 @@ func inOrder() *stage {
 // alertFeed reads the simulated debugger.
 type alertFeed struct{ client *twilio.Client }
 
-func (f alertFeed) Events(ctx context.Context, since, until time.Time) iter.Seq2[event.Event, error] {
-	return func(yield func(event.Event, error) bool) {
-		for alert, err := range f.client.Alerts(ctx, verify.AlertFilter{Start: since, End: until}) {
-			if !yield(event.FromAlert(alert), err) || err != nil {
-				return
-			}
+func (f alertFeed) Events(ctx context.Context, since, until time.Time) (events []event.Event, missing []event.Span, err error) {
+	for alert, err := range f.client.Alerts(ctx, verify.AlertFilter{Start: since, End: until}) {
+		if err != nil {
+			return nil, nil, err
 		}
+		events = append(events, event.FromAlert(alert))
 	}
+	return events, nil, nil
 }
 
 // examine plays the stage: a simulator on an in-memory network, a real client, and doctor.

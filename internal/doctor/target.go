@@ -88,9 +88,10 @@ type WebhookLister interface {
 	Webhooks(ctx context.Context, sid verify.ServiceSID) iter.Seq2[verify.Webhook, error]
 }
 
-// Feed gives the debugger events of the account within a span of time, each once.
+// Feed gives the debugger events of the account within a span of time, each once, and afterwards the parts of that span
+// of which it could not give all.
 type Feed interface {
-	Events(ctx context.Context, since, until time.Time) iter.Seq2[event.Event, error]
+	Events(ctx context.Context, since, until time.Time) (events []event.Event, missing []event.Span, err error)
 }
 
 // SubscriptionLister lists the Event Streams subscriptions of the account, what they subscribe to, and where to.

@@ -70,7 +70,7 @@ type World struct {
 	Account     Reading[verify.Account]
 	Keys        Reading[[]verify.APIKey]
 	Webhooks    Reading[[]verify.Webhook]
-	Events      Reading[[]event.Event] // of the whole account
+	Events      Reading[Alerts] // of the whole account
 	Streams     Reading[Streams]
 	Changes     Reading[[]verify.AuditEvent]
 	Usage       Reading[[]verify.UsageRecord]
@@ -85,6 +85,12 @@ type World struct {
 	line    int
 	account string              // the key of its account, for grouping
 	mask    func(string) string // shortens identities and names; nil leaves them
+}
+
+// Alerts are the debugger events of an account within a span of time.
+type Alerts struct {
+	Events  []event.Event
+	Missing []event.Span // of which the debugger did not give all
 }
 
 // Streams is what Event Streams is set up to do.
