@@ -183,8 +183,8 @@ func TestDoctorOfAFile(t *testing.T) {
 		t.Errorf("status %d, want 0: %+v", status, report.Problems())
 	}
 	// A secret that cannot be had is a failed check of that environment, and hides nothing of the others.
-	t.Setenv("CLINIC_SECRET", "has a space")
-	if status, report := c.report("--no-evidence", "-e", "live"); status != 1 || !strings.Contains(c.result(report, "live", "AUTH-01").Reason, "space") {
+	t.Setenv("CLINIC_SECRET", clinicPass+"\r\n")
+	if status, report := c.report("--no-evidence", "-e", "live"); status != 1 || !strings.Contains(c.result(report, "live", "AUTH-01").Reason, "line break") {
 		t.Errorf("status %d, AUTH-01 %+v", status, c.result(report, "live", "AUTH-01"))
 	}
 }

@@ -31,10 +31,6 @@ func diagnose(w *World, err error) authCause {
 	case verify.CodeOf(err) == codeTestKey:
 		return authCause{"the key is a test credential, which Verify does not support (20008)",
 			"use an API key or the auth token of the live account"}
-	case w.Connection.KeyProblem != "":
-		return authCause{w.Connection.KeyProblem, "store the key again without it"}
-	case key != strings.TrimSpace(key):
-		return authCause{"the key's SID has white space around it, most likely a line break from a file or a variable", "remove it"}
 	case w.Account.OK() && w.Account.Value.Status != "" && w.Account.Value.Status != "active":
 		return authCause{fmt.Sprintf("the account is %s", w.Account.Value.Status), "reopen it in the Console, or ask Twilio's support"}
 	case verify.CodeOf(err) == codeNotActive || verify.CodeOf(err) == codeSuspended:

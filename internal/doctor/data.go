@@ -2,7 +2,6 @@ package doctor
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 
 	"github.com/verifyctl/verifyctl/internal/verify"
@@ -22,9 +21,9 @@ func dataChecks() []Check {
 }
 
 var (
-	phoneIdentity = regexp.MustCompile(`^\d{8,15}$`)
-	nameIdentity  = regexp.MustCompile(`^[A-Za-z]{2,}-[A-Za-z]{2,}$`)
-	hashIdentity  = regexp.MustCompile(`^[0-9A-Fa-f]{64}$`)
+	phoneIdentity = lazily(`^\d{8,15}$`)
+	nameIdentity  = lazily(`^[A-Za-z]{2,}-[A-Za-z]{2,}$`)
+	hashIdentity  = lazily(`^[0-9A-Fa-f]{64}$`)
 )
 
 func opaqueIdentities(w *World) Answer {
@@ -36,11 +35,11 @@ func opaqueIdentities(w *World) Answer {
 		switch {
 		case strings.ContainsAny(identity, "@+"):
 			bad = append(bad, shown+" looks like an e-mail address or a phone number")
-		case phoneIdentity.MatchString(identity):
+		case phoneIdentity().MatchString(identity):
 			bad = append(bad, shown+" looks like a phone number")
 		case err != nil:
 			bad = append(bad, shown+" is outside what Twilio documents for identities")
-		case nameIdentity.MatchString(identity):
+		case nameIdentity().MatchString(identity):
 			names = append(names, shown+" looks like a name")
 		}
 	}
@@ -58,7 +57,7 @@ func opaqueIdentities(w *World) Answer {
 func unguessable(w *World) Answer {
 	hashes := 0
 	for _, user := range w.Factors.Value.Users {
-		if hashIdentity.MatchString(string(user.Entity.Identity)) {
+		if hashIdentity().MatchString(string(user.Entity.Identity)) {
 			hashes++
 		}
 	}
@@ -120,21 +119,21 @@ func challengeSecret(c verify.Challenge) string {
 }
 
 var (
-	emailPattern  = regexp.MustCompile(`[^\s@]+@[^\s@]+\.[A-Za-z]{2,}`)
-	phonePattern  = regexp.MustCompile(`(?:^|\s)\+\d[\d ()-]{7,}\d`)
-	ownerPattern  = regexp.MustCompile(`(?i)\p{L}{2,}['’]s\s+(?:i?phone|ipad|pixel|galaxy|handy|tablet|mobile)`)
-	digitsPattern = regexp.MustCompile(`\d(?:[ -]?\d){12,18}`)
-	codePattern   = regexp.MustCompile(`(?i)\b(?:otp|code|pin|password|passwort)\b\D{0,12}\d{4,8}\b`)
+	emailPattern  = lazily(`[^\s@]+@[^\s@]+\.[A-Za-z]{2,}`)
+	phonePattern  = lazily(`(?:^|\s)\+\d[\d ()-]{7,}\d`)
+	ownerPattern  = lazily(`(?i)\p{L}{2,}['’]s\s+(?:i?phone|ipad|pixel|galaxy|handy|tablet|mobile)`)
+	digitsPattern = lazily(`\d(?:[ -]?\d){12,18}`)
+	codePattern   = lazily(`(?i)\b(?:otp|code|pin|password|passwort)\b\D{0,12}\d{4,8}\b`)
 )
 
 // personal says what kind of personal data a text looks like, "" for none.
 func personal(text string) string {
 	switch {
-	case emailPattern.MatchString(text):
+	case emailPattern().MatchString(text):
 		return "an e-mail address"
-	case phonePattern.MatchString(text):
+	case phonePattern().MatchString(text):
 		return "a phone number"
-	case ownerPattern.MatchString(text):
+	case ownerPattern().MatchString(text):
 		return "a person's name"
 	}
 	return ""
@@ -142,15 +141,15 @@ func personal(text string) string {
 
 // secretKind says what kind of secret or personal data a text looks like, "" for none.
 func secretKind(text string) string {
-	for _, digits := range digitsPattern.FindAllString(text, -1) {
+	for _, digits := range digitsPattern().FindAllString(text, -1) {
 		if isCardNumber(digits) {
 			return "a card number"
 		}
 	}
-	if codePattern.MatchString(text) {
+	if codePattern().MatchString(text) {
 		return "a one-time code or a password"
 	}
-	if emailPattern.MatchString(text) {
+	if emailPattern().MatchString(text) {
 		return "an e-mail address"
 	}
 	return ""

@@ -10,7 +10,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -99,7 +98,7 @@ func (l *Lint) say(file string, status Status, what, fix, format string, args ..
 }
 
 // legacyKey is the shape of Google's legacy server keys; the older ones are plain API keys.
-var legacyKey = regexp.MustCompile(`^(AAAA[0-9A-Za-z_-]{7}:[0-9A-Za-z_-]{100,}|AIza[0-9A-Za-z_-]{35})$`)
+var legacyKey = lazily(`^(AAAA[0-9A-Za-z_-]{7}:[0-9A-Za-z_-]{100,}|AIza[0-9A-Za-z_-]{35})$`)
 
 // add reads one file, whatever it is.
 func (l *Lint) add(file string, text []byte) {
@@ -111,7 +110,7 @@ func (l *Lint) add(file string, text []byte) {
 		l.addJSON(file, trimmed)
 	case bytes.Contains(text, []byte("-----BEGIN ")):
 		l.addPEM(file, text)
-	case legacyKey.Match(trimmed):
+	case legacyKey().Match(trimmed):
 		l.say(file, Fail, "server key", "make a service account key (Firebase: Project settings > Service accounts) and upload that",
 			"it is a legacy FCM server key, which Google shut down in June 2024 (52117)")
 	default:

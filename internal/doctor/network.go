@@ -2,7 +2,6 @@ package doctor
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 	"time"
 
@@ -79,11 +78,11 @@ func noFasterHost(w *World) Answer {
 
 // deadHost is the pattern of hosts that stopped answering on 2026-04-28 (changelog,
 // deprecation-of-region-specific-twilio-api-domain-patterns). twilio-go still makes them of a region without an edge.
-var deadHost = regexp.MustCompile(`(?i)^[a-z]+\.(ie1|au1|br1|de1|jp1|sg1|us2)\.twilio\.com(:\d+)?$`)
+var deadHost = lazily(`(?i)^[a-z]+\.(ie1|au1|br1|de1|jp1|sg1|us2)\.twilio\.com(:\d+)?$`)
 
 func noDeadHost(w *World) Answer {
 	for _, host := range w.Connection.Hosts {
-		if deadHost.MatchString(host) {
+		if deadHost().MatchString(host) {
 			return fail("%s was retired on 2026-04-28", host).about(host).fix("name the city too, as in verify.dublin.ie1.twilio.com, or leave region out")
 		}
 	}

@@ -22,14 +22,13 @@ type Target struct {
 
 // Connection is how an environment is reached, without its secret.
 type Connection struct {
-	KeySID     string   // the user name that is sent: SK… for an API key, AC… for an auth token
-	KeyProblem string   // what is odd about the key or its secret, such as "the secret ends in a line break"; "" when nothing
-	Region     string   // "" is us1
-	Edge       string   // "" lets Twilio choose
-	BaseURL    string   // "" is Twilio itself
-	CAFile     string   // a private authority or a pinned certificate
-	Proxy      string   // the proxy that requests to Twilio take, "" for none
-	Hosts      []string // that requests go to
+	KeySID  string   // the user name that is sent: SK… for an API key, AC… for an auth token
+	Region  string   // "" is us1
+	Edge    string   // "" lets Twilio choose
+	BaseURL string   // "" is Twilio itself
+	CAFile  string   // a private authority or a pinned certificate
+	Proxy   string   // the proxy that requests to Twilio take, "" for none
+	Hosts   []string // that requests go to
 }
 
 // Sources is where a target's readings come from, one for each thing to read. One that is nil cannot be read here, and
