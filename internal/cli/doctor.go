@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/verifyctl/verifyctl/internal/config"
+	"github.com/verifyctl/verifyctl/internal/debugger"
 	"github.com/verifyctl/verifyctl/internal/doctor"
 	"github.com/verifyctl/verifyctl/internal/event"
 	"github.com/verifyctl/verifyctl/internal/render"
@@ -27,7 +28,7 @@ type doctorOptions struct {
 	only, skip []string
 	failOn     string
 	baseline   string
-	since      time.Duration
+	since      string
 	noEvidence bool
 	sample     int
 	latency    bool
@@ -41,6 +42,7 @@ type doctorOptions struct {
 	credential string
 	undo       string
 
+	ago        time.Duration
 	on         doctor.FailOn
 	attach     verify.CredentialSID
 	takeBack   doctor.Change
@@ -89,7 +91,7 @@ the push credential named by --credential. It shows the change, checks again, an
 	flags.StringSliceVar(&o.skip, "skip", nil, "leave these checks out: ids or globs")
 	flags.StringVar(&o.failOn, "fail-on", string(doctor.FailOnFail), "exit 1 for fail, for unknown too, or for warn too")
 	flags.StringVar(&o.baseline, "baseline", "", "an earlier report in JSON: what it found does not fail again")
-	flags.DurationVar(&o.since, "since", doctor.DefaultSince, "how far back push errors are looked at, up to 30 days")
+	flags.StringVar(&o.since, "since", "24h", "how far back push errors are looked at, such as 90m, 24h or 7d; at most 30d")
 	flags.BoolVar(&o.noEvidence, "no-evidence", false, "do not look at push errors")
 	flags.IntVar(&o.sample, "sample", 0, "look at the factors and challenges of this many users of each Service")
 	flags.BoolVar(&o.latency, "latency", false, "measure latency with 20 requests")
@@ -107,9 +109,6 @@ the push credential named by --credential. It shows the change, checks again, an
 	return cmd
 }
 
-// alertWindow is how far back Twilio keeps alerts.
-const alertWindow = 30 * 24 * time.Hour
-
 func (o *doctorOptions) parse() error {
 	var err error
 	if o.on, err = oneOf("--fail-on", o.failOn, doctor.FailOnFail, doctor.FailOnUnknown, doctor.FailOnWarn); err != nil {
@@ -118,9 +117,13 @@ func (o *doctorOptions) parse() error {
 	if o.on == "" {
 		o.on = doctor.FailOnFail
 	}
+	var ok bool
+	if o.ago, ok = parseLength(o.since); !ok || o.ago <= 0 {
+		return badLength("--since", o.since)
+	}
 	switch {
-	case o.since <= 0 || o.since > alertWindow:
-		return verify.Usagef("--since %s is not between 0 and 720h: Twilio keeps alerts for 30 days", o.since)
+	case o.ago > debugger.AlertsKept:
+		return verify.Usagef("--since %s: Twilio keeps alerts for 30 days", o.since)
 	case o.sample < 0:
 		return verify.Usagef("--sample %d is negative", o.sample)
 	case len(o.hosts) > 0 && !o.latency:
@@ -198,7 +201,7 @@ func (o *doctorOptions) run(ctx context.Context) error {
 			return err
 		}
 	}
-	opts := doctor.Options{Since: o.since, NoEvidence: o.noEvidence, Sample: o.sample, Latency: o.latency, Hosts: o.hosts,
+	opts := doctor.Options{Since: o.ago, NoEvidence: o.noEvidence, Sample: o.sample, Latency: o.latency, Hosts: o.hosts,
 		Timeout: o.shell.flags.timeout, Only: o.only, Skip: o.skip, Declared: declared, Build: o.build}
 	if o.shell.flags.mask {
 		opts.Mask = render.Mask
@@ -362,7 +365,7 @@ func (r captured) Capture(ctx context.Context) (doctor.Capture, error) {
 		return doctor.Capture{}, err
 	}
 	now := r.c.now()
-	covered, err := memory.Coverage(ctx, event.Span{From: now.Add(-2 * alertWindow), Until: now.Add(time.Second)})
+	covered, err := memory.Coverage(ctx, event.Span{From: now.Add(-2 * debugger.AlertsKept), Until: now.Add(time.Second)})
 	return doctor.Capture{Events: events, Last: last, Covered: covered}, err
 }
 
