@@ -482,3 +482,24 @@ func TestQueueTriesAgain(t *testing.T) {
 		t.Errorf("failed: -want +got\n%s", diff)
 	}
 }
+
+// FuzzDelivery: whatever is signed, the listener answers, and what it stored can be decoded again.
+func FuzzDelivery(f *testing.F) {
+	f.Add(debuggerForm(1), true)
+	f.Add(cloudEvent(1), false)
+	f.Add("["+cloudEvent(1)+",null,[],{}]", false)
+	f.Add(`{"a":`, false)
+	f.Add("Payload=%7B", true)
+	f.Fuzz(func(t *testing.T, body string, form bool) {
+		all, err := takeApart([]byte(body), form, noon)
+		if err != nil {
+			return
+		}
+		for _, d := range all {
+			again := event.Parse(d.stored.Body)
+			if d.known != (len(again) > 0) || d.known && gocmp.Diff(d.event, again[0]) != "" {
+				t.Fatalf("%q was decoded as %+v and is again %+v", d.stored.Body, d.event, again)
+			}
+		}
+	})
+}

@@ -232,7 +232,7 @@ func TestMemoryIsFlat(t *testing.T) {
 	} {
 		size, limit := 40<<20, 32<<20
 		if testing.Short() {
-			size = 16 << 20
+			size = 6 << 20
 		}
 		prefix := ""
 		if name == "one list" || name == "numbers" {
