@@ -203,16 +203,6 @@ func otherSpelling(key string) field {
 	return fieldNone
 }
 
-// isPushField tells whether a field is one that only push events carry; one is enough to know a push event by.
-func (f field) isPushField() bool {
-	switch f {
-	case fieldCorrelation, fieldPrimary, fieldBinding, fieldBindingSID, fieldNotification, fieldDelivery, fieldFrom,
-		fieldProviderMessage:
-		return true
-	}
-	return false
-}
-
 // fields is a set of field.
 type fields uint64
 
