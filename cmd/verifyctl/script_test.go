@@ -21,12 +21,19 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"verifyctl": main})
 }
 
+// concurrent are the folders of transcripts that are run with -short too, which is how data races are looked for: each
+// start of a program takes long there, and these do many things at once.
+var concurrent = []string{"fleet", "doctor"}
+
 // TestScripts runs every transcript below testdata/script: what a user types and what they see, by the real binary. Each
 // script has a home and a state of its own, without any account, network or keychain.
 func TestScripts(t *testing.T) {
 	dirs := scriptDirs(t)
 	for _, dir := range dirs {
 		t.Run(filepath.Base(dir), func(t *testing.T) {
+			if testing.Short() && !slices.Contains(concurrent, filepath.Base(dir)) {
+				t.Skip("run without -short")
+			}
 			testscript.Run(t, testscript.Params{
 				Dir:                 dir,
 				UpdateScripts:       *update,

@@ -38,7 +38,11 @@ func (s *simulated) breakConnections(t *testing.T, kind simulator.FaultKind, ope
 // work, answers with errors in between, and operators who repeat what failed. There is never a second challenge of an
 // action on a factor, one that exists is never reported as a plain failure, and no push is sent more often than asked.
 func TestAThousandRunsOverABadLine(t *testing.T) {
-	const runs, atATime = 1000, 8
+	const atATime = 8
+	runs := 1000
+	if testing.Short() {
+		runs = 100 // the detector of data races needs no more
+	}
 	w := world(android)
 	for i := range runs {
 		w.Services[0].Entities = append(w.Services[0].Entities, simulator.WorldEntity{Identity: fmt.Sprintf("run-%08d", i),
