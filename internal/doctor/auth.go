@@ -37,6 +37,7 @@ func authChecks() []Check {
 		{ID: "AUTH-07", Title: "the key is younger than a year", Severity: SeverityWarn, Certainty: Certain,
 			Skip: unlessAPIKey, Needs: []Resource{AllKeys}, Remedy: "make a new key and delete the old one", Judge: freshKey},
 		{ID: "AUTH-08", Title: "the key may read what the other checks need", Severity: SeverityWarn, Certainty: Certain,
+			Needs:  []Resource{TheService},
 			Reads:  []Resource{AllCredentials, PushErrors, Changes},
 			Remedy: "grant the missing permission, or accept that the checks which need it are unknown", Judge: mayRead},
 		{ID: "AUTH-09", Title: "the key belongs to the region that requests go to", Severity: SeverityFail, Certainty: Measured,

@@ -27,7 +27,7 @@ func WriteMarkdown(w io.Writer, r Report) error {
 			if u.Permission != "" {
 				fmt.Fprintf(&b, "; the key lacks: %s", md(u.Permission))
 			}
-			fmt.Fprintf(&b, ". Unknown for it: %s\n", strings.Join(u.Checks, ", "))
+			fmt.Fprintf(&b, ". Unknown for it: %s\n", u.checks())
 		}
 	}
 	for _, place := range r.places() {

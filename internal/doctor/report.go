@@ -130,6 +130,11 @@ func unreadable(results []Result) []Unreadable {
 		}
 		found[i].add(r)
 	}
+	for i, u := range found {
+		if slices.Contains(u.Resources, TheService) {
+			found[i].Permission = "" // the key is refused altogether; AUTH-01 says why
+		}
+	}
 	return found
 }
 
@@ -293,11 +298,25 @@ func (r Report) Problems() []Result {
 	return list
 }
 
+// manyNames is how many names a line lists before it only counts them.
+const manyNames = 6
+
+// checks names the checks that wait for it, or counts them.
+func (u Unreadable) checks() string {
+	if len(u.Checks) > 2*manyNames {
+		return fmt.Sprintf("%d checks", len(u.Checks))
+	}
+	return strings.Join(u.Checks, ", ")
+}
+
 // what says what could not be read, and of which environments.
 func (u Unreadable) what() string {
 	names := make([]string, len(u.Resources))
 	for i, r := range u.Resources {
 		names[i] = string(r)
+	}
+	if len(names) > manyNames {
+		names = []string{"almost everything"}
 	}
 	if len(u.Environments) == 0 {
 		return strings.Join(names, ", ")

@@ -72,7 +72,7 @@ func (t *text) unreadable(list []Unreadable) {
 		if u.Permission != "" {
 			t.line("      the key lacks: %s", u.Permission)
 		}
-		t.line("      unknown for it: %s", strings.Join(u.Checks, " "))
+		t.line("      unknown for it: %s", u.checks())
 	}
 	t.line("")
 }
