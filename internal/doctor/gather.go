@@ -37,6 +37,10 @@ func forTarget[T any](ctx context.Context, r *reader, o *once[T], key string, t 
 // forAccount reads something once for all environments of an account. When one environment's key may not read it, the
 // next environment with another key is asked.
 func forAccount[T any](ctx context.Context, r *reader, o *once[T], t Target, from func(Sources) source[T]) Reading[T] {
+	return forAccountWithin(ctx, r, o, t, r.opts.Timeout, from)
+}
+
+func forAccountWithin[T any](ctx context.Context, r *reader, o *once[T], t Target, limit time.Duration, from func(Sources) source[T]) Reading[T] {
 	return o.get(accountKey(t), func() Reading[T] {
 		reading := Failed[T](errUnavailable)
 		tried := map[string]bool{}
@@ -50,7 +54,7 @@ func forAccount[T any](ctx context.Context, r *reader, o *once[T], t Target, fro
 				reading = Failed[T](peer.Err)
 			case peer.Err == nil && read != nil:
 				tried[peer.Connection.KeySID] = true
-				if reading = bounded(ctx, r.planned, r.opts.Timeout, read); !isDenied(reading.Err) {
+				if reading = bounded(ctx, r.planned, limit, read); !isDenied(reading.Err) {
 					return reading
 				}
 			}

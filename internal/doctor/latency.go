@@ -46,7 +46,7 @@ type LatencySummary struct {
 	ServerEstimated bool `json:"server_estimated"`
 }
 
-// Latency sums a probe up.
+// SummariseLatency sums a probe up.
 func SummariseLatency(p verify.Probe) LatencySummary {
 	var dns, connect, tls, cold, reused, told, estimated []time.Duration
 	roundTrip := time.Duration(0)

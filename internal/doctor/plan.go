@@ -22,6 +22,9 @@ const (
 	sampledInFlight = 4
 )
 
+// feedPatience is how many time-outs the list of debugger events may take: a busy account's has many pages.
+const feedPatience = 4
+
 // challengesPerUser is how many of a sampled user's newest challenges are looked at.
 const challengesPerUser = 50
 
@@ -222,7 +225,7 @@ func (r *reader) readEvents(ctx context.Context, t Target, since time.Time) Read
 	if r.opts.NoEvidence {
 		return Failed[Alerts](errNoEvidence)
 	}
-	return forAccount(ctx, r, &r.events, t, func(s Sources) source[Alerts] {
+	return forAccountWithin(ctx, r, &r.events, t, feedPatience*r.opts.Timeout, func(s Sources) source[Alerts] {
 		if s.Feed == nil {
 			return nil
 		}
