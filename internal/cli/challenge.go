@@ -129,11 +129,7 @@ met.
 }
 
 func (o *challengeShowOptions) run(ctx context.Context) error {
-	c, err := o.shell.connectService(ctx)
-	if err != nil {
-		return err
-	}
-	p, err := o.shell.printer(c.now)
+	c, p, err := o.shell.startService(ctx)
 	if err != nil {
 		return err
 	}

@@ -123,11 +123,7 @@ func (o *challengeCreateOptions) parseAction() (err error) {
 }
 
 func (o *challengeCreateOptions) run(ctx context.Context) error {
-	c, err := o.shell.connectService(ctx)
-	if err != nil {
-		return err
-	}
-	p, err := o.shell.printer(c.now)
+	c, p, err := o.shell.startService(ctx)
 	if err != nil {
 		return err
 	}

@@ -92,11 +92,7 @@ func (o *challengeListOptions) parse(args []string) error {
 }
 
 func (o *challengeListOptions) run(ctx context.Context) error {
-	c, err := o.shell.connectService(ctx)
-	if err != nil {
-		return err
-	}
-	p, err := o.shell.printer(c.now)
+	c, p, err := o.shell.startService(ctx)
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/verifyctl/verifyctl/internal/config"
+	"github.com/verifyctl/verifyctl/internal/render"
 	"github.com/verifyctl/verifyctl/internal/simulator"
 	"github.com/verifyctl/verifyctl/internal/store"
 	"github.com/verifyctl/verifyctl/internal/twilio"
@@ -84,6 +85,25 @@ func (s *shell) connectOffline(ctx context.Context) (*connection, error) {
 	}
 	c := &connection{shell: s, env: target.Environment, target: target, now: time.Now}
 	return c, c.needService()
+}
+
+// start reaches the environment that was chosen and makes the printer for its results, which most commands begin with.
+func (s *shell) start(ctx context.Context) (*connection, *render.Printer, error) {
+	c, err := s.connect(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	p, err := s.printer(c.now)
+	return c, p, err
+}
+
+// startService is [shell.start] for commands that work on the environment's Service.
+func (s *shell) startService(ctx context.Context) (*connection, *render.Printer, error) {
+	c, p, err := s.start(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	return c, p, c.needService()
 }
 
 // connectTo reaches an environment by its name.

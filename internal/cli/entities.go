@@ -115,11 +115,7 @@ on every device. To keep the entity and its history, use "verifyctl factors dele
 }
 
 func (o *entitiesDeleteOptions) run(ctx context.Context) error {
-	c, err := o.shell.connectService(ctx)
-	if err != nil {
-		return err
-	}
-	p, err := o.shell.printer(c.now)
+	c, p, err := o.shell.startService(ctx)
 	if err != nil {
 		return err
 	}

@@ -166,11 +166,7 @@ func (o *factorsListOptions) checkWhere() error {
 }
 
 func (o *factorsListOptions) run(ctx context.Context) error {
-	c, err := o.shell.connectService(ctx)
-	if err != nil {
-		return err
-	}
-	p, err := o.shell.printer(c.now)
+	c, p, err := o.shell.startService(ctx)
 	if err != nil {
 		return err
 	}
@@ -296,11 +292,7 @@ func newFactorsShowCmd(s *shell) *cobra.Command {
 }
 
 func (o *factorsShowOptions) run(ctx context.Context) error {
-	c, err := o.shell.connectService(ctx)
-	if err != nil {
-		return err
-	}
-	p, err := o.shell.printer(c.now)
+	c, p, err := o.shell.startService(ctx)
 	if err != nil {
 		return err
 	}
@@ -407,11 +399,7 @@ func (o *factorsDeleteOptions) parse(args []string) error {
 }
 
 func (o *factorsDeleteOptions) run(ctx context.Context) error {
-	c, err := o.shell.connectService(ctx)
-	if err != nil {
-		return err
-	}
-	p, err := o.shell.printer(c.now)
+	c, p, err := o.shell.startService(ctx)
 	if err != nil {
 		return err
 	}
@@ -543,32 +531,41 @@ var deletionResource = render.Resource[deletion]{
 	},
 }
 
-// delete deletes one factor after the other and reports each after its own call returned.
+// delete deletes one factor after the other and reports each after its own call returned. After Ctrl-C, and after an answer
+// that the next request would get as well, no other is begun.
 func (o *factorsDeleteOptions) delete(ctx context.Context, c *connection, w *writer, p *render.Printer, identity verify.Identity, doomed []verify.Factor) error {
 	var failures []error
 	gone := map[verify.FactorSID]bool{} // or perhaps gone
+	var rest []string
+	var hopeless bool
 	results := func(yield func(deletion, error) bool) {
 		open := true // a reader that goes away does not end the batch
 		for _, f := range doomed {
 			d := deletion{SID: string(f.SID), Identity: identity, Name: f.FriendlyName, Outcome: "not tried"}
-			if ctx.Err() == nil {
+			if ctx.Err() != nil || hopeless {
+				rest = append(rest, string(f.SID))
+			} else {
 				outcome, err := w.DeleteFactor(ctx, f)
 				d.Outcome = outcome
 				gone[f.SID] = outcome != "failed"
 				if err != nil {
 					d.Error = err.Error()
 					failures = append(failures, err)
+					hopeless = verify.KindOf(err) == verify.KindAuth || verify.KindOf(err) == verify.KindRefused
 				}
 			}
 			open = open && yield(d, nil)
 		}
 	}
 	_, err := render.List(p, deletionResource, results)
-	if ctx.Err() != nil {
-		return &verify.Error{Kind: verify.KindPartial, Message: "interrupted; what was deleted is listed above",
-			Hint: "the same command goes on with the rest"}
+	if ctx.Err() != nil && len(rest) > 0 {
+		stopped := &verify.Error{Kind: verify.KindInterrupted, Message: fmt.Sprintf("interrupted: %d of %s not tried", len(rest), counted(len(doomed), "factor")),
+			Hint: "go on with the rest: " + verify.Command(c.env.Name, append([]string{"factors", "delete", string(identity)}, rest...)...)}
+		return errors.Join(append([]error{stopped}, failures...)...)
 	}
-	o.namePending(ctx, c, identity, gone)
+	if ctx.Err() == nil {
+		o.namePending(ctx, c, identity, gone)
+	}
 	return errors.Join(append(failures, err)...)
 }
 
@@ -647,11 +644,7 @@ func (o *factorsDeletedOptions) run(ctx context.Context) error {
 	if err := deletedResource.CheckColumns(o.shell.flags.columns); err != nil {
 		return err
 	}
-	c, err := o.shell.connect(ctx)
-	if err != nil {
-		return err
-	}
-	p, err := o.shell.printer(c.now)
+	c, p, err := o.shell.start(ctx)
 	if err != nil {
 		return err
 	}

@@ -107,11 +107,7 @@ func (o *factorsPruneOptions) runPlan(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	c, err := o.shell.connectService(ctx)
-	if err != nil {
-		return err
-	}
-	p, err := o.shell.printer(c.now)
+	c, p, err := o.shell.startService(ctx)
 	if err != nil {
 		return err
 	}

@@ -105,11 +105,7 @@ func (o *fleetSyncOptions) run(ctx context.Context) error {
 	if err := crawlResource.CheckColumns(o.shell.flags.columns); err != nil {
 		return err
 	}
-	c, err := o.shell.connectService(ctx)
-	if err != nil {
-		return err
-	}
-	p, err := o.shell.printer(c.now)
+	c, p, err := o.shell.startService(ctx)
 	if err != nil {
 		return err
 	}

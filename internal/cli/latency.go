@@ -51,11 +51,7 @@ edge serves a request is chosen by DNS now.
 const maxLatencyCount = 200
 
 func (o *latencyOptions) run(ctx context.Context) error {
-	c, err := o.shell.connect(ctx)
-	if err != nil {
-		return err
-	}
-	p, err := o.shell.printer(c.now)
+	c, p, err := o.shell.start(ctx)
 	if err != nil {
 		return err
 	}

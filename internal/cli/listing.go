@@ -15,11 +15,7 @@ func listFrom[T any](ctx context.Context, s *shell, r render.Resource[T], noun s
 	if err := r.CheckColumns(s.flags.columns); err != nil {
 		return err
 	}
-	c, err := s.connect(ctx)
-	if err != nil {
-		return err
-	}
-	p, err := s.printer(c.now)
+	c, p, err := s.start(ctx)
 	if err != nil {
 		return err
 	}
@@ -35,11 +31,7 @@ func showFrom[T any](ctx context.Context, s *shell, r render.Resource[T], fetch 
 	if err := r.CheckColumns(s.flags.columns); err != nil {
 		return err
 	}
-	c, err := s.connect(ctx)
-	if err != nil {
-		return err
-	}
-	p, err := s.printer(c.now)
+	c, p, err := s.start(ctx)
 	if err != nil {
 		return err
 	}

@@ -27,10 +27,15 @@ func Main(build Build) int {
 	go func() {
 		<-ctx.Done()
 		stop() // a second Ctrl-C ends the process at once
+		time.Sleep(hurry)
+		fmt.Fprintln(os.Stderr, "verifyctl: interrupted, waiting for the end of what is under way; Ctrl-C again does not wait")
 	}()
 	signal.Ignore(syscall.SIGPIPE) // a reader that goes away must not end a batch half way: the write's error does
 	return run(ctx, &shell{terminal: systemTerminal(), build: build}, os.Args[1:])
 }
+
+// hurry is how long a command may take to end after Ctrl-C before a person is told what it waits for.
+const hurry = 300 * time.Millisecond
 
 func run(ctx context.Context, s *shell, args []string) int {
 	s.args = args
