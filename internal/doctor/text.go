@@ -108,7 +108,11 @@ func (t *text) result(r Result) {
 	if r.Note {
 		word = "note   "
 	}
-	t.line("  %s %-11s  %s", t.paint(r.Status, word), r.Check, r.reason())
+	says := r.reason()
+	if r.Status == Skipped || r.Status == Pass && !r.Note {
+		says = r.Title + ": " + says // the reason alone would not say what is in order
+	}
+	t.line("  %s %-11s  %s", t.paint(r.Status, word), r.Check, says)
 	for _, line := range r.advice() {
 		t.line("          %s", line)
 	}
