@@ -264,9 +264,9 @@ func example(op operation, args map[string]string) (int, string) {
 	return http.StatusInternalServerError, ""
 }
 
-// TestRequestsAreTheOperationsMeant sends every request this package can send to the products whose OpenAPI documents
+// TestContractOfEveryRequest sends every request this package can send to the products whose OpenAPI documents
 // are at hand, and matches it by the operation's name; the replies are the documents' own examples.
-func TestRequestsAreTheOperationsMeant(t *testing.T) {
+func TestContractOfEveryRequest(t *testing.T) {
 	c := openContract(t)
 	var got []string
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -437,5 +437,22 @@ func TestFormsCarryWhatWasMeant(t *testing.T) {
 	_, err = client.CreateNotification(t.Context(), service, user, challenge, 119900*time.Millisecond)
 	if err != nil || form.Get("Ttl") != "119" {
 		t.Errorf("a ttl of 119.9 s is sent as %v (%v)", form, err)
+	}
+}
+
+// TestContractOfOurWords holds the words of package verify against the enumerations of the documents.
+func TestContractOfOurWords(t *testing.T) {
+	c := openContract(t)
+	for name, ours := range map[string][]string{
+		"factor_enum_factor_statuses":            {string(verify.FactorUnverified), string(verify.FactorVerified)},
+		"factor_enum_factor_types":               {string(verify.FactorPush), string(verify.FactorTOTP), string(verify.FactorPasskeys)},
+		"new_factor_enum_notification_platforms": {string(verify.PlatformAPN), string(verify.PlatformFCM), string(verify.PlatformNone)},
+		"challenge_enum_challenge_statuses":      {string(verify.ChallengePending), string(verify.ChallengeExpired), string(verify.ChallengeApproved), string(verify.ChallengeDenied)},
+		"credential_enum_push_service":           {verify.CredentialGCM, verify.CredentialAPN, verify.CredentialFCM},
+	} {
+		theirs := slices.Sorted(slices.Values(c.schemas[name].Enum))
+		if !slices.Equal(slices.Sorted(slices.Values(ours)), theirs) {
+			t.Errorf("%s is %q in the document, %q here", name, theirs, ours)
+		}
 	}
 }
