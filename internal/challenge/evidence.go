@@ -266,14 +266,11 @@ func (d *diagnosis) summary(e event.Event, kind CauseKind, how relation) string 
 	return fmt.Sprintf("%s (%s)%s", what, code, cause)
 }
 
+// lowerFirst makes a sentence part of another one. Names such as APNs and FCM stay.
 func lowerFirst(s string) string {
 	s = trimStop(s)
-	for i, r := range s {
-		// Names such as APNs and FCM stay.
-		if i == 0 && len(s) > 1 && s[1] >= 'a' && s[1] <= 'z' && r >= 'A' && r <= 'Z' {
-			return string(r+'a'-'A') + s[1:]
-		}
-		break
+	if len(s) > 1 && 'A' <= s[0] && s[0] <= 'Z' && 'a' <= s[1] && s[1] <= 'z' {
+		return strings.ToLower(s[:1]) + s[1:]
 	}
 	return s
 }

@@ -16,11 +16,10 @@ type challengeResendOptions struct {
 	shell *shell
 	write writeFlags
 
-	challengeArg string
-	identityArg  string
-	ttl          time.Duration
-	ttlGiven     bool
-	recreate     bool
+	identityArg string
+	ttl         time.Duration
+	ttlGiven    bool
+	recreate    bool
 
 	challenge verify.ChallengeSID
 }
