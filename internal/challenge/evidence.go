@@ -2,6 +2,7 @@ package challenge
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/verifyctl/verifyctl/internal/event"
