@@ -168,7 +168,7 @@ func (o *challengeCreateOptions) takeText(c *connection) error {
 	if !o.text.isUsed() {
 		if c.env.TemplatesOnly {
 			return verify.Refusedf("%s takes the text of challenges from its messages file only, not from --message", c.label()).
-				WithHint("name a text: --text NAME; see verifyctl challenge templates list")
+				WithHint("name a text: --text NAME; see %s", verify.Command(c.env.Name, "challenge", "templates", "list"))
 		}
 		return nil
 	}

@@ -89,20 +89,3 @@ func TestAStatusHidesNoOtherError(t *testing.T) {
 		t.Errorf("reported %q", out.String())
 	}
 }
-
-func TestValuesOfFlagsAreSaidInWords(t *testing.T) {
-	for _, tc := range []struct{ args, want string }{
-		{"--timeout abc version", `--timeout "abc" is not a time such as 30s, 5m or 1h30m`},
-		{"factors list --limit many", `--limit "many" is not a whole number that fits`},
-		{"factors list --limit 99999999999999999999", `--limit "99999999999999999999" is not a whole number that fits`},
-		{"factors list --all=perhaps", `--all "perhaps" is not true or false`},
-	} {
-		status, _, stderr := runArgs(t, strings.Fields(tc.args)...)
-		if status != 64 || !strings.Contains(stderr, tc.want) || strings.Contains(stderr, "invalid") {
-			t.Errorf("%s: status %d, stderr %q; want 64 and %q", tc.args, status, stderr, tc.want)
-		}
-	}
-	if status, _, stderr := runArgs(t, "completion", ""); status != 64 || !strings.Contains(stderr, "completion bash|zsh|fish|powershell") {
-		t.Errorf("completion for no shell: status %d, stderr %q", status, stderr)
-	}
-}

@@ -182,8 +182,9 @@ Start with: verifyctl demo`,
 	s.globalSet = root.PersistentFlags()
 	s.flags.register(s.globalSet)
 	complete(root, "env", s.completeEnvironment)
-	root.PersistentPreRun = func(cmd *cobra.Command, _ []string) {
+	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error {
 		s.command = strings.TrimPrefix(cmd.CommandPath(), "verifyctl ")
+		return s.checkFlags(cmd)
 	}
 	root.SetFlagErrorFunc(s.flagError)
 	root.SetHelpCommand(newHelpCmd())
@@ -308,21 +309,6 @@ func (s *shell) flagError(cmd *cobra.Command, err error) error {
 		usage.Message = fmt.Sprintf("--%s %q is not %s", invalid.GetFlag().Name, invalid.GetValue(), valueForm(invalid.GetFlag()))
 	}
 	return usage.WithHint("see %s --help", cmd.CommandPath())
-}
-
-// valueForm says what the value of a flag looks like.
-func valueForm(flag *pflag.Flag) string {
-	switch flag.Value.Type() {
-	case "duration":
-		return "a time such as 30s, 5m or 1h30m"
-	case "bool":
-		return "true or false"
-	case "int", "int64", "uint", "uint64":
-		return "a whole number that fits"
-	case "float64":
-		return "a number"
-	}
-	return "a value it takes"
 }
 
 // positional gives the words of a command line behind a group's own name that are no flags it knows.

@@ -3,6 +3,7 @@ package render
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"iter"
@@ -16,8 +17,8 @@ import (
 	"github.com/verifyctl/verifyctl/internal/verify"
 )
 
-// maskedKeys are the JSON keys whose text --mask shortens.
-var maskedKeys = []string{"identity", "entity_identity", "friendly_name", "factor_friendly_name"}
+// maskedKeys are the JSON keys whose text, and all text below them, --mask shortens.
+var maskedKeys = []string{"identity", "entity_identity", "friendly_name", "factor_friendly_name", "metadata", "details", "hidden_details"}
 
 // listJSON writes rows as a JSON array, or with NDJSON as an object a line. A filter sees the whole array, or with
 // NDJSON one object after the other.
@@ -110,7 +111,10 @@ func (p *Printer) runJQ(v any) error {
 		if !ok {
 			return nil
 		}
-		if err, isErr := result.(error); isErr {
+		var halt *gojq.HaltError
+		if err, isErr := result.(error); isErr && errors.As(err, &halt) && halt.Value() == nil {
+			return nil
+		} else if isErr {
 			return verify.Usagef("--jq: %w", err)
 		}
 		if text, isText := result.(string); isText {
@@ -152,7 +156,7 @@ func (p *Printer) runTemplate(v any) error {
 	}
 	var b bytes.Buffer
 	if err := tmpl.Execute(&b, sanitizeValue(value)); err != nil {
-		return verify.Usagef("--template: %w", err)
+		return templateError("", err)
 	}
 	if !bytes.HasSuffix(b.Bytes(), []byte("\n")) {
 		b.WriteByte('\n')
@@ -164,9 +168,16 @@ func (p *Printer) runTemplate(v any) error {
 func compileTemplate(text string) (*template.Template, error) {
 	tmpl, err := template.New("--template").Option("missingkey=error").Parse(text)
 	if err != nil {
-		return nil, verify.Usagef("--template does not parse: %w", err)
+		return nil, templateError(" does not parse", err)
 	}
 	return tmpl, nil
+}
+
+// templateError leaves out what Go says twice.
+func templateError(how string, err error) error {
+	text := strings.TrimPrefix(err.Error(), "template: --template:")
+	return verify.Usagef("--template%s, at %s", how, strings.Replace(text, `executing "--template" at `, "", 1)).
+		WithHint("a list is gone through by {{range .}}{{.sid}}{{end}}, and keys are those of -o json")
 }
 
 // marshal gives indented JSON that is safe on a terminal.
@@ -227,13 +238,30 @@ func maskValue(v any) {
 		}
 	case map[string]any:
 		for key, item := range v {
-			if text, ok := item.(string); ok && slices.Contains(maskedKeys, key) {
-				v[key] = Mask(text)
-				continue
+			if slices.Contains(maskedKeys, key) {
+				v[key] = maskAll(item)
+			} else {
+				maskValue(item)
 			}
-			maskValue(item)
 		}
 	}
+}
+
+// maskAll masks every text in a value.
+func maskAll(v any) any {
+	switch v := v.(type) {
+	case string:
+		return Mask(v)
+	case []any:
+		for i := range v {
+			v[i] = maskAll(v[i])
+		}
+	case map[string]any:
+		for key := range v {
+			v[key] = maskAll(v[key])
+		}
+	}
+	return v
 }
 
 func sanitizeValue(v any) any {

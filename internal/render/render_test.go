@@ -198,6 +198,36 @@ func TestForeignKeysInATemplate(t *testing.T) {
 	}
 }
 
+// TestMaskReachesWhatPeopleWrote: names can stand in what an app keeps with a factor and in what a user is asked.
+func TestMaskReachesWhatPeopleWrote(t *testing.T) {
+	r := Resource[row]{View: func(row) any {
+		return map[string]any{"sid": "YF00", "status": "verified", "metadata": map[string]any{"owner": "Amara Okafor"},
+			"details": map[string]any{"message": "Log in, Amara?", "fields": []map[string]string{{"label": "Name", "value": "Amara Okafor"}}}}
+	}}
+	var out bytes.Buffer
+	p, err := New(&out, Options{Format: NDJSON, Mask: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := List(p, r, one("x")); err != nil {
+		t.Fatal(err)
+	}
+	const want = `{"details":{"fields":[{"label":"****","value":"Amar…"}],"message":"Log …"},"metadata":{"owner":"Amar…"},"sid":"YF00","status":"verified"}` + "\n"
+	if out.String() != want {
+		t.Errorf("got %s, want %s", out.String(), want)
+	}
+}
+
+func TestFiltersThatStopOrFail(t *testing.T) {
+	if got, err := list(t, Options{JQ: `"a", halt, "b"`}, rows(1)); err != nil || got != "a\n" {
+		t.Errorf("halt: %q, %v", got, err)
+	}
+	_, err := list(t, Options{Template: "{{.sid}}"}, rows(1))
+	if err == nil || strings.Contains(err.Error(), "template:") || !strings.Contains(err.Error(), "--template, at 1:2: <.sid>: can't evaluate field sid") {
+		t.Errorf("a template on a list: %v", err)
+	}
+}
+
 func TestOptionsThatContradict(t *testing.T) {
 	for _, opts := range []Options{
 		{JQ: ".", Template: "x"}, {JQ: ".["}, {JQ: "nosuch(1)"}, {Template: "{{"}, {JQ: ".", Format: CSV},
