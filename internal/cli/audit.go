@@ -96,15 +96,47 @@ func (o *auditShowOptions) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	filter := store.AuditFilter{Environment: o.shell.flags.env, Identity: o.identity, SID: o.sid, Command: o.command}
+	identity, err := o.whose(ctx)
+	if err != nil {
+		return err
+	}
+	filter := store.AuditFilter{Environment: o.shell.flags.env, Identity: string(identity), SID: o.sid, Command: o.command}
 	if o.since > 0 {
 		filter.Since = time.Now().Add(-o.since)
 	}
 	n, err := render.List(p, auditResource, audit.Entries(filter))
-	if err == nil && n == 0 {
+	if err != nil {
+		return err
+	}
+	unreadable, err := audit.UnreadableLines()
+	switch {
+	case err != nil:
+		return err
+	case unreadable > 0:
+		o.shell.note("%s of the audit file cannot be read and may be missing here; see verifyctl audit verify", counted(unreadable, "line"))
+	case n == 0:
 		o.shell.note("nothing was written to Twilio from this machine that fits")
 	}
-	return err
+	return nil
+}
+
+// whose gives the identity asked for. What is none by itself, such as user:NAME, becomes one as the environment says.
+func (o *auditShowOptions) whose(ctx context.Context) (verify.Identity, error) {
+	if o.identity == "" {
+		return "", nil
+	}
+	if identity, err := verify.ParseIdentity(o.identity); err == nil {
+		return identity, nil
+	}
+	cfg, err := o.shell.config()
+	if err != nil {
+		return "", err
+	}
+	target, err := cfg.Choose()
+	if err != nil {
+		return "", err
+	}
+	return o.shell.identityIn(ctx, target, o.identity)
 }
 
 func newAuditVerifyCmd(s *shell) *cobra.Command {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"os"
 	"path/filepath"
 	"time"
 
@@ -228,6 +229,9 @@ func (s *shell) demo(ctx context.Context) (*demoWorld, error) {
 		dir, err := s.stateDir()
 		if err != nil {
 			return nil, err
+		}
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return nil, verify.Usagef("cannot make the state directory: %w", err).WithHint("set VERIFYCTL_STATE_DIR to a directory you can write to")
 		}
 		world, err := openDemo(ctx, filepath.Join(dir, demoState))
 		if err != nil {

@@ -2,8 +2,11 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -79,9 +82,6 @@ func (s *shell) keptRows(ctx context.Context) iter.Seq2[keptRow, error] {
 			yield(keptRow{}, err)
 			return
 		}
-		for path, reason := range unreadable {
-			s.note("%s cannot be read: %v", path, reason)
-		}
 		for _, name := range names {
 			if s.flags.env != "" && name != s.flags.env {
 				continue
@@ -96,6 +96,13 @@ func (s *shell) keptRows(ctx context.Context) iter.Seq2[keptRow, error] {
 					return
 				}
 			}
+		}
+		var unknown []error
+		for _, path := range slices.Sorted(maps.Keys(unreadable)) {
+			unknown = append(unknown, fmt.Errorf("what is kept in %s is unknown: %w", path, unreadable[path]))
+		}
+		if len(unknown) > 0 {
+			yield(keptRow{}, errors.Join(unknown...))
 		}
 	}
 }
@@ -112,10 +119,12 @@ func stateOf(ctx context.Context, dir, name string) (store.EnvironmentState, err
 type statePurgeOptions struct {
 	shell *shell
 
-	kinds    []string
-	before   time.Duration
-	identity string
-	yes      bool
+	kinds       []string
+	before      time.Duration
+	identityArg string
+	yes         bool
+
+	identity verify.Identity
 }
 
 func newStatePurgeCmd(s *shell) *cobra.Command {
@@ -141,7 +150,7 @@ Nothing is changed at Twilio. The audit file stays.
 	}
 	flags := cmd.Flags()
 	flags.DurationVar(&o.before, "before", 0, "only what is older than this, such as 2160h")
-	flags.StringVar(&o.identity, "identity", "", "only what is kept of this identity")
+	flags.StringVar(&o.identityArg, "identity", "", "only what is kept of this identity")
 	flags.BoolVarP(&o.yes, "yes", "y", false, "do not ask")
 	return cmd
 }
@@ -151,10 +160,20 @@ func (o *statePurgeOptions) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	name, err := o.shell.environmentName()
+	cfg, err := o.shell.config()
 	if err != nil {
 		return err
 	}
+	target, err := cfg.Choose()
+	if err != nil {
+		return err
+	}
+	if o.identityArg != "" {
+		if o.identity, err = o.shell.identityIn(ctx, target, o.identityArg); err != nil {
+			return err
+		}
+	}
+	name := memoryName(target.Environment)
 	if err := o.confirm(ctx, name); err != nil {
 		return err
 	}
@@ -171,10 +190,15 @@ func (o *statePurgeOptions) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	forgot := 0
 	for _, kind := range store.Kinds() {
 		if gone[kind] > 0 {
 			o.shell.note("forgot %s of %s", counted(gone[kind], "row"), kind)
+			forgot += gone[kind]
 		}
+	}
+	if forgot == 0 {
+		o.shell.note("nothing of it was kept of %s", name)
 	}
 	return nil
 }
@@ -186,10 +210,13 @@ func (o *statePurgeOptions) parse() ([]store.Kind, error) {
 		if err != nil {
 			return nil, err
 		}
+		if kind == "" {
+			return nil, verify.Usagef("a kind to forget is empty").WithHint("to forget every kind, name none")
+		}
 		kinds = append(kinds, kind)
 	}
 	switch {
-	case o.identity != "" && (len(kinds) > 0 || o.before > 0):
+	case o.identityArg != "" && (len(kinds) > 0 || o.before > 0):
 		return nil, verify.Usagef("--identity forgets all kinds of one identity, whatever their age")
 	case o.before < 0 || o.before > 0 && len(kinds) == 0:
 		return nil, verify.Usagef("--before needs a kind, and a time above zero")
@@ -201,7 +228,7 @@ func (o *statePurgeOptions) confirm(ctx context.Context, name string) error {
 	what := "everything"
 	switch {
 	case o.identity != "":
-		what = "all about " + o.identity
+		what = "all about " + string(o.identity)
 	case len(o.kinds) > 0:
 		what = strings.Join(o.kinds, ", ")
 	}
@@ -218,11 +245,7 @@ func (o *statePurgeOptions) confirm(ctx context.Context, name string) error {
 func (o *statePurgeOptions) purge(ctx context.Context, memory *store.Store, kinds []store.Kind) (map[store.Kind]int, error) {
 	switch {
 	case o.identity != "":
-		identity, err := verify.ParseIdentity(o.identity)
-		if err != nil {
-			return nil, err
-		}
-		return memory.PurgeIdentity(ctx, identity)
+		return memory.PurgeIdentity(ctx, o.identity)
 	case o.before == 0:
 		return memory.Purge(ctx, kinds...)
 	}

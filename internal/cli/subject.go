@@ -8,6 +8,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/verifyctl/verifyctl/internal/config"
 	"github.com/verifyctl/verifyctl/internal/verify"
 )
 
@@ -27,14 +28,19 @@ func (c *connection) needService() error {
 
 // identity reads an IDENTITY argument: an identity, user:NAME mapped as the environment says, or - for standard input.
 func (c *connection) identity(ctx context.Context, arg string) (verify.Identity, error) {
+	return c.shell.identityIn(ctx, c.target, arg)
+}
+
+// identityIn reads an IDENTITY argument for an environment that need not be connected to.
+func (s *shell) identityIn(ctx context.Context, target *config.Target, arg string) (verify.Identity, error) {
 	if arg == "-" {
-		line, err := readLine(c.shell.in)
+		line, err := readLine(s.in)
 		if err != nil {
 			return "", err
 		}
 		arg = line
 	}
-	return c.target.Identity(ctx, arg)
+	return target.Identity(ctx, arg)
 }
 
 // readLine reads the one line that stands for an argument.

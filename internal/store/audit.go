@@ -307,8 +307,8 @@ func (a *Audit) readHead() (h head, ok bool, err error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return h, false, nil
 	}
-	if err == nil {
-		err = json.Unmarshal(text, &h)
+	if err == nil && json.Unmarshal(text, &h) != nil {
+		err = errors.New("it is damaged, so nobody can tell whether lines were cut off at the end of the audit file")
 	}
 	return h, err == nil, err
 }

@@ -69,6 +69,19 @@ func (a *Audit) Entries(filter AuditFilter) iter.Seq2[AuditEntry, error] {
 	}
 }
 
+// UnreadableLines tells how many lines [Audit.Entries] leaves out, whatever the filter.
+func (a *Audit) UnreadableLines() (n int, err error) {
+	for line, err := range a.lines() {
+		if err != nil {
+			return n, err
+		}
+		if _, ok := parseLine(line.text); !ok {
+			n++
+		}
+	}
+	return n, nil
+}
+
 // rawLine is a line of the audit file without its newline.
 type rawLine struct {
 	number int // from 1
