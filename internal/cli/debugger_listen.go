@@ -294,7 +294,7 @@ func (k *keepers) of(e event.Event) debugger.Keeper {
 		return unopened{err}
 	}
 	k.others[*e.Environment] = s
-	k.c.shell.opened.closers = append(k.c.shell.opened.closers, s)
+	k.c.shell.closeAtEnd(s)
 	return s
 }
 

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"io"
 	"strings"
 	"time"
 
@@ -17,6 +18,8 @@ func (s *shell) stateDir() (string, error) { return store.Dir(s.getenv) }
 
 // memory opens what this machine remembers of the environment, on first use.
 func (c *connection) memory(ctx context.Context) (*store.Store, error) {
+	c.shell.opening.Lock()
+	defer c.shell.opening.Unlock()
 	if c.remember != nil {
 		return c.remember, nil
 	}
@@ -31,8 +34,17 @@ func (c *connection) memory(ctx context.Context) (*store.Store, error) {
 	return c.remember, nil
 }
 
+// closeAtEnd closes something when the run ends; it may be called from several goroutines.
+func (s *shell) closeAtEnd(c io.Closer) {
+	s.opening.Lock()
+	defer s.opening.Unlock()
+	s.opened.closers = append(s.opened.closers, c)
+}
+
 // audit opens the audit file on first use.
 func (s *shell) audit(ctx context.Context) (*store.Audit, error) {
+	s.opening.Lock()
+	defer s.opening.Unlock()
 	if s.opened.trail != nil {
 		return s.opened.trail, nil
 	}
@@ -50,6 +62,8 @@ func (c *connection) hashToken(token verify.PushToken) string {
 	if token == "" {
 		return ""
 	}
+	c.shell.opening.Lock()
+	defer c.shell.opening.Unlock()
 	if c.shell.opened.key == nil {
 		dir, err := c.shell.stateDir()
 		if err != nil {

@@ -10,6 +10,7 @@ import (
 	"os/signal"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -24,14 +25,27 @@ import (
 func Main(build Build) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	go func() {
-		<-ctx.Done()
-		stop() // a second Ctrl-C ends the process at once
-		time.Sleep(hurry)
-		fmt.Fprintln(os.Stderr, "verifyctl: interrupted, waiting for the end of what is under way; Ctrl-C again does not wait")
-	}()
+	ended := make(chan struct{})
+	defer close(ended)
+	go explainWait(ctx, stop, ended)
 	signal.Ignore(syscall.SIGPIPE) // a reader that goes away must not end a batch half way: the write's error does
 	return run(ctx, &shell{terminal: systemTerminal(), build: build}, os.Args[1:])
+}
+
+// explainWait lets a second Ctrl-C end the process at once, and says so when the command does not end soon after the
+// first.
+func explainWait(ctx context.Context, stop func(), ended <-chan struct{}) {
+	select {
+	case <-ended:
+		return
+	case <-ctx.Done():
+		stop()
+	}
+	select {
+	case <-ended:
+	case <-time.After(hurry):
+		fmt.Fprintln(os.Stderr, "verifyctl: interrupted, waiting for the end of what is under way; Ctrl-C again does not wait")
+	}
 }
 
 // hurry is how long a command may take to end after Ctrl-C before a person is told what it waits for.
@@ -83,8 +97,9 @@ type shell struct {
 	command   string         // what runs, such as "factors delete"
 	live      bool           // what runs goes on and prints as things happen
 
-	// loaded or opened on first use
-	opened connections
+	// loaded or opened on first use; opening guards what may be opened by several goroutines
+	opening sync.Mutex
+	opened  connections
 }
 
 // globalFlags are the flags every command takes.
