@@ -1,0 +1,291 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"path"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/verifyctl/verifyctl/internal/render"
+	"github.com/verifyctl/verifyctl/internal/verify"
+)
+
+type factorsDeleteOptions struct {
+	shell *shell
+	write writeFlags
+
+	identityArg string
+	device      string
+	all         bool
+
+	factors []verify.FactorSID
+	bulk    factorsBulkOptions
+}
+
+func newFactorsDeleteCmd(s *shell) *cobra.Command {
+	o := factorsDeleteOptions{shell: s, bulk: factorsBulkOptions{shell: s}}
+	cmd := &cobra.Command{
+		Use:     "delete (IDENTITY [YF…] | --where EXPRESSION | --from FILE | --apply FILE)",
+		Aliases: []string{"rm"},
+		Short:   "Delete factors of an identity, or of many, for good",
+		Long: `Delete the named factors, those whose friendly name fits --device, or --all of an identity.
+
+Each factor is read first and shown. A deleted factor cannot be brought back: the user has to enrol again. What it was is
+kept on this machine; "verifyctl factors deleted" shows it. --all keeps the entity and its challenge history.
+
+Challenges still pending on a deleted factor cannot be cancelled; they are named afterwards.
+
+In an incident, --where takes the factors of any identity that fit an expression (it asks the index of "fleet sync"), and --from
+those of a list. With --plan they are written into a file for review, which --apply then works through: each factor is read
+again just before its delete, and must still fit. It goes in stages of 10, 100, 1,000 and the rest; in production each stage
+ends with status 3 and the command that goes on, unless --through. Stopping at any point is safe. The identities are listed,
+so that the users can be told.
+
+` + exitHelp(writeStatuses...),
+		Example: `  verifyctl -e demo factors delete user-1001-amara --device 'Pixel*' --dry-run
+  verifyctl -e demo factors delete user-1001-amara YFdeaf3bf5746a672e2eeb5e50f10afabc --yes
+  verifyctl -e demo factors delete --where 'platform = apn and sdk_version < 3.0.1' --plan incident.ndjson
+  verifyctl -e demo factors delete --apply incident.ndjson --yes`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if o.bulk.given() {
+				return noArgs(cmd, args)
+			}
+			return argsBetween(1, -1)(cmd, args)
+		},
+		ValidArgsFunction: s.completeIdentityThenFactors,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if o.bulk.given() {
+				return o.bulk.run(cmd.Context(), o.write)
+			}
+			if err := o.parse(args); err != nil {
+				return err
+			}
+			return o.run(cmd.Context())
+		},
+	}
+	flags := cmd.Flags()
+	o.bulk.register(cmd)
+	flags.StringVar(&o.device, "device", "", "factors whose friendly name fits this `glob`, letter case aside")
+	flags.BoolVar(&o.all, "all", false, "all factors of the identity; the entity stays")
+	o.write.register(flags)
+	return cmd
+}
+
+func (o *factorsDeleteOptions) parse(args []string) error {
+	o.identityArg = args[0]
+	for _, arg := range args[1:] {
+		sid, err := verify.ParseFactorSID(arg)
+		if err != nil {
+			return err
+		}
+		o.factors = append(o.factors, sid)
+	}
+	chosen := 0
+	for _, given := range []bool{len(o.factors) > 0, o.device != "", o.all} {
+		if given {
+			chosen++
+		}
+	}
+	switch {
+	case chosen == 0:
+		return verify.Usagef("which factors? Name their SIDs, or use --device GLOB or --all").
+			WithHint("see them: %s", verify.Command(o.shell.flags.env, "factors", "list", o.identityArg))
+	case chosen > 1:
+		return verify.Usagef("factor SIDs, --device and --all exclude each other")
+	}
+	if _, err := path.Match(o.device, ""); err != nil {
+		return verify.Usagef("--device %q is not a glob: %w", o.device, err)
+	}
+	return nil
+}
+
+func (o *factorsDeleteOptions) run(ctx context.Context) error {
+	c, p, err := o.shell.startService(ctx)
+	if err != nil {
+		return err
+	}
+	identity, err := c.identity(ctx, o.identityArg)
+	if err != nil {
+		return err
+	}
+	every, err := collect(distinct(c.client.Factors(ctx, c.service(), identity)))
+	if err != nil {
+		return c.explainIdentity(err, identity)
+	}
+	doomed, err := o.choose(c, identity, every)
+	if err != nil {
+		return err
+	}
+	if err := o.show(c, identity, doomed, every); err != nil {
+		return err
+	}
+	if o.write.dryRun {
+		o.shell.note("dry run: nothing was deleted")
+		return nil
+	}
+	question := fmt.Sprintf("Delete %s of %s in %s? This cannot be undone.", counted(len(doomed), "factor"), identity, c.label())
+	w, err := c.writer(ctx, o.write, question, destructive)
+	if err != nil {
+		return err
+	}
+	return o.delete(ctx, c, w, p, identity, doomed)
+}
+
+// distinct leaves out a factor that the list names again: pages can overlap while the list changes.
+func distinct(factors iter.Seq2[verify.Factor, error]) iter.Seq2[verify.Factor, error] {
+	return func(yield func(verify.Factor, error) bool) {
+		seen := map[verify.FactorSID]bool{}
+		for f, err := range factors {
+			if err == nil && seen[f.SID] {
+				continue
+			}
+			seen[f.SID] = true
+			if !yield(f, err) {
+				return
+			}
+		}
+	}
+}
+
+// choose picks the factors to delete out of all of the identity's.
+func (o *factorsDeleteOptions) choose(c *connection, identity verify.Identity, every []verify.Factor) ([]verify.Factor, error) {
+	if o.all || o.device != "" {
+		var fit []verify.Factor
+		for _, f := range every {
+			name, glob := strings.ToLower(f.FriendlyName), strings.ToLower(o.device)
+			if matched, _ := path.Match(glob, name); o.all || matched {
+				fit = append(fit, f)
+			}
+		}
+		if len(fit) == 0 {
+			return nil, &verify.Error{Kind: verify.KindNotFound, Message: fmt.Sprintf("%s has no factor to delete%s", identity, forDevice(o.device)),
+				Hint: "see what there is: " + verify.Command(c.env.Name, "factors", "list", string(identity))}
+		}
+		return fit, nil
+	}
+	bySID := map[string]verify.Factor{}
+	for _, f := range every {
+		bySID[strings.ToLower(string(f.SID))] = f
+	}
+	var fit []verify.Factor
+	for _, sid := range o.factors {
+		key := strings.ToLower(string(sid))
+		f, ok := bySID[key]
+		if !ok {
+			return nil, &verify.Error{Kind: verify.KindNotFound, Message: fmt.Sprintf("%s has no factor %s; nothing was deleted", identity, sid),
+				Hint: "see what there is: " + verify.Command(c.env.Name, "factors", "list", string(identity))}
+		}
+		delete(bySID, key)
+		fit = append(fit, f)
+	}
+	return fit, nil
+}
+
+func forDevice(glob string) string {
+	if glob == "" {
+		return ""
+	}
+	return fmt.Sprintf(" whose friendly name fits %q", glob)
+}
+
+// show tells on standard error what will go, and warns when no verified push factor would be left.
+func (o *factorsDeleteOptions) show(c *connection, identity verify.Identity, doomed, every []verify.Factor) error {
+	o.shell.note("to be deleted in %s:", c.label())
+	if err := o.shell.showOnErr(c.now, func(p *render.Printer) error {
+		_, err := render.List(p, factorResource(c.hashToken), each(doomed))
+		return err
+	}); err != nil {
+		return err
+	}
+	if had, loses := usable(every), usable(doomed); had > 0 && had == loses {
+		o.shell.note("warning: %s will have no verified push factor left and cannot approve logins by push", identity)
+	}
+	return nil
+}
+
+func usable(factors []verify.Factor) int {
+	n := 0
+	for _, f := range factors {
+		if f.CanBeChallenged() {
+			n++
+		}
+	}
+	return n
+}
+
+// deletion is one line of the result.
+type deletion struct {
+	SID      string          `json:"sid"` // of the factor, or of an entity with all its factors
+	Identity verify.Identity `json:"identity"`
+	Name     string          `json:"friendly_name"`
+	Outcome  string          `json:"outcome"` // deleted, already gone, failed, unknown, not tried
+	Error    string          `json:"error,omitempty"`
+}
+
+var deletionResource = render.Resource[deletion]{
+	SID: func(d deletion) string { return d.SID },
+	Columns: []render.Column[deletion]{
+		{Name: "sid", Text: func(d deletion) string { return d.SID }},
+		{Name: "friendly_name", Text: func(d deletion) string { return d.Name }, Flex: true, Named: true},
+		{Name: "outcome", Text: func(d deletion) string { return d.Outcome }},
+		{Name: "error", Text: func(d deletion) string { return d.Error }, Flex: true},
+	},
+}
+
+// delete deletes one factor after the other and reports each after its own call returned. After Ctrl-C, and after an answer
+// that the next request would get as well, no other is begun.
+func (o *factorsDeleteOptions) delete(ctx context.Context, c *connection, w *writer, p *render.Printer, identity verify.Identity, doomed []verify.Factor) error {
+	var failures []error
+	gone := map[verify.FactorSID]bool{} // or perhaps gone
+	var rest []string
+	var hopeless bool
+	results := func(yield func(deletion, error) bool) {
+		open := true // a reader that goes away does not end the batch
+		for _, f := range doomed {
+			d := deletion{SID: string(f.SID), Identity: identity, Name: f.FriendlyName, Outcome: "not tried"}
+			if ctx.Err() != nil || hopeless {
+				rest = append(rest, string(f.SID))
+			} else {
+				outcome, err := w.DeleteFactor(ctx, f)
+				d.Outcome = outcome
+				gone[f.SID] = outcome != "failed"
+				if err != nil {
+					d.Error = err.Error()
+					failures = append(failures, err)
+					hopeless = verify.KindOf(err) == verify.KindAuth || verify.KindOf(err) == verify.KindRefused
+				}
+			}
+			open = open && yield(d, nil)
+		}
+	}
+	_, err := render.List(p, deletionResource, results)
+	if ctx.Err() != nil && len(rest) > 0 {
+		stopped := &verify.Error{Kind: verify.KindInterrupted, Message: fmt.Sprintf("interrupted: %d of %s not tried", len(rest), counted(len(doomed), "factor")),
+			Hint: "go on with the rest: " + verify.Command(c.env.Name, append([]string{"factors", "delete", string(identity)}, rest...)...)}
+		return errors.Join(append([]error{stopped}, failures...)...)
+	}
+	if ctx.Err() == nil {
+		o.namePending(ctx, c, identity, gone)
+	}
+	return errors.Join(append(failures, err)...)
+}
+
+// namePending names the challenges that can still be answered on paper but not in practice: Twilio cannot cancel them.
+func (o *factorsDeleteOptions) namePending(ctx context.Context, c *connection, identity verify.Identity, gone map[verify.FactorSID]bool) {
+	for ch, err := range c.client.Challenges(ctx, c.service(), identity, verify.ChallengeFilter{Status: verify.ChallengePending}) {
+		switch {
+		case verify.KindOf(err) == verify.KindNotFound && err != nil:
+			return
+		case err != nil:
+			o.shell.note("whether challenges are still pending is unknown: %v", err)
+			return
+		case gone[ch.FactorSID]:
+			o.shell.note("challenge %s on %s is still pending and cannot be cancelled; it expires %s", ch.SID, ch.FactorSID,
+				render.Age(ch.ExpirationDate, c.now()))
+		}
+	}
+}
