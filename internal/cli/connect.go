@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/verifyctl/verifyctl/internal/config"
@@ -170,7 +171,7 @@ func (s *shell) limiter(env verify.Environment) *twilio.Limiter {
 	}
 	if s.opened.limiters[env.AccountSID] == nil {
 		limits := twilio.Limits{}
-		if env.IsProduction() {
+		if s.sharesProduction(env) {
 			limits = twilio.ProductionLimits
 		}
 		if s.opened.ceiling.PerSecond > 0 {
@@ -182,6 +183,25 @@ func (s *shell) limiter(env verify.Environment) *twilio.Limiter {
 		s.opened.limiters[env.AccountSID] = twilio.NewLimiter(limits)
 	}
 	return s.opened.limiters[env.AccountSID]
+}
+
+// sharesProduction tells whether an environment is production, or has its account in common with one that is: users'
+// logins share the account's limit. When the other environments cannot be read, one may be.
+func (s *shell) sharesProduction(env verify.Environment) bool {
+	switch {
+	case env.IsProduction():
+		return true
+	case env.Demo || env.Name == "":
+		return false
+	}
+	cfg, err := s.config()
+	if err != nil {
+		return true
+	}
+	targets, err := cfg.All()
+	return err != nil || slices.ContainsFunc(targets, func(t *config.Target) bool {
+		return t.Environment.IsProduction() && verify.SameSID(t.Environment.AccountSID, env.AccountSID)
+	})
 }
 
 func (s *shell) keep(c *connection) *connection {

@@ -105,7 +105,7 @@ func newCredentialsShowCmd(s *shell) *cobra.Command {
 			return showFrom(cmd.Context(), s, credentialResource, func(ctx context.Context, c *connection) (credentialUse, error) {
 				credential, err := c.client.Credential(ctx, sid)
 				if err != nil {
-					return credentialUse{}, err
+					return credentialUse{}, hintedNotFound(err, "see what there is: "+verify.Command(c.env.Name, "credentials", "list"))
 				}
 				services, err := collect(c.client.Services(ctx))
 				return usedBy(credential, services), err

@@ -68,7 +68,7 @@ func (o *debuggerAlertsOptions) parse() error {
 	switch {
 	case o.ago > debugger.AlertsKept:
 		return verify.Usagef("--since %s: Twilio keeps alerts for 30 days", o.since).
-			WithHint("older ones are here if they were stored: verifyctl debugger replay")
+			WithHint("older ones are here if they were stored: %s", verify.Command(o.shell.flags.env, "debugger", "replay"))
 	case o.follow && o.sieve.groupBy != "":
 		return verify.Usagef("--follow and --group-by exclude each other: counting has no end")
 	case o.every < shortestLook:

@@ -143,8 +143,8 @@ func (o *debuggerExplainOptions) explainSID(ctx context.Context, p *render.Print
 		if what == "" {
 			return verify.Usagef("%s is a SID that verifyctl does not know", o.arg)
 		}
-		return verify.Usagef("%s is a %s; explain takes error codes, and alerts NO…", o.arg, what).
-			WithHint("what is wrong with it: verifyctl why %s", o.arg)
+		return verify.Usagef("%s is %s; explain takes error codes, and alerts NO…", o.arg, verify.WithArticle(what)).
+			WithHint("what is wrong with it: %s", verify.Command(o.shell.flags.env, "why", o.arg))
 	}
 	c, err := o.shell.connect(ctx)
 	if err != nil {

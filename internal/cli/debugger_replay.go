@@ -80,7 +80,7 @@ func (o *debuggerReplayOptions) run(ctx context.Context) error {
 	}
 	o.sieve.say()
 	if o.sieve.shown+o.sieve.others+o.sieve.skipped() == 0 {
-		o.shell.note("no event of %s is stored here; keep them: verifyctl debugger listen, or debugger alerts --store", c.label())
+		o.shell.note("no event of %s is stored here; keep them: %s, or debugger alerts --store", c.label(), verify.Command(c.env.Name, "debugger", "listen"))
 	}
 	return nil
 }

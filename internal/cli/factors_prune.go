@@ -90,7 +90,7 @@ func (o *factorsPruneOptions) parse() error {
 	switch {
 	case (o.planFile == "") == (o.applyFile == ""):
 		return verify.Usagef("either --plan FILE or --apply FILE").
-			WithHint("write a plan, read it, then apply it: verifyctl factors prune --plan dead.ndjson")
+			WithHint("write a plan, read it, then apply it: %s", verify.Command(o.shell.flags.env, "factors", "prune", "--plan", "dead.ndjson"))
 	case o.rules.MinUnanswered < 1:
 		return verify.Usagef("--min-unanswered %d: at least 1, because silence without a question proves nothing", o.rules.MinUnanswered)
 	case o.since <= 0 || o.lifetime <= 0:

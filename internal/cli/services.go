@@ -73,7 +73,8 @@ func newServicesShowCmd(s *shell) *cobra.Command {
 					}
 					service = c.service()
 				}
-				return c.client.Service(ctx, service)
+				found, err := c.client.Service(ctx, service)
+				return found, hintedNotFound(err, "see what there is: "+verify.Command(c.env.Name, "services", "list"))
 			})
 		},
 	}

@@ -71,6 +71,17 @@ func (c *connection) explainIdentity(err error, identity verify.Identity) error 
 	return &explained
 }
 
+// hintedNotFound adds a hint to a "not found" that has none.
+func hintedNotFound(err error, hint string) error {
+	var e *verify.Error
+	if !errors.As(err, &e) || e.Kind != verify.KindNotFound || e.Hint != "" {
+		return err
+	}
+	hinted := *e
+	hinted.Cause, hinted.Hint = err, hint
+	return &hinted
+}
+
 // challenge fetches a challenge. Without an identity argument the one that this machine has met it under is used.
 func (c *connection) challenge(ctx context.Context, sid verify.ChallengeSID, identityArg string) (verify.Challenge, error) {
 	identity, err := c.identityOfChallenge(ctx, sid, identityArg)

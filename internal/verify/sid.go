@@ -91,8 +91,8 @@ func parseSID[T ~string](prefix, s string) (T, error) {
 	if problem := sidProblem(prefix, s); problem != "" {
 		return "", &Error{
 			Kind:    KindUsage,
-			Message: fmt.Sprintf("%q is not %s SID: %s", s, withArticle(resourceNames[prefix]), problem),
-			Hint:    fmt.Sprintf("%s SID is %s followed by 32 hexadecimal digits", withArticle(resourceNames[prefix]), prefix),
+			Message: fmt.Sprintf("%q is not %s SID: %s", s, WithArticle(resourceNames[prefix]), problem),
+			Hint:    fmt.Sprintf("%s SID is %s followed by 32 hexadecimal digits", WithArticle(resourceNames[prefix]), prefix),
 		}
 	}
 	return T(s), nil
@@ -108,7 +108,7 @@ func sidProblem(prefix, s string) string {
 	}
 	if got, ok := SIDPrefix(s); ok && got != prefix {
 		if name := ResourceName(got); name != "" {
-			return fmt.Sprintf("it starts with %s, which is %s", got, withArticle(name))
+			return fmt.Sprintf("it starts with %s, which is %s", got, WithArticle(name))
 		}
 		return fmt.Sprintf("it starts with %s", got)
 	}
@@ -126,8 +126,8 @@ func sidProblem(prefix, s string) string {
 	return ""
 }
 
-// withArticle puts "a" or "an" before a noun, by its spoken first sound.
-func withArticle(noun string) string {
+// WithArticle puts "a" or "an" before a noun, by its spoken first sound.
+func WithArticle(noun string) string {
 	if noun != "" && strings.ContainsRune("aeioAEIO", rune(noun[0])) {
 		return "an " + noun
 	}
