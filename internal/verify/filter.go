@@ -40,8 +40,13 @@ func (c Or) Match(f Factor) bool {
 // Match tells whether the condition does not fit.
 func (c Not) Match(f Factor) bool { return !c.Condition.Match(f) }
 
+// String gives the condition as a --where expression.
 func (c And) String() string { return join(c, " and ") }
-func (c Or) String() string  { return join(c, " or ") }
+
+// String gives the condition as a --where expression.
+func (c Or) String() string { return join(c, " or ") }
+
+// String gives the condition as a --where expression.
 func (c Not) String() string { return "not (" + c.Condition.String() + ")" }
 
 func join(parts []Condition, word string) string {

@@ -1,0 +1,139 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/verifyctl/verifyctl/internal/render"
+	"github.com/verifyctl/verifyctl/internal/verify"
+)
+
+// duplicate is one factor that is there more than once, and what it has in common with the others of its group.
+type duplicate struct {
+	verify.IndexedFactor
+	Group int
+	Same  string // token or name
+	Note  string
+}
+
+func duplicateResource() render.Resource[duplicate] {
+	base := indexedResource()
+	r := render.Resource[duplicate]{
+		SID: func(d duplicate) string { return string(d.SID) },
+		View: func(d duplicate) any {
+			return struct {
+				Group int    `json:"group"`
+				Same  string `json:"same"`
+				Note  string `json:"note"`
+				indexedView
+			}{d.Group, d.Same, d.Note, base.View(d.IndexedFactor).(indexedView)}
+		},
+		Columns: []render.Column[duplicate]{
+			{Name: "group", Text: func(d duplicate) string { return fmt.Sprint(d.Group) }},
+			{Name: "same", Text: func(d duplicate) string { return d.Same }},
+			{Name: "note", Text: func(d duplicate) string { return d.Note }, Flex: true},
+		},
+	}
+	for _, name := range []string{"sid", "identity", "friendly_name", "platform", "created", "updated", "token_hash", "read_at"} {
+		c := base.Columns[slices.IndexFunc(base.Columns, func(c render.Column[verify.IndexedFactor]) bool { return c.Name == name })]
+		column := render.Column[duplicate]{Name: c.Name, Flex: c.Flex, Wide: c.Wide && name != "updated", Named: c.Named}
+		if c.Time != nil {
+			column.Time = func(d duplicate) time.Time { return c.Time(d.IndexedFactor) }
+		} else {
+			column.Text = func(d duplicate) string { return c.Text(d.IndexedFactor) }
+		}
+		r.Columns = append(r.Columns, column)
+	}
+	return r
+}
+
+func newFleetDuplicatesCmd(s *shell) *cobra.Command {
+	return &cobra.Command{
+		Use:   "duplicates",
+		Short: "List factors that look like the same phone enrolled again",
+		Long: `List factors of the index that share a push token with another, and older push factors with the friendly name of a newer
+one of the same identity. A token that two identities share means that one phone gets the pushes of both.
+
+It is a hint, not proof: nothing is deleted by it. Which of them still answers, "factors prune" finds out.
+
+` + exitHelp(0, 1),
+		Example: "  verifyctl -e demo fleet duplicates",
+		RunE:    func(cmd *cobra.Command, _ []string) error { return s.listDuplicates(cmd.Context()) },
+	}
+}
+
+func (s *shell) listDuplicates(ctx context.Context) error {
+	r := duplicateResource()
+	if err := r.CheckColumns(s.flags.columns); err != nil {
+		return err
+	}
+	c, err := s.connectOffline(ctx)
+	if err != nil {
+		return err
+	}
+	p, err := s.printer(c.now)
+	if err != nil {
+		return err
+	}
+	index, err := c.index(ctx)
+	if err != nil {
+		return err
+	}
+	rows := func(yield func(duplicate, error) bool) {
+		group := 0
+		for factors, err := range index.SameToken(ctx) {
+			group++
+			if err != nil || !giveGroup(group, "token", factors, sameTokenNote, yield) {
+				yieldError(err, yield)
+				return
+			}
+		}
+		for factors, err := range index.SameName(ctx) {
+			group++
+			if err != nil || !giveGroup(group, "name", factors, sameNameNote, yield) {
+				yieldError(err, yield)
+				return
+			}
+		}
+	}
+	n, err := render.List(p, r, rows)
+	if err == nil && n == 0 {
+		s.note("no two factors share a token or a name")
+	}
+	return err
+}
+
+func yieldError(err error, yield func(duplicate, error) bool) {
+	if err != nil {
+		yield(duplicate{}, err)
+	}
+}
+
+func giveGroup(group int, same string, factors []verify.IndexedFactor, note func([]verify.IndexedFactor, int) string, yield func(duplicate, error) bool) bool {
+	for i, f := range factors {
+		if !yield(duplicate{f, group, same, note(factors, i)}, nil) {
+			return false
+		}
+	}
+	return true
+}
+
+func sameTokenNote(factors []verify.IndexedFactor, i int) string {
+	for _, f := range factors {
+		if f.Identity != factors[i].Identity {
+			return "two identities: pushes of one reach the other's phone"
+		}
+	}
+	return sameNameNote(factors, i)
+}
+
+func sameNameNote(factors []verify.IndexedFactor, i int) string {
+	if i == len(factors)-1 {
+		return "newest"
+	}
+	return "older than " + string(factors[len(factors)-1].SID)
+}

@@ -1,0 +1,74 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/verifyctl/verifyctl/internal/fleet"
+	"github.com/verifyctl/verifyctl/internal/render"
+	"github.com/verifyctl/verifyctl/internal/verify"
+)
+
+func newFleetStaleCmd(s *shell) *cobra.Command {
+	age := fleet.Period(60 * 24 * time.Hour)
+	limit := 0
+	cmd := &cobra.Command{
+		Use:   "stale",
+		Short: "List push factors whose token may have gone stale",
+		Long: `List verified push factors of the index that have not changed for long. A push token is renewed by updating the factor, so
+no token is younger than its factor's last update. Google calls tokens stale after a month without contact and drops them
+after 270 days. A stale token is no dead factor: the phone may still answer by polling.
+
+` + exitHelp(0, 1),
+		Example: `  verifyctl -e demo fleet stale
+  verifyctl -e demo fleet stale --token-age 270d -o csv`,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			condition := func(now time.Time) (verify.Condition, error) {
+				return fleet.ParseWhere(fmt.Sprintf("factor_type = push and status = verified and platform in (apn, fcm) and updated < %q",
+					now.Add(-time.Duration(age)).UTC().Format(time.RFC3339)), now)
+			}
+			return s.listIndexed(cmd.Context(), limit, condition)
+		},
+	}
+	cmd.Flags().Var(&age, "token-age", "how long ago the factor was updated at the latest")
+	cmd.Flags().IntVar(&limit, "limit", 0, "stop after this many factors")
+	return cmd
+}
+
+// listIndexed lists the factors of the index that fit a condition.
+func (s *shell) listIndexed(ctx context.Context, limit int, condition func(now time.Time) (verify.Condition, error)) error {
+	if limit < 0 {
+		return verify.Usagef("--limit %d is negative", limit)
+	}
+	r := indexedResource()
+	if err := r.CheckColumns(s.flags.columns); err != nil {
+		return err
+	}
+	c, err := s.connectOffline(ctx)
+	if err != nil {
+		return err
+	}
+	fits, err := condition(c.now())
+	if err != nil {
+		return err
+	}
+	p, err := s.printer(c.now)
+	if err != nil {
+		return err
+	}
+	index, err := c.index(ctx)
+	if err != nil {
+		return err
+	}
+	n, err := render.List(p, r, limited(limit, index.FactorsWhere(ctx, fits)))
+	if err == nil && n == 0 {
+		s.note("no factor fits")
+	}
+	if limit > 0 && n == limit {
+		s.note("stopped at --limit %d; there may be more", limit)
+	}
+	return err
+}

@@ -1,0 +1,90 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/verifyctl/verifyctl/internal/render"
+	"github.com/verifyctl/verifyctl/internal/verify"
+)
+
+type fleetStatsOptions struct {
+	shell *shell
+
+	by    []string
+	where string
+}
+
+func newFleetStatsCmd(s *shell) *cobra.Command {
+	o := fleetStatsOptions{shell: s}
+	cmd := &cobra.Command{
+		Use:   "stats",
+		Short: "Count the factors of the index by platform, app, SDK version, metadata",
+		Long: `Count the factors of the index by any fields, most first. Metadata keys that the environment declares (metadata_keys) are
+counted as fast as the other fields.
+
+` + exitHelp(0, 1),
+		Example: `  verifyctl -e demo fleet stats
+  verifyctl -e demo fleet stats --by platform,sdk_version,metadata.app_version
+  verifyctl -e demo fleet stats --by app_id --where 'status = verified and updated < now-60d'`,
+		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context()) },
+	}
+	flags := cmd.Flags()
+	flags.StringSliceVar(&o.by, "by", []string{"platform", "app_id", "sdk_version", "status"}, "fields to count by, such as platform,metadata.app_version")
+	flags.StringVar(&o.where, "where", "", whereHelp)
+	return cmd
+}
+
+func (o *fleetStatsOptions) run(ctx context.Context) error {
+	fields, err := fieldsOf("--by", o.by)
+	if err != nil {
+		return err
+	}
+	if len(fields) == 0 {
+		return verify.Usagef("--by names no field")
+	}
+	r := statsResource(fields)
+	if err := r.CheckColumns(o.shell.flags.columns); err != nil {
+		return err
+	}
+	c, err := o.shell.connectOffline(ctx)
+	if err != nil {
+		return err
+	}
+	condition, err := where(o.where, c.now())
+	if err != nil {
+		return err
+	}
+	p, err := o.shell.printer(c.now)
+	if err != nil {
+		return err
+	}
+	index, err := c.index(ctx)
+	if err != nil {
+		return err
+	}
+	groups, err := index.FactorGroupsWhere(ctx, fields, condition)
+	if err != nil {
+		return err
+	}
+	_, err = render.List(p, r, each(groups))
+	return err
+}
+
+// statsResource shows counts by fields.
+func statsResource(fields []verify.FactorField) render.Resource[verify.FactorGroup] {
+	r := render.Resource[verify.FactorGroup]{View: func(g verify.FactorGroup) any {
+		view := map[string]any{"count": g.Count}
+		for i, f := range fields {
+			view[f.Name] = g.Values[i]
+		}
+		return view
+	}}
+	for i, f := range fields {
+		r.Columns = append(r.Columns, render.Column[verify.FactorGroup]{Name: f.Name, Text: func(g verify.FactorGroup) string { return g.Values[i] }})
+	}
+	r.Columns = append(r.Columns, render.Column[verify.FactorGroup]{Name: "count", Text: func(g verify.FactorGroup) string { return fmt.Sprint(g.Count) }})
+	return r
+}
