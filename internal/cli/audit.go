@@ -128,11 +128,7 @@ func (o *auditShowOptions) whose(ctx context.Context) (verify.Identity, error) {
 	if identity, err := verify.ParseIdentity(o.identity); err == nil {
 		return identity, nil
 	}
-	cfg, err := o.shell.config()
-	if err != nil {
-		return "", err
-	}
-	target, err := cfg.Choose()
+	target, err := o.shell.chosen()
 	if err != nil {
 		return "", err
 	}

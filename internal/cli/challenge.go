@@ -129,7 +129,7 @@ met.
 }
 
 func (o *challengeShowOptions) run(ctx context.Context) error {
-	c, p, err := o.shell.startService(ctx)
+	c, p, err := o.shell.begin(ctx, needsService)
 	if err != nil {
 		return err
 	}

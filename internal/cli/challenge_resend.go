@@ -81,7 +81,7 @@ func (o *challengeResendOptions) parse(args []string) error {
 }
 
 func (o *challengeResendOptions) run(ctx context.Context) error {
-	c, p, err := o.shell.startService(ctx)
+	c, p, err := o.shell.begin(ctx, needsService)
 	if err != nil {
 		return err
 	}

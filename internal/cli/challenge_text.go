@@ -98,11 +98,7 @@ func readTexts(named, environmentFile string) (*challenge.Texts, error) {
 
 // textsFile gives the messages file of the chosen environment, "" when there is none.
 func (s *shell) textsFile() (string, error) {
-	cfg, err := s.config()
-	if err != nil {
-		return "", err
-	}
-	target, err := cfg.Choose()
+	target, err := s.chosen()
 	if err != nil {
 		return "", err
 	}

@@ -94,7 +94,7 @@ func (o *whyOptions) run(ctx context.Context) error {
 	if o.payload != "" {
 		return o.runPayload(ctx)
 	}
-	c, err := o.shell.connectService(ctx)
+	c, _, err := o.shell.begin(ctx, needsService)
 	if err != nil {
 		return err
 	}
@@ -132,7 +132,7 @@ func (o *whyOptions) runPayload(ctx context.Context) error {
 			return (&verify.Error{Kind: verify.KindNotFound, Message: "the event names no Verify Service, so its environment is not known"}).
 				WithHint("name the environment with -e")
 		}
-		c, err := o.shell.connectService(ctx)
+		c, _, err := o.shell.begin(ctx, needsService)
 		if err != nil {
 			return err
 		}
@@ -147,17 +147,13 @@ func (o *whyOptions) runPayload(ctx context.Context) error {
 
 // connectOwner reaches the environment of a Service: never the current one by default.
 func (o *whyOptions) connectOwner(ctx context.Context, service verify.ServiceSID) (*connection, error) {
-	cfg, err := o.shell.config()
-	if err != nil {
-		return nil, err
-	}
-	targets, err := cfg.All()
+	targets, err := o.shell.environments()
 	if err != nil {
 		return nil, err
 	}
 	for _, target := range targets {
 		if verify.SameSID(target.Environment.ServiceSID, service) {
-			return o.shell.connectTo(ctx, target.Environment.Name)
+			return o.shell.connect(ctx, target)
 		}
 	}
 	return nil, (&verify.Error{Kind: verify.KindNotFound, Message: fmt.Sprintf("Service %s is none of the environments", service)}).
@@ -192,11 +188,7 @@ func (o *whyOptions) ask(ctx context.Context, c *connection, subject challenge.S
 
 // others gives the other environments, where the subject may be when it is not here.
 func (o *whyOptions) others(here verify.Environment) []verify.Environment {
-	cfg, err := o.shell.config()
-	if err != nil {
-		return nil
-	}
-	targets, err := cfg.All()
+	targets, err := o.shell.environments()
 	if err != nil {
 		return nil
 	}

@@ -71,7 +71,7 @@ func newCredentialsListCmd(s *shell) *cobra.Command {
 		Long:    "List every push credential of the environment's account with the Verify Services that use it.\n\n" + exitHelp(readStatuses...),
 		Example: "  verifyctl -e demo credentials list",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return listFrom(cmd.Context(), s, credentialResource, "push credential", func(ctx context.Context, c *connection) rowsOf[credentialUse] {
+			return listFrom(cmd.Context(), s, needsAccount, credentialResource, "push credential", func(ctx context.Context, c *connection) rowsOf[credentialUse] {
 				return func(yield func(credentialUse, error) bool) {
 					services, err := collect(c.client.Services(ctx))
 					if err != nil {
@@ -102,7 +102,7 @@ func newCredentialsShowCmd(s *shell) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return showFrom(cmd.Context(), s, credentialResource, func(ctx context.Context, c *connection) (credentialUse, error) {
+			return showFrom(cmd.Context(), s, needsAccount, credentialResource, func(ctx context.Context, c *connection) (credentialUse, error) {
 				credential, err := c.client.Credential(ctx, sid)
 				if err != nil {
 					return credentialUse{}, hintedNotFound(err, "see what there is: "+verify.Command(c.env.Name, "credentials", "list"))

@@ -83,11 +83,7 @@ func (o *debuggerAlertsOptions) parse() error {
 }
 
 func (o *debuggerAlertsOptions) run(ctx context.Context) error {
-	c, err := o.shell.connect(ctx)
-	if err != nil {
-		return err
-	}
-	p, err := o.shell.printer(c.now)
+	c, p, err := o.shell.begin(ctx, needsAccount)
 	if err != nil {
 		return err
 	}

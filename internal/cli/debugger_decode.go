@@ -66,11 +66,7 @@ func (o *debuggerDecodeOptions) parse() error {
 		o.files = []string{"-"}
 	}
 	if o.shell.flags.env != "" {
-		cfg, err := o.shell.config()
-		if err != nil {
-			return err
-		}
-		if _, err := cfg.Lookup(o.shell.flags.env); err != nil {
+		if _, err := o.shell.named(o.shell.flags.env); err != nil {
 			return err
 		}
 	}
@@ -186,10 +182,15 @@ func (o *debuggerDecodeOptions) settle(ctx context.Context, e *event.Event) erro
 }
 
 func (o *debuggerDecodeOptions) connectFor(ctx context.Context, e *event.Event) (*connection, error) {
-	if e.Environment != nil {
-		return o.shell.connectTo(ctx, *e.Environment)
+	if e.Environment == nil {
+		c, _, err := o.shell.begin(ctx, needsAccount)
+		return c, err
 	}
-	return o.shell.connect(ctx)
+	target, err := o.shell.named(*e.Environment)
+	if err != nil {
+		return nil, err
+	}
+	return o.shell.connect(ctx, target)
 }
 
 // addCredentials reads which push credentials the environments' Services use. One that cannot be read is said.
@@ -206,7 +207,7 @@ func (o *debuggerDecodeOptions) addCredentials(ctx context.Context, attribution 
 		if t.Environment.Demo && !strings.HasPrefix(o.shell.flags.env, "demo") || t.Environment.ServiceSID == "" {
 			continue
 		}
-		c, err := o.shell.connectTarget(ctx, t)
+		c, err := o.shell.connect(ctx, t)
 		if err == nil {
 			var service verify.Service
 			if service, err = c.client.Service(ctx, t.Environment.ServiceSID); err == nil {

@@ -146,7 +146,7 @@ func (o *debuggerExplainOptions) explainSID(ctx context.Context, p *render.Print
 		return verify.Usagef("%s is %s; explain takes error codes, and alerts NO…", o.arg, verify.WithArticle(what)).
 			WithHint("what is wrong with it: %s", verify.Command(o.shell.flags.env, "why", o.arg))
 	}
-	c, err := o.shell.connect(ctx)
+	c, _, err := o.shell.begin(ctx, needsAccount)
 	if err != nil {
 		return err
 	}

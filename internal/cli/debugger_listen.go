@@ -95,11 +95,7 @@ func (o *debuggerListenOptions) parse() error {
 }
 
 func (o *debuggerListenOptions) run(ctx context.Context) error {
-	c, err := o.shell.connect(ctx)
-	if err != nil {
-		return err
-	}
-	p, err := o.shell.printer(c.now)
+	c, p, err := o.shell.begin(ctx, needsAccount)
 	if err != nil {
 		return err
 	}

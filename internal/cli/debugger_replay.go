@@ -59,11 +59,7 @@ func badLength(flag, value string) error {
 }
 
 func (o *debuggerReplayOptions) run(ctx context.Context) error {
-	c, err := o.shell.connect(ctx)
-	if err != nil {
-		return err
-	}
-	p, err := o.shell.printer(c.now)
+	c, p, err := o.shell.begin(ctx, needsAccount)
 	if err != nil {
 		return err
 	}

@@ -72,11 +72,7 @@ func (f *eventSieve) serviceOf(arg string) (verify.ServiceSID, error) {
 	if sid, err := verify.ParseServiceSID(arg); err == nil {
 		return sid, nil
 	}
-	cfg, err := f.shell.config()
-	if err != nil {
-		return "", err
-	}
-	target, err := cfg.Lookup(arg)
+	target, err := f.shell.named(arg)
 	if err != nil {
 		return "", verify.Usagef("--for %q is neither a Service SID nor an environment", arg).
 			WithHint("write a SID, VA followed by 32 hexadecimal digits, or a name of: verifyctl env list")
@@ -171,13 +167,9 @@ func isAre(n int) string {
 // attribution knows every environment of the file. A file that cannot be read is said and costs only the names.
 func (s *shell) attribution() *event.Attribution {
 	var environments []verify.Environment
-	cfg, err := s.config()
-	if err == nil {
-		targets, listErr := cfg.All()
-		err = listErr
-		for _, t := range targets {
-			environments = append(environments, t.Environment)
-		}
+	targets, err := s.environments()
+	for _, t := range targets {
+		environments = append(environments, t.Environment)
 	}
 	if err != nil {
 		s.note("events are not attributed to environments: %v", err)

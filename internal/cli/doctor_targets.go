@@ -109,7 +109,7 @@ func (o *doctorOptions) target(ctx context.Context, from *config.Target) (doctor
 		t.Line, _ = strconv.Atoi(line)
 	}
 	t.Connection = doctor.Connection{KeySID: from.Username, Region: from.Region, Edge: from.Edge, BaseURL: from.BaseURL, CAFile: from.CAFile}
-	c, err := o.shell.connectTarget(ctx, from)
+	c, err := o.shell.connect(ctx, from)
 	if verify.KindOf(err) == verify.KindAuth && err != nil {
 		t.Err = err
 		return t, nil

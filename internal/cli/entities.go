@@ -46,10 +46,7 @@ func newEntitiesListCmd(s *shell) *cobra.Command {
 			if limit < 0 {
 				return verify.Usagef("--limit %d is negative", limit)
 			}
-			return listFrom(cmd.Context(), s, entityResource, "entity", func(ctx context.Context, c *connection) rowsOf[verify.Entity] {
-				if err := c.needService(); err != nil {
-					return failed[verify.Entity](err)
-				}
+			return listFrom(cmd.Context(), s, needsService, entityResource, "entity", func(ctx context.Context, c *connection) rowsOf[verify.Entity] {
 				return limited(limit, c.client.Entities(ctx, c.service()))
 			})
 		},
@@ -68,10 +65,7 @@ func newEntitiesShowCmd(s *shell) *cobra.Command {
 		Args:              argsBetween(1, 1),
 		ValidArgsFunction: s.completeIdentity,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return showFrom(cmd.Context(), s, entityResource, func(ctx context.Context, c *connection) (verify.Entity, error) {
-				if err := c.needService(); err != nil {
-					return verify.Entity{}, err
-				}
+			return showFrom(cmd.Context(), s, needsService, entityResource, func(ctx context.Context, c *connection) (verify.Entity, error) {
 				identity, err := c.identity(ctx, args[0])
 				if err != nil {
 					return verify.Entity{}, err
@@ -115,7 +109,7 @@ on every device. To keep the entity and its history, use "verifyctl factors dele
 }
 
 func (o *entitiesDeleteOptions) run(ctx context.Context) error {
-	c, p, err := o.shell.startService(ctx)
+	c, p, err := o.shell.begin(ctx, needsService)
 	if err != nil {
 		return err
 	}

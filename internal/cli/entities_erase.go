@@ -118,14 +118,10 @@ func (o *entitiesEraseOptions) run(ctx context.Context) error {
 // connections gives the environments to erase from.
 func (o *entitiesEraseOptions) connections(ctx context.Context) ([]*connection, error) {
 	if !o.allEnvs {
-		c, err := o.shell.connectService(ctx)
+		c, _, err := o.shell.begin(ctx, needsService)
 		return []*connection{c}, err
 	}
-	cfg, err := o.shell.config()
-	if err != nil {
-		return nil, err
-	}
-	targets, err := cfg.All()
+	targets, err := o.shell.environments()
 	if err != nil {
 		return nil, err
 	}
@@ -134,7 +130,7 @@ func (o *entitiesEraseOptions) connections(ctx context.Context) ([]*connection, 
 		if target.Environment.Demo || target.Environment.ServiceSID == "" {
 			continue
 		}
-		c, err := o.shell.connectTarget(ctx, target)
+		c, err := o.shell.connect(ctx, target)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", target.Environment.Name, err)
 		}

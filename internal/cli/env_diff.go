@@ -92,15 +92,11 @@ func (o *envDiffOptions) run(ctx context.Context, nameA, nameB string) error {
 	if err != nil {
 		return err
 	}
-	cfg, err := o.shell.config()
+	a, err := o.shell.named(nameA)
 	if err != nil {
 		return err
 	}
-	a, err := cfg.Lookup(nameA)
-	if err != nil {
-		return err
-	}
-	b, err := cfg.Lookup(nameB)
+	b, err := o.shell.named(nameB)
 	if err != nil {
 		return err
 	}
@@ -159,7 +155,7 @@ func (o *envDiffOptions) compareLive(ctx context.Context, a, b *config.Target) (
 	setups := make([]liveSetup, 2)
 	var group errgroup.Group
 	for i, target := range []*config.Target{a, b} {
-		c, err := o.shell.connectTarget(ctx, target) // not side by side: connections of one run are shared
+		c, err := o.shell.connect(ctx, target) // not side by side: connections of one run are shared
 		if err != nil {
 			setups[i].fail(target, "the environment", err)
 			continue

@@ -95,7 +95,7 @@ func newFactorsShowCmd(s *shell) *cobra.Command {
 }
 
 func (o *factorsShowOptions) run(ctx context.Context) error {
-	c, p, err := o.shell.startService(ctx)
+	c, p, err := o.shell.begin(ctx, needsService)
 	if err != nil {
 		return err
 	}

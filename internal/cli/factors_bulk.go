@@ -63,7 +63,7 @@ func (o *factorsBulkOptions) run(ctx context.Context, write writeFlags) error {
 		return err
 	}
 	o.apply.write = write
-	c, err := o.shell.connectService(ctx)
+	c, _, err := o.shell.begin(ctx, needsService)
 	if err != nil {
 		return err
 	}

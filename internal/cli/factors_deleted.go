@@ -67,7 +67,7 @@ func (o *factorsDeletedOptions) run(ctx context.Context) error {
 	if err := deletedResource.CheckColumns(o.shell.flags.columns); err != nil {
 		return err
 	}
-	c, p, err := o.shell.start(ctx)
+	c, p, err := o.shell.begin(ctx, needsAccount)
 	if err != nil {
 		return err
 	}

@@ -47,11 +47,7 @@ func (o *factorsFindOptions) run(ctx context.Context) error {
 	if err := r.CheckColumns(o.shell.flags.columns); err != nil {
 		return err
 	}
-	c, err := o.shell.connectOffline(ctx)
-	if err != nil {
-		return err
-	}
-	p, err := o.shell.printer(c.now)
+	c, p, err := o.shell.begin(ctx, needsMemory)
 	if err != nil {
 		return err
 	}

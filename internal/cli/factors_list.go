@@ -108,7 +108,7 @@ func (o *factorsListOptions) checkWhere() error {
 }
 
 func (o *factorsListOptions) run(ctx context.Context) error {
-	c, p, err := o.shell.startService(ctx)
+	c, p, err := o.shell.begin(ctx, needsService)
 	if err != nil {
 		return err
 	}

@@ -107,7 +107,7 @@ func (o *factorsPruneOptions) runPlan(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	c, p, err := o.shell.startService(ctx)
+	c, p, err := o.shell.begin(ctx, needsService)
 	if err != nil {
 		return err
 	}
@@ -163,7 +163,7 @@ func (o *factorsPruneOptions) runApply(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	c, err := o.shell.connectService(ctx)
+	c, _, err := o.shell.begin(ctx, needsService)
 	if err != nil {
 		return err
 	}

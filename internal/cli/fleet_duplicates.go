@@ -71,11 +71,7 @@ func (s *shell) listDuplicates(ctx context.Context) error {
 	if err := r.CheckColumns(s.flags.columns); err != nil {
 		return err
 	}
-	c, err := s.connectOffline(ctx)
-	if err != nil {
-		return err
-	}
-	p, err := s.printer(c.now)
+	c, p, err := s.begin(ctx, needsMemory)
 	if err != nil {
 		return err
 	}

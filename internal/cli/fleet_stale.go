@@ -47,7 +47,7 @@ func (s *shell) listIndexed(ctx context.Context, limit int, condition func(now t
 	if err := r.CheckColumns(s.flags.columns); err != nil {
 		return err
 	}
-	c, err := s.connectOffline(ctx)
+	c, _, err := s.begin(ctx, needsMemory)
 	if err != nil {
 		return err
 	}

@@ -49,7 +49,7 @@ func (o *fleetStatsOptions) run(ctx context.Context) error {
 	if err := r.CheckColumns(o.shell.flags.columns); err != nil {
 		return err
 	}
-	c, err := o.shell.connectOffline(ctx)
+	c, _, err := o.shell.begin(ctx, needsMemory)
 	if err != nil {
 		return err
 	}

@@ -91,7 +91,7 @@ func (o *fleetSyncOptions) run(ctx context.Context) error {
 	if err := crawlResource.CheckColumns(o.shell.flags.columns); err != nil {
 		return err
 	}
-	c, p, err := o.shell.startService(ctx)
+	c, p, err := o.shell.begin(ctx, needsService)
 	if err != nil {
 		return err
 	}

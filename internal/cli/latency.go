@@ -51,7 +51,7 @@ edge serves a request is chosen by DNS now.
 const maxLatencyCount = 200
 
 func (o *latencyOptions) run(ctx context.Context) error {
-	c, p, err := o.shell.start(ctx)
+	c, p, err := o.shell.begin(ctx, needsAccount)
 	if err != nil {
 		return err
 	}

@@ -10,12 +10,12 @@ import (
 // rowsOf is a list as it comes from Twilio.
 type rowsOf[T any] = iter.Seq2[T, error]
 
-// listFrom connects and prints a list. An empty one is said on standard error, and is no error.
-func listFrom[T any](ctx context.Context, s *shell, r render.Resource[T], noun string, rows func(context.Context, *connection) rowsOf[T]) error {
+// listFrom is a whole command that prints a list. An empty one is said on standard error, and is no error.
+func listFrom[T any](ctx context.Context, s *shell, need needs, r render.Resource[T], noun string, rows func(context.Context, *connection) rowsOf[T]) error {
 	if err := r.CheckColumns(s.flags.columns); err != nil {
 		return err
 	}
-	c, p, err := s.start(ctx)
+	c, p, err := s.begin(ctx, need)
 	if err != nil {
 		return err
 	}
@@ -26,12 +26,12 @@ func listFrom[T any](ctx context.Context, s *shell, r render.Resource[T], noun s
 	return err
 }
 
-// showFrom connects and prints one value.
-func showFrom[T any](ctx context.Context, s *shell, r render.Resource[T], fetch func(context.Context, *connection) (T, error)) error {
+// showFrom is a whole command that prints one value.
+func showFrom[T any](ctx context.Context, s *shell, need needs, r render.Resource[T], fetch func(context.Context, *connection) (T, error)) error {
 	if err := r.CheckColumns(s.flags.columns); err != nil {
 		return err
 	}
-	c, p, err := s.start(ctx)
+	c, p, err := s.begin(ctx, need)
 	if err != nil {
 		return err
 	}

@@ -151,11 +151,7 @@ func (s *shell) remembered(ctx context.Context, ask func(context.Context, *store
 
 // environmentName is the [memoryName] of the environment that is chosen, without asking for its keys.
 func (s *shell) environmentName() (string, error) {
-	cfg, err := s.config()
-	if err != nil {
-		return "", err
-	}
-	target, err := cfg.Choose()
+	target, err := s.chosen()
 	if err != nil {
 		return "", err
 	}

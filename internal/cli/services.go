@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -43,7 +44,7 @@ func newServicesListCmd(s *shell) *cobra.Command {
 		Long:    "List every Verify Service of the environment's account with the push credentials it uses.\n\n" + exitHelp(readStatuses...),
 		Example: "  verifyctl -e demo services list",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return listFrom(cmd.Context(), s, serviceResource, "Service", func(ctx context.Context, c *connection) rowsOf[verify.Service] {
+			return listFrom(cmd.Context(), s, needsAccount, serviceResource, "Service", func(ctx context.Context, c *connection) rowsOf[verify.Service] {
 				return c.client.Services(ctx)
 			})
 		},
@@ -60,20 +61,16 @@ func newServicesShowCmd(s *shell) *cobra.Command {
 		Args:    argsBetween(0, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var service verify.ServiceSID
+			need := needsService
 			if len(args) > 0 {
+				need = needsAccount
 				var err error
 				if service, err = verify.ParseServiceSID(args[0]); err != nil {
 					return err
 				}
 			}
-			return showFrom(cmd.Context(), s, serviceResource, func(ctx context.Context, c *connection) (verify.Service, error) {
-				if service == "" {
-					if err := c.needService(); err != nil {
-						return verify.Service{}, err
-					}
-					service = c.service()
-				}
-				found, err := c.client.Service(ctx, service)
+			return showFrom(cmd.Context(), s, need, serviceResource, func(ctx context.Context, c *connection) (verify.Service, error) {
+				found, err := c.client.Service(ctx, cmp.Or(service, c.service()))
 				return found, hintedNotFound(err, "see what there is: "+verify.Command(c.env.Name, "services", "list"))
 			})
 		},

@@ -160,11 +160,7 @@ func (o *statePurgeOptions) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	cfg, err := o.shell.config()
-	if err != nil {
-		return err
-	}
-	target, err := cfg.Choose()
+	target, err := o.shell.chosen()
 	if err != nil {
 		return err
 	}

@@ -18,14 +18,6 @@ const maxIdentityLine = 4096
 // service gives the environment's Service.
 func (c *connection) service() verify.ServiceSID { return c.env.ServiceSID }
 
-func (c *connection) needService() error {
-	if c.env.ServiceSID != "" {
-		return nil
-	}
-	return verify.Usagef("no Verify Service is named").
-		WithHint("give --service VA…, or add an environment: verifyctl env add")
-}
-
 // identity reads an IDENTITY argument: an identity, user:NAME mapped as the environment says, or - for standard input.
 func (c *connection) identity(ctx context.Context, arg string) (verify.Identity, error) {
 	return c.shell.identityIn(ctx, c.target, arg)

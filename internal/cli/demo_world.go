@@ -1,0 +1,73 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/verifyctl/verifyctl/internal/simulator"
+	"github.com/verifyctl/verifyctl/internal/twilio"
+	"github.com/verifyctl/verifyctl/internal/verify"
+)
+
+// demoWorld is the embedded simulator: it serves a network inside this process, without a port.
+type demoWorld struct {
+	sim     *simulator.Simulator
+	network *simulator.PipeListener
+}
+
+// openDemo starts the embedded simulator on its state file, or on a fresh copy in memory.
+func openDemo(ctx context.Context, state string) (*demoWorld, error) {
+	sim, err := simulator.Open(ctx, simulator.Options{State: state, Seed: simulator.SeedDemo})
+	if err != nil {
+		return nil, &verify.Error{Kind: verify.KindFailed, Message: "cannot open the demo world: " + err.Error(), Cause: err,
+			Hint: "start it anew: verifyctl demo reset"}
+	}
+	w := &demoWorld{sim: sim, network: simulator.NewPipeListener()}
+	go sim.Serve(w.network) // ends when the network is closed
+	return w, nil
+}
+
+// now gives the demo world's time, which runs only while a command runs.
+func (w *demoWorld) now() time.Time {
+	t, err := w.sim.Now(context.Background())
+	if err != nil {
+		return simulator.DemoInstant // the state cannot be read, which every request will say
+	}
+	return t
+}
+
+// reach makes a client one of the demo world.
+func (w *demoWorld) reach(opts *twilio.Options) {
+	opts.Username, opts.Password, opts.KeySource = simulator.DefaultAccountSID, simulator.DefaultAuthToken, "the demo"
+	opts.Account, opts.BaseURL = simulator.DefaultAccountSID, "http://simulator"
+	opts.Dial, opts.Now = w.network.DialContext, w.now
+}
+
+// Close stores the demo world's clock.
+func (w *demoWorld) Close() error { return errors.Join(w.network.Close(), w.sim.Close()) }
+
+// demo gives the embedded simulator of this run.
+func (s *shell) demo(ctx context.Context) (*demoWorld, error) {
+	if s.opened.demo == nil {
+		dir, err := s.stateDir()
+		if err != nil {
+			return nil, err
+		}
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return nil, verify.Usagef("cannot make the state directory: %w", err).WithHint("set VERIFYCTL_STATE_DIR to a directory you can write to")
+		}
+		world, err := openDemo(ctx, filepath.Join(dir, demoState))
+		if err != nil {
+			return nil, err
+		}
+		s.opened.demo = world
+		s.closeAtEnd(world)
+	}
+	return s.opened.demo, nil
+}
+
+// demoState is the file in the state directory that holds the demo world.
+const demoState = "demo-world.sqlite"
