@@ -210,7 +210,7 @@ func (o *challengeCreateOptions) chooseFactors(ctx context.Context, c *connectio
 	if err != nil {
 		return nil, c.explainIdentity(err, identity)
 	}
-	c.saw(ctx, identity, factorSIDs(factors)...)
+	c.rememberIdentity(ctx, identity, factorSIDs(factors)...)
 	if o.all {
 		return challenge.VerifiedPush(c.env.Name, identity, factors)
 	}

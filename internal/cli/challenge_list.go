@@ -112,7 +112,7 @@ func (o *challengeListOptions) run(ctx context.Context) error {
 	if err != nil {
 		return c.explainIdentity(err, identity)
 	}
-	c.saw(ctx, identity, seen...)
+	c.rememberIdentity(ctx, identity, seen...)
 	if n == 0 {
 		o.shell.note("%s has no such challenge", identity)
 	}

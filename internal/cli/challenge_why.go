@@ -203,9 +203,9 @@ func (o *whyOptions) others(here verify.Environment) []verify.Environment {
 
 func (o *whyOptions) remember(ctx context.Context, c *connection, a challenge.Answer) {
 	if a.Challenge != nil {
-		c.saw(ctx, a.Challenge.Identity, string(a.Challenge.SID), string(a.Challenge.FactorSID))
+		c.rememberIdentity(ctx, a.Challenge.Identity, string(a.Challenge.SID), string(a.Challenge.FactorSID))
 	} else if a.Factor != nil {
-		c.saw(ctx, a.Factor.Identity, string(a.Factor.SID))
+		c.rememberIdentity(ctx, a.Factor.Identity, string(a.Factor.SID))
 	}
 }
 

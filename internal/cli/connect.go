@@ -2,8 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
-	"io"
 	"slices"
 	"time"
 
@@ -22,28 +20,6 @@ type connection struct {
 	client   *twilio.Client
 	now      func() time.Time // the environment's clock
 	remember *store.Store     // nil until memory is asked for
-}
-
-// connections holds what a run has opened, so that each thing is opened once and closed at the end.
-type connections struct {
-	config   *config.Config
-	byName   map[string]*connection
-	limiters map[verify.AccountSID]*twilio.Limiter
-	ceiling  twilio.Limits // what flags such as --rps ask for; set before connecting
-	demo     *demoWorld
-	trail    *store.Audit
-	key      *store.Key
-	closers  []io.Closer
-}
-
-// close closes what was opened, last first.
-func (s *shell) close() error {
-	var errs []error
-	for i := len(s.opened.closers) - 1; i >= 0; i-- {
-		errs = append(errs, s.opened.closers[i].Close())
-	}
-	s.opened = connections{}
-	return errors.Join(errs...)
 }
 
 // needs says what a command needs of the environment it works on.
@@ -117,43 +93,6 @@ func (s *shell) connect(ctx context.Context, target *config.Target) (*connection
 	s.opened.byName[c.env.Name] = c
 	s.closeAtEnd(client)
 	return c, nil
-}
-
-// config prepares the configuration on first use; it reads the environment file only when asked for something in it.
-func (s *shell) config() (*config.Config, error) {
-	if s.opened.config != nil {
-		return s.opened.config, nil
-	}
-	cfg, err := config.Open(config.Options{Flags: s.globalSet, BuiltIn: demoEnvironments(), Stderr: s.err})
-	s.opened.config = cfg
-	return cfg, err
-}
-
-// chosen gives the environment that [shell.begin] would reach, without asking for its keys.
-func (s *shell) chosen() (*config.Target, error) {
-	cfg, err := s.config()
-	if err != nil {
-		return nil, err
-	}
-	return cfg.Choose()
-}
-
-// environments gives every environment that is configured, and the demo's.
-func (s *shell) environments() ([]*config.Target, error) {
-	cfg, err := s.config()
-	if err != nil {
-		return nil, err
-	}
-	return cfg.All()
-}
-
-// named gives the environment of a name.
-func (s *shell) named(name string) (*config.Target, error) {
-	cfg, err := s.config()
-	if err != nil {
-		return nil, err
-	}
-	return cfg.Lookup(name)
 }
 
 // limiter gives the one limiter of an account, as careful as its most careful environment.

@@ -84,8 +84,8 @@ func simulatorError(err error) error {
 	return &verify.Error{Kind: kind, Message: err.Error(), Cause: err}
 }
 
-// with opens the world, does something with it and prints what came of it.
-func with[T any](ctx context.Context, o *simulatorOptions, r render.Resource[T], do func(context.Context, *simulator.Simulator) (T, error)) error {
+// withSimulator opens the world, does something with it and prints what came of it.
+func withSimulator[T any](ctx context.Context, o *simulatorOptions, r render.Resource[T], do func(context.Context, *simulator.Simulator) (T, error)) error {
 	sim, end, err := o.open(ctx)
 	if err != nil {
 		return err
@@ -101,8 +101,8 @@ func with[T any](ctx context.Context, o *simulatorOptions, r render.Resource[T],
 	return render.One(p, r, value)
 }
 
-// withAll is [with] for a list.
-func withAll[T any](ctx context.Context, o *simulatorOptions, r render.Resource[T], none string, do func(context.Context, *simulator.Simulator) ([]T, error)) error {
+// withSimulatorList is [withSimulator] for a list.
+func withSimulatorList[T any](ctx context.Context, o *simulatorOptions, r render.Resource[T], none string, do func(context.Context, *simulator.Simulator) ([]T, error)) error {
 	if err := r.CheckColumns(o.shell.flags.columns); err != nil {
 		return err
 	}

@@ -138,7 +138,7 @@ func newDeviceEnrollCmd(o *simulatorOptions) *cobra.Command {
 				return err
 			}
 			e.Build = simulator.Build(build)
-			return with(cmd.Context(), o, deviceResource, func(ctx context.Context, sim *simulator.Simulator) (simulator.Device, error) {
+			return withSimulator(cmd.Context(), o, deviceResource, func(ctx context.Context, sim *simulator.Simulator) (simulator.Device, error) {
 				if e.Service == "" {
 					e.Service = simulator.DemoServiceSID
 				}
@@ -165,7 +165,7 @@ func newDeviceListCmd(o *simulatorOptions) *cobra.Command {
 		Long: "List the simulated phones, of one environment with -e demo, demo-staging or demo-dev.\n\n" + exitHelp(0, 1), Example: "  verifyctl -e demo simulator device list --identity user-1001-amara",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			filter.Service, _ = demoService(o.shell.flags.env)
-			return withAll(cmd.Context(), o, deviceResource, "there are no such phones", func(ctx context.Context, sim *simulator.Simulator) ([]simulator.Device, error) {
+			return withSimulatorList(cmd.Context(), o, deviceResource, "there are no such phones", func(ctx context.Context, sim *simulator.Simulator) ([]simulator.Device, error) {
 				return sim.Devices(ctx, filter)
 			})
 		},
@@ -202,7 +202,7 @@ polling, whether or not a push arrived.
 		Args:    argsBetween(0, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			challenge := strings.Join(args, "")
-			return with(cmd.Context(), o, answeredResource, func(ctx context.Context, sim *simulator.Simulator) (answered, error) {
+			return withSimulator(cmd.Context(), o, answeredResource, func(ctx context.Context, sim *simulator.Simulator) (answered, error) {
 				device, err := choice.find(ctx, sim, o.shell)
 				if err != nil {
 					return answered{}, err
@@ -226,7 +226,7 @@ func newDeviceChangeCmd(o *simulatorOptions, verb, short string, change func(*si
 		Use: verb + " --identity IDENTITY", Short: short, Long: short + ".\n\n" + exitHelp(0, 1, 5),
 		Example: "  verifyctl -e demo simulator device " + verb + " --identity user-1003-chloe",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return with(cmd.Context(), o, deviceResource, func(ctx context.Context, sim *simulator.Simulator) (simulator.Device, error) {
+			return withSimulator(cmd.Context(), o, deviceResource, func(ctx context.Context, sim *simulator.Simulator) (simulator.Device, error) {
 				device, err := choice.find(ctx, sim, o.shell)
 				if err != nil {
 					return device, err
@@ -246,7 +246,7 @@ func newDeviceRotateCmd(o *simulatorOptions) *cobra.Command {
 		Long:    "Give the phone a new push token, which its app tells Twilio; a dead token is thereby replaced.\n\n" + exitHelp(0, 1, 5),
 		Example: "  verifyctl -e demo simulator device rotate-token --identity user-1003-chloe",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return with(cmd.Context(), o, deviceResource, func(ctx context.Context, sim *simulator.Simulator) (simulator.Device, error) {
+			return withSimulator(cmd.Context(), o, deviceResource, func(ctx context.Context, sim *simulator.Simulator) (simulator.Device, error) {
 				device, err := choice.find(ctx, sim, o.shell)
 				if err != nil {
 					return device, err

@@ -37,7 +37,7 @@ func newSimulatorClockCmd(o *simulatorOptions) *cobra.Command {
 		return &cobra.Command{
 			Use: use, Short: short, Long: short + ".\n\n" + exitHelp(0, 1), Example: example, Args: args,
 			RunE: func(cmd *cobra.Command, args []string) error {
-				return with(cmd.Context(), o, clockResource, func(ctx context.Context, sim *simulator.Simulator) (clockReading, error) {
+				return withSimulator(cmd.Context(), o, clockResource, func(ctx context.Context, sim *simulator.Simulator) (clockReading, error) {
 					if err := do(ctx, sim, args); err != nil {
 						return clockReading{}, err
 					}
@@ -133,7 +133,7 @@ func newFaultAddCmd(o *simulatorOptions) *cobra.Command {
 			"slow-body", "lose-push"},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			f.Kind, f.Delay = simulator.FaultKind(args[0]), simulator.Duration(delay)
-			return with(cmd.Context(), o, faultResource, func(ctx context.Context, sim *simulator.Simulator) (simulator.Fault, error) {
+			return withSimulator(cmd.Context(), o, faultResource, func(ctx context.Context, sim *simulator.Simulator) (simulator.Fault, error) {
 				return sim.AddFault(ctx, f)
 			})
 		},
@@ -155,7 +155,7 @@ func newFaultListCmd(o *simulatorOptions) *cobra.Command {
 		Use: "list", Aliases: []string{"ls"}, Short: "List the faults, and how often they fired",
 		Long: "List the faults of the world, and how often each matched and fired.\n\n" + exitHelp(0, 1), Example: "  verifyctl -e demo simulator fault list",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return withAll(cmd.Context(), o, faultResource, "there are no faults", func(ctx context.Context, sim *simulator.Simulator) ([]simulator.Fault, error) {
+			return withSimulatorList(cmd.Context(), o, faultResource, "there are no faults", func(ctx context.Context, sim *simulator.Simulator) ([]simulator.Fault, error) {
 				return sim.Faults(ctx)
 			})
 		},
@@ -176,7 +176,7 @@ func newFaultClearCmd(o *simulatorOptions) *cobra.Command {
 				}
 				id = n
 			}
-			return withAll(cmd.Context(), o, faultResource, "there are no faults", func(ctx context.Context, sim *simulator.Simulator) ([]simulator.Fault, error) {
+			return withSimulatorList(cmd.Context(), o, faultResource, "there are no faults", func(ctx context.Context, sim *simulator.Simulator) ([]simulator.Fault, error) {
 				if err := sim.RemoveFault(ctx, id); err != nil {
 					return nil, err
 				}
@@ -223,7 +223,7 @@ only a refused push leaves a trace, in the debugger.
 ` + exitHelp(0, 1),
 		Example: "  verifyctl -e demo simulator pushes --identity user-1001-amara",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return withAll(cmd.Context(), o, pushResource, "there are no such pushes", func(ctx context.Context, sim *simulator.Simulator) ([]simulator.Push, error) {
+			return withSimulatorList(cmd.Context(), o, pushResource, "there are no such pushes", func(ctx context.Context, sim *simulator.Simulator) ([]simulator.Push, error) {
 				return sim.Pushes(ctx, filter)
 			})
 		},
@@ -256,7 +256,7 @@ failed pushes tell, because what Twilio's tell is not established.
 		Example: `  verifyctl -e demo simulator settings
   verifyctl -e demo simulator settings --alert-shape bare`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return with(cmd.Context(), o, settingsResource, func(ctx context.Context, sim *simulator.Simulator) (simulator.Settings, error) {
+			return withSimulator(cmd.Context(), o, settingsResource, func(ctx context.Context, sim *simulator.Simulator) (simulator.Settings, error) {
 				return sim.ChangeSettings(ctx, func(g *simulator.Settings) {
 					if cmd.Flags().Changed("alert-shape") {
 						g.AlertShape = simulator.AlertShape(shape)
@@ -294,7 +294,7 @@ func newSimulatorGenerateCmd(o *simulatorOptions) *cobra.Command {
 ` + exitHelp(0, 1),
 		Example: "  verifyctl simulator generate --state fleet.sqlite --entities 1000 --factors 2",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return with(cmd.Context(), o, generatedResource, func(ctx context.Context, sim *simulator.Simulator) (simulator.Generated, error) {
+			return withSimulator(cmd.Context(), o, generatedResource, func(ctx context.Context, sim *simulator.Simulator) (simulator.Generated, error) {
 				return sim.Generate(ctx, fleet)
 			})
 		},

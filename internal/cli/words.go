@@ -5,8 +5,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-
-	"github.com/verifyctl/verifyctl/internal/verify"
 )
 
 // counted gives a number with its noun: "1 factor", "3 factors", "2 entities".
@@ -27,29 +25,4 @@ func keyValues(m map[string]string) string {
 		pairs = append(pairs, key+"="+m[key])
 	}
 	return strings.Join(pairs, " ")
-}
-
-// oneOf reads a flag whose value is one of a few words; empty is allowed and gives the zero value.
-func oneOf[T ~string](flag, value string, words ...T) (T, error) {
-	if value == "" || slices.Contains(words, T(value)) {
-		return T(value), nil
-	}
-	names := make([]string, len(words))
-	for i, w := range words {
-		names[i] = string(w)
-	}
-	err := verify.Usagef("%s %q is not one of %s", flag, value, strings.Join(names, ", "))
-	if near := verify.Nearest(value, names); near != "" {
-		return "", err.WithHint("did you mean %s %s?", flag, near)
-	}
-	return "", err
-}
-
-// sameCommand gives the command line of this run for pasting, with its environment named and more words behind it.
-func (s *shell) sameCommand(env string, more ...string) string {
-	words := append(slices.Clone(s.args), more...)
-	if s.globalSet.Changed("env") {
-		env = ""
-	}
-	return verify.Command(env, words...)
 }

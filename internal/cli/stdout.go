@@ -7,6 +7,9 @@ import (
 	"io/fs"
 	"sync"
 	"syscall"
+	"time"
+
+	"github.com/verifyctl/verifyctl/internal/render"
 )
 
 // errReaderGone is a write to a standard output that nobody reads any more, such as that of a pipe to head. It ends a list
@@ -68,4 +71,21 @@ func withoutReaderGone(err error) error {
 		rest = append(rest, withoutReaderGone(e))
 	}
 	return errors.Join(rest...)
+}
+
+// printer makes the printer that the global flags ask for; now is the environment's clock.
+func (s *shell) printer(now func() time.Time) (*render.Printer, error) {
+	format := render.Table
+	if s.flags.output != "" {
+		parsed, err := render.ParseFormat(s.flags.output)
+		if err != nil {
+			return nil, err
+		}
+		format = parsed
+	}
+	return render.New(s.out, render.Options{
+		Format: format, JQ: s.flags.jq, Template: s.flags.template, Columns: s.flags.columns,
+		NoHeader: s.flags.noHeader, Quiet: s.flags.quiet, Mask: s.flags.mask,
+		Terminal: s.outTerminal, Width: s.width, Color: s.color, Now: now, Live: s.live,
+	})
 }

@@ -1,0 +1,91 @@
+package cli
+
+import (
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/verifyctl/verifyctl/internal/verify"
+)
+
+// refuseUnknown makes every group refuse subcommands it does not have, and every leaf that declares no arguments refuse
+// any: cobra alone runs a group's help and exits 0.
+func refuseUnknown(cmd *cobra.Command) {
+	for _, child := range cmd.Commands() {
+		refuseUnknown(child)
+	}
+	if cmd.HasSubCommands() && !cmd.Runnable() {
+		cmd.Args = unknownCommand
+		cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+		return
+	}
+	if cmd.Args == nil {
+		cmd.Args = noArgs
+	}
+}
+
+func unknownCommand(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	err := verify.Usagef("%q is not a command of %s", args[0], cmd.CommandPath())
+	if near := verify.Nearest(args[0], subcommandNames(cmd)); near != "" {
+		return err.WithHint("did you mean %s %s?", cmd.CommandPath(), near)
+	}
+	return err.WithHint("see what there is: %s --help", cmd.CommandPath())
+}
+
+func subcommandNames(cmd *cobra.Command) []string {
+	var names []string
+	for _, child := range cmd.Commands() {
+		if !child.Hidden {
+			names = append(names, child.Name())
+			names = append(names, child.Aliases...)
+		}
+	}
+	return names
+}
+
+func noArgs(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	return verify.Usagef("%s takes no argument, it got %q", cmd.CommandPath(), args[0]).
+		WithHint("see %s --help", cmd.CommandPath())
+}
+
+// argsBetween accepts min to max arguments and says by the command's usage line what is missing or too much. A negative
+// max is no limit.
+func argsBetween(minimum, maximum int) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		switch {
+		case len(args) < minimum:
+			return verify.Usagef("%s needs %s", cmd.CommandPath(), argumentNames(cmd)).
+				WithHint("usage: %s", cmd.UseLine())
+		case maximum >= 0 && len(args) > maximum:
+			return verify.Usagef("%s does not take the argument %q", cmd.CommandPath(), args[maximum]).
+				WithHint("usage: %s", cmd.UseLine())
+		}
+		return nil
+	}
+}
+
+func argumentNames(cmd *cobra.Command) string {
+	_, names, _ := strings.Cut(cmd.Use, " ")
+	return names
+}
+
+// positional gives the words of a command line behind a group's own name that are no flags it knows.
+func positional(cmd *cobra.Command, args []string) []string {
+	depth := len(strings.Fields(cmd.CommandPath())) - 1
+	flags := pflag.NewFlagSet("", pflag.ContinueOnError)
+	flags.ParseErrorsAllowlist.UnknownFlags = true
+	flags.AddFlagSet(cmd.Flags())
+	flags.AddFlagSet(cmd.InheritedFlags())
+	flags.SetInterspersed(true)
+	if flags.Parse(args) != nil || flags.NArg() <= depth {
+		return nil
+	}
+	return flags.Args()[depth:]
+}

@@ -1,0 +1,158 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/verifyctl/verifyctl/internal/render"
+	"github.com/verifyctl/verifyctl/internal/verify"
+)
+
+// globalFlags are the flags every command takes.
+type globalFlags struct {
+	env      string
+	service  string
+	config   string
+	output   string
+	jq       string
+	template string
+	columns  []string
+	noHeader bool
+	quiet    bool
+	mask     bool
+	debug    bool
+	timeout  time.Duration
+}
+
+const defaultTimeout = 30 * time.Second
+
+func (f *globalFlags) register(flags *pflag.FlagSet) {
+	flags.StringVarP(&f.env, "env", "e", "", "environment to work on, such as demo (default: VERIFYCTL_ENV, then the current one)")
+	flags.StringVar(&f.service, "service", "", "Verify Service VA…, with TWILIO_* variables when no environment is chosen")
+	flags.StringVar(&f.config, "config", "", "environment file (default: VERIFYCTL_CONFIG, then the user's own)")
+	flags.StringVarP(&f.output, "output", "o", "", "output format: table, json, ndjson, csv or markdown")
+	flags.StringVar(&f.jq, "jq", "", "filter the JSON with a jq `expression`")
+	flags.StringVar(&f.template, "template", "", "format the JSON with a Go `template`")
+	flags.StringSliceVar(&f.columns, "columns", nil, "columns to show, in this order")
+	flags.BoolVar(&f.noHeader, "no-header", false, "leave out the header line")
+	flags.BoolVarP(&f.quiet, "quiet", "q", false, "print SIDs only")
+	flags.BoolVar(&f.mask, "mask", false, "shorten identities and names, for screenshots")
+	flags.BoolVar(&f.debug, "debug", false, "log requests and answers to standard error, without secrets")
+	flags.DurationVar(&f.timeout, "timeout", defaultTimeout, "time limit of one request, its retries aside")
+}
+
+// format gives the output format for errors, even when the flags did not parse.
+func (f *globalFlags) format(args []string) render.Format {
+	for i, arg := range args {
+		value, isOutput := strings.CutPrefix(arg, "--output=")
+		if !isOutput {
+			value, isOutput = strings.CutPrefix(arg, "-o")
+			if isOutput {
+				value = strings.TrimPrefix(value, "=")
+			}
+		}
+		if isOutput && value == "" || arg == "--output" {
+			if i+1 < len(args) {
+				value, isOutput = args[i+1], true
+			}
+		}
+		if isOutput && (value == string(render.JSON) || value == string(render.NDJSON)) {
+			return render.Format(value)
+		}
+	}
+	return render.Format(f.output)
+}
+
+// mayBeEmpty are the flags that can be given an empty value: "no environment", "no reason".
+var mayBeEmpty = []string{"env", "service", "config", "reason", "message", "debugger-webhook"}
+
+// checkFlags refuses values that parse but cannot be meant, whichever command has the flag. An empty one is nearly always
+// a variable of the shell that is not set; without its --identity or --where a command would take everybody.
+func (s *shell) checkFlags(cmd *cobra.Command) error {
+	var errs []error
+	cmd.Flags().Visit(func(flag *pflag.Flag) {
+		if isEmptyValue(flag.Value) && !slices.Contains(mayBeEmpty, flag.Name) {
+			errs = append(errs, verify.Usagef("--%s is empty", flag.Name).
+				WithHint("leave it out or give it a value; a variable of the shell may not be set"))
+		}
+	})
+	if limit := cmd.Flags().Lookup("limit"); limit != nil && limit.Value.Type() == "int" && limit.Value.String()[0] == '-' {
+		errs = append(errs, verify.Usagef("--limit %s is negative", limit.Value))
+	}
+	if s.flags.timeout <= 0 {
+		errs = append(errs, verify.Usagef("--timeout %v is not more than zero", s.flags.timeout))
+	}
+	return errors.Join(errs...)
+}
+
+func isEmptyValue(value pflag.Value) bool {
+	if list, ok := value.(pflag.SliceValue); ok {
+		values := list.GetSlice()
+		return len(values) == 0 || slices.Contains(values, "")
+	}
+	return value.Type() == "string" && value.String() == ""
+}
+
+// valueForm says what the value of a flag looks like.
+func valueForm(flag *pflag.Flag) string {
+	switch flag.Value.Type() {
+	case "duration":
+		return "a time such as 30s, 5m or 1h30m"
+	case "bool":
+		return "true or false"
+	case "int", "int64", "uint", "uint64":
+		return "a whole number that fits"
+	case "float64":
+		return "a number"
+	}
+	return "a value it takes"
+}
+
+// flagError words a flag that does not parse. Where it follows a command that does not exist, that is what is wrong.
+func (s *shell) flagError(cmd *cobra.Command, err error) error {
+	if cmd.HasSubCommands() {
+		if unknown := unknownCommand(cmd, positional(cmd, s.args)); unknown != nil {
+			return unknown
+		}
+	}
+	usage := verify.Usagef("%s", strings.TrimSuffix(err.Error(), "\n"))
+	var unknown *pflag.NotExistError
+	if errors.As(err, &unknown) {
+		if near := verify.Nearest(unknown.GetSpecifiedName(), flagNames(cmd)); near != "" {
+			return usage.WithHint("did you mean --%s?", near)
+		}
+	}
+	var invalid *pflag.InvalidValueError
+	if errors.As(err, &invalid) {
+		usage.Message = fmt.Sprintf("--%s %q is not %s", invalid.GetFlag().Name, invalid.GetValue(), valueForm(invalid.GetFlag()))
+	}
+	return usage.WithHint("see %s --help", cmd.CommandPath())
+}
+
+func flagNames(cmd *cobra.Command) []string {
+	var names []string
+	cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
+	return names
+}
+
+// oneOf reads a flag whose value is one of a few words; empty is allowed and gives the zero value.
+func oneOf[T ~string](flag, value string, words ...T) (T, error) {
+	if value == "" || slices.Contains(words, T(value)) {
+		return T(value), nil
+	}
+	names := make([]string, len(words))
+	for i, w := range words {
+		names[i] = string(w)
+	}
+	err := verify.Usagef("%s %q is not one of %s", flag, value, strings.Join(names, ", "))
+	if near := verify.Nearest(value, names); near != "" {
+		return "", err.WithHint("did you mean %s %s?", flag, near)
+	}
+	return "", err
+}

@@ -1,0 +1,105 @@
+package cli
+
+import (
+	"errors"
+	"io"
+	"slices"
+	"sync"
+
+	"github.com/spf13/pflag"
+
+	"github.com/verifyctl/verifyctl/internal/config"
+	"github.com/verifyctl/verifyctl/internal/store"
+	"github.com/verifyctl/verifyctl/internal/twilio"
+	"github.com/verifyctl/verifyctl/internal/verify"
+)
+
+// shell is what every command starts from: the streams, the global flags, and what was opened for this run.
+type shell struct {
+	terminal
+	build     Build
+	args      []string // of the command line
+	flags     globalFlags
+	globalSet *pflag.FlagSet // the flags behind flags, for what was given and what was not
+	command   string         // what runs, such as "factors delete"
+	live      bool           // what runs goes on and prints as things happen
+
+	// loaded or opened on first use; opening guards what may be opened by several goroutines
+	opening sync.Mutex
+	opened  connections
+}
+
+// connections holds what a run has opened, so that each thing is opened once and closed at the end.
+type connections struct {
+	config   *config.Config
+	byName   map[string]*connection
+	limiters map[verify.AccountSID]*twilio.Limiter
+	ceiling  twilio.Limits // what flags such as --rps ask for; set before connecting
+	demo     *demoWorld
+	trail    *store.Audit
+	key      *store.Key
+	closers  []io.Closer
+}
+
+// close closes what was opened, last first.
+func (s *shell) close() error {
+	var errs []error
+	for i := len(s.opened.closers) - 1; i >= 0; i-- {
+		errs = append(errs, s.opened.closers[i].Close())
+	}
+	s.opened = connections{}
+	return errors.Join(errs...)
+}
+
+// closeAtEnd closes something when the run ends; it may be called from several goroutines.
+func (s *shell) closeAtEnd(c io.Closer) {
+	s.opening.Lock()
+	defer s.opening.Unlock()
+	s.opened.closers = append(s.opened.closers, c)
+}
+
+// config prepares the configuration on first use; it reads the environment file only when asked for something in it.
+func (s *shell) config() (*config.Config, error) {
+	if s.opened.config != nil {
+		return s.opened.config, nil
+	}
+	cfg, err := config.Open(config.Options{Flags: s.globalSet, BuiltIn: demoEnvironments(), Stderr: s.err})
+	s.opened.config = cfg
+	return cfg, err
+}
+
+// chosen gives the environment that [shell.begin] would reach, without asking for its keys.
+func (s *shell) chosen() (*config.Target, error) {
+	cfg, err := s.config()
+	if err != nil {
+		return nil, err
+	}
+	return cfg.Choose()
+}
+
+// named gives the environment of a name.
+func (s *shell) named(name string) (*config.Target, error) {
+	cfg, err := s.config()
+	if err != nil {
+		return nil, err
+	}
+	return cfg.Lookup(name)
+}
+
+// environments gives every environment that is configured, and the demo's.
+func (s *shell) environments() ([]*config.Target, error) {
+	cfg, err := s.config()
+	if err != nil {
+		return nil, err
+	}
+	return cfg.All()
+}
+
+// sameCommand gives the command line of this run for pasting, with its environment named and more words behind it.
+func (s *shell) sameCommand(env string, more ...string) string {
+	words := append(slices.Clone(s.args), more...)
+	if s.globalSet.Changed("env") {
+		env = ""
+	}
+	return verify.Command(env, words...)
+}
