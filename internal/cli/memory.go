@@ -3,12 +3,13 @@ package cli
 import (
 	"context"
 
+	"github.com/verifyctl/verifyctl/internal/statedir"
 	"github.com/verifyctl/verifyctl/internal/store"
 	"github.com/verifyctl/verifyctl/internal/verify"
 )
 
 // stateDir is where this machine keeps what it remembers.
-func (s *shell) stateDir() (string, error) { return store.Dir(s.getenv) }
+func (s *shell) stateDir() (string, error) { return statedir.Dir(s.getenv) }
 
 // memory opens what this machine remembers of the environment, on first use.
 func (c *connection) memory(ctx context.Context) (*store.Store, error) {
@@ -56,7 +57,7 @@ func (c *connection) hashToken(token verify.PushToken) string {
 		if err != nil {
 			return ""
 		}
-		key, err := store.OpenKey(context.Background(), dir)
+		key, err := statedir.OpenKey(context.Background(), dir)
 		if err != nil {
 			return ""
 		}

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/verifyctl/verifyctl/internal/config"
+	"github.com/verifyctl/verifyctl/internal/statedir"
 	"github.com/verifyctl/verifyctl/internal/store"
 	"github.com/verifyctl/verifyctl/internal/twilio"
 	"github.com/verifyctl/verifyctl/internal/verify"
@@ -37,7 +38,7 @@ type connections struct {
 	ceiling  twilio.Limits // what flags such as --rps ask for; set before connecting
 	demo     *demoWorld
 	trail    *store.Audit
-	key      *store.Key
+	key      *statedir.Key
 	closers  []io.Closer
 }
 

@@ -17,6 +17,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/verifyctl/verifyctl/internal/statedir"
 	"github.com/verifyctl/verifyctl/internal/verify"
 )
 
@@ -75,12 +76,12 @@ type auditLine struct {
 // and processes.
 type Audit struct {
 	dir string
-	key *Key
+	key *statedir.Key
 }
 
 // OpenAudit opens the audit file of a state directory. It makes the directory, but not the file.
 func OpenAudit(ctx context.Context, dir string) (*Audit, error) {
-	key, err := OpenKey(ctx, dir)
+	key, err := statedir.OpenKey(ctx, dir)
 	if err != nil {
 		return nil, err
 	}
@@ -152,7 +153,7 @@ func replaceName(text, identity, who string) string {
 
 // append puts one line on disk, behind what is there, under the lock.
 func (a *Audit) append(ctx context.Context, e AuditEntry) error {
-	unlock, err := lockFile(ctx, filepath.Join(a.dir, auditLock))
+	unlock, err := statedir.LockFile(ctx, filepath.Join(a.dir, auditLock))
 	if err != nil {
 		return err
 	}
@@ -198,7 +199,7 @@ func (a *Audit) appendLine(f *os.File, e AuditEntry) error {
 
 // openAppend opens a file of the audit for appending, and makes it for the owner only.
 func openAppend(path string) (*os.File, error) {
-	if err := checkFile(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := statedir.CheckFile(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
 	return os.OpenFile(path, os.O_RDWR|os.O_APPEND|os.O_CREATE, 0o600)
@@ -289,7 +290,7 @@ func (a *Audit) writeHead(h head) error {
 		return err
 	}
 	path := filepath.Join(a.dir, auditHead)
-	if err := checkFile(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := statedir.CheckFile(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE, 0o600)

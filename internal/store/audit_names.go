@@ -8,6 +8,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/verifyctl/verifyctl/internal/statedir"
 )
 
 // auditName says whose keyed hash stands in audit lines.
@@ -39,7 +41,7 @@ func (a *Audit) names() (map[string]string, error) {
 		return names, nil
 	}
 	if err != nil {
-		return nil, failure("cannot read the names of the audit file", err)
+		return nil, statedir.Failure("cannot read the names of the audit file", err)
 	}
 	defer f.Close()
 	lines := bufio.NewScanner(f)
@@ -51,7 +53,7 @@ func (a *Audit) names() (map[string]string, error) {
 		}
 	}
 	if err := lines.Err(); err != nil {
-		return nil, failure("cannot read the names of the audit file", err)
+		return nil, statedir.Failure("cannot read the names of the audit file", err)
 	}
 	return names, nil
 }
@@ -59,7 +61,7 @@ func (a *Audit) names() (map[string]string, error) {
 // EraseIdentity makes the audit file forget an identity: its lines stay, with the keyed hash as a tombstone. It tells
 // whether the identity was there.
 func (a *Audit) EraseIdentity(ctx context.Context, identity string) (bool, error) {
-	unlock, err := lockFile(ctx, filepath.Join(a.dir, auditLock))
+	unlock, err := statedir.LockFile(ctx, filepath.Join(a.dir, auditLock))
 	if err != nil {
 		return false, err
 	}
@@ -84,8 +86,8 @@ func (a *Audit) EraseIdentity(ctx context.Context, identity string) (bool, error
 	if !was {
 		return false, nil
 	}
-	if err := writeNew(filepath.Join(a.dir, auditNames), kept); err != nil {
-		return false, failure("cannot erase the identity from the audit file", err)
+	if err := statedir.WriteNew(filepath.Join(a.dir, auditNames), kept); err != nil {
+		return false, statedir.Failure("cannot erase the identity from the audit file", err)
 	}
 	return true, nil
 }

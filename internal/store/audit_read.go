@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/verifyctl/verifyctl/internal/statedir"
 	"github.com/verifyctl/verifyctl/internal/verify"
 )
 
@@ -98,7 +99,7 @@ func (a *Audit) lines() iter.Seq2[rawLine, error] {
 			return
 		}
 		if err != nil {
-			yield(rawLine{}, failure("cannot read the audit file", err))
+			yield(rawLine{}, statedir.Failure("cannot read the audit file", err))
 			return
 		}
 		defer f.Close()
@@ -107,7 +108,7 @@ func (a *Audit) lines() iter.Seq2[rawLine, error] {
 		for {
 			text, err := reader.ReadBytes('\n')
 			if err != nil && err != io.EOF {
-				yield(rawLine{}, failure("cannot read the audit file", err))
+				yield(rawLine{}, statedir.Failure("cannot read the audit file", err))
 				return
 			}
 			if len(text) == 0 {
@@ -142,14 +143,14 @@ type AuditReport struct {
 // Verify walks the whole audit file and names the first line that was changed, taken out or moved. It waits for writes in
 // progress. An error means that the file could not be read.
 func (a *Audit) Verify(ctx context.Context) (report AuditReport, err error) {
-	unlock, err := lockFile(ctx, filepath.Join(a.dir, auditLock))
+	unlock, err := statedir.LockFile(ctx, filepath.Join(a.dir, auditLock))
 	if err != nil {
 		return report, err
 	}
 	defer unlock()
 	head, hasHead, err := a.readHead()
 	if err != nil {
-		return report, failure("cannot read "+filepath.Join(a.dir, auditHead), err)
+		return report, statedir.Failure("cannot read "+filepath.Join(a.dir, auditHead), err)
 	}
 	w := auditWalk{begun: map[string]int{}, head: head, hasHead: hasHead, reached: head.Size == 0}
 	for line, err := range a.lines() {

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/verifyctl/verifyctl/internal/statedir"
 	"github.com/verifyctl/verifyctl/internal/verify"
 )
 
@@ -141,7 +142,7 @@ func (o *owner) name(ctx context.Context) (string, error) {
 		return filepath.Base(o.file.Name()), nil
 	}
 	// Under the lock of the directory, so that no other process sweeps the file away before we have locked it.
-	unlock, err := lockFile(ctx, filepath.Join(o.dir, creationLock))
+	unlock, err := statedir.Lock(ctx, o.dir)
 	if err != nil {
 		return "", err
 	}
@@ -156,7 +157,7 @@ func (o *owner) name(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if _, err := tryLock(f); err != nil {
+	if _, err := statedir.TryLock(f); err != nil {
 		f.Close()
 		return "", err
 	}
@@ -198,7 +199,7 @@ func (o *owner) alive(name string) (bool, error) {
 		return false, err
 	}
 	defer f.Close()
-	free, err := tryLock(f)
+	free, err := statedir.TryLock(f)
 	return !free, err
 }
 

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/verifyctl/verifyctl/internal/statedir"
 	"github.com/verifyctl/verifyctl/internal/verify"
 )
 
@@ -44,7 +45,7 @@ func (s *Store) BeginCrawl(ctx context.Context, account verify.AccountSID, servi
 	}
 	me, err := s.owner.name(ctx)
 	if err != nil {
-		return c, failure("cannot begin the crawl", err)
+		return c, statedir.Failure("cannot begin the crawl", err)
 	}
 	err = s.update(ctx, "cannot begin the crawl", func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, `INSERT INTO meta (name, value) VALUES ('index_account', ?), ('index_service', ?)
@@ -194,12 +195,12 @@ func (s *Store) saveFactors(ctx context.Context, crawl verify.Crawl, read []veri
 
 // indexWriter has the statements that put one entity's factors into the index.
 type indexWriter struct {
-	key                                                 *Key
+	key                                                 *statedir.Key
 	dropFactors, dropEntity, insertEntity, insertFactor *sql.Stmt
 	metadata                                            []string // the declared keys, in the order of their columns
 }
 
-func prepareIndexWriter(ctx context.Context, tx *sql.Tx, key *Key) (*indexWriter, error) {
+func prepareIndexWriter(ctx context.Context, tx *sql.Tx, key *statedir.Key) (*indexWriter, error) {
 	declared, err := declaredKeys(ctx, tx)
 	if err != nil {
 		return nil, err

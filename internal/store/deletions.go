@@ -8,6 +8,7 @@ import (
 	"iter"
 	"time"
 
+	"github.com/verifyctl/verifyctl/internal/statedir"
 	"github.com/verifyctl/verifyctl/internal/verify"
 )
 
@@ -18,7 +19,7 @@ func (s *Store) RecordDeletion(ctx context.Context, factor verify.Factor, by, re
 	factor.Config.Token = ""
 	content, err := json.Marshal(factor)
 	if err != nil {
-		return 0, failure("cannot record the deletion", err)
+		return 0, statedir.Failure("cannot record the deletion", err)
 	}
 	err = s.update(ctx, "cannot record the deletion", func(tx *sql.Tx) error {
 		result, err := tx.ExecContext(ctx, `INSERT INTO deletions (factor_sid, identity, factor, token_hash, by, reason, at)

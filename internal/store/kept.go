@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/verifyctl/verifyctl/internal/statedir"
 	"github.com/verifyctl/verifyctl/internal/verify"
 )
 
@@ -80,7 +81,7 @@ func Environments(ctx context.Context, dir string) (names []string, unreadable m
 		return nil, nil, nil
 	}
 	if err != nil {
-		return nil, nil, failure("cannot read the state directory", err)
+		return nil, nil, statedir.Failure("cannot read the state directory", err)
 	}
 	unreadable = map[string]error{}
 	for _, file := range files {
@@ -101,7 +102,7 @@ func Environments(ctx context.Context, dir string) (names []string, unreadable m
 }
 
 func environmentOf(ctx context.Context, path string) (name string, err error) {
-	if err := checkFile(path); err != nil {
+	if err := statedir.CheckFile(path); err != nil {
 		return "", err
 	}
 	s := &Store{path: path, read: open(path, "&_pragma=query_only(1)")}

@@ -22,12 +22,11 @@ import (
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 
+	"github.com/verifyctl/verifyctl/internal/statedir"
 	"github.com/verifyctl/verifyctl/internal/verify"
 )
 
 const (
-	creationLock = "lock" // held while a file of the state directory is made or migrated
-
 	// batchRows bounds what one transaction of a bulk change touches. Every row costs a page in several indexes, and a
 	// transaction that is cut off leaves all of them in the write-ahead log, which the next process has to read.
 	batchRows = 2000
@@ -40,7 +39,7 @@ const (
 type Store struct {
 	path        string
 	environment string
-	key         *Key
+	key         *statedir.Key
 	write       *sql.DB // one connection, so that writers of this process queue up here
 	read        *sql.DB
 	commits     eventCommits
@@ -50,7 +49,7 @@ type Store struct {
 // Open opens the memory of an environment, and makes it the first time. A damaged file is an error that says how to go
 // on; it is never replaced by an empty one.
 func Open(ctx context.Context, dir, environment string) (*Store, error) {
-	key, err := OpenKey(ctx, dir)
+	key, err := statedir.OpenKey(ctx, dir)
 	if err != nil {
 		return nil, err
 	}
@@ -95,16 +94,16 @@ func open(path, more string) *sql.DB {
 
 // exists makes the database file if it is not there, complete and for the owner only from its first byte.
 func (s *Store) exists(ctx context.Context, dir string) error {
-	err := checkFile(s.path)
+	err := statedir.CheckFile(s.path)
 	if !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	unlock, err := lockFile(ctx, filepath.Join(dir, creationLock))
+	unlock, err := statedir.Lock(ctx, dir)
 	if err != nil {
 		return err
 	}
 	defer unlock()
-	if err := checkFile(s.path); !errors.Is(err, fs.ErrNotExist) {
+	if err := statedir.CheckFile(s.path); !errors.Is(err, fs.ErrNotExist) {
 		return err // another process made it while we waited
 	}
 	if _, err := os.Lstat(s.path + "-wal"); err == nil {
@@ -146,7 +145,7 @@ func (s *Store) create(ctx context.Context) error {
 	if err := os.Rename(empty, s.path); err != nil {
 		return err
 	}
-	return syncDirectory(filepath.Dir(s.path))
+	return statedir.SyncDirectory(filepath.Dir(s.path))
 }
 
 // checkVersion migrates an older file, and refuses one that is not ours or too new.
@@ -155,7 +154,7 @@ func (s *Store) checkVersion(ctx context.Context, dir string) error {
 	if err != nil || version == len(migrations) {
 		return err
 	}
-	unlock, err := lockFile(ctx, filepath.Join(dir, creationLock))
+	unlock, err := statedir.Lock(ctx, dir)
 	if err != nil {
 		return err
 	}
@@ -251,17 +250,17 @@ func (s *Store) failure(doing string, err error) error {
 	}
 	var fault *sqlite.Error
 	if !errors.As(err, &fault) {
-		return failure(doing, err)
+		return statedir.Failure(doing, err)
 	}
 	switch fault.Code() & 0xff { // the low byte is the kind, the rest its variants
 	case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:
 		return s.damaged(doing, err)
 	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
-		return failure(doing, err).WithHint("another verifyctl is writing to %s; try again when it is done", s.path)
+		return statedir.Failure(doing, err).WithHint("another verifyctl is writing to %s; try again when it is done", s.path)
 	case sqlite3.SQLITE_FULL:
-		return failure(doing, err).WithHint("make room on the disk of %s", filepath.Dir(s.path))
+		return statedir.Failure(doing, err).WithHint("make room on the disk of %s", filepath.Dir(s.path))
 	}
-	return failure(doing, err)
+	return statedir.Failure(doing, err)
 }
 
 func (s *Store) damaged(what string, cause error) *verify.Error {

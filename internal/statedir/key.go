@@ -1,4 +1,4 @@
-package store
+package statedir
 
 import (
 	"context"
@@ -30,7 +30,7 @@ type Key struct {
 // OpenKey reads the key of a state directory, and makes it the first time, when it makes the directory too. A damaged key
 // is an error and is never replaced.
 func OpenKey(ctx context.Context, dir string) (*Key, error) {
-	if err := prepareDirectory(dir); err != nil {
+	if err := prepare(dir); err != nil {
 		return nil, err
 	}
 	path := filepath.Join(dir, keyFile)
@@ -38,7 +38,7 @@ func OpenKey(ctx context.Context, dir string) (*Key, error) {
 	if !errors.Is(err, fs.ErrNotExist) {
 		return key, err
 	}
-	unlock, err := lockFile(ctx, filepath.Join(dir, creationLock))
+	unlock, err := Lock(ctx, dir)
 	if err != nil {
 		return nil, err
 	}
@@ -48,19 +48,19 @@ func OpenKey(ctx context.Context, dir string) (*Key, error) {
 	}
 	var secret [keyLength]byte
 	rand.Read(secret[:])
-	if err := writeNew(path, secret[:]); err != nil {
-		return nil, failure("cannot make the key of the state directory", err)
+	if err := WriteNew(path, secret[:]); err != nil {
+		return nil, Failure("cannot make the key of the state directory", err)
 	}
 	return readKey(path)
 }
 
 func readKey(path string) (*Key, error) {
-	if err := checkFile(path); err != nil {
+	if err := CheckFile(path); err != nil {
 		return nil, err
 	}
 	secret, err := os.ReadFile(path)
 	if err != nil {
-		return nil, failure("cannot read the key of the state directory", err)
+		return nil, Failure("cannot read the key of the state directory", err)
 	}
 	if len(secret) != keyLength {
 		return nil, &verify.Error{Kind: verify.KindFailed,

@@ -1,8 +1,9 @@
-package store
+package statedir
 
 import (
 	"context"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/verifyctl/verifyctl/internal/verify"
@@ -12,19 +13,24 @@ import (
 // process that hangs.
 const lockPatience = 10 * time.Second
 
-// lockFile takes the lock of a file that exists for nothing else, and waits while another process or goroutine has it.
+// Lock takes the lock under which files of a state directory are made and migrated.
+func Lock(ctx context.Context, dir string) (unlock func(), err error) {
+	return LockFile(ctx, filepath.Join(dir, "lock"))
+}
+
+// LockFile takes the lock of a file that exists for nothing else, and waits while another process or goroutine has it.
 // The operating system lets go of it when the process ends, however it ends.
-func lockFile(ctx context.Context, path string) (unlock func(), err error) {
+func LockFile(ctx context.Context, path string) (unlock func(), err error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
-		return nil, failure("cannot lock the state directory", err)
+		return nil, Failure("cannot lock the state directory", err)
 	}
 	deadline := time.Now().Add(lockPatience)
 	for pause := time.Millisecond; ; pause = min(2*pause, 16*time.Millisecond) {
-		locked, err := tryLock(f)
+		locked, err := TryLock(f)
 		if err != nil {
 			f.Close()
-			return nil, failure("cannot lock "+path, err)
+			return nil, Failure("cannot lock "+path, err)
 		}
 		if locked {
 			return func() { f.Close() }, nil

@@ -1,15 +1,13 @@
-package store
+// Package statedir is the state directory of this machine: where it is, that its files are its owner's alone, its locks,
+// and the key by which what must not be kept is still recognised.
+package statedir
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
-	"strings"
 
 	"github.com/verifyctl/verifyctl/internal/verify"
 )
@@ -42,20 +40,20 @@ func dirOn(goos string, getenv func(string) string) (string, error) {
 	return filepath.Join(append([]string{home}, below...)...), nil
 }
 
-// prepareDirectory makes the state directory, for its owner only, or checks that nobody else can write to it.
-func prepareDirectory(dir string) error {
+// prepare makes the state directory, for its owner only, or checks that nobody else can write to it.
+func prepare(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return failure("cannot make the state directory", err).
+		return Failure("cannot make the state directory", err).
 			WithHint("set VERIFYCTL_STATE_DIR to a directory you can write to")
 	}
-	return checkDirectory(dir)
+	return check(dir)
 }
 
-// checkDirectory refuses a state directory that others can write to: they could swap the files in it.
-func checkDirectory(dir string) error {
+// check refuses a state directory that others can write to: they could swap the files in it.
+func check(dir string) error {
 	info, err := os.Stat(dir)
 	if err != nil {
-		return failure("cannot read the state directory", err)
+		return Failure("cannot read the state directory", err)
 	}
 	if !info.IsDir() {
 		return verify.Refusedf("the state directory %s is not a directory", dir).
@@ -72,9 +70,9 @@ func checkDirectory(dir string) error {
 	return nil
 }
 
-// checkFile refuses a file of the state directory that others can read or write, or that is not a plain file. A file
+// CheckFile refuses a file of the state directory that others can read or write, or that is not a plain file. A file
 // that does not exist is fs.ErrNotExist.
-func checkFile(path string) error {
+func CheckFile(path string) error {
 	info, err := os.Lstat(path)
 	if err != nil {
 		return err
@@ -89,9 +87,9 @@ func checkFile(path string) error {
 	return nil
 }
 
-// writeNew creates a file with its whole content at once: it is either there and complete, or not there. The caller
+// WriteNew creates a file with its whole content at once: it is either there and complete, or not there. The caller
 // holds the lock of the directory.
-func writeNew(path string, content []byte) error {
+func WriteNew(path string, content []byte) error {
 	temporary := path + ".new"
 	if err := os.Remove(temporary); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -108,37 +106,10 @@ func writeNew(path string, content []byte) error {
 	if err != nil {
 		return err
 	}
-	return syncDirectory(filepath.Dir(path))
+	return SyncDirectory(filepath.Dir(path))
 }
 
-const (
-	databasePrefix = "env-"
-	databaseSuffix = ".db"
-	plainNameMax   = 120 // bytes of an escaped environment name, well below what file systems allow
-)
-
-// databaseName gives the file name of an environment's database. Two names never share a file, not even where the file
-// system ignores letter case: capitals and everything but letters, digits, - and _ are written as = and two hex digits.
-func databaseName(environment string) string {
-	var name strings.Builder
-	for _, c := range []byte(environment) {
-		switch {
-		case 'a' <= c && c <= 'z', '0' <= c && c <= '9', c == '-', c == '_':
-			name.WriteByte(c)
-		default:
-			fmt.Fprintf(&name, "=%02x", c)
-		}
-	}
-	escaped := name.String()
-	if len(escaped) > plainNameMax {
-		// "==" is in no escaped name, so a shortened one cannot be taken for another's.
-		sum := sha256.Sum256([]byte(environment))
-		escaped = "==" + hex.EncodeToString(sum[:])
-	}
-	return databasePrefix + escaped + databaseSuffix
-}
-
-// failure makes an error about the state directory or a file in it.
-func failure(doing string, err error) *verify.Error {
+// Failure makes an error about the state directory or a file in it.
+func Failure(doing string, err error) *verify.Error {
 	return &verify.Error{Kind: verify.KindFailed, Message: doing + ": " + err.Error(), Cause: err}
 }

@@ -1,4 +1,4 @@
-package store
+package statedir
 
 import (
 	"errors"
@@ -15,8 +15,8 @@ func othersCanAccess(fs.FileInfo) bool { return false }
 
 func foreignOwner(fs.FileInfo) (uint32, bool) { return 0, false }
 
-// tryLock takes an exclusive lock on an open file, and tells whether it got it. Closing the file lets go of it.
-func tryLock(f *os.File) (bool, error) {
+// TryLock takes an exclusive lock on an open file, and tells whether it got it. Closing the file lets go of it.
+func TryLock(f *os.File) (bool, error) {
 	err := windows.LockFileEx(windows.Handle(f.Fd()), windows.LOCKFILE_EXCLUSIVE_LOCK|windows.LOCKFILE_FAIL_IMMEDIATELY,
 		0, 1, 0, new(windows.Overlapped))
 	if errors.Is(err, windows.ERROR_LOCK_VIOLATION) {
@@ -25,5 +25,5 @@ func tryLock(f *os.File) (bool, error) {
 	return err == nil, err
 }
 
-// syncDirectory does nothing: Windows has no such call.
-func syncDirectory(string) error { return nil }
+// SyncDirectory does nothing: Windows has no such call.
+func SyncDirectory(string) error { return nil }

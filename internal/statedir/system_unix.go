@@ -1,6 +1,6 @@
 //go:build !windows
 
-package store
+package statedir
 
 import (
 	"errors"
@@ -23,8 +23,8 @@ func foreignOwner(info fs.FileInfo) (uid uint32, foreign bool) {
 	return stat.Uid, me != 0 && int(stat.Uid) != me
 }
 
-// tryLock takes an exclusive lock on an open file, and tells whether it got it. Closing the file lets go of it.
-func tryLock(f *os.File) (bool, error) {
+// TryLock takes an exclusive lock on an open file, and tells whether it got it. Closing the file lets go of it.
+func TryLock(f *os.File) (bool, error) {
 	for {
 		err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 		switch {
@@ -37,8 +37,8 @@ func tryLock(f *os.File) (bool, error) {
 	}
 }
 
-// syncDirectory makes a rename in the directory survive a power loss.
-func syncDirectory(dir string) error {
+// SyncDirectory makes a rename in the directory survive a power loss.
+func SyncDirectory(dir string) error {
 	d, err := os.Open(dir)
 	if err != nil {
 		return err

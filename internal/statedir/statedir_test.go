@@ -1,0 +1,50 @@
+package statedir
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/verifyctl/verifyctl/internal/verify"
+)
+
+func TestStateDirectory(t *testing.T) {
+	for _, c := range []struct {
+		name, goos string
+		env        map[string]string
+		want       string
+	}{
+		{"named", "linux", map[string]string{"VERIFYCTL_STATE_DIR": "/srv/state", "XDG_STATE_HOME": "/x", "HOME": "/home/o"}, "/srv/state"},
+		{"XDG", "darwin", map[string]string{"XDG_STATE_HOME": "/x", "HOME": "/home/o"}, "/x/verifyctl"},
+		{"a relative XDG path counts as none", "linux", map[string]string{"XDG_STATE_HOME": "x", "HOME": "/home/o"}, "/home/o/.local/state/verifyctl"},
+		{"Linux", "linux", map[string]string{"HOME": "/home/o"}, "/home/o/.local/state/verifyctl"},
+		{"macOS", "darwin", map[string]string{"HOME": "/Users/o"}, "/Users/o/Library/Application Support/verifyctl"},
+		{"Windows", "windows", map[string]string{"LocalAppData": "/o/AppData/Local"}, "/o/AppData/Local/verifyctl"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got, err := dirOn(c.goos, func(name string) string { return c.env[name] })
+			if err != nil || filepath.ToSlash(got) != c.want {
+				t.Errorf("got %q, %v, want %q", got, err, c.want)
+			}
+		})
+	}
+	if _, err := dirOn("linux", func(string) string { return "" }); verify.KindOf(err) != verify.KindUsage {
+		t.Errorf("without any place: %v", err)
+	}
+}
+
+func TestADamagedKeyIsNeverReplaced(t *testing.T) {
+	dir := t.TempDir()
+	if _, err := OpenKey(t.Context(), dir); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(filepath.Join(dir, keyFile), 7); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if _, err := OpenKey(t.Context(), dir); err == nil || !strings.Contains(err.Error(), "damaged") {
+			t.Errorf("got %v", err)
+		}
+	}
+}

@@ -1,0 +1,35 @@
+package store
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"strings"
+)
+
+const (
+	databasePrefix = "env-"
+	databaseSuffix = ".db"
+	plainNameMax   = 120 // bytes of an escaped environment name, well below what file systems allow
+)
+
+// databaseName gives the file name of an environment's database. Two names never share a file, not even where the file
+// system ignores letter case: capitals and everything but letters, digits, - and _ are written as = and two hex digits.
+func databaseName(environment string) string {
+	var name strings.Builder
+	for _, c := range []byte(environment) {
+		switch {
+		case 'a' <= c && c <= 'z', '0' <= c && c <= '9', c == '-', c == '_':
+			name.WriteByte(c)
+		default:
+			fmt.Fprintf(&name, "=%02x", c)
+		}
+	}
+	escaped := name.String()
+	if len(escaped) > plainNameMax {
+		// "==" is in no escaped name, so a shortened one cannot be taken for another's.
+		sum := sha256.Sum256([]byte(environment))
+		escaped = "==" + hex.EncodeToString(sum[:])
+	}
+	return databasePrefix + escaped + databaseSuffix
+}
