@@ -72,18 +72,13 @@ func newCredentialsListCmd(s *shell) *cobra.Command {
 		Example: "  verifyctl -e demo credentials list",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return listFrom(cmd.Context(), s, needsAccount, credentialResource, "push credential", func(ctx context.Context, c *connection) rowsOf[credentialUse] {
-				return func(yield func(credentialUse, error) bool) {
-					services, err := collect(c.client.Services(ctx))
-					if err != nil {
-						yield(credentialUse{}, err)
-						return
-					}
-					for credential, err := range c.client.Credentials(ctx) {
-						if !yield(usedBy(credential, services), err) {
-							return
-						}
-					}
+				services, err := collect(c.client.Services(ctx))
+				if err != nil {
+					return failed[credentialUse](err)
 				}
+				return flatten(c.client.Credentials(ctx), func(v verify.Credential) []credentialUse {
+					return []credentialUse{usedBy(v, services)}
+				})
 			})
 		},
 	}

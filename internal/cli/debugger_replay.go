@@ -82,22 +82,18 @@ func (o *debuggerReplayOptions) run(ctx context.Context) error {
 }
 
 func (o *debuggerReplayOptions) events(ctx context.Context, memory *store.Store, filter event.StoredFilter) iter.Seq2[event.Event, error] {
-	return func(yield func(event.Event, error) bool) {
-		attribution := o.shell.attribution()
-		for stored, err := range memory.Events(ctx, filter) {
-			if err != nil {
-				yield(event.Event{}, err)
-				return
+	attribution := o.shell.attribution()
+	return flatten(memory.Events(ctx, filter), func(stored event.Stored) []event.Event {
+		var wanted []event.Event
+		for _, e := range event.Parse(stored.Body) {
+			attribution.Apply(&e)
+			if e.Timestamp.IsZero() {
+				e.Timestamp = stored.At.UTC()
 			}
-			for _, e := range event.Parse(stored.Body) {
-				attribution.Apply(&e)
-				if e.Timestamp.IsZero() {
-					e.Timestamp = stored.At.UTC()
-				}
-				if o.sieve.take(&e) && !yield(e, nil) {
-					return
-				}
+			if o.sieve.take(&e) {
+				wanted = append(wanted, e)
 			}
 		}
-	}
+		return wanted
+	})
 }

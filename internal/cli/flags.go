@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -47,23 +48,17 @@ func (f *globalFlags) register(flags *pflag.FlagSet) {
 	flags.DurationVar(&f.timeout, "timeout", defaultTimeout, "time limit of one request, its retries aside")
 }
 
+// jsonOutput is the flag that asks for JSON, as it stands on a command line.
+var jsonOutput = regexp.MustCompile(`^(?:-o=?|--output=)(json|ndjson)$`)
+
 // format gives the output format for errors, even when the flags did not parse.
 func (f *globalFlags) format(args []string) render.Format {
 	for i, arg := range args {
-		value, isOutput := strings.CutPrefix(arg, "--output=")
-		if !isOutput {
-			value, isOutput = strings.CutPrefix(arg, "-o")
-			if isOutput {
-				value = strings.TrimPrefix(value, "=")
-			}
+		if (arg == "-o" || arg == "--output") && i+1 < len(args) {
+			arg += "=" + args[i+1]
 		}
-		if isOutput && value == "" || arg == "--output" {
-			if i+1 < len(args) {
-				value, isOutput = args[i+1], true
-			}
-		}
-		if isOutput && (value == string(render.JSON) || value == string(render.NDJSON)) {
-			return render.Format(value)
+		if match := jsonOutput.FindStringSubmatch(arg); match != nil {
+			return render.Format(match[1])
 		}
 	}
 	return render.Format(f.output)

@@ -62,11 +62,11 @@ It is a hint, not proof: nothing is deleted by it. Which of them still answers, 
 
 ` + exitHelp(0, 1),
 		Example: "  verifyctl -e demo fleet duplicates",
-		RunE:    func(cmd *cobra.Command, _ []string) error { return s.listDuplicates(cmd.Context()) },
+		RunE:    func(cmd *cobra.Command, _ []string) error { return listDuplicates(cmd.Context(), s) },
 	}
 }
 
-func (s *shell) listDuplicates(ctx context.Context) error {
+func listDuplicates(ctx context.Context, s *shell) error {
 	r := duplicateResource()
 	if err := r.CheckColumns(s.flags.columns); err != nil {
 		return err
@@ -79,43 +79,24 @@ func (s *shell) listDuplicates(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	rows := func(yield func(duplicate, error) bool) {
-		group := 0
-		for factors, err := range index.SameToken(ctx) {
+	group := 0
+	duplicates := func(same string, note func([]verify.IndexedFactor, int) string) func([]verify.IndexedFactor) []duplicate {
+		return func(factors []verify.IndexedFactor) []duplicate {
 			group++
-			if err != nil || !giveGroup(group, "token", factors, sameTokenNote, yield) {
-				yieldError(err, yield)
-				return
+			rows := make([]duplicate, len(factors))
+			for i, f := range factors {
+				rows[i] = duplicate{f, group, same, note(factors, i)}
 			}
-		}
-		for factors, err := range index.SameName(ctx) {
-			group++
-			if err != nil || !giveGroup(group, "name", factors, sameNameNote, yield) {
-				yieldError(err, yield)
-				return
-			}
+			return rows
 		}
 	}
+	rows := concat(flatten(index.SameToken(ctx), duplicates("token", sameTokenNote)),
+		flatten(index.SameName(ctx), duplicates("name", sameNameNote)))
 	n, err := render.List(p, r, rows)
 	if err == nil && n == 0 {
 		s.note("no two factors share a token or a name")
 	}
 	return err
-}
-
-func yieldError(err error, yield func(duplicate, error) bool) {
-	if err != nil {
-		yield(duplicate{}, err)
-	}
-}
-
-func giveGroup(group int, same string, factors []verify.IndexedFactor, note func([]verify.IndexedFactor, int) string, yield func(duplicate, error) bool) bool {
-	for i, f := range factors {
-		if !yield(duplicate{f, group, same, note(factors, i)}, nil) {
-			return false
-		}
-	}
-	return true
 }
 
 func sameTokenNote(factors []verify.IndexedFactor, i int) string {

@@ -50,3 +50,33 @@ func failed[T any](err error) iter.Seq2[T, error] {
 		yield(none, err)
 	}
 }
+
+// flatten gives the rows that become of each row.
+func flatten[T, U any](rows iter.Seq2[T, error], become func(T) []U) iter.Seq2[U, error] {
+	return func(yield func(U, error) bool) {
+		for row, err := range rows {
+			if err != nil {
+				failed[U](err)(yield)
+				return
+			}
+			for _, u := range become(row) {
+				if !yield(u, nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// concat gives the rows of several lists, one after the other.
+func concat[T any](lists ...iter.Seq2[T, error]) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		for _, rows := range lists {
+			for row, err := range rows {
+				if !yield(row, err) || err != nil {
+					return
+				}
+			}
+		}
+	}
+}

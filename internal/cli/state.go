@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"iter"
 	"maps"
 	"slices"
 	"strings"
@@ -60,51 +59,46 @@ func newStateListCmd(s *shell) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			n, err := render.List(p, keptResource, s.keptRows(cmd.Context()))
-			if err == nil && n == 0 {
+			rows, unread := keptRows(cmd.Context(), s)
+			if len(rows) == 0 && unread == nil {
 				s.note("nothing is kept on this machine")
 			}
-			return err
+			_, err = render.List(p, keptResource, each(rows))
+			return errors.Join(err, unread)
 		},
 	}
 }
 
-// keptRows gives what is kept of every environment, or of the one of -e.
-func (s *shell) keptRows(ctx context.Context) iter.Seq2[keptRow, error] {
-	return func(yield func(keptRow, error) bool) {
-		dir, err := s.stateDir()
+// keptRows gives what is kept of every environment, or of the one of -e; with an error, what could be read.
+func keptRows(ctx context.Context, s *shell) ([]keptRow, error) {
+	dir, err := s.stateDir()
+	if err != nil {
+		return nil, err
+	}
+	names, unreadable, err := store.Environments(ctx, dir)
+	if err != nil {
+		return nil, err
+	}
+	if s.flags.env != "" {
+		names = slices.DeleteFunc(names, func(name string) bool { return name != s.flags.env })
+	}
+	var rows []keptRow
+	for _, name := range names {
+		state, err := stateOf(ctx, dir, name)
 		if err != nil {
-			yield(keptRow{}, err)
-			return
+			return rows, err
 		}
-		names, unreadable, err := store.Environments(ctx, dir)
-		if err != nil {
-			yield(keptRow{}, err)
-			return
-		}
-		for _, name := range names {
-			if s.flags.env != "" && name != s.flags.env {
-				continue
+		for _, kept := range state.Kept {
+			if kept.Rows > 0 {
+				rows = append(rows, keptRow{name, kept, state.Bytes})
 			}
-			state, err := stateOf(ctx, dir, name)
-			if err != nil {
-				yield(keptRow{}, err)
-				return
-			}
-			for _, kept := range state.Kept {
-				if kept.Rows > 0 && !yield(keptRow{name, kept, state.Bytes}, nil) {
-					return
-				}
-			}
-		}
-		var unknown []error
-		for _, path := range slices.Sorted(maps.Keys(unreadable)) {
-			unknown = append(unknown, fmt.Errorf("what is kept in %s is unknown: %w", path, unreadable[path]))
-		}
-		if len(unknown) > 0 {
-			yield(keptRow{}, errors.Join(unknown...))
 		}
 	}
+	var unknown []error
+	for _, path := range slices.Sorted(maps.Keys(unreadable)) {
+		unknown = append(unknown, fmt.Errorf("what is kept in %s is unknown: %w", path, unreadable[path]))
+	}
+	return rows, errors.Join(unknown...)
 }
 
 func stateOf(ctx context.Context, dir, name string) (store.EnvironmentState, error) {

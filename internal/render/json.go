@@ -111,26 +111,30 @@ func (p *Printer) runJQ(v any) error {
 		if !ok {
 			return nil
 		}
-		var halt *gojq.HaltError
-		if err, isErr := result.(error); isErr && errors.As(err, &halt) && halt.Value() == nil {
-			return nil
-		} else if isErr {
-			return verify.Usagef("--jq: %w", err)
-		}
-		if text, isText := result.(string); isText {
-			if _, err := fmt.Fprintln(p.out, SanitizeLines(text)); err != nil {
-				return err
-			}
-			continue
-		}
-		text, err := gojq.Marshal(result)
-		if err != nil {
+		text, err := jqText(result)
+		if err != nil || text == nil {
 			return err
 		}
-		if _, err := p.out.Write(append(escapeUnsafe(text), '\n')); err != nil {
+		if _, err := p.out.Write(append(text, '\n')); err != nil {
 			return err
 		}
 	}
+}
+
+// jqText gives a result of a filter as it is printed: strings bare, all else as JSON. It is nil where the filter halts.
+func jqText(result any) ([]byte, error) {
+	var halt *gojq.HaltError
+	switch result := result.(type) {
+	case error:
+		if errors.As(result, &halt) && halt.Value() == nil {
+			return nil, nil
+		}
+		return nil, verify.Usagef("--jq: %w", result)
+	case string:
+		return append([]byte{}, SanitizeLines(result)...), nil
+	}
+	text, err := gojq.Marshal(result)
+	return escapeUnsafe(text), err
 }
 
 func compileJQ(filter string) (*gojq.Code, error) {
