@@ -82,7 +82,7 @@ func newTerminalWorld(t *testing.T) terminalWorld {
 	return terminalWorld{home: home, env: []string{
 		"PATH=" + bin + string(os.PathListSeparator) + os.Getenv("PATH"), "HOME=" + home, "TERM=xterm", "NO_COLOR=1",
 		"XDG_CONFIG_HOME=" + filepath.Join(home, "config"), "VERIFYCTL_STATE_DIR=" + filepath.Join(home, "state"),
-		"GOCOVERDIR=" + home, // a test binary built with -cover warns when it is not set
+		coverageDir(home),
 	}}
 }
 

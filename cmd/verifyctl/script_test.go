@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"flag"
 	"io/fs"
@@ -19,6 +20,12 @@ var update = flag.Bool("update", false, "rewrite the expected output in the scri
 
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"verifyctl": main})
+}
+
+// coverageDir is the variable that names where verifyctl puts what it covered, when these tests are built with -cover: it
+// is the test binary, and without a place it warns.
+func coverageDir(otherwise string) string {
+	return "GOCOVERDIR=" + cmp.Or(os.Getenv("GOCOVERDIR"), otherwise)
 }
 
 // concurrent are the folders of transcripts that are run with -short too, which is how data races are looked for: each

@@ -43,7 +43,7 @@ func (h home) command(t *testing.T, env []string, args ...string) *exec.Cmd {
 	}
 	cmd := exec.Command(path, args...)
 	cmd.Dir = h.dir
-	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + h.dir, "XDG_CONFIG_HOME=" + h.path("config"), "NO_COLOR=1",
+	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + h.dir, "XDG_CONFIG_HOME=" + h.path("config"), "NO_COLOR=1", coverageDir(h.dir),
 		"VERIFYCTL_STATE_DIR=" + h.path("state"), "VERIFYCTL_KEYCHAIN=off", "SIM_TOKEN=" + simulator.DefaultAuthToken}, env...)
 	return cmd
 }

@@ -27,7 +27,7 @@ func indexedResource() render.Resource[verify.IndexedFactor] {
 			return indexedView{Factor: f.Factor, TokenHash: f.TokenHash, ReadAt: f.ReadAt}
 		},
 	}
-	for _, c := range factorResource(noHash).Columns {
+	for _, c := range factorResource(nil).Columns { // the index has the hash already
 		column := render.Column[verify.IndexedFactor]{Name: c.Name, Flex: c.Flex, Wide: c.Wide, Named: c.Named}
 		if c.Time != nil {
 			column.Time = func(f verify.IndexedFactor) time.Time { return c.Time(f.Factor) }

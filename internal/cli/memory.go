@@ -66,8 +66,6 @@ func (c *connection) hashToken(token verify.PushToken) string {
 	return c.shell.opened.key.HashToken(token)
 }
 
-func noHash(verify.PushToken) string { return "" }
-
 // memoryName is the name under which this machine remembers an environment. Without one it is the Service.
 func memoryName(env verify.Environment) string {
 	if env.Name == "" {
