@@ -1,22 +1,9 @@
 package verify
 
 import (
-	"encoding/json"
 	"fmt"
 	"testing"
 )
-
-func formats(token PushToken) []string {
-	factor := Factor{Config: FactorConfig{Token: token}}
-	text, err := json.Marshal(factor)
-	if err != nil {
-		panic(err)
-	}
-	return []string{
-		string(text), fmt.Sprint(token), fmt.Sprintf("%#v", factor), fmt.Sprintf("%+v", factor),
-		fmt.Sprintf("%q %s %v", token, token, token),
-	}
-}
 
 func TestParseSandbox(t *testing.T) {
 	text := func(s string) *string { return &s }
