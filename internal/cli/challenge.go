@@ -124,7 +124,7 @@ met.
 		},
 	}
 	cmd.Flags().StringVar(&o.identityArg, "identity", "", "the identity it was created for")
-	s.completeFlagIdentity(cmd, "identity")
+	complete(cmd, "identity", s.completeIdentity)
 	return cmd
 }
 
@@ -138,4 +138,33 @@ func (o *challengeShowOptions) run(ctx context.Context) error {
 		return err
 	}
 	return render.One(p, challengeResource, found)
+}
+
+// challenge fetches a challenge. Without an identity argument the one that this machine has met it under is used.
+func (c *connection) challenge(ctx context.Context, sid verify.ChallengeSID, identityArg string) (verify.Challenge, error) {
+	identity, err := c.identityOfChallenge(ctx, sid, identityArg)
+	if err != nil {
+		return verify.Challenge{}, err
+	}
+	found, err := c.client.Challenge(ctx, c.service(), identity, sid)
+	return found, c.explainIdentity(err, identity)
+}
+
+func (c *connection) identityOfChallenge(ctx context.Context, sid verify.ChallengeSID, arg string) (verify.Identity, error) {
+	if arg != "" {
+		return c.identity(ctx, arg)
+	}
+	memory, err := c.memory(ctx)
+	if err != nil {
+		return "", err
+	}
+	identity, known, err := memory.IdentityOf(ctx, string(sid))
+	if err != nil {
+		return "", err
+	}
+	if !known {
+		return "", verify.Usagef("this machine has not met challenge %s, and Twilio finds a challenge only under its identity", sid).
+			WithHint("add --identity IDENTITY")
+	}
+	return identity, nil
 }

@@ -76,7 +76,7 @@ run; the same command continues safely. An action that was approved or denied is
 	o.text.register(cmd)
 	o.watch.register(flags)
 	o.write.register(flags)
-	s.completeFlagFactor(cmd, "factor")
+	complete(cmd, "factor", s.completeFactor)
 	return cmd
 }
 

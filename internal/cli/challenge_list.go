@@ -60,8 +60,8 @@ once, those of an action together.
 	flags.StringVar(&o.since, "since", "", "only those created since, such as 24h, 7d or 2026-05-01")
 	flags.BoolVar(&o.duplicates, "duplicates", false, "only those that ask a factor about one action more than once")
 	flags.IntVar(&o.limit, "limit", 0, "stop after this many")
-	s.completeValues(cmd, "status", "pending", "expired", "approved", "denied")
-	s.completeFlagFactor(cmd, "factor")
+	completeValues(cmd, "status", "pending", "expired", "approved", "denied")
+	complete(cmd, "factor", s.completeFactor)
 	return cmd
 }
 

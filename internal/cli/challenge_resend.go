@@ -65,7 +65,7 @@ machine has met. With --or-recreate an expired challenge is replaced by one new 
 	flags.DurationVar(&o.ttl, "ttl", 0, "how long the provider tries to deliver, at most 5m (default: the challenge's remaining life)")
 	flags.BoolVar(&o.recreate, "or-recreate", false, "replace an expired challenge by a new one of the same action")
 	o.write.register(flags)
-	s.completeFlagIdentity(cmd, "identity")
+	complete(cmd, "identity", s.completeIdentity)
 	return cmd
 }
 

@@ -109,7 +109,7 @@ Ctrl-C ends the watch and leaves the command that goes on with it; the challenge
 	flags.StringVar(&o.identityArg, "identity", "", "the identity they were created for")
 	o.watch.register(flags)
 	o.write.register(flags)
-	s.completeFlagIdentity(cmd, "identity")
+	complete(cmd, "identity", s.completeIdentity)
 	return cmd
 }
 

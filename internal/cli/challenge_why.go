@@ -65,7 +65,7 @@ Status 0 says that a cause was found, 1 that it stays unknown.`,
 	flags.StringVar(&o.identityArg, "identity", "", "the identity of a challenge or factor")
 	flags.StringVar(&o.payload, "payload", "", "a debugger event in a `file`, or - for standard input")
 	flags.StringVar(&o.since, "since", "", "without REF, or for a VA… or CR…: how far back errors count (default 1h, with REF 24h)")
-	s.completeFlagIdentity(cmd, "identity")
+	complete(cmd, "identity", s.completeIdentity)
 	return cmd
 }
 

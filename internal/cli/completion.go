@@ -51,15 +51,10 @@ func newCompletionCmd() *cobra.Command {
 }
 
 // completeValues completes a flag with fixed words.
-func (s *shell) completeValues(cmd *cobra.Command, flag string, values ...string) {
+func completeValues(cmd *cobra.Command, flag string, values ...string) {
 	complete(cmd, flag, func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 		return values, cobra.ShellCompDirectiveNoFileComp
 	})
-}
-
-// completeFlagIdentity completes a flag with the identities seen on this machine.
-func (s *shell) completeFlagIdentity(cmd *cobra.Command, flag string) {
-	complete(cmd, flag, s.completeIdentity)
 }
 
 // complete registers a completion; a flag that does not exist is a mistake of ours that every test would meet.
@@ -93,10 +88,7 @@ func (s *shell) completeIdentityThenFactors(cmd *cobra.Command, args []string, p
 	if len(args) == 0 {
 		return s.completeIdentity(cmd, args, prefix)
 	}
-	sids := s.remembered(cmd.Context(), func(ctx context.Context, m *store.Store) ([]string, error) {
-		return m.RecentSIDs(ctx, verify.Identity(args[0]), "YF"+strings.TrimPrefix(prefix, "YF"), 50)
-	})
-	return sids, cobra.ShellCompDirectiveNoFileComp
+	return s.completeFactor(cmd, args, prefix)
 }
 
 // remembered asks what this machine remembers of the chosen environment, and gives nothing when anything fails: a
@@ -104,7 +96,7 @@ func (s *shell) completeIdentityThenFactors(cmd *cobra.Command, args []string, p
 func (s *shell) remembered(ctx context.Context, ask func(context.Context, *store.Store) ([]string, error)) []string {
 	ctx, cancel := context.WithTimeout(ctx, completionTimeout)
 	defer cancel()
-	name, err := s.environmentName()
+	target, err := s.chosen()
 	if err != nil {
 		return nil
 	}
@@ -112,7 +104,7 @@ func (s *shell) remembered(ctx context.Context, ask func(context.Context, *store
 	if err != nil {
 		return nil
 	}
-	memory, err := store.Open(ctx, dir, name)
+	memory, err := store.Open(ctx, dir, memoryName(target.Environment))
 	if err != nil {
 		return nil
 	}
@@ -122,15 +114,6 @@ func (s *shell) remembered(ctx context.Context, ask func(context.Context, *store
 		return nil
 	}
 	return words
-}
-
-// environmentName is the [memoryName] of the environment that is chosen, without asking for its keys.
-func (s *shell) environmentName() (string, error) {
-	target, err := s.chosen()
-	if err != nil {
-		return "", err
-	}
-	return memoryName(target.Environment), nil
 }
 
 // completeChallenges completes challenge SIDs: those of --identity when it is given, else of the identities met last.
@@ -146,18 +129,16 @@ func (s *shell) completeChallenge(cmd *cobra.Command, args []string, prefix stri
 	return s.completeChallenges(cmd, args, prefix)
 }
 
-// completeFlagFactor completes a flag with the factor SIDs seen for the identity, which is the first argument.
-func (s *shell) completeFlagFactor(cmd *cobra.Command, flag string) {
-	complete(cmd, flag, func(cmd *cobra.Command, args []string, prefix string) ([]string, cobra.ShellCompDirective) {
-		identity := ""
-		if len(args) > 0 {
-			identity = args[0]
-		}
-		sids := s.remembered(cmd.Context(), func(ctx context.Context, m *store.Store) ([]string, error) {
-			return recentSIDs(ctx, m, identity, "YF", prefix)
-		})
-		return sids, cobra.ShellCompDirectiveNoFileComp
+// completeFactor completes with the factor SIDs seen for the identity, which is the first argument.
+func (s *shell) completeFactor(cmd *cobra.Command, args []string, prefix string) ([]string, cobra.ShellCompDirective) {
+	identity := ""
+	if len(args) > 0 {
+		identity = args[0]
+	}
+	sids := s.remembered(cmd.Context(), func(ctx context.Context, m *store.Store) ([]string, error) {
+		return recentSIDs(ctx, m, identity, "YF", prefix)
 	})
+	return sids, cobra.ShellCompDirectiveNoFileComp
 }
 
 func (s *shell) completeSIDs(cmd *cobra.Command, kind, prefix string, taken []string) []string {

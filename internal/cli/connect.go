@@ -2,7 +2,7 @@ package cli
 
 import (
 	"context"
-	"slices"
+	"iter"
 	"time"
 
 	"github.com/verifyctl/verifyctl/internal/config"
@@ -95,38 +95,48 @@ func (s *shell) connect(ctx context.Context, target *config.Target) (*connection
 	return c, nil
 }
 
-// limiter gives the one limiter of an account, as careful as its most careful environment.
-func (s *shell) limiter(env verify.Environment) *twilio.Limiter {
-	if s.opened.limiters == nil {
-		s.opened.limiters = map[verify.AccountSID]*twilio.Limiter{}
+// rowsOf is a list as it comes from Twilio.
+type rowsOf[T any] = iter.Seq2[T, error]
+
+// listFrom is a whole command that prints a list. An empty one is said on standard error, and is no error.
+func listFrom[T any](ctx context.Context, s *shell, need needs, r render.Resource[T], noun string, rows func(context.Context, *connection) rowsOf[T]) error {
+	if err := r.CheckColumns(s.flags.columns); err != nil {
+		return err
 	}
-	if s.opened.limiters[env.AccountSID] == nil {
-		limits := twilio.Limits{}
-		if s.sharesProduction(env) {
-			limits = twilio.ProductionLimits
-		}
-		if s.opened.ceiling.PerSecond > 0 {
-			limits.PerSecond = s.opened.ceiling.PerSecond
-		}
-		if s.opened.ceiling.MaxInFlight > 0 {
-			limits.MaxInFlight = s.opened.ceiling.MaxInFlight
-		}
-		s.opened.limiters[env.AccountSID] = twilio.NewLimiter(limits)
+	c, p, err := s.begin(ctx, need)
+	if err != nil {
+		return err
 	}
-	return s.opened.limiters[env.AccountSID]
+	n, err := render.List(p, r, rows(ctx, c))
+	if err == nil && n == 0 {
+		s.note("no %s in %s", noun, c.label())
+	}
+	return err
 }
 
-// sharesProduction tells whether an environment is production, or has its account in common with one that is: users'
-// logins share the account's limit. When the other environments cannot be read, one may be.
-func (s *shell) sharesProduction(env verify.Environment) bool {
-	switch {
-	case env.IsProduction():
-		return true
-	case env.Demo || env.Name == "":
-		return false
+// showFrom is a whole command that prints one value.
+func showFrom[T any](ctx context.Context, s *shell, need needs, r render.Resource[T], fetch func(context.Context, *connection) (T, error)) error {
+	if err := r.CheckColumns(s.flags.columns); err != nil {
+		return err
 	}
-	targets, err := s.environments()
-	return err != nil || slices.ContainsFunc(targets, func(t *config.Target) bool {
-		return t.Environment.IsProduction() && verify.SameSID(t.Environment.AccountSID, env.AccountSID)
-	})
+	c, p, err := s.begin(ctx, need)
+	if err != nil {
+		return err
+	}
+	value, err := fetch(ctx, c)
+	if err != nil {
+		return err
+	}
+	return render.One(p, r, value)
+}
+
+// service gives the environment's Service.
+func (c *connection) service() verify.ServiceSID { return c.env.ServiceSID }
+
+// label names the environment in messages.
+func (c *connection) label() string {
+	if c.env.Name == "" {
+		return "the account of the TWILIO_* variables"
+	}
+	return c.env.Name
 }

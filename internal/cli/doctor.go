@@ -98,7 +98,7 @@ the push credential named by --credential. It shows the change, checks again, an
 	flags.StringVar(&o.credential, "credential", "", "with --fix, the push credential CR… to attach")
 	flags.StringVar(&o.undo, "undo", "", "make the `change` that takes an earlier one back")
 	o.write.register(flags)
-	s.completeValues(cmd, "fail-on", "fail", "unknown", "warn")
+	completeValues(cmd, "fail-on", "fail", "unknown", "warn")
 	return cmd
 }
 

@@ -95,10 +95,10 @@ verifyctl.local.yaml beside verifyctl.yaml.
 	flags.StringVar(&o.region, "region", "", "Twilio region, such as ie1")
 	flags.StringVar(&o.edge, "edge", "", "Twilio edge, such as dublin")
 	flags.BoolVar(&o.use, "use", false, "make it the current environment")
-	s.completeValues(cmd, "kind", "development", "staging", "production")
-	s.completeValues(cmd, "ios-build", "debug", "distribution", "none")
-	s.completeValues(cmd, "platforms", "apn", "fcm", "none")
-	s.completeValues(cmd, "identity", "raw", "sha256")
+	completeValues(cmd, "kind", "development", "staging", "production")
+	completeValues(cmd, "ios-build", "debug", "distribution", "none")
+	completeValues(cmd, "platforms", "apn", "fcm", "none")
+	completeValues(cmd, "identity", "raw", "sha256")
 	return cmd
 }
 

@@ -65,9 +65,9 @@ production that stops at 1,000 entities unless --limit or --all is given. With -
 	flags.IntVar(&o.limit, "limit", 0, "stop after this many factors")
 	flags.BoolVar(&o.all, "all", false, "read every entity, in production too")
 	flags.StringVar(&o.where, "where", "", whereHelp)
-	s.completeValues(cmd, "status", "verified", "unverified")
-	s.completeValues(cmd, "platform", "apn", "fcm", "none")
-	s.completeValues(cmd, "type", "push", "totp", "passkeys")
+	completeValues(cmd, "status", "verified", "unverified")
+	completeValues(cmd, "platform", "apn", "fcm", "none")
+	completeValues(cmd, "type", "push", "totp", "passkeys")
 	return cmd
 }
 

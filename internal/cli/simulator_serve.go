@@ -79,7 +79,7 @@ With --freeze, --clock and --state :memory: the same requests get the same bytes
 	flags.BoolVar(&o.noSID, "no-credential-sid", false, "leave config.credential_sid out of factors, as Twilio's OpenAPI examples do; its mobile SDKs need it")
 	flags.BoolVar(&o.webhooks, "webhooks-anywhere", false, "post webhooks to other machines too, not only to this one")
 	flags.StringVar(&o.randomness, "randomness", "", "what all SIDs and keys of a new state derive from")
-	parent.shell.completeValues(cmd, "alert-shape", "correlated", "credential-only", "bare")
+	completeValues(cmd, "alert-shape", "correlated", "credential-only", "bare")
 	return cmd
 }
 

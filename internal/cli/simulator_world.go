@@ -270,7 +270,7 @@ failed pushes tell, because what Twilio's tell is not established.
 	}
 	cmd.Flags().StringVar(&shape, "alert-shape", "", "what alerts of failed pushes tell: correlated, credential-only or bare")
 	cmd.Flags().StringVar(&webhook, "debugger-webhook", "", "where every push alert is posted, signed; empty for nowhere")
-	o.shell.completeValues(cmd, "alert-shape", "correlated", "credential-only", "bare")
+	completeValues(cmd, "alert-shape", "correlated", "credential-only", "bare")
 	return cmd
 }
 

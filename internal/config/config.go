@@ -25,8 +25,8 @@ import (
 	"github.com/verifyctl/verifyctl/internal/verify"
 )
 
-// FileVariable names the variable that stands for --config.
-const FileVariable = "VERIFYCTL_CONFIG"
+// fileVariable names the variable that stands for --config.
+const fileVariable = "VERIFYCTL_CONFIG"
 
 // Options say where configuration comes from.
 type Options struct {
@@ -72,12 +72,12 @@ func Open(opts Options) (*Config, error) {
 		c.stderr = io.Discard
 	}
 	c.keychain = &keychain{ring: systemRing{}, patience: keychainPatience, file: filepath.Join(dir, "credentials")}
-	switch value := os.Getenv(KeychainVariable); value {
+	switch value := os.Getenv(keychainVariable); value {
 	case "", "on":
 	case "off":
 		c.keychain.off = true
 	default:
-		return nil, verify.Usagef("%s takes on or off, not %s", KeychainVariable, shown(value))
+		return nil, verify.Usagef("%s takes on or off, not %s", keychainVariable, shown(value))
 	}
 	c.path = filepath.Join(dir, "config.yaml")
 	if given := c.settings.config(); given != "" {
@@ -136,7 +136,7 @@ func (c *Config) loadFrom(open func(string, role) (*document, error)) (*environm
 	if errors.Is(err, fs.ErrNotExist) {
 		if c.role == shared {
 			return nil, verify.Usagef("there is no environment file %s", c.path).
-				WithHint("it was named by --config or %s; start one: %s", FileVariable, verify.Command("", "--config", c.path, "env", "add", "NAME"))
+				WithHint("it was named by --config or %s; start one: %s", fileVariable, verify.Command("", "--config", c.path, "env", "add", "NAME"))
 		}
 		return &environments{}, nil
 	}

@@ -37,7 +37,7 @@ func home(t *testing.T) string {
 	}
 	dir := t.TempDir()
 	t.Setenv("XDG_CONFIG_HOME", dir)
-	t.Setenv(KeychainVariable, "off")
+	t.Setenv(keychainVariable, "off")
 	return filepath.Join(dir, "verifyctl")
 }
 

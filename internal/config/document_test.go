@@ -122,7 +122,7 @@ func TestAGivenFileMustExist(t *testing.T) {
 	missing := filepath.Join(t.TempDir(), "team.yaml")
 	_, err := open(t, "--config", missing).Choose()
 	wantError(t, err, verify.KindUsage, "there is no environment file "+missing, "env add NAME")
-	t.Setenv(FileVariable, missing)
+	t.Setenv(fileVariable, missing)
 	_, err = open(t).Choose()
 	wantError(t, err, verify.KindUsage, "there is no environment file "+missing)
 	_, err = open(t, "--config", t.TempDir()).Choose()

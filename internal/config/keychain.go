@@ -23,14 +23,14 @@ const (
 	keychainPatience = 3 * time.Second
 )
 
-// KeychainVariable names the variable that, set to "off", keeps secrets in the credentials file and leaves the system's
+// keychainVariable names the variable that, set to "off", keeps secrets in the credentials file and leaves the system's
 // keychain alone: for servers, containers and tests.
-const KeychainVariable = "VERIFYCTL_KEYCHAIN"
+const keychainVariable = "VERIFYCTL_KEYCHAIN"
 
 var (
 	errNoEntry     = errors.New("no such entry")
 	errNoKeychain  = errors.New("the keychain is not available")
-	errKeychainOff = fmt.Errorf("%w: %s is off", errNoKeychain, KeychainVariable)
+	errKeychainOff = fmt.Errorf("%w: %s is off", errNoKeychain, keychainVariable)
 )
 
 // keychain keeps secrets by the SID they belong to: in the system's keychain where there is one, else in a file that only

@@ -26,12 +26,12 @@ const (
 	Markdown Format = "markdown"
 )
 
-// Formats lists the output formats in the order help shows them.
-var Formats = []Format{Table, JSON, NDJSON, CSV, Markdown}
+// formats lists the output formats in the order help shows them.
+var formats = []Format{Table, JSON, NDJSON, CSV, Markdown}
 
 // ParseFormat reads the value of -o; the error is a usage [verify.Error] that lists the formats.
 func ParseFormat(s string) (Format, error) {
-	if slices.Contains(Formats, Format(s)) {
+	if slices.Contains(formats, Format(s)) {
 		return Format(s), nil
 	}
 	err := verify.Usagef("--output %q is not a format", s)
@@ -42,8 +42,8 @@ func ParseFormat(s string) (Format, error) {
 }
 
 func formatNames() []string {
-	names := make([]string, len(Formats))
-	for i, f := range Formats {
+	names := make([]string, len(formats))
+	for i, f := range formats {
 		names[i] = string(f)
 	}
 	return names

@@ -15,9 +15,6 @@ import (
 // maxIdentityLine bounds what is read from standard input for an identity, in bytes.
 const maxIdentityLine = 4096
 
-// service gives the environment's Service.
-func (c *connection) service() verify.ServiceSID { return c.env.ServiceSID }
-
 // identity reads an IDENTITY argument: an identity, user:NAME mapped as the environment says, or - for standard input.
 func (c *connection) identity(ctx context.Context, arg string) (verify.Identity, error) {
 	return c.shell.identityIn(ctx, c.target, arg)
@@ -72,41 +69,4 @@ func hintedNotFound(err error, hint string) error {
 	hinted := *e
 	hinted.Cause, hinted.Hint = err, hint
 	return &hinted
-}
-
-// challenge fetches a challenge. Without an identity argument the one that this machine has met it under is used.
-func (c *connection) challenge(ctx context.Context, sid verify.ChallengeSID, identityArg string) (verify.Challenge, error) {
-	identity, err := c.identityOfChallenge(ctx, sid, identityArg)
-	if err != nil {
-		return verify.Challenge{}, err
-	}
-	found, err := c.client.Challenge(ctx, c.service(), identity, sid)
-	return found, c.explainIdentity(err, identity)
-}
-
-func (c *connection) identityOfChallenge(ctx context.Context, sid verify.ChallengeSID, arg string) (verify.Identity, error) {
-	if arg != "" {
-		return c.identity(ctx, arg)
-	}
-	memory, err := c.memory(ctx)
-	if err != nil {
-		return "", err
-	}
-	identity, known, err := memory.IdentityOf(ctx, string(sid))
-	if err != nil {
-		return "", err
-	}
-	if !known {
-		return "", verify.Usagef("this machine has not met challenge %s, and Twilio finds a challenge only under its identity", sid).
-			WithHint("add --identity IDENTITY")
-	}
-	return identity, nil
-}
-
-// label names the environment in messages.
-func (c *connection) label() string {
-	if c.env.Name == "" {
-		return "the account of the TWILIO_* variables"
-	}
-	return c.env.Name
 }
