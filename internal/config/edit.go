@@ -286,11 +286,11 @@ type edit struct {
 // apply makes edits in memory, reads the result as a configuration, stores a new secret, and only then writes the files.
 // A later load sees the new content.
 func (c *Config) apply(ctx context.Context, edits []edit, account verify.AccountSID, credentials Credentials) (Change, error) {
-	edited, err := c.make(edits)
+	edited, err := c.edited(edits)
 	if err != nil {
 		return Change{}, err
 	}
-	if err := c.rehearse(edited); err != nil {
+	if err := c.checkEdited(edited); err != nil {
 		return Change{}, err
 	}
 	var change Change
@@ -320,8 +320,8 @@ func (c *Config) apply(ctx context.Context, edits []edit, account verify.Account
 
 func (c Credentials) declare() credentials { return credentials{apiKey: c.APIKey} }
 
-// make applies edits in memory and gives the documents they make. Edits of one file follow each other.
-func (c *Config) make(edits []edit) ([]*document, error) {
+// edited applies edits in memory and gives the documents they make. Edits of one file follow each other.
+func (c *Config) edited(edits []edit) ([]*document, error) {
 	var edited []*document
 	for _, e := range edits {
 		i := slices.IndexFunc(edited, func(d *document) bool { return d.path == e.path })
@@ -342,8 +342,8 @@ func (c *Config) make(edits []edit) ([]*document, error) {
 	return edited, nil
 }
 
-// rehearse reads the edited documents as a configuration, so that no edit leaves a file that cannot be read.
-func (c *Config) rehearse(edited []*document) error {
+// checkEdited reads the edited documents as a configuration, so that no edit leaves a file that cannot be read.
+func (c *Config) checkEdited(edited []*document) error {
 	_, err := c.loadFrom(func(path string, role role) (*document, error) {
 		i := slices.IndexFunc(edited, func(d *document) bool { return d.path == path })
 		if i >= 0 {

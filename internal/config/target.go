@@ -285,34 +285,13 @@ func (a absence) at(p position) *verify.Error {
 	return err
 }
 
-// fromVariables makes a target of the TWILIO_* variables: account SID and auth token, or an API key and its secret.
+// fromVariables makes a target of the TWILIO_* variables.
 func (c *Config) fromVariables() (*Target, error) {
-	account, token := os.Getenv("TWILIO_ACCOUNT_SID"), os.Getenv("TWILIO_AUTH_TOKEN")
-	key, secret := os.Getenv("TWILIO_API_KEY"), os.Getenv("TWILIO_API_SECRET")
-	switch {
-	case key == "" && secret != "":
-		return nil, verify.Usagef("TWILIO_API_SECRET is set without TWILIO_API_KEY")
-	case key != "" && secret == "":
-		return nil, verify.Usagef("TWILIO_API_KEY is set without TWILIO_API_SECRET")
-	case key == "" && account == "" && token != "":
-		return nil, verify.Usagef("TWILIO_AUTH_TOKEN is set without TWILIO_ACCOUNT_SID")
-	case key == "" && (account == "" || token == ""):
-		return nil, c.nothingChosen()
+	t := &Target{Chosen: ByTwilio, config: c, IdentityFrom: identityRaw}
+	if err := c.takeTwilioKeys(t); err != nil {
+		return nil, err
 	}
-	t := &Target{Chosen: ByTwilio, config: c, Username: account, IdentityFrom: identityRaw,
-		secret: reference{kind: inVariable, name: "TWILIO_AUTH_TOKEN"}}
 	var err error
-	if account != "" {
-		if t.Environment.AccountSID, err = verify.ParseAccountSID(account); err != nil {
-			return nil, fmt.Errorf("TWILIO_ACCOUNT_SID: %w", err)
-		}
-	}
-	if key != "" {
-		if _, err := verify.ParseAPIKeySID(key); err != nil {
-			return nil, fmt.Errorf("TWILIO_API_KEY: %w", err)
-		}
-		t.Username, t.secret.name = key, "TWILIO_API_SECRET"
-	}
 	if service := c.settings.over(nil, choosing).GetString("service"); service != "" {
 		if t.Environment.ServiceSID, err = verify.ParseServiceSID(service); err != nil {
 			return nil, fmt.Errorf("%s: %w", c.settings.source("service"), err)
@@ -329,9 +308,39 @@ func (c *Config) fromVariables() (*Target, error) {
 	if err := checkBaseURL(conn.baseURL.value, false, true); err != nil {
 		return nil, fmt.Errorf("%s: %w", c.settings.where("base_url", position{}), err)
 	}
-	t.SecretFrom = t.secret.String()
 	t.BaseURL, t.CAFile, t.Region, t.Edge, t.Environment.ReadOnly = conn.baseURL.value, conn.caFile, conn.region, conn.edge, conn.readOnly
 	return t, nil
+}
+
+// takeTwilioKeys reads the account keys of the TWILIO_* variables: account SID and auth token, or an API key and its
+// secret.
+func (c *Config) takeTwilioKeys(t *Target) (err error) {
+	account, token := os.Getenv("TWILIO_ACCOUNT_SID"), os.Getenv("TWILIO_AUTH_TOKEN")
+	key, secret := os.Getenv("TWILIO_API_KEY"), os.Getenv("TWILIO_API_SECRET")
+	switch {
+	case key == "" && secret != "":
+		return verify.Usagef("TWILIO_API_SECRET is set without TWILIO_API_KEY")
+	case key != "" && secret == "":
+		return verify.Usagef("TWILIO_API_KEY is set without TWILIO_API_SECRET")
+	case key == "" && account == "" && token != "":
+		return verify.Usagef("TWILIO_AUTH_TOKEN is set without TWILIO_ACCOUNT_SID")
+	case key == "" && (account == "" || token == ""):
+		return c.nothingChosen()
+	}
+	if account != "" {
+		if t.Environment.AccountSID, err = verify.ParseAccountSID(account); err != nil {
+			return fmt.Errorf("TWILIO_ACCOUNT_SID: %w", err)
+		}
+	}
+	t.Username, t.secret = account, reference{kind: inVariable, name: "TWILIO_AUTH_TOKEN"}
+	if key != "" {
+		if _, err := verify.ParseAPIKeySID(key); err != nil {
+			return fmt.Errorf("TWILIO_API_KEY: %w", err)
+		}
+		t.Username, t.secret.name = key, "TWILIO_API_SECRET"
+	}
+	t.SecretFrom = t.secret.String()
+	return nil
 }
 
 // nothingChosen says what to do when there is no environment to work on.

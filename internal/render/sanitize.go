@@ -1,6 +1,7 @@
 package render
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 	"unicode"
@@ -78,14 +79,46 @@ func isClean(s string) bool {
 	return true
 }
 
-// maskedLength is how many characters of an identity or a name --mask leaves.
-const maskedLength = 4
-
-// Mask shortens an identity or a name so that a screenshot can be shared.
-func Mask(s string) string {
-	runes := []rune(s)
-	if len(runes) <= maskedLength {
-		return strings.Repeat("*", len(runes))
+func sanitizeValue(v any) any {
+	switch v := v.(type) {
+	case string:
+		return Sanitize(v)
+	case []any:
+		for i := range v {
+			v[i] = sanitizeValue(v[i])
+		}
+	case map[string]any:
+		for key, item := range v {
+			if clean := Sanitize(key); clean != key { // keys can be foreign too, such as those of metadata
+				delete(v, key)
+				key = clean
+			}
+			v[key] = sanitizeValue(item)
+		}
 	}
-	return string(runes[:maskedLength]) + "…"
+	return v
+}
+
+// escapeUnsafe writes as \u escapes what encoding/json leaves in strings although a terminal could act on it. Such
+// characters stand nowhere in JSON but inside strings.
+func escapeUnsafe(text []byte) []byte {
+	if !bytes.ContainsFunc(text, unsafe) {
+		return text
+	}
+	var b strings.Builder
+	for len(text) > 0 {
+		r, size := utf8.DecodeRune(text)
+		if unsafe(r) && r >= 0x7f {
+			if r < 0x10000 {
+				fmt.Fprintf(&b, `\u%04x`, r)
+			} else {
+				hi, lo := (r-0x10000)>>10+0xd800, (r-0x10000)&0x3ff+0xdc00
+				fmt.Fprintf(&b, `\u%04x\u%04x`, hi, lo)
+			}
+		} else {
+			b.Write(text[:size])
+		}
+		text = text[size:]
+	}
+	return []byte(b.String())
 }
