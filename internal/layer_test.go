@@ -25,6 +25,7 @@ var layers = map[string]struct {
 	"internal/debugger":     {[]string{"internal/verify", "internal/event"}, "what operators do is told what it needs through small interfaces"},
 	"internal/fleet":        {[]string{"internal/verify", "internal/event"}, "what operators do is told what it needs through small interfaces"},
 	"internal/twilio":       {[]string{"internal/verify"}, "the real API speaks the vocabulary and nothing else"},
+	"internal/ledger":       {[]string{"internal/verify", "internal/twilio", "internal/statedir"}, "what leaves the record is told by others what to write"},
 	"internal/statedir":     {[]string{"internal/verify"}, "the ground of what is kept knows only the vocabulary"},
 	"internal/store":        {[]string{"internal/verify", "internal/event", "internal/statedir"}, "memory knows what it keeps, not who asks"},
 	"internal/simulator":    {nil, "a misreading of Twilio must not be wrong on both sides at once and still pass its tests"},
@@ -53,14 +54,13 @@ var onlyImporters = map[string]string{
 var neverInProduct = []string{"github.com/getkin/kin-openapi", "github.com/spf13/cobra/doc", "github.com/rogpeppe/go-internal", "pgregory.net/rapid"}
 
 type goPackage struct {
-	ImportPath string
-	Imports    []string
-	Deps       []string
+	ImportPath, Dir, Export string
+	GoFiles, Imports, Deps  []string
 }
 
-func listPackages(t *testing.T, patterns ...string) []goPackage {
+func listPackages(t *testing.T, arguments ...string) []goPackage {
 	t.Helper()
-	out, err := exec.Command("go", append([]string{"list", "-json=ImportPath,Imports,Deps"}, patterns...)...).Output()
+	out, err := exec.Command("go", append([]string{"list", "-json=ImportPath,Dir,Export,GoFiles,Imports,Deps"}, arguments...)...).Output()
 	if err != nil {
 		t.Fatalf("go list: %v", err)
 	}

@@ -99,7 +99,7 @@ func (s *scene) wait(d time.Duration) { s.must(s.Advance(s.t.Context(), d)) }
 // ask creates a challenge for a factor as the backend does, and gives it.
 func (s *scene) askOn(svc verify.ServiceSID, identity verify.Identity, factor string) verify.ChallengeSID {
 	s.t.Helper()
-	c, err := s.client.CreateChallenge(s.t.Context(), svc, identity, verify.NewChallenge{FactorSID: verify.FactorSID(factor), Message: "Log in?"})
+	c, err := s.client.Writer().CreateChallenge(s.t.Context(), svc, identity, verify.NewChallenge{FactorSID: verify.FactorSID(factor), Message: "Log in?"})
 	s.must(err)
 	return c.SID
 }
@@ -155,7 +155,7 @@ func (s *scene) remember() *store.Store {
 func (s *scene) resend(sid verify.ChallengeSID, times int) {
 	c, err := s.client.Challenge(s.t.Context(), serviceSID, user, sid)
 	s.must(err)
-	resender := challenge.Resender{Env: "prod", Notifier: s.client, Log: s.remember(), Clock: stillClock(s.now)}
+	resender := challenge.Resender{Env: "prod", Notifier: s.client.Writer(), Log: s.remember(), Clock: stillClock(s.now)}
 	for range times {
 		if _, err := resender.Resend(s.t.Context(), c, time.Minute); err != nil && verify.KindOf(err) != verify.KindPartial {
 			s.t.Fatal(err)
@@ -290,7 +290,7 @@ func singles() []incident {
 		{"enrolment unfinished, platform none", challenge.FactorUnverified, nil, iPhone, func(s *scene) challenge.Subject { return s.unverified("none") }},
 		{"enrolment unfinished, refused challenge", challenge.FactorUnverified, nil, iPhone, func(s *scene) challenge.Subject {
 			f := s.unverified("fcm")
-			if _, err := s.client.CreateChallenge(s.t.Context(), serviceSID, f.Identity, verify.NewChallenge{FactorSID: f.Factor, Message: "?"}); verify.CodeOf(err) != 60318 {
+			if _, err := s.client.Writer().CreateChallenge(s.t.Context(), serviceSID, f.Identity, verify.NewChallenge{FactorSID: f.Factor, Message: "?"}); verify.CodeOf(err) != 60318 {
 				s.t.Fatalf("an unverified factor was challenged: %v", err)
 			}
 			return f
@@ -298,12 +298,12 @@ func singles() []incident {
 
 		{"factor deleted while pending", challenge.FactorGone, nil, android, func(s *scene) challenge.Subject {
 			sid := s.ask()
-			s.must(s.client.DeleteFactor(s.t.Context(), serviceSID, user, verify.FactorSID(s.factor)))
+			s.must(s.client.Writer().DeleteFactor(s.t.Context(), serviceSID, user, verify.FactorSID(s.factor)))
 			return of(sid)
 		}},
 		{"factor deleted, by factor", challenge.FactorGone, nil, iPhone, func(s *scene) challenge.Subject {
 			s.askInVain()
-			s.must(s.client.DeleteFactor(s.t.Context(), serviceSID, user, verify.FactorSID(s.factor)))
+			s.must(s.client.Writer().DeleteFactor(s.t.Context(), serviceSID, user, verify.FactorSID(s.factor)))
 			return thePhone(s)
 		}},
 		{"factor deleted from here, never challenged", challenge.FactorGone, nil, iPhone, func(s *scene) challenge.Subject {
@@ -311,12 +311,12 @@ func singles() []incident {
 			s.must(err)
 			_, err = s.remember().RecordDeletion(s.t.Context(), f, "operator", "lost phone", s.now())
 			s.must(err)
-			s.must(s.client.DeleteFactor(s.t.Context(), serviceSID, user, f.SID))
+			s.must(s.client.Writer().DeleteFactor(s.t.Context(), serviceSID, user, f.SID))
 			return thePhone(s)
 		}},
 		{"last factor deleted, by user", challenge.FactorGone, nil, android, func(s *scene) challenge.Subject {
 			s.askInVain()
-			s.must(s.client.DeleteFactor(s.t.Context(), serviceSID, user, verify.FactorSID(s.factor)))
+			s.must(s.client.Writer().DeleteFactor(s.t.Context(), serviceSID, user, verify.FactorSID(s.factor)))
 			return theUser
 		}},
 
@@ -451,7 +451,7 @@ func singles() []incident {
 		{"two: factor deleted and no credential", challenge.FactorGone, nil, iPhone, func(s *scene) challenge.Subject {
 			s.slots("", fcmSID)
 			sid := s.askInVain()
-			s.must(s.client.DeleteFactor(s.t.Context(), serviceSID, user, verify.FactorSID(s.factor)))
+			s.must(s.client.Writer().DeleteFactor(s.t.Context(), serviceSID, user, verify.FactorSID(s.factor)))
 			return of(sid)
 		}},
 		{"two: muted phone, and the sandbox switched on afterwards", challenge.ExpiredUnanswered, []challenge.CauseKind{challenge.EnvironmentMismatch}, iPhone,

@@ -11,6 +11,7 @@ import (
 	"github.com/verifyctl/verifyctl/internal/challenge"
 	"github.com/verifyctl/verifyctl/internal/simulator"
 	"github.com/verifyctl/verifyctl/internal/store"
+	"github.com/verifyctl/verifyctl/internal/twilio"
 	"github.com/verifyctl/verifyctl/internal/verify"
 )
 
@@ -74,7 +75,11 @@ func TestAThousandRunsOverABadLine(t *testing.T) {
 func (s *simulated) runOnce(t *testing.T, machine *store.Store, i int) {
 	ctx, random := t.Context(), rand.New(rand.NewPCG(uint64(i), 2))
 	identity, factor := verify.Identity(fmt.Sprintf("run-%08d", i)), verify.FactorSID(fmt.Sprintf("YF%032d", i))
-	once := challenge.Once{Creator: s.client, Claims: machine, Clock: advancing{s}}
+	creator := struct {
+		*twilio.Client
+		twilio.Writer
+	}{s.client, s.client.Writer()}
+	once := challenge.Once{Creator: creator, Claims: machine, Clock: advancing{s}}
 	order := challenge.Order{Env: "prod", Service: serviceSID, Factor: verify.Factor{SID: factor, Identity: identity}, Fresh: true,
 		Request: challenge.Request{Message: "Log in?", ActionID: fmt.Sprint("action-", i), Expires: time.Hour}}
 	var created challenge.Created
@@ -109,7 +114,7 @@ func (s *simulated) runOnce(t *testing.T, machine *store.Store, i int) {
 
 // resendSome asks for some resends and holds the pushes that were tried against them.
 func (s *simulated) resendSome(t *testing.T, machine *store.Store, c verify.Challenge, asked int) {
-	resender := challenge.Resender{Env: "prod", Notifier: s.client, Log: machine, Clock: advancing{s}}
+	resender := challenge.Resender{Env: "prod", Notifier: s.client.Writer(), Log: machine, Clock: advancing{s}}
 	maybe := 0
 	for range asked {
 		resent, err := resender.Resend(t.Context(), c, time.Minute)
@@ -159,7 +164,11 @@ func TestFiftyRunsOnOneMachineMakeOneChallenge(t *testing.T) {
 				return
 			}
 			defer machine.Close()
-			once := challenge.Once{Creator: s.client, Claims: machine, Clock: advancing{s}}
+			creator := struct {
+				*twilio.Client
+				twilio.Writer
+			}{s.client, s.client.Writer()}
+			once := challenge.Once{Creator: creator, Claims: machine, Clock: advancing{s}}
 			created, err := once.Create(t.Context(), challenge.Order{Env: "prod", Service: serviceSID,
 				Factor:  verify.Factor{SID: android, Identity: user},
 				Request: challenge.Request{Message: "Log in?", ActionID: "login-1", Expires: time.Hour}})

@@ -170,7 +170,7 @@ func TestWhyTellsThatTheBackendWasNotTold(t *testing.T) {
 	w := world(android)
 	w.Services[0].Webhooks = []simulator.WorldWebhook{{URL: "http://127.0.0.1:1/verify"}} // nobody listens there
 	s := newSimulated(t, simulator.Options{World: w, Clock: simulator.Clock{Mode: simulator.ClockFrozen, At: noonInMay}})
-	made, err := s.client.CreateChallenge(t.Context(), serviceSID, user, verify.NewChallenge{FactorSID: android, Message: "Log in?"})
+	made, err := s.client.Writer().CreateChallenge(t.Context(), serviceSID, user, verify.NewChallenge{FactorSID: android, Message: "Log in?"})
 	if err != nil {
 		t.Fatal(err)
 	}

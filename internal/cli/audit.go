@@ -8,8 +8,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/verifyctl/verifyctl/internal/ledger"
 	"github.com/verifyctl/verifyctl/internal/render"
-	"github.com/verifyctl/verifyctl/internal/store"
 	"github.com/verifyctl/verifyctl/internal/verify"
 )
 
@@ -26,32 +26,32 @@ carries the hash of the line before it. When the first line cannot be written, n
 
 // auditView is the JSON form of an audit entry: with the identity, where it was not erased.
 type auditView struct {
-	store.AuditEntry
+	ledger.Entry
 	Identity string `json:"identity,omitempty"`
 }
 
-var auditResource = render.Resource[store.AuditEntry]{
-	SID: func(e store.AuditEntry) string {
+var auditResource = render.Resource[ledger.Entry]{
+	SID: func(e ledger.Entry) string {
 		if len(e.SIDs) == 0 {
 			return ""
 		}
 		return e.SIDs[0]
 	},
-	View: func(e store.AuditEntry) any { return auditView{e, e.Identity} },
-	Columns: []render.Column[store.AuditEntry]{
-		{Name: "time", Time: func(e store.AuditEntry) time.Time { return e.Time }},
-		{Name: "phase", Text: func(e store.AuditEntry) string { return e.Phase }},
-		{Name: "outcome", Text: func(e store.AuditEntry) string { return e.Outcome }},
-		{Name: "environment", Text: func(e store.AuditEntry) string { return e.Environment }},
-		{Name: "command", Text: func(e store.AuditEntry) string { return e.Command }},
-		{Name: "identity", Text: func(e store.AuditEntry) string { return e.Identity }, Named: true},
-		{Name: "sids", Text: func(e store.AuditEntry) string { return strings.Join(e.SIDs, " ") }},
-		{Name: "reason", Text: func(e store.AuditEntry) string { return e.Reason }, Flex: true},
-		{Name: "user", Text: func(e store.AuditEntry) string { return e.User }},
-		{Name: "host", Text: func(e store.AuditEntry) string { return e.Host }, Wide: true},
-		{Name: "key_sid", Text: func(e store.AuditEntry) string { return string(e.KeySID) }, Wide: true},
-		{Name: "request_id", Text: func(e store.AuditEntry) string { return e.RequestID }, Wide: true},
-		{Name: "id", Text: func(e store.AuditEntry) string { return e.ID }, Wide: true},
+	View: func(e ledger.Entry) any { return auditView{e, e.Identity} },
+	Columns: []render.Column[ledger.Entry]{
+		{Name: "time", Time: func(e ledger.Entry) time.Time { return e.Time }},
+		{Name: "phase", Text: func(e ledger.Entry) string { return e.Phase }},
+		{Name: "outcome", Text: func(e ledger.Entry) string { return e.Outcome }},
+		{Name: "environment", Text: func(e ledger.Entry) string { return e.Environment }},
+		{Name: "command", Text: func(e ledger.Entry) string { return e.Command }},
+		{Name: "identity", Text: func(e ledger.Entry) string { return e.Identity }, Named: true},
+		{Name: "sids", Text: func(e ledger.Entry) string { return strings.Join(e.SIDs, " ") }},
+		{Name: "reason", Text: func(e ledger.Entry) string { return e.Reason }, Flex: true},
+		{Name: "user", Text: func(e ledger.Entry) string { return e.User }},
+		{Name: "host", Text: func(e ledger.Entry) string { return e.Host }, Wide: true},
+		{Name: "key_sid", Text: func(e ledger.Entry) string { return string(e.KeySID) }, Wide: true},
+		{Name: "request_id", Text: func(e ledger.Entry) string { return e.RequestID }, Wide: true},
+		{Name: "id", Text: func(e ledger.Entry) string { return e.ID }, Wide: true},
 	},
 }
 
@@ -88,7 +88,7 @@ func (o *auditShowOptions) run(ctx context.Context) error {
 	if err := auditResource.CheckColumns(o.shell.flags.columns); err != nil {
 		return err
 	}
-	audit, err := o.shell.audit(ctx)
+	audit, err := o.shell.ledger(ctx)
 	if err != nil {
 		return err
 	}
@@ -100,7 +100,7 @@ func (o *auditShowOptions) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	filter := store.AuditFilter{Environment: o.shell.flags.env, Identity: string(identity), SID: o.sid, Command: o.command}
+	filter := ledger.Filter{Environment: o.shell.flags.env, Identity: string(identity), SID: o.sid, Command: o.command}
 	if o.since > 0 {
 		filter.Since = time.Now().Add(-o.since)
 	}
@@ -145,7 +145,7 @@ before is there.
 ` + exitHelp(0, 1),
 		Example: "  verifyctl audit verify",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			audit, err := s.audit(cmd.Context())
+			audit, err := s.ledger(cmd.Context())
 			if err != nil {
 				return err
 			}
@@ -168,12 +168,12 @@ before is there.
 	}
 }
 
-var auditReportResource = render.Resource[store.AuditReport]{Columns: []render.Column[store.AuditReport]{
-	{Name: "lines", Text: func(r store.AuditReport) string { return fmt.Sprint(r.Lines) }},
-	{Name: "bad_line", Text: func(r store.AuditReport) string { return numberOrNone(r.Bad) }, Tone: func(store.AuditReport) render.Tone { return render.Bad }},
-	{Name: "problem", Text: func(r store.AuditReport) string { return r.Problem }},
-	{Name: "torn_lines", Text: func(r store.AuditReport) string { return numberOrNone(len(r.Torn)) }},
-	{Name: "unfinished", Text: func(r store.AuditReport) string { return strings.Join(r.Unfinished, " ") }},
+var auditReportResource = render.Resource[ledger.Report]{Columns: []render.Column[ledger.Report]{
+	{Name: "lines", Text: func(r ledger.Report) string { return fmt.Sprint(r.Lines) }},
+	{Name: "bad_line", Text: func(r ledger.Report) string { return numberOrNone(r.Bad) }, Tone: func(ledger.Report) render.Tone { return render.Bad }},
+	{Name: "problem", Text: func(r ledger.Report) string { return r.Problem }},
+	{Name: "torn_lines", Text: func(r ledger.Report) string { return numberOrNone(len(r.Torn)) }},
+	{Name: "unfinished", Text: func(r ledger.Report) string { return strings.Join(r.Unfinished, " ") }},
 }}
 
 func numberOrNone(n int) string {

@@ -224,8 +224,7 @@ func (o *challengeCreateOptions) chooseFactors(ctx context.Context, c *connectio
 // createAll creates the challenge of each factor under one action id. What failed does not keep the others from being
 // asked, unless the run was interrupted.
 func (o *challengeCreateOptions) createAll(ctx context.Context, w *writer, factors []verify.Factor) ([]verify.Challenge, error) {
-	sender := &recordedSender{w: w}
-	once := challenge.Once{Creator: sender, Claims: w.store, Clock: w.c.clock(), Notice: func(s string) { o.shell.note("%s", s) }}
+	once := challenge.Once{Creator: w.creator(), Claims: w.store, Clock: w.c.clock(), Notice: func(s string) { o.shell.note("%s", s) }}
 	if o.fresh {
 		o.shell.note("action id %s; with --action-id this can be repeated safely", o.request.ActionID)
 	}
@@ -247,7 +246,7 @@ func (o *challengeCreateOptions) createAll(ctx context.Context, w *writer, facto
 	if len(errs) > 0 && len(made) > 0 {
 		errs = append(errs, &verify.Error{Kind: verify.KindPartial, Message: fmt.Sprintf("%d of %d devices were asked", len(made), len(factors))})
 	}
-	return made, errors.Join(append(errs, sender.trailErr)...)
+	return made, errors.Join(errs...)
 }
 
 // tell says what became of an order, beyond the challenge itself.

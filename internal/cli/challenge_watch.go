@@ -182,10 +182,8 @@ func (w *watchFlags) follow(ctx context.Context, by *writer, challenges []verify
 		defer stop()
 	}
 	watcher := challenge.Watcher{Env: c.env.Name, Reader: c.client, Clock: c.clock(), Policy: w.policy, Receipts: memory}
-	var sender *recordedSender
 	if w.resends() {
-		sender = &recordedSender{w: by}
-		watcher.Resender = by.resender(sender)
+		watcher.Resender = by.resender()
 	}
 	progress := c.shell.progress("waiting for an answer", c.now)
 	defer progress.Close()
@@ -200,9 +198,6 @@ func (w *watchFlags) follow(ctx context.Context, by *writer, challenges []verify
 		if text := happening(update, w.maxResends); text != "" {
 			c.shell.note("%s", text)
 		}
-	}
-	if sender != nil {
-		return last, sender.trailErr
 	}
 	return last, nil
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	"github.com/verifyctl/verifyctl/internal/doctor"
-	"github.com/verifyctl/verifyctl/internal/store"
 	"github.com/verifyctl/verifyctl/internal/verify"
 )
 
@@ -68,7 +67,7 @@ func (o *doctorOptions) make(ctx context.Context, change doctor.Change) error {
 	if err != nil {
 		return err
 	}
-	if err := w.ApplyChange(ctx, change); err != nil {
+	if err := change.Apply(ctx, w); err != nil {
 		return err
 	}
 	if undo := change.UndoCommand(); undo != "" {
@@ -77,15 +76,4 @@ func (o *doctorOptions) make(ctx context.Context, change doctor.Change) error {
 		o.shell.note("changed; there is no request that takes it back")
 	}
 	return nil
-}
-
-// ApplyChange makes a change that doctor planned.
-func (w *writer) ApplyChange(ctx context.Context, change doctor.Change) error {
-	sids := []string{string(change.Credential), string(change.Was)}
-	if change.Webhook.SID != "" {
-		sids = []string{string(change.Webhook.SID)}
-	}
-	return w.recorded(ctx, store.AuditEntry{SIDs: sids}, func(ctx context.Context) error {
-		return change.Apply(ctx, w.c.client)
-	})
 }

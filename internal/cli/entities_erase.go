@@ -200,8 +200,11 @@ func (o *entitiesEraseOptions) question(c *connection, t fleet.Trace) string {
 func (o *entitiesEraseOptions) forget(c *connection, w *writer, identity verify.Identity) func(context.Context) error {
 	return func(ctx context.Context) error {
 		_, storeErr := w.store.PurgeIdentity(ctx, identity)
-		_, auditErr := w.audit.EraseIdentity(ctx, string(identity))
-		return errors.Join(storeErr, auditErr)
+		book, ledgerErr := c.shell.ledger(ctx)
+		if ledgerErr == nil {
+			_, ledgerErr = book.EraseIdentity(ctx, string(identity))
+		}
+		return errors.Join(storeErr, ledgerErr)
 	}
 }
 

@@ -50,8 +50,8 @@ func run(ctx context.Context, s *shell, args []string) int {
 	root := newRootCmd(s)
 	root.SetArgs(guardNegative(args))
 	err := root.ExecuteContext(ctx)
-	if closeErr := s.close(); err == nil {
-		err = closeErr
+	if closeErr := s.close(); closeErr != nil {
+		err = errors.Join(err, closeErr)
 	}
 	err = results.outcome(err)
 	if ctx.Err() != nil && err != nil {

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 
+	"github.com/verifyctl/verifyctl/internal/ledger"
 	"github.com/verifyctl/verifyctl/internal/statedir"
 	"github.com/verifyctl/verifyctl/internal/store"
 	"github.com/verifyctl/verifyctl/internal/verify"
@@ -29,19 +30,23 @@ func (c *connection) memory(ctx context.Context) (*store.Store, error) {
 	return c.remember, nil
 }
 
-// audit opens the audit file on first use.
-func (s *shell) audit(ctx context.Context) (*store.Audit, error) {
+// ledger opens the audit file on first use.
+func (s *shell) ledger(ctx context.Context) (*ledger.Ledger, error) {
 	s.opening.Lock()
 	defer s.opening.Unlock()
-	if s.opened.trail != nil {
-		return s.opened.trail, nil
+	if s.opened.ledger != nil {
+		return s.opened.ledger, nil
 	}
 	dir, err := s.stateDir()
 	if err != nil {
 		return nil, err
 	}
-	s.opened.trail, err = store.OpenAudit(ctx, dir)
-	return s.opened.trail, err
+	book, err := ledger.Open(ctx, dir)
+	if err != nil {
+		return nil, err
+	}
+	s.opened.ledger, s.opened.closers = book, append(s.opened.closers, book)
+	return book, nil
 }
 
 // hashToken gives the keyed hash that tells two push tokens apart, "" when this machine has no key and cannot make one:

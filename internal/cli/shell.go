@@ -9,8 +9,8 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/verifyctl/verifyctl/internal/config"
+	"github.com/verifyctl/verifyctl/internal/ledger"
 	"github.com/verifyctl/verifyctl/internal/statedir"
-	"github.com/verifyctl/verifyctl/internal/store"
 	"github.com/verifyctl/verifyctl/internal/twilio"
 	"github.com/verifyctl/verifyctl/internal/verify"
 )
@@ -37,7 +37,7 @@ type connections struct {
 	limiters map[verify.AccountSID]*twilio.Limiter
 	ceiling  twilio.Limits // what flags such as --rps ask for; set before connecting
 	demo     *demoWorld
-	trail    *store.Audit
+	ledger   *ledger.Ledger
 	key      *statedir.Key
 	closers  []io.Closer
 }

@@ -116,15 +116,15 @@ func notAChange(text string) error {
 
 // Writer makes the changes.
 type Writer interface {
-	SetServiceCredential(ctx context.Context, service verify.ServiceSID, platform verify.Platform, credential verify.CredentialSID) (verify.Service, error)
-	UpdateWebhook(ctx context.Context, service verify.ServiceSID, webhook verify.Webhook) (verify.Webhook, error)
+	// SetServiceCredential attaches a credential in the place of was, which is "" where none is attached.
+	SetServiceCredential(ctx context.Context, service verify.ServiceSID, platform verify.Platform, credential, was verify.CredentialSID) error
+	UpdateWebhook(ctx context.Context, service verify.ServiceSID, webhook verify.Webhook) error
 }
 
 // Apply makes the change. What was read before is sent along where Twilio replaces a whole.
 func (c Change) Apply(ctx context.Context, to Writer) error {
 	if c.Credential != "" {
-		_, err := to.SetServiceCredential(ctx, c.ServiceSID, c.Platform, c.Credential)
-		return err
+		return to.SetServiceCredential(ctx, c.ServiceSID, c.Platform, c.Credential, c.Was)
 	}
 	hook := c.Webhook
 	if c.Status != "" {
@@ -132,8 +132,7 @@ func (c Change) Apply(ctx context.Context, to Writer) error {
 	} else {
 		hook.EventTypes = c.EventTypes
 	}
-	_, err := to.UpdateWebhook(ctx, c.ServiceSID, hook)
-	return err
+	return to.UpdateWebhook(ctx, c.ServiceSID, hook)
 }
 
 // Resolve completes a change that was read by [ParseChange] with what the examined environment has now.

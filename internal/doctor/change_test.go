@@ -11,7 +11,7 @@ import (
 )
 
 // writes lets the fake account be changed.
-func (f *fakeTwilio) SetServiceCredential(_ context.Context, sid verify.ServiceSID, platform verify.Platform, credential verify.CredentialSID) (verify.Service, error) {
+func (f *fakeTwilio) SetServiceCredential(_ context.Context, sid verify.ServiceSID, platform verify.Platform, credential, _ verify.CredentialSID) error {
 	for i := range f.services {
 		if f.services[i].SID == sid {
 			push := *f.services[i].Push
@@ -21,20 +21,20 @@ func (f *fakeTwilio) SetServiceCredential(_ context.Context, sid verify.ServiceS
 				push.FCMCredentialSID = credential
 			}
 			f.services[i].Push = &push
-			return f.services[i], nil
+			return nil
 		}
 	}
-	return verify.Service{}, notFound()
+	return notFound()
 }
 
-func (f *fakeTwilio) UpdateWebhook(_ context.Context, sid verify.ServiceSID, webhook verify.Webhook) (verify.Webhook, error) {
+func (f *fakeTwilio) UpdateWebhook(_ context.Context, sid verify.ServiceSID, webhook verify.Webhook) error {
 	for i, have := range f.webhooks[sid] {
 		if have.SID == webhook.SID {
 			f.webhooks[sid][i] = webhook
-			return webhook, nil
+			return nil
 		}
 	}
-	return verify.Webhook{}, notFound()
+	return notFound()
 }
 
 // TestChangesMendWhatTheyAreFor makes every change that is planned, checks again, takes it back, and looks whether all is

@@ -335,7 +335,7 @@ func (a *applier) lookAgain(ctx context.Context, item PlanItem, factor verify.Fa
 
 // delete sends the delete, which Ctrl-C does not tear, and settles an unknown outcome by reading again.
 func (a *applier) delete(ctx context.Context, r Result, factor verify.Factor) Result {
-	ctx, cancel := Outlast(ctx)
+	ctx, cancel := verify.GraceContext(ctx)
 	defer cancel()
 	r.Outcome = sending
 	if err := a.batch.record(ctx, r); err != nil {

@@ -45,9 +45,6 @@ type Outcomes interface {
 	Outcomes(ctx context.Context, plan string) iter.Seq2[verify.ItemOutcome, error]
 }
 
-// grace is how long a write in flight may go on after Ctrl-C.
-const grace = 10 * time.Second
-
 // batch does one thing that cannot be undone for each of many items. All bulk writes of verifyctl go through it.
 type batch struct {
 	plan     string // under which outcomes are remembered
@@ -125,14 +122,4 @@ func (b *batch) record(ctx context.Context, r Result) error {
 	return b.outcomes.RecordOutcome(ctx, verify.ItemOutcome{
 		Plan: b.plan, Item: r.Item, SID: r.SID, Outcome: string(r.Outcome), Detail: detail, At: b.now(),
 	})
-}
-
-// Outlast gives a context that goes on for a while after ctx has ended, for a write that must not be torn.
-func Outlast(ctx context.Context) (context.Context, context.CancelFunc) {
-	longer, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	stop := context.AfterFunc(ctx, func() { time.AfterFunc(grace, cancel) })
-	return longer, func() {
-		stop()
-		cancel()
-	}
 }

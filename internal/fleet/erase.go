@@ -108,7 +108,7 @@ func (p Place) erase(ctx context.Context, number int) Result {
 	if trace.Err != nil {
 		return r.failed(trace.Err)
 	}
-	ctx, cancel := Outlast(ctx)
+	ctx, cancel := verify.GraceContext(ctx)
 	defer cancel()
 	r.Outcome = Gone
 	if trace.Here {

@@ -77,7 +77,7 @@ func (d recordingDeleter) DeleteFactor(ctx context.Context, f verify.Factor) (st
 	if err != nil {
 		return "failed", err
 	}
-	err = d.client.DeleteFactor(ctx, f.ServiceSID, f.Identity, f.SID)
+	err = d.client.Writer().DeleteFactor(ctx, f.ServiceSID, f.Identity, f.SID)
 	outcome := "failed"
 	switch kind := verify.KindOf(err); {
 	case err == nil:

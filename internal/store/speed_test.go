@@ -128,13 +128,3 @@ func BenchmarkPutEvent(b *testing.B) {
 		})
 	}
 }
-
-// BenchmarkAudit is the two lines of one write, in a file that is already long.
-func BenchmarkAudit(b *testing.B) {
-	a := openAudit(b, b.TempDir())
-	n := 0
-	for b.Loop() {
-		auditWrite(b, a, n)
-		n++
-	}
-}

@@ -1,4 +1,4 @@
-// Package store is what this machine remembers: one SQLite file for each environment, and the audit file. A capability
+// Package store is what this machine remembers: one SQLite file for each environment. A capability
 // names what it needs of it in an interface of its own; [Store] satisfies them.
 //
 // Every change is one transaction, synced to disk before the method returns, so it survives kill -9 and a power loss; only

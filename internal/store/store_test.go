@@ -22,7 +22,7 @@ import (
 
 // children are what the test binary does when it is started again as another process.
 var children = map[string]func(dir string) error{
-	"claim": claimOnce, "store": storeEventsForEver, "crawl": crawlForEver, "audit": auditSome, "open": openOnly,
+	"claim": claimOnce, "store": storeEventsForEver, "crawl": crawlForEver, "open": openOnly,
 }
 
 func TestMain(m *testing.M) {
@@ -121,9 +121,6 @@ func TestNothingIsOpenToOthers(t *testing.T) {
 	}
 	dir := filepath.Join(t.TempDir(), "state")
 	s := openStore(t, dir)
-	audit := must[*Audit](t)(OpenAudit(t.Context(), dir))
-	write := must[*Pending](t)(audit.Begin(t.Context(), AuditEntry{Identity: "customer-1"}))
-	check(t, write.Finish(t.Context(), noon, "done", ""))
 	must[int64](t)(s.RecordDeletion(t.Context(), factorOf(1), "", "", noon))
 	must[verify.Claim](t)(s.ClaimChallenge(t.Context(), verify.ClaimKey{}))
 

@@ -10,8 +10,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	twilio "github.com/twilio/twilio-go/client"
 	conversationsv1 "github.com/twilio/twilio-go/rest/conversations/v1"
@@ -28,7 +26,7 @@ type call struct {
 	ctx      context.Context
 	client   *Client
 	what     string            // what is attempted, for messages: "delete factor YF…"
-	service  verify.ServiceSID // whose account is checked before a write
+	writesTo verify.ServiceSID // whose account is checked before a write; a call without one only reads
 	identity verify.Identity   // whom the reply has to be about, "" for anybody
 	product  string            // whose API was asked
 	decode   func(body []byte) error
@@ -38,12 +36,6 @@ type call struct {
 // begin starts an operation. What is attempted completes the sentence "cannot …".
 func (c *Client) begin(ctx context.Context, what string, args ...any) *call {
 	return &call{ctx: ctx, client: c, what: fmt.Sprintf(what, args...)}
-}
-
-// inService names the Service the operation is about.
-func (c *call) inService(service verify.ServiceSID) *call {
-	c.service = service
-	return c
 }
 
 // about names the identity whose resources the operation is about.
@@ -59,22 +51,6 @@ func (c *call) notify() *notifyv1.ApiService   { return notifyv1.NewApiService(c
 func (c *call) monitor() *monitorv1.ApiService { return monitorv1.NewApiService(c.handler()) }
 func (c *call) conversations() *conversationsv1.ApiService {
 	return conversationsv1.NewApiService(c.handler())
-}
-
-// segment writes a value as exactly one segment of a path. It is the only place where anything gets into a path. What
-// no escaping can keep in one segment is refused before any request: nothing, "." and "..", and slashes and control
-// characters, because there are proxies that decode them before they look at the path. Twilio documents no identity and
-// no SID with any of these (twilio_verify_v2.json, CreateEntity, Identity).
-func segment[T ~string](c *call, value T) string {
-	s := string(value)
-	unsafe := func(r rune) bool { return r == '/' || r == '\\' || unicode.IsControl(r) }
-	if s == "" || s == "." || s == ".." || strings.ContainsFunc(s, unsafe) || !utf8.ValidString(s) {
-		if c.err == nil {
-			c.err = verify.Refusedf("cannot %s: %q cannot be part of a request's path, so nothing was sent", c.what, s)
-		}
-		return "refused"
-	}
-	return url.PathEscape(s)
 }
 
 // SendRequest sends what twilio-go formed. It is the method of [twilio.BaseClient] that matters.
@@ -93,8 +69,12 @@ func (c *call) SendRequest(method, rawURL string, data url.Values, _ map[string]
 // send sends one request and decodes the reply.
 func (c *call) send(product, method, path string, data url.Values) error {
 	c.product = product
-	if c.err == nil && method != http.MethodGet {
-		c.err = c.client.checkAccount(c.ctx, c.service)
+	switch {
+	case c.err != nil || method == http.MethodGet:
+	case c.writesTo == "":
+		c.err = verify.Refusedf("cannot %s: it was not begun as a write, so nothing was sent", c.what)
+	default:
+		c.err = c.client.checkAccount(c.ctx, c.writesTo)
 	}
 	if c.err == nil {
 		r := request{what: c.what, product: product, method: method, path: path, data: data, decode: c.decode}
@@ -169,12 +149,4 @@ func (c *call) accept(got, want string, answer any) error {
 		c.client.account.note(resource.owner())
 	}
 	return nil
-}
-
-// named writes an identity for a message: as it is, or quoted when it is not of the documented form.
-func named(identity verify.Identity) string {
-	if _, err := verify.ParseIdentity(string(identity)); err != nil {
-		return strconv.Quote(clip(string(identity), 80))
-	}
-	return string(identity)
 }

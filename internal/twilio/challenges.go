@@ -3,9 +3,8 @@ package twilio
 import (
 	"context"
 	"iter"
-	"maps"
+
 	"strconv"
-	"time"
 
 	verifyv2 "github.com/twilio/twilio-go/rest/verify/v2"
 
@@ -72,34 +71,9 @@ func (c *Client) Challenges(ctx context.Context, service verify.ServiceSID, iden
 
 // Challenge reads one challenge (FetchChallenge).
 func (c *Client) Challenge(ctx context.Context, service verify.ServiceSID, identity verify.Identity, challenge verify.ChallengeSID) (verify.Challenge, error) {
-	call := c.begin(ctx, "read challenge %s of %s", challenge, named(identity)).inService(service).about(identity)
+	call := c.begin(ctx, "read challenge %s of %s", challenge, named(identity)).about(identity)
 	return fetch[wireChallenge](call, string(challenge), func() error {
 		_, err := call.verify().FetchChallenge(segment(call, service), segment(call, identity), segment(call, challenge))
-		return err
-	})
-}
-
-// CreateChallenge asks the user of a factor; the phone rings (CreateChallenge). It is sent once: an error of
-// [verify.KindPartial] says that the challenge may exist, and has to be looked up before another is made. Limits are the
-// caller's to check.
-func (c *Client) CreateChallenge(ctx context.Context, service verify.ServiceSID, identity verify.Identity, n verify.NewChallenge) (verify.Challenge, error) {
-	params := &verifyv2.CreateChallengeParams{FactorSid: given(n.FactorSID), DetailsMessage: given(n.Message)}
-	if len(n.Fields) > 0 {
-		fields := make([]any, len(n.Fields))
-		for i, f := range n.Fields {
-			fields[i] = f
-		}
-		params.SetDetailsFields(fields)
-	}
-	if len(n.HiddenDetails) > 0 {
-		params.SetHiddenDetails(maps.Clone(n.HiddenDetails))
-	}
-	if !n.ExpirationDate.IsZero() {
-		params.SetExpirationDate(n.ExpirationDate.UTC())
-	}
-	call := c.begin(ctx, "create a challenge for factor %s of %s", n.FactorSID, named(identity)).inService(service).about(identity)
-	return fetch[wireChallenge](call, "", func() error {
-		_, err := call.verify().CreateChallenge(segment(call, service), segment(call, identity), params)
 		return err
 	})
 }
@@ -127,20 +101,4 @@ func (w wireNotification) resource() verify.Notification {
 		EntitySID: verify.EntitySID(w.EntitySID), Identity: verify.Identity(w.Identity), ChallengeSID: verify.ChallengeSID(w.ChallengeSID),
 		Priority: string(w.Priority), TTL: ttl, DateCreated: w.DateCreated.Time,
 	}
-}
-
-// CreateNotification sends the push of a pending challenge once more; the phone rings (CreateNotification). Twilio keeps
-// trying for ttl, 0 to 300 seconds; 0 is one try. It is sent once: an error of [verify.KindPartial] says that it may have
-// been sent and cannot be looked up.
-func (c *Client) CreateNotification(ctx context.Context, service verify.ServiceSID, identity verify.Identity, challenge verify.ChallengeSID, ttl time.Duration) (verify.Notification, error) {
-	if ttl < 0 || ttl > verify.MaxNotificationTTL {
-		return verify.Notification{}, verify.Usagef("the time to live of a notification is 0 to %v, not %v", verify.MaxNotificationTTL, ttl)
-	}
-	seconds := int(ttl / time.Second)
-	call := c.begin(ctx, "resend challenge %s of %s", challenge, named(identity)).inService(service).about(identity)
-	return fetch[wireNotification](call, "", func() error {
-		_, err := call.verify().CreateNotification(segment(call, service), segment(call, identity), segment(call, challenge),
-			&verifyv2.CreateNotificationParams{Ttl: &seconds})
-		return err
-	})
 }

@@ -313,6 +313,7 @@ type namedCall struct {
 }
 
 func calls(c *twilio.Client) []namedCall {
+	w := c.Writer()
 	now := time.Date(2026, 11, 23, 10, 0, 0, 123, time.FixedZone("", 3600))
 	webhook := verify.Webhook{SID: "YW" + hex32, FriendlyName: "errors", EventTypes: []string{"factor.created", "challenge.approved"},
 		URL: "https://bank.example/verify", Status: "enabled", Version: "v2"}
@@ -320,10 +321,10 @@ func calls(c *twilio.Client) []namedCall {
 		{"ListService", func(ctx context.Context) error { return drain(c.Services(ctx)) }},
 		{"FetchService", func(ctx context.Context) error { return second(c.Service(ctx, service)) }},
 		{"UpdateService", func(ctx context.Context) error {
-			return second(c.SetServiceCredential(ctx, service, verify.PlatformAPN, cred))
+			return second(w.SetServiceCredential(ctx, service, verify.PlatformAPN, cred))
 		}},
 		{"UpdateService", func(ctx context.Context) error {
-			return second(c.SetServiceCredential(ctx, service, verify.PlatformFCM, cred))
+			return second(w.SetServiceCredential(ctx, service, verify.PlatformFCM, cred))
 		}},
 		{"ListEntity", func(ctx context.Context) error { return drain(c.Entities(ctx, service)) }},
 		{"ListEntity", func(ctx context.Context) error {
@@ -331,12 +332,12 @@ func calls(c *twilio.Client) []namedCall {
 			return err
 		}},
 		{"FetchEntity", func(ctx context.Context) error { return second(c.Entity(ctx, service, user)) }},
-		{"DeleteEntity", func(ctx context.Context) error { return c.DeleteEntity(ctx, service, user) }},
+		{"DeleteEntity", func(ctx context.Context) error { return w.DeleteEntity(ctx, service, user) }},
 		{"ListFactor", func(ctx context.Context) error { return drain(c.Factors(ctx, service, user)) }},
 		{"ListFactor", func(ctx context.Context) error { return drain(c.Factors(ctx, service, "abc?x=#{Sid}%2F")) }},
 		{"FetchFactor", func(ctx context.Context) error { return second(c.Factor(ctx, service, user, factor)) }},
-		{"DeleteFactor", func(ctx context.Context) error { return c.DeleteFactor(ctx, service, user, factor) }},
-		{"DeleteFactor", func(ctx context.Context) error { return c.DeleteFactor(ctx, service, "abc?x=", factor) }},
+		{"DeleteFactor", func(ctx context.Context) error { return w.DeleteFactor(ctx, service, user, factor) }},
+		{"DeleteFactor", func(ctx context.Context) error { return w.DeleteFactor(ctx, service, "abc?x=", factor) }},
 		{"ListChallenge", func(ctx context.Context) error {
 			return drain(c.Challenges(ctx, service, user, verify.ChallengeFilter{}))
 		}},
@@ -345,23 +346,23 @@ func calls(c *twilio.Client) []namedCall {
 		}},
 		{"FetchChallenge", func(ctx context.Context) error { return second(c.Challenge(ctx, service, user, challenge)) }},
 		{"CreateChallenge", func(ctx context.Context) error {
-			return second(c.CreateChallenge(ctx, service, user, verify.NewChallenge{FactorSID: factor, Message: "Log in?"}))
+			return second(w.CreateChallenge(ctx, service, user, verify.NewChallenge{FactorSID: factor, Message: "Log in?"}))
 		}},
 		{"CreateChallenge", func(ctx context.Context) error {
-			return second(c.CreateChallenge(ctx, service, user, verify.NewChallenge{
+			return second(w.CreateChallenge(ctx, service, user, verify.NewChallenge{
 				FactorSID: factor, Message: "Log in? <&>", ExpirationDate: now, HiddenDetails: map[string]string{"action_id": "a"},
 				Fields: []verify.Field{{Label: "Place", Value: "Berlin"}, {Label: "Device", Value: `"laptop"`}},
 			}))
 		}},
 		{"CreateNotification", func(ctx context.Context) error {
-			return second(c.CreateNotification(ctx, service, user, challenge, 0))
+			return second(w.CreateNotification(ctx, service, user, challenge, 0))
 		}},
 		{"CreateNotification", func(ctx context.Context) error {
-			return second(c.CreateNotification(ctx, service, user, challenge, 300*time.Second))
+			return second(w.CreateNotification(ctx, service, user, challenge, 300*time.Second))
 		}},
 		{"ListWebhook", func(ctx context.Context) error { return drain(c.Webhooks(ctx, service)) }},
-		{"CreateWebhook", func(ctx context.Context) error { return second(c.CreateWebhook(ctx, service, webhook)) }},
-		{"UpdateWebhook", func(ctx context.Context) error { return second(c.UpdateWebhook(ctx, service, webhook)) }},
+		{"CreateWebhook", func(ctx context.Context) error { return second(w.CreateWebhook(ctx, service, webhook)) }},
+		{"UpdateWebhook", func(ctx context.Context) error { return second(w.UpdateWebhook(ctx, service, webhook)) }},
 		{"ListCredential", func(ctx context.Context) error { return drain(c.Credentials(ctx)) }},
 		{"FetchCredential", func(ctx context.Context) error { return second(c.Credential(ctx, cred)) }},
 		{"ListAlert", func(ctx context.Context) error { return drain(c.Alerts(ctx, verify.AlertFilter{})) }},
@@ -403,7 +404,7 @@ func TestFormsCarryWhatWasMeant(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer client.Close()
-	_, err = client.CreateChallenge(t.Context(), service, user, verify.NewChallenge{
+	_, err = client.Writer().CreateChallenge(t.Context(), service, user, verify.NewChallenge{
 		FactorSID: factor, Message: "Log in & pay 5 €?", HiddenDetails: map[string]string{"ip": "192.0.2.1", "action_id": "<a>"},
 		Fields:         []verify.Field{{Label: "Place", Value: "Berlin"}, {Label: "Shop", Value: `"x" & co`}},
 		ExpirationDate: time.Date(2026, 11, 23, 12, 0, 0, 0, time.FixedZone("", 3600)),
@@ -430,11 +431,11 @@ func TestFormsCarryWhatWasMeant(t *testing.T) {
 		t.Errorf("sent\n%s, want\n%s", got, want)
 	}
 
-	_, err = client.CreateNotification(t.Context(), service, user, challenge, 0)
+	_, err = client.Writer().CreateNotification(t.Context(), service, user, challenge, 0)
 	if err != nil || form.Get("Ttl") != "0" || len(form) != 1 {
 		t.Errorf("a ttl of nought is sent as %v (%v)", form, err)
 	}
-	_, err = client.CreateNotification(t.Context(), service, user, challenge, 119900*time.Millisecond)
+	_, err = client.Writer().CreateNotification(t.Context(), service, user, challenge, 119900*time.Millisecond)
 	if err != nil || form.Get("Ttl") != "119" {
 		t.Errorf("a ttl of 119.9 s is sent as %v (%v)", form, err)
 	}

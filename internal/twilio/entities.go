@@ -60,15 +60,9 @@ func (c *Client) EntityPage(ctx context.Context, service verify.ServiceSID, at s
 
 // Entity reads one entity (FetchEntity).
 func (c *Client) Entity(ctx context.Context, service verify.ServiceSID, identity verify.Identity) (verify.Entity, error) {
-	call := c.begin(ctx, "read entity %s", named(identity)).inService(service).about(identity)
+	call := c.begin(ctx, "read entity %s", named(identity)).about(identity)
 	return fetch[wireEntity](call, "", func() error {
 		_, err := call.verify().FetchEntity(segment(call, service), segment(call, identity))
 		return err
 	})
-}
-
-// DeleteEntity deletes an entity, and with it its factors and challenges (DeleteEntity).
-func (c *Client) DeleteEntity(ctx context.Context, service verify.ServiceSID, identity verify.Identity) error {
-	call := c.begin(ctx, "delete entity %s", named(identity)).inService(service)
-	return call.end(call.verify().DeleteEntity(segment(call, service), segment(call, identity)))
 }

@@ -9,7 +9,6 @@ import (
 	"net/http/httptrace"
 	"net/url"
 	"strings"
-	"time"
 
 	"github.com/verifyctl/verifyctl/internal/verify"
 )
@@ -37,47 +36,6 @@ type attempt struct {
 	reply *reply
 	err   error
 	sent  bool // the request had a connection, so it may have reached Twilio
-}
-
-const (
-	tries       = 5
-	firstWait   = 500 * time.Millisecond
-	longestWait = time.Minute // beyond it the caller is told to come back instead
-)
-
-// exchange sends a request, again where that is safe, and decodes the reply.
-//
-// Reads and deletes are sent again after a network error, a 429 or a 5xx. A POST is sent again only when Twilio says
-// that it was not processed (20429), because it may make a phone ring. When a write may have been carried out though no
-// usable answer came, the error is of [verify.KindPartial]. A delete that is sent again and then finds nothing has
-// succeeded before.
-func (c *Client) exchange(ctx context.Context, r request) error {
-	perhapsDone := false
-	for try := 1; ; try++ {
-		a := c.try(ctx, r, try)
-		f := c.judge(ctx, r, a)
-		switch {
-		case f == nil:
-			return nil
-		case perhapsDone && r.method == http.MethodDelete && f.err.Kind == verify.KindNotFound:
-			return nil
-		}
-		perhapsDone = perhapsDone || f.perhapsDone
-		wait := c.wait(try, f.err.RetryAfter)
-		if !f.again || try == tries || f.err.RetryAfter > longestWait {
-			return r.outcome(f.err, perhapsDone)
-		}
-		if err := c.opts.Sleep(ctx, wait); err != nil {
-			return r.outcome(r.interrupted(ctx, err), perhapsDone)
-		}
-	}
-}
-
-// wait gives how long to wait after a try: twice as long each time, between half of that and all of it, and never less
-// than Twilio asked for.
-func (c *Client) wait(try int, asked time.Duration) time.Duration {
-	full := firstWait << (try - 1)
-	return max(asked, full/2+time.Duration(c.opts.Random()*float64(full/2)))
 }
 
 // outcome turns the failure of a write that may have been carried out into one of unknown outcome.

@@ -56,15 +56,9 @@ func (c *Client) Factors(ctx context.Context, service verify.ServiceSID, identit
 
 // Factor reads one factor (FetchFactor).
 func (c *Client) Factor(ctx context.Context, service verify.ServiceSID, identity verify.Identity, factor verify.FactorSID) (verify.Factor, error) {
-	call := c.begin(ctx, "read factor %s of %s", factor, named(identity)).inService(service).about(identity)
+	call := c.begin(ctx, "read factor %s of %s", factor, named(identity)).about(identity)
 	return fetch[wireFactor](call, string(factor), func() error {
 		_, err := call.verify().FetchFactor(segment(call, service), segment(call, identity), segment(call, factor))
 		return err
 	})
-}
-
-// DeleteFactor deletes one factor, for good (DeleteFactor).
-func (c *Client) DeleteFactor(ctx context.Context, service verify.ServiceSID, identity verify.Identity, factor verify.FactorSID) error {
-	call := c.begin(ctx, "delete factor %s of %s", factor, named(identity)).inService(service)
-	return call.end(call.verify().DeleteFactor(segment(call, service), segment(call, identity), segment(call, factor)))
 }

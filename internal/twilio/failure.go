@@ -15,7 +15,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 	"unicode"
 
 	"github.com/verifyctl/verifyctl/internal/verify"
@@ -45,18 +44,11 @@ func (c *Client) judge(ctx context.Context, r request, a attempt) *failure {
 	}
 	said, isTwilio := parseErrorBody(a.reply.body)
 	err := c.refused(r, a.reply, said, isTwilio)
-	f := &failure{err: err}
-	switch status := a.reply.status; {
-	case status >= 500, status == http.StatusRequestTimeout:
-		f.perhapsDone = true
-		f.again = r.method != http.MethodPost
-	case status == http.StatusTooManyRequests && r.method == http.MethodPost:
-		f.again = said.code == codeTooManyRequests
-	case status == http.StatusTooManyRequests:
-		f.again = !isQuota(said.code)
-	}
-	return f
+	return &failure{err: err, again: r.mayRepeat(a.reply.status, said.code), perhapsDone: brokeDown(a.reply.status)}
 }
+
+// brokeDown tells whether a status leaves open if the request was carried out.
+func brokeDown(status int) bool { return status >= 500 || status == http.StatusRequestTimeout }
 
 // successOf gives the status of a success (twilio_verify_v2.json: 200 for reads and updates, 201 for what is made, 204
 // for deletes). Anything else did not do what was meant, whatever sent it.
@@ -257,23 +249,6 @@ func parseErrorBody(body []byte) (errorBody, bool) {
 		message = "no reason was given"
 	}
 	return errorBody{code: code, message: message}, true
-}
-
-// retryAfter reads Retry-After, which is a number of seconds or a date; the date counts from the reply's own Date, so
-// that a wrong clock here does not matter. 0 means that there is none.
-func retryAfter(h http.Header, now time.Time) time.Duration {
-	raw := h.Get("Retry-After")
-	if seconds, err := strconv.ParseFloat(raw, 64); err == nil {
-		return time.Duration(min(max(seconds, 0), 24*3600) * float64(time.Second)) // NaN gives 0
-	}
-	at, err := http.ParseTime(raw)
-	if err != nil {
-		return 0
-	}
-	if sent, err := http.ParseTime(h.Get("Date")); err == nil {
-		now = sent
-	}
-	return max(at.Sub(now), 0)
 }
 
 // describe says what a body that is not the JSON we wanted is.

@@ -54,34 +54,42 @@ type listing struct {
 	identity verify.Identity // whose list it is, "" for one of the account or the Service
 }
 
-// all reads a list page by page while it is ranged over. What was read is given before the error that ends it; beside
-// an error the row is empty.
+// all reads a list while it is ranged over. What was read is given before the error that ends it; beside an error the row
+// is empty.
 func all[W wire[R], R any](ctx context.Context, c *Client, l listing) iter.Seq2[R, error] {
 	return func(yield func(R, error) bool) {
-		seen := map[cursor]bool{{}: true}
-		empty := 0
-		for at := (cursor{}); ; {
-			page, next, err := readPage[W](ctx, c, l, at)
+		for page, err := range pages[W](ctx, c, l) {
 			for _, row := range page {
 				if !yield(row, nil) {
 					return
 				}
 			}
-			if empty++; len(page) > 0 {
-				empty = 0
-			}
-			if err == nil && (seen[next] && next != cursor{} || empty >= emptyPages) {
-				err = &verify.Error{Kind: verify.KindFailed, Message: fmt.Sprintf("cannot %s: the list never ends, its pages repeat", l.what)}
-			}
 			if err != nil {
 				var none R
 				yield(none, err)
+			}
+		}
+	}
+}
+
+// pages reads a list page by page. The last page comes with the error that ends the list, if one does.
+func pages[W wire[R], R any](ctx context.Context, c *Client, l listing) iter.Seq2[[]R, error] {
+	return func(yield func([]R, error) bool) {
+		first := cursor{}
+		seen, empty := map[cursor]bool{}, 0
+		for at, more := first, true; more; {
+			page, next, err := readPage[W](ctx, c, l, at)
+			seen[at] = true
+			if empty++; len(page) > 0 {
+				empty = 0
+			}
+			more = next != first
+			if err == nil && (more && seen[next] || empty >= emptyPages) {
+				err = &verify.Error{Kind: verify.KindFailed, Message: fmt.Sprintf("cannot %s: the list never ends, its pages repeat", l.what)}
+			}
+			if !yield(page, err) || err != nil {
 				return
 			}
-			if next == (cursor{}) {
-				return
-			}
-			seen[next] = true
 			at = next
 		}
 	}

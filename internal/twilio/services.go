@@ -67,28 +67,6 @@ func (c *Client) Service(ctx context.Context, service verify.ServiceSID) (verify
 	})
 }
 
-// SetServiceCredential puts a push credential behind a Service's pushes of one platform, apn or fcm (UpdateService,
-// Push.ApnCredentialSid and Push.FcmCredentialSid). It gives the Service as it is afterwards.
-func (c *Client) SetServiceCredential(ctx context.Context, service verify.ServiceSID, platform verify.Platform, credential verify.CredentialSID) (verify.Service, error) {
-	params := &verifyv2.UpdateServiceParams{}
-	switch platform {
-	case verify.PlatformAPN:
-		params.SetPushApnCredentialSid(string(credential))
-	case verify.PlatformFCM:
-		params.SetPushFcmCredentialSid(string(credential))
-	default:
-		return verify.Service{}, verify.Usagef("a Service has no push credential for platform %q: it is apn or fcm", platform)
-	}
-	if _, err := verify.ParseCredentialSID(string(credential)); err != nil {
-		return verify.Service{}, err // an empty one might clear the setting; Twilio does not document it
-	}
-	call := c.begin(ctx, "set the %s credential of Service %s", platform, service).inService(service)
-	return fetch[wireService](call, string(service), func() error {
-		_, err := call.verify().UpdateService(segment(call, service), params)
-		return err
-	})
-}
-
 type wireWebhook struct {
 	ids
 	ServiceSID   text       `json:"service_sid"`
@@ -118,46 +96,4 @@ func (c *Client) Webhooks(ctx context.Context, service verify.ServiceSID) iter.S
 		return err
 	}}
 	return all[wireWebhook](ctx, c, l)
-}
-
-// CreateWebhook makes a webhook from the FriendlyName, EventTypes, URL, Status and Version of w; empty ones are left to
-// Twilio (CreateWebhook). It is sent once.
-func (c *Client) CreateWebhook(ctx context.Context, service verify.ServiceSID, w verify.Webhook) (verify.Webhook, error) {
-	call := c.begin(ctx, "create a webhook for Service %s", service).inService(service)
-	return fetch[wireWebhook](call, "", func() error {
-		_, err := call.verify().CreateWebhook(segment(call, service), &verifyv2.CreateWebhookParams{
-			FriendlyName: given(w.FriendlyName), EventTypes: givenList(w.EventTypes), WebhookUrl: given(w.URL),
-			Status: given(w.Status), Version: given(w.Version),
-		})
-		return err
-	})
-}
-
-// UpdateWebhook changes the webhook of w.SID to the FriendlyName, EventTypes, URL, Status and Version of w; empty ones
-// stay as they are (UpdateWebhook).
-func (c *Client) UpdateWebhook(ctx context.Context, service verify.ServiceSID, w verify.Webhook) (verify.Webhook, error) {
-	call := c.begin(ctx, "change webhook %s", w.SID).inService(service)
-	return fetch[wireWebhook](call, string(w.SID), func() error {
-		_, err := call.verify().UpdateWebhook(segment(call, service), segment(call, w.SID), &verifyv2.UpdateWebhookParams{
-			FriendlyName: given(w.FriendlyName), EventTypes: givenList(w.EventTypes), WebhookUrl: given(w.URL),
-			Status: given(w.Status), Version: given(w.Version),
-		})
-		return err
-	})
-}
-
-// given makes an optional parameter of a value, none of an empty one.
-func given[T ~string](value T) *string {
-	if value == "" {
-		return nil
-	}
-	s := string(value)
-	return &s
-}
-
-func givenList(values []string) *[]string {
-	if len(values) == 0 {
-		return nil
-	}
-	return &values
 }

@@ -139,7 +139,7 @@ func TestReadingTheDemoWorld(t *testing.T) {
 func TestWritingToTheDemoWorld(t *testing.T) {
 	c, _ := demoWorld(t)
 	ctx := t.Context()
-	ch, err := c.CreateChallenge(ctx, demo, amara, verify.NewChallenge{
+	ch, err := c.Writer().CreateChallenge(ctx, demo, amara, verify.NewChallenge{
 		FactorSID: tablet, Message: "Log in from a new laptop?", Fields: []verify.Field{{Label: "Place", Value: "Berlin"}},
 		HiddenDetails: map[string]string{verify.ActionID: "a-1"},
 	})
@@ -147,36 +147,36 @@ func TestWritingToTheDemoWorld(t *testing.T) {
 		t.Fatalf("%+v, %v", ch, err)
 	}
 	for range verify.MaxNotifications {
-		if n, err := c.CreateNotification(ctx, demo, amara, ch.SID, time.Minute); err != nil || n.TTL != 60 {
+		if n, err := c.Writer().CreateNotification(ctx, demo, amara, ch.SID, time.Minute); err != nil || n.TTL != 60 {
 			t.Fatalf("%+v, %v", n, err)
 		}
 	}
-	_, err = c.CreateNotification(ctx, demo, amara, ch.SID, time.Minute)
+	_, err = c.Writer().CreateNotification(ctx, demo, amara, ch.SID, time.Minute)
 	wantKind(t, err, verify.KindLimit)
 	if verify.CodeOf(err) != 60309 {
 		t.Error(err)
 	}
-	_, err = c.CreateNotification(ctx, demo, amara, answered, time.Minute)
+	_, err = c.Writer().CreateNotification(ctx, demo, amara, answered, time.Minute)
 	wantKind(t, err, verify.KindFailed)
-	_, err = c.CreateNotification(ctx, demo, amara, simulator.DemoExpiredChallengeSID, time.Minute)
+	_, err = c.Writer().CreateNotification(ctx, demo, amara, simulator.DemoExpiredChallengeSID, time.Minute)
 	wantKind(t, err, verify.KindExpired)
 
-	if s, err := c.SetServiceCredential(ctx, demo, verify.PlatformAPN, simulator.DemoSpareCredentialSID); err != nil || s.Push.APNCredentialSID != simulator.DemoSpareCredentialSID {
+	if s, err := c.Writer().SetServiceCredential(ctx, demo, verify.PlatformAPN, simulator.DemoSpareCredentialSID); err != nil || s.Push.APNCredentialSID != simulator.DemoSpareCredentialSID {
 		t.Errorf("%+v, %v", s, err)
 	}
-	hook, err := c.CreateWebhook(ctx, demo, verify.Webhook{FriendlyName: "ours", EventTypes: []string{"factor.deleted"}, URL: "https://bank.example/hook"})
+	hook, err := c.Writer().CreateWebhook(ctx, demo, verify.Webhook{FriendlyName: "ours", EventTypes: []string{"factor.deleted"}, URL: "https://bank.example/hook"})
 	if err != nil || len(hook.EventTypes) != 1 {
 		t.Fatalf("%+v, %v", hook, err)
 	}
-	if hook, err = c.UpdateWebhook(ctx, demo, verify.Webhook{SID: hook.SID, EventTypes: []string{"*"}}); err != nil || hook.URL != "https://bank.example/hook" || hook.EventTypes[0] != "*" {
+	if hook, err = c.Writer().UpdateWebhook(ctx, demo, verify.Webhook{SID: hook.SID, EventTypes: []string{"*"}}); err != nil || hook.URL != "https://bank.example/hook" || hook.EventTypes[0] != "*" {
 		t.Errorf("%+v, %v", hook, err)
 	}
 
-	if err := c.DeleteFactor(ctx, demo, amara, tablet); err != nil {
+	if err := c.Writer().DeleteFactor(ctx, demo, amara, tablet); err != nil {
 		t.Fatal(err)
 	}
-	wantKind(t, c.DeleteFactor(ctx, demo, amara, tablet), verify.KindNotFound)
-	if err := c.DeleteEntity(ctx, demo, amara); err != nil {
+	wantKind(t, c.Writer().DeleteFactor(ctx, demo, amara, tablet), verify.KindNotFound)
+	if err := c.Writer().DeleteEntity(ctx, demo, amara); err != nil {
 		t.Fatal(err)
 	}
 	_, err = c.Entity(ctx, demo, amara)
@@ -203,7 +203,7 @@ func TestFaultsOfTheNetwork(t *testing.T) {
 			if _, err := sim.AddFault(t.Context(), fault); err != nil {
 				t.Fatal(err)
 			}
-			if err := c.DeleteFactor(t.Context(), demo, amara, tablet); err != nil || exists(t, c) {
+			if err := c.Writer().DeleteFactor(t.Context(), demo, amara, tablet); err != nil || exists(t, c) {
 				t.Errorf("got %v, and the factor is there: %v", err, exists(t, c))
 			}
 		})
@@ -214,7 +214,7 @@ func TestFaultsOfTheNetwork(t *testing.T) {
 				t.Fatal(err)
 			}
 			before := len(gather(t, c.Challenges(t.Context(), demo, amara, verify.ChallengeFilter{})))
-			_, err := c.CreateChallenge(t.Context(), demo, amara, verify.NewChallenge{FactorSID: tablet, Message: "Log in?"})
+			_, err := c.Writer().CreateChallenge(t.Context(), demo, amara, verify.NewChallenge{FactorSID: tablet, Message: "Log in?"})
 			made := len(gather(t, c.Challenges(t.Context(), demo, amara, verify.ChallengeFilter{}))) - before
 			if fault.Kind == simulator.FaultRateLimit {
 				if err != nil || made != 1 {
@@ -233,7 +233,7 @@ func TestFaultsOfTheNetwork(t *testing.T) {
 func TestKeysOfAnotherAccountNeverWrite(t *testing.T) {
 	const other = "AC" + "ffffffffffffffffffffffffffffffff"
 	c, _ := demoWorld(t, func(o *twilio.Options) { o.Account = other })
-	wantKind(t, c.DeleteFactor(t.Context(), demo, amara, tablet), verify.KindRefused)
+	wantKind(t, c.Writer().DeleteFactor(t.Context(), demo, amara, tablet), verify.KindRefused)
 	if _, err := c.Factor(t.Context(), demo, amara, tablet); err != nil {
 		t.Errorf("the factor cannot be read any more: %v", err)
 	}

@@ -52,6 +52,7 @@ func (s sighting) String() string { return s.method + " " + s.uri }
 // world is a server on loopback that answers as the test says, a client for it, and a clock that only sleeping moves.
 type world struct {
 	*Client
+	Writer
 	server *httptest.Server
 
 	mu     sync.Mutex
@@ -100,7 +101,7 @@ func newWorld(t *testing.T, reply answer, adjust ...func(*Options)) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.Client = client
+	w.Client, w.Writer = client, client.Writer()
 	t.Cleanup(func() { client.Close() })
 	return w
 }

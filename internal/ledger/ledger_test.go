@@ -1,4 +1,4 @@
-package store
+package ledger
 
 import (
 	"bytes"
@@ -14,44 +14,82 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
+
+	"github.com/verifyctl/verifyctl/internal/verify"
 )
 
-func openAudit(t testing.TB, dir string) *Audit {
-	t.Helper()
-	return must[*Audit](t)(OpenAudit(t.Context(), dir))
+func TestMain(m *testing.M) {
+	if dir := os.Getenv("LEDGER_TEST_DIR"); dir != "" { // started again as another process
+		if err := writeSome(dir); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
 }
 
-func auditEntry(n int) AuditEntry {
-	return AuditEntry{Time: noon.Add(time.Duration(n) * time.Second), User: "operator", Host: "desk", KeySID: "SK00000000000000000000000000000001",
+const (
+	account = verify.AccountSID("AC00000000000000000000000000000001")
+	service = verify.ServiceSID("VA00000000000000000000000000000001")
+)
+
+var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+
+func factorSID(n int) verify.FactorSID { return verify.FactorSID(fmt.Sprintf("YF%032x", n)) }
+func identityOf(n int) verify.Identity { return verify.Identity(fmt.Sprintf("customer-%06d", n)) }
+
+func must[T any](t testing.TB) func(T, error) T {
+	return func(v T, err error) T {
+		t.Helper()
+		check(t, err)
+		return v
+	}
+}
+
+func check(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func openAudit(t testing.TB, dir string) *Ledger {
+	t.Helper()
+	return must[*Ledger](t)(Open(t.Context(), dir))
+}
+
+func auditEntry(n int) Entry {
+	return Entry{Time: noon.Add(time.Duration(n) * time.Second), User: "operator", Host: "desk", KeySID: "SK00000000000000000000000000000001",
 		Environment: "production", AccountSID: account, ServiceSID: service, Command: "factors delete", SIDs: []string{string(factorSID(n))},
 		Identity: string(identityOf(n)), Reason: "lost phone"}
 }
 
-func auditWrite(t testing.TB, a *Audit, n int) {
+func auditWrite(t testing.TB, a *Ledger, n int) {
 	t.Helper()
-	pending := must[*Pending](t)(a.Begin(t.Context(), auditEntry(n)))
-	check(t, pending.Finish(t.Context(), noon.Add(time.Minute), "deleted", fmt.Sprintf("RQ%032x", n)))
+	pending := must[*pending](t)(a.begin(t.Context(), auditEntry(n)))
+	check(t, pending.finish(t.Context(), noon.Add(time.Minute), "deleted", fmt.Sprintf("RQ%032x", n)))
 }
 
-func auditSome(dir string) error {
+func writeSome(dir string) error {
 	ctx := context.Background()
-	a, err := OpenAudit(ctx, dir)
+	a, err := Open(ctx, dir)
 	if err != nil {
 		return err
 	}
 	for n := range 25 {
-		pending, err := a.Begin(ctx, auditEntry(n))
+		pending, err := a.begin(ctx, auditEntry(n))
 		if err != nil {
 			return err
 		}
-		if err := pending.Finish(ctx, noon, "deleted", ""); err != nil {
+		if err := pending.finish(ctx, noon, "deleted", ""); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func entries(t testing.TB, a *Audit, filter AuditFilter) (list []AuditEntry) {
+func entries(t testing.TB, a *Ledger, filter Filter) (list []Entry) {
 	t.Helper()
 	for e, err := range a.Entries(filter) {
 		check(t, err)
@@ -63,30 +101,30 @@ func entries(t testing.TB, a *Audit, filter AuditFilter) (list []AuditEntry) {
 func TestEveryWriteLeavesALineBeforeAndAfter(t *testing.T) {
 	dir := t.TempDir()
 	a := openAudit(t, dir)
-	pending := must[*Pending](t)(a.Begin(t.Context(), auditEntry(1)))
-	if before := entries(t, a, AuditFilter{}); len(before) != 1 || before[0].Phase != "before" {
+	pending := must[*pending](t)(a.begin(t.Context(), auditEntry(1)))
+	if before := entries(t, a, Filter{}); len(before) != 1 || before[0].Phase != "before" {
 		t.Fatalf("while the write is sent the file has %+v", before)
 	}
-	if report := must[AuditReport](t)(a.Verify(t.Context())); len(report.Unfinished) != 1 {
+	if report := must[Report](t)(a.Verify(t.Context())); len(report.Unfinished) != 1 {
 		t.Errorf("a write without an end is reported as %+v", report)
 	}
 	cancelled, cancel := context.WithCancel(t.Context())
 	cancel()
-	check(t, pending.Finish(cancelled, noon.Add(time.Minute), "deleted", "RQ1"))
+	check(t, pending.finish(cancelled, noon.Add(time.Minute), "deleted", "RQ1"))
 
 	want := auditEntry(1)
 	want.Phase, want.Who = "before", a.key.Tombstone(want.Identity)
 	after := want
 	after.Phase, after.Time, after.Outcome, after.RequestID = "after", noon.Add(time.Minute), "deleted", "RQ1"
-	got := entries(t, a, AuditFilter{})
+	got := entries(t, a, Filter{})
 	if len(got) != 2 || got[0].ID == "" || got[0].ID != got[1].ID {
 		t.Fatalf("the file has %+v", got)
 	}
 	got[0].ID, got[1].ID = "", ""
-	if diff := cmp.Diff([]AuditEntry{want, after}, got); diff != "" {
+	if diff := cmp.Diff([]Entry{want, after}, got); diff != "" {
 		t.Error(diff)
 	}
-	if report := must[AuditReport](t)(a.Verify(t.Context())); report.Bad != 0 || report.Lines != 2 || len(report.Unfinished) != 0 {
+	if report := must[Report](t)(a.Verify(t.Context())); report.Bad != 0 || report.Lines != 2 || len(report.Unfinished) != 0 {
 		t.Errorf("the whole file is reported as %+v", report)
 	}
 }
@@ -97,19 +135,19 @@ func TestAuditEntriesAreFound(t *testing.T) {
 		auditWrite(t, a, n)
 	}
 	for name, c := range map[string]struct {
-		filter AuditFilter
+		filter Filter
 		want   int
 	}{
-		"all":              {AuditFilter{}, 6},
-		"identity":         {AuditFilter{Identity: string(identityOf(1))}, 2},
-		"SID":              {AuditFilter{SID: strings.ToUpper(string(factorSID(2)))}, 2},
-		"Service":          {AuditFilter{SID: string(service)}, 6},
-		"command":          {AuditFilter{Command: "factors"}, 6},
-		"half a word":      {AuditFilter{Command: "fact"}, 0},
-		"environment":      {AuditFilter{Environment: "staging"}, 0},
-		"since":            {AuditFilter{Since: noon.Add(30 * time.Second)}, 3},
-		"until, exclusive": {AuditFilter{Until: noon.Add(time.Second)}, 1},
-		"user":             {AuditFilter{User: "somebody"}, 0},
+		"all":              {Filter{}, 6},
+		"identity":         {Filter{Identity: string(identityOf(1))}, 2},
+		"SID":              {Filter{SID: strings.ToUpper(string(factorSID(2)))}, 2},
+		"Service":          {Filter{SID: string(service)}, 6},
+		"command":          {Filter{Command: "factors"}, 6},
+		"half a word":      {Filter{Command: "fact"}, 0},
+		"environment":      {Filter{Environment: "staging"}, 0},
+		"since":            {Filter{Since: noon.Add(30 * time.Second)}, 3},
+		"until, exclusive": {Filter{Until: noon.Add(time.Second)}, 1},
+		"user":             {Filter{User: "somebody"}, 0},
 	} {
 		if got := entries(t, a, c.filter); len(got) != c.want {
 			t.Errorf("%s: %d lines, want %d", name, len(got), c.want)
@@ -120,15 +158,15 @@ func TestAuditEntriesAreFound(t *testing.T) {
 func TestWithoutARecordNothingMayBeSent(t *testing.T) {
 	dir := t.TempDir()
 	a := openAudit(t, dir)
-	check(t, os.Mkdir(filepath.Join(dir, auditFile), 0o700))
-	pending, err := a.Begin(t.Context(), auditEntry(1))
+	check(t, os.Mkdir(filepath.Join(dir, chainFile), 0o700))
+	pending, err := a.begin(t.Context(), auditEntry(1))
 	if pending != nil || err == nil {
 		t.Errorf("begun without a record: %v, %v", pending, err)
 	}
-	check(t, os.Remove(filepath.Join(dir, auditFile)))
+	check(t, os.Remove(filepath.Join(dir, chainFile)))
 	long := auditEntry(1)
-	long.Reason = strings.Repeat("x", maxAuditLine)
-	if _, err := a.Begin(t.Context(), long); err == nil {
+	long.Reason = strings.Repeat("x", maxLine)
+	if _, err := a.begin(t.Context(), long); err == nil {
 		t.Error("an endless reason was accepted")
 	}
 }
@@ -137,15 +175,16 @@ func TestProcessesWriteOneChain(t *testing.T) {
 	dir := t.TempDir()
 	var running []*exec.Cmd
 	for range 6 {
-		cmd := childProcess(t, "audit", dir)
+		cmd := exec.Command(os.Args[0])
+		cmd.Env, cmd.Stderr = append(os.Environ(), "LEDGER_TEST_DIR="+dir), os.Stderr
 		check(t, cmd.Start())
 		running = append(running, cmd)
 	}
 	for _, cmd := range running {
 		check(t, cmd.Wait())
 	}
-	report := must[AuditReport](t)(openAudit(t, dir).Verify(t.Context()))
-	if diff := cmp.Diff(AuditReport{Lines: 300, Torn: []int{}, Unfinished: []string{}}, report); diff != "" {
+	report := must[Report](t)(openAudit(t, dir).Verify(t.Context()))
+	if diff := cmp.Diff(Report{Lines: 300, Torn: []int{}, Unfinished: []string{}}, report); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -157,7 +196,7 @@ func TestTamperingIsDetected(t *testing.T) {
 	for n := range 6 {
 		auditWrite(t, a, n)
 	}
-	path := filepath.Join(dir, auditFile)
+	path := filepath.Join(dir, chainFile)
 	whole := must[[]byte](t)(os.ReadFile(path))
 	lines := bytes.SplitAfter(bytes.TrimSuffix(whole, []byte("\n")), []byte("\n"))
 	lines[len(lines)-1] = append(lines[len(lines)-1], '\n')
@@ -213,13 +252,13 @@ func TestLinesCutOffAtTheEndAreMissed(t *testing.T) {
 	dir := t.TempDir()
 	a := openAudit(t, dir)
 	auditWrite(t, a, 1)
-	check(t, os.Remove(filepath.Join(dir, auditFile)))
-	if report := must[AuditReport](t)(a.Verify(t.Context())); report.Bad != 1 {
+	check(t, os.Remove(filepath.Join(dir, chainFile)))
+	if report := must[Report](t)(a.Verify(t.Context())); report.Bad != 1 {
 		t.Errorf("a file that was taken away is reported as %+v", report)
 	}
 	auditWrite(t, a, 2)
-	check(t, os.Remove(filepath.Join(dir, auditHead)))
-	if report := must[AuditReport](t)(a.Verify(t.Context())); report.Bad == 0 {
+	check(t, os.Remove(filepath.Join(dir, headFile)))
+	if report := must[Report](t)(a.Verify(t.Context())); report.Bad == 0 {
 		t.Errorf("a missing head is reported as %+v", report)
 	}
 }
@@ -230,8 +269,8 @@ func TestATornLineIsMendedAndKept(t *testing.T) {
 	dir := t.TempDir()
 	a := openAudit(t, dir)
 	auditWrite(t, a, 1)
-	path := filepath.Join(dir, auditFile)
-	kept, head := must[[]byte](t)(os.ReadFile(path)), must[[]byte](t)(os.ReadFile(filepath.Join(dir, auditHead)))
+	path := filepath.Join(dir, chainFile)
+	kept, head := must[[]byte](t)(os.ReadFile(path)), must[[]byte](t)(os.ReadFile(filepath.Join(dir, headFile)))
 	auditWrite(t, a, 2)
 	next := must[[]byte](t)(os.ReadFile(path))[len(kept):]
 	next = next[:bytes.IndexByte(next, '\n')+1]
@@ -250,12 +289,12 @@ func TestATornLineIsMendedAndKept(t *testing.T) {
 					content, tears = slices.Concat(content, []byte("\n"), torn[:(cut+1)/2]), 2
 				}
 				check(t, os.WriteFile(path, content, 0o600))
-				check(t, os.Remove(filepath.Join(dir, auditHead)))
+				check(t, os.Remove(filepath.Join(dir, headFile)))
 				if start.head != nil {
-					check(t, os.WriteFile(filepath.Join(dir, auditHead), start.head, 0o600))
+					check(t, os.WriteFile(filepath.Join(dir, headFile), start.head, 0o600))
 				}
 				auditWrite(t, a, 3)
-				report := must[AuditReport](t)(a.Verify(t.Context()))
+				report := must[Report](t)(a.Verify(t.Context()))
 				if report.Bad != 0 || len(report.Torn) != tears {
 					t.Fatalf("%s, torn after %d bytes, twice %v: %+v", start.name, cut, twice, report)
 				}
@@ -267,7 +306,7 @@ func TestATornLineIsMendedAndKept(t *testing.T) {
 				at := len(start.kept) + cut/2
 				mended[at] ^= 1
 				check(t, os.WriteFile(path, mended, 0o600))
-				if report := must[AuditReport](t)(a.Verify(t.Context())); report.Bad == 0 {
+				if report := must[Report](t)(a.Verify(t.Context())); report.Bad == 0 {
 					t.Fatalf("a change of what was torn is not seen")
 				}
 			}
@@ -279,11 +318,11 @@ func TestATornLineAtTheEndIsReported(t *testing.T) {
 	dir := t.TempDir()
 	a := openAudit(t, dir)
 	auditWrite(t, a, 1)
-	f := must[*os.File](t)(os.OpenFile(filepath.Join(dir, auditFile), os.O_APPEND|os.O_WRONLY, 0))
+	f := must[*os.File](t)(os.OpenFile(filepath.Join(dir, chainFile), os.O_APPEND|os.O_WRONLY, 0))
 	must[int](t)(f.WriteString(`{"id":"12`))
 	check(t, f.Close())
-	report := must[AuditReport](t)(a.Verify(t.Context()))
-	if diff := cmp.Diff(AuditReport{Lines: 3, Torn: []int{3}, Unfinished: []string{}}, report); diff != "" {
+	report := must[Report](t)(a.Verify(t.Context()))
+	if diff := cmp.Diff(Report{Lines: 3, Torn: []int{3}, Unfinished: []string{}}, report); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -294,12 +333,12 @@ func TestTheEndOfALongFileIsRead(t *testing.T) {
 	line := func(n, size int) string {
 		return fmt.Sprintf(`{"id":"%d","prev":"%s","reason":"%s"}`, n, noPrev, strings.Repeat("x", size))
 	}
-	torn := strings.Repeat("torn\n", 3*maxAuditLine) // longer than the first look
-	check(t, os.WriteFile(path, []byte(line(1, 99)+"\n"+line(2, maxAuditLine)+"\n"+torn), 0o600))
+	torn := strings.Repeat("torn\n", 3*maxLine) // longer than the first look
+	check(t, os.WriteFile(path, []byte(line(1, 99)+"\n"+line(2, maxLine)+"\n"+torn), 0o600))
 	f := must[*os.File](t)(os.Open(path))
 	defer f.Close()
 	got := must[tail](t)(readTail(f))
-	if string(got.last) != line(2, maxAuditLine) || string(got.torn) != torn || got.open {
+	if string(got.last) != line(2, maxLine) || string(got.torn) != torn || got.open {
 		t.Errorf("last has %d bytes, torn %d, open %v", len(got.last), len(got.torn), got.open)
 	}
 }
@@ -311,8 +350,8 @@ func TestAnErasedIdentityLeavesATombstoneAndTheChain(t *testing.T) {
 	entry := auditEntry(1)
 	entry.Reason = "asked by " + name + ", not by " + name + "9"
 	entry.Command = "factors delete " + name
-	pending := must[*Pending](t)(a.Begin(t.Context(), entry))
-	check(t, pending.Finish(t.Context(), noon, "deleted", ""))
+	pending := must[*pending](t)(a.begin(t.Context(), entry))
+	check(t, pending.finish(t.Context(), noon, "deleted", ""))
 	auditWrite(t, a, 2)
 
 	if was := must[bool](t)(a.EraseIdentity(t.Context(), name)); !was {
@@ -321,26 +360,21 @@ func TestAnErasedIdentityLeavesATombstoneAndTheChain(t *testing.T) {
 	if was := must[bool](t)(a.EraseIdentity(t.Context(), name)); was {
 		t.Error("the identity is still there")
 	}
-	content := strings.ReplaceAll(string(everyByte(t, dir)), name+"9", "")
-	if strings.Contains(content, name) {
-		t.Error("the identity is still in a file")
+	for _, file := range must[[]os.DirEntry](t)(os.ReadDir(dir)) {
+		content := string(must[[]byte](t)(os.ReadFile(filepath.Join(dir, file.Name()))))
+		if strings.Contains(strings.ReplaceAll(content, name+"9", ""), name) {
+			t.Errorf("the identity is still in %s", file.Name())
+		}
 	}
-	if report := must[AuditReport](t)(a.Verify(t.Context())); report.Bad != 0 {
+	if report := must[Report](t)(a.Verify(t.Context())); report.Bad != 0 {
 		t.Errorf("the chain broke: %+v", report)
 	}
-	found := entries(t, a, AuditFilter{Identity: name})
+	found := entries(t, a, Filter{Identity: name})
 	if len(found) != 2 || found[0].Identity != "" || found[0].Who == "" {
 		t.Errorf("the tombstones are %+v", found)
 	}
-	if others := entries(t, a, AuditFilter{Identity: string(identityOf(2))}); len(others) != 2 || others[0].Identity != string(identityOf(2)) {
+	if others := entries(t, a, Filter{Identity: string(identityOf(2))}); len(others) != 2 || others[0].Identity != string(identityOf(2)) {
 		t.Errorf("another identity reads as %+v", others)
-	}
-}
-
-func TestAKeyThatOthersMadeIsTheSame(t *testing.T) {
-	dir := t.TempDir()
-	if openAudit(t, dir).key.Tombstone("x") != openStore(t, dir).key.Tombstone("x") {
-		t.Error("the audit file and the store hash with different keys")
 	}
 }
 
@@ -351,15 +385,15 @@ func FuzzAuditFile(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	dir := f.TempDir()
-	a, err := OpenAudit(context.Background(), dir)
+	a, err := Open(context.Background(), dir)
 	if err != nil {
 		f.Fatal(err)
 	}
-	path := filepath.Join(dir, auditFile)
+	path := filepath.Join(dir, chainFile)
 	f.Fuzz(func(t *testing.T, content []byte) {
-		os.Remove(filepath.Join(dir, auditHead))
+		os.Remove(filepath.Join(dir, headFile))
 		check(t, os.WriteFile(path, content, 0o600))
-		before := must[AuditReport](t)(a.Verify(t.Context()))
+		before := must[Report](t)(a.Verify(t.Context()))
 		if len(content) > 0 && before.Bad == 0 && len(before.Torn) == 0 {
 			t.Fatalf("a file that was never written is found good: %+v", before)
 		}
@@ -368,8 +402,18 @@ func FuzzAuditFile(f *testing.F) {
 		if !bytes.HasPrefix(after, content) || bytes.Count(after, []byte(`"phase":"after"`)) == 0 {
 			t.Fatal("what was there is lost, or what was written")
 		}
-		if last := must[AuditReport](t)(a.Verify(t.Context())); last.Bad > before.Lines+1 {
+		if last := must[Report](t)(a.Verify(t.Context())); last.Bad > before.Lines+1 {
 			t.Fatalf("the new lines are found bad: %+v", last)
 		}
 	})
+}
+
+// BenchmarkAudit is the two lines of one write, in a file that is already long.
+func BenchmarkAudit(b *testing.B) {
+	a := openAudit(b, b.TempDir())
+	n := 0
+	for b.Loop() {
+		auditWrite(b, a, n)
+		n++
+	}
 }

@@ -1,4 +1,4 @@
-package store
+package ledger
 
 import (
 	"bufio"
@@ -12,19 +12,19 @@ import (
 	"github.com/verifyctl/verifyctl/internal/statedir"
 )
 
-// auditName says whose keyed hash stands in audit lines.
-type auditName struct {
+// identityName says whose keyed hash stands in audit lines.
+type identityName struct {
 	Who      string `json:"who"`
 	Identity string `json:"identity"`
 }
 
 // appendName writes down whose hash the next line has. It may stand there more than once. The caller holds the lock.
-func (a *Audit) appendName(who, identity string) error {
-	text, err := json.Marshal(auditName{who, identity})
+func (l *Ledger) appendName(who, identity string) error {
+	text, err := json.Marshal(identityName{who, identity})
 	if err != nil {
 		return err
 	}
-	f, err := openAppend(filepath.Join(a.dir, auditNames))
+	f, err := openAppend(filepath.Join(l.dir, namesFile))
 	if err != nil {
 		return err
 	}
@@ -34,9 +34,9 @@ func (a *Audit) appendName(who, identity string) error {
 }
 
 // names gives the identities that were not erased, by their hash.
-func (a *Audit) names() (map[string]string, error) {
+func (l *Ledger) names() (map[string]string, error) {
 	names := map[string]string{}
-	f, err := os.Open(filepath.Join(a.dir, auditNames))
+	f, err := os.Open(filepath.Join(l.dir, namesFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		return names, nil
 	}
@@ -45,9 +45,9 @@ func (a *Audit) names() (map[string]string, error) {
 	}
 	defer f.Close()
 	lines := bufio.NewScanner(f)
-	lines.Buffer(nil, maxAuditLine)
+	lines.Buffer(nil, maxLine)
 	for lines.Scan() {
-		var name auditName
+		var name identityName
 		if json.Unmarshal(lines.Bytes(), &name) == nil { // not a line that was cut off
 			names[name.Who] = name.Identity
 		}
@@ -60,13 +60,13 @@ func (a *Audit) names() (map[string]string, error) {
 
 // EraseIdentity makes the audit file forget an identity: its lines stay, with the keyed hash as a tombstone. It tells
 // whether the identity was there.
-func (a *Audit) EraseIdentity(ctx context.Context, identity string) (bool, error) {
-	unlock, err := statedir.LockFile(ctx, filepath.Join(a.dir, auditLock))
+func (l *Ledger) EraseIdentity(ctx context.Context, identity string) (bool, error) {
+	unlock, err := statedir.LockFile(ctx, filepath.Join(l.dir, lockFile))
 	if err != nil {
 		return false, err
 	}
 	defer unlock()
-	names, err := a.names()
+	names, err := l.names()
 	if err != nil {
 		return false, err
 	}
@@ -77,7 +77,7 @@ func (a *Audit) EraseIdentity(ctx context.Context, identity string) (bool, error
 			was = true
 			continue
 		}
-		text, err := json.Marshal(auditName{who, name})
+		text, err := json.Marshal(identityName{who, name})
 		if err != nil {
 			return false, err
 		}
@@ -86,7 +86,7 @@ func (a *Audit) EraseIdentity(ctx context.Context, identity string) (bool, error
 	if !was {
 		return false, nil
 	}
-	if err := statedir.WriteNew(filepath.Join(a.dir, auditNames), kept); err != nil {
+	if err := statedir.WriteNew(filepath.Join(l.dir, namesFile), kept); err != nil {
 		return false, statedir.Failure("cannot erase the identity from the audit file", err)
 	}
 	return true, nil

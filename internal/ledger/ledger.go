@@ -1,0 +1,139 @@
+// Package ledger is the audit file of what was written to Twilio from this machine, and the only way to write: a line before,
+// the request, a line after. When the first line cannot be written nothing is sent.
+package ledger
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/verifyctl/verifyctl/internal/statedir"
+	"github.com/verifyctl/verifyctl/internal/verify"
+)
+
+// Entry is one write to Twilio, as the audit file has it. Identity and SIDs are as given on the command line or read
+// before the write.
+type Entry struct {
+	ID          string            `json:"id"`    // the same before and after the write
+	Phase       string            `json:"phase"` // before or after
+	Time        time.Time         `json:"time"`
+	User        string            `json:"user,omitempty"` // of the operating system
+	Host        string            `json:"host,omitempty"`
+	KeySID      verify.APIKeySID  `json:"key_sid,omitempty"`
+	Environment string            `json:"environment,omitempty"`
+	AccountSID  verify.AccountSID `json:"account_sid,omitempty"`
+	ServiceSID  verify.ServiceSID `json:"service_sid,omitempty"`
+	Command     string            `json:"command,omitempty"` // its words, such as "factors delete", without arguments
+	SIDs        []string          `json:"sids,omitempty"`
+	Reason      string            `json:"reason,omitempty"`
+
+	// Identity is kept in the names file only; in the line "who" stands for it. When it was erased it reads back as "".
+	Identity string `json:"-"`
+	Who      string `json:"who,omitempty"` // keyed hash of the identity
+
+	// Only after the write.
+	Outcome   string `json:"outcome,omitempty"`
+	RequestID string `json:"request_id,omitempty"`
+}
+
+// Ledger is the record of what was written to Twilio from this machine. Its methods may be called from many goroutines
+// and processes.
+type Ledger struct {
+	dir string
+	key *statedir.Key
+
+	mu       sync.Mutex
+	auditErr error // why a line after a write could not be written
+}
+
+// Open opens the audit file of a state directory. It makes the directory, but not the file.
+func Open(ctx context.Context, dir string) (*Ledger, error) {
+	key, err := statedir.OpenKey(ctx, dir)
+	if err != nil {
+		return nil, err
+	}
+	return &Ledger{dir: dir, key: key}, nil
+}
+
+// Close tells what the file lacks of the writes that were sent: a line after one of them that could not be written.
+func (l *Ledger) Close() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.auditErr
+}
+
+func (l *Ledger) lacks(err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.auditErr = err
+}
+
+// pending is a write whose first line is on disk.
+type pending struct {
+	ledger *Ledger
+	entry  Entry
+}
+
+// begin puts the line before a write on disk. When it fails nothing may be sent to Twilio. ID, Phase, Who and Outcome are
+// set here; where Command, Reason or SIDs contain the identity, its keyed hash is put in its place.
+func (l *Ledger) begin(ctx context.Context, e Entry) (*pending, error) {
+	var id [8]byte
+	rand.Read(id[:])
+	e.ID, e.Phase, e.Outcome, e.RequestID, e.Who = hex.EncodeToString(id[:]), "before", "", "", ""
+	if e.Identity != "" {
+		e.Who = l.key.Tombstone(e.Identity)
+		e.Command = replaceName(e.Command, e.Identity, e.Who)
+		e.Reason = replaceName(e.Reason, e.Identity, e.Who)
+		e.SIDs = append([]string(nil), e.SIDs...)
+		for i := range e.SIDs {
+			e.SIDs[i] = replaceName(e.SIDs[i], e.Identity, e.Who)
+		}
+	}
+	if err := l.append(ctx, e); err != nil {
+		return nil, cannotWrite(err).WithHint("nothing was sent, because every write leaves a record; see that %s can be written",
+			filepath.Join(l.dir, chainFile))
+	}
+	return &pending{ledger: l, entry: e}, nil
+}
+
+// finish puts the line after the write on disk, with its outcome and Twilio's request id. It does so even when ctx is
+// cancelled, because the write was sent.
+func (p *pending) finish(ctx context.Context, now time.Time, outcome, requestID string) error {
+	e := p.entry
+	e.Phase, e.Time, e.Outcome, e.RequestID = "after", now, outcome, requestID
+	if err := p.ledger.append(context.WithoutCancel(ctx), e); err != nil {
+		return cannotWrite(err).WithHint("the write was sent; its outcome is %q and stands in no record", outcome)
+	}
+	return nil
+}
+
+func cannotWrite(err error) *verify.Error {
+	return &verify.Error{Kind: verify.KindFailed, Message: "cannot write the audit file: " + err.Error(), Cause: err}
+}
+
+// replaceName puts a keyed hash in the place of an identity that stands in a text as a word.
+func replaceName(text, identity, who string) string {
+	var out strings.Builder
+	for {
+		i := strings.Index(text, identity)
+		if i < 0 {
+			return out.String() + text
+		}
+		end := i + len(identity)
+		out.WriteString(text[:i])
+		if i > 0 && isAlphanumeric(text[i-1]) || end < len(text) && isAlphanumeric(text[end]) { // part of another word
+			out.WriteString(identity)
+		} else {
+			out.WriteString(who)
+		}
+		text = text[end:]
+	}
+}
+
+func isAlphanumeric(c byte) bool {
+	return '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
+}
