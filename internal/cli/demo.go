@@ -3,38 +3,15 @@ package cli
 import (
 	"bufio"
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
-	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
-	"github.com/verifyctl/verifyctl/internal/render"
 	"github.com/verifyctl/verifyctl/internal/simulator"
-	"github.com/verifyctl/verifyctl/internal/store"
 	"github.com/verifyctl/verifyctl/internal/verify"
 )
-
-// demoEnvironments gives the environments that always exist, with the simulated company's declared intent.
-func demoEnvironments() []verify.Environment {
-	var all []verify.Environment
-	for _, e := range simulator.DemoEnvironments() {
-		env := verify.Environment{
-			Name: e.Name, AccountSID: simulator.DefaultAccountSID, ServiceSID: verify.ServiceSID(e.ServiceSID),
-			Kind: verify.EnvironmentKind(e.Kind), IOSBuild: verify.IOSBuild(e.IOSBuild), AppIDs: e.AppIDs,
-			MaxFactors: e.MaxFactors, MetadataKeys: e.MetadataKeys, WebhookURL: e.WebhookURL, Demo: true,
-		}
-		for _, p := range e.Platforms {
-			env.Platforms = append(env.Platforms, verify.Platform(p))
-		}
-		all = append(all, env)
-	}
-	return all
-}
 
 // demoSteps is the tour: the incident of a Monday morning, from the complaint to the repair.
 var demoSteps = []demoStep{
@@ -178,63 +155,6 @@ func (i *indented) Write(b []byte) (int, error) {
 		return 0, err
 	}
 	return len(b), nil
-}
-
-func newDemoResetCmd(s *shell) *cobra.Command {
-	return &cobra.Command{
-		Use:   "reset",
-		Short: "Restore the demo environments to how they began",
-		Long: `Forget everything that was done in demo, demo-dev and demo-staging, and what this machine remembers of them.
-
-` + exitHelp(0, 1),
-		Example: "  verifyctl demo reset",
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			dir, err := s.stateDir()
-			if err != nil {
-				return err
-			}
-			if err := removeDatabase(filepath.Join(dir, demoState)); err != nil {
-				return err
-			}
-			if err := forgetDemo(cmd.Context(), dir); err != nil {
-				return err
-			}
-			s.note("demo, demo-dev and demo-staging are as they began")
-			return nil
-		},
-	}
-}
-
-// forgetDemo purges what this machine remembers of the demo environments.
-func forgetDemo(ctx context.Context, dir string) error {
-	known, _, err := store.Environments(ctx, dir)
-	if err != nil {
-		return err
-	}
-	for _, e := range simulator.DemoEnvironments() {
-		if !slices.Contains(known, e.Name) {
-			continue
-		}
-		memory, err := store.Open(ctx, dir, e.Name)
-		if err != nil {
-			return err
-		}
-		_, err = memory.Purge(ctx)
-		if err := errors.Join(err, memory.Close()); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// removeDatabase removes an SQLite file with the two files beside it.
-func removeDatabase(path string) error {
-	for _, suffix := range []string{"-wal", "-shm", ""} {
-		if err := os.Remove(path + suffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("cannot remove %s: %w", render.Sanitize(path), err)
-		}
-	}
-	return nil
 }
 
 // unknownCommandOrNone is for a group that runs by itself.

@@ -71,3 +71,20 @@ func (s *shell) demo(ctx context.Context) (*demoWorld, error) {
 
 // demoState is the file in the state directory that holds the demo world.
 const demoState = "demo-world.sqlite"
+
+// demoEnvironments gives the environments that always exist, with the simulated company's declared intent.
+func demoEnvironments() []verify.Environment {
+	var all []verify.Environment
+	for _, e := range simulator.DemoEnvironments() {
+		env := verify.Environment{
+			Name: e.Name, AccountSID: simulator.DefaultAccountSID, ServiceSID: verify.ServiceSID(e.ServiceSID),
+			Kind: verify.EnvironmentKind(e.Kind), IOSBuild: verify.IOSBuild(e.IOSBuild), AppIDs: e.AppIDs,
+			MaxFactors: e.MaxFactors, MetadataKeys: e.MetadataKeys, WebhookURL: e.WebhookURL, Demo: true,
+		}
+		for _, p := range e.Platforms {
+			env.Platforms = append(env.Platforms, verify.Platform(p))
+		}
+		all = append(all, env)
+	}
+	return all
+}
