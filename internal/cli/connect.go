@@ -14,12 +14,12 @@ import (
 
 // connection is one environment and what reaches it.
 type connection struct {
-	shell    *shell
-	env      verify.Environment
-	target   *config.Target
-	client   *twilio.Client
-	now      func() time.Time // the environment's clock
-	remember *store.Store     // nil until memory is asked for
+	shell  *shell
+	env    verify.Environment
+	target *config.Target
+	client *twilio.Client
+	now    func() time.Time // the environment's clock
+	store  *store.Store     // nil until memory is asked for
 }
 
 // needs says what a command needs of the environment it works on.

@@ -3,50 +3,27 @@ package cli
 import (
 	"context"
 
-	"github.com/verifyctl/verifyctl/internal/ledger"
 	"github.com/verifyctl/verifyctl/internal/statedir"
 	"github.com/verifyctl/verifyctl/internal/store"
 	"github.com/verifyctl/verifyctl/internal/verify"
 )
 
-// stateDir is where this machine keeps what it remembers.
-func (s *shell) stateDir() (string, error) { return statedir.Dir(s.getenv) }
-
 // memory opens what this machine remembers of the environment, on first use.
 func (c *connection) memory(ctx context.Context) (*store.Store, error) {
 	c.shell.opening.Lock()
 	defer c.shell.opening.Unlock()
-	if c.remember != nil {
-		return c.remember, nil
+	if c.store != nil {
+		return c.store, nil
 	}
 	dir, err := c.shell.stateDir()
 	if err != nil {
 		return nil, err
 	}
-	if c.remember, err = store.Open(ctx, dir, memoryName(c.env)); err != nil {
+	if c.store, err = store.Open(ctx, dir, memoryName(c.env)); err != nil {
 		return nil, err
 	}
-	c.shell.opened.closers = append(c.shell.opened.closers, c.remember)
-	return c.remember, nil
-}
-
-// ledger opens the audit file on first use.
-func (s *shell) ledger(ctx context.Context) (*ledger.Ledger, error) {
-	s.opening.Lock()
-	defer s.opening.Unlock()
-	if s.opened.ledger != nil {
-		return s.opened.ledger, nil
-	}
-	dir, err := s.stateDir()
-	if err != nil {
-		return nil, err
-	}
-	book, err := ledger.Open(ctx, dir)
-	if err != nil {
-		return nil, err
-	}
-	s.opened.ledger, s.opened.closers = book, append(s.opened.closers, book)
-	return book, nil
+	c.shell.opened.closers = append(c.shell.opened.closers, c.store)
+	return c.store, nil
 }
 
 // hashToken gives the keyed hash that tells two push tokens apart, "" when this machine has no key and cannot make one:

@@ -104,3 +104,6 @@ func (s *shell) sameCommand(env string, more ...string) string {
 	}
 	return verify.Command(env, words...)
 }
+
+// stateDir is where this machine keeps what it remembers.
+func (s *shell) stateDir() (string, error) { return statedir.Dir(s.getenv) }

@@ -47,6 +47,25 @@ func (c *connection) approvedWriter(ctx context.Context, reason string) (*writer
 	}, c.now)}, nil
 }
 
+// ledger opens the audit file on first use.
+func (s *shell) ledger(ctx context.Context) (*ledger.Ledger, error) {
+	s.opening.Lock()
+	defer s.opening.Unlock()
+	if s.opened.ledger != nil {
+		return s.opened.ledger, nil
+	}
+	dir, err := s.stateDir()
+	if err != nil {
+		return nil, err
+	}
+	book, err := ledger.Open(ctx, dir)
+	if err != nil {
+		return nil, err
+	}
+	s.opened.ledger, s.opened.closers = book, append(s.opened.closers, book)
+	return book, nil
+}
+
 // creator creates challenges once: what it looks up is read as everywhere, what it sends is recorded.
 func (w *writer) creator() challenge.Creator {
 	return struct {
