@@ -23,9 +23,7 @@ type Filter struct {
 	Identity    string // found even after it was erased, because its keyed hash stays
 	SID         string // any of the entry's SIDs, or its account, Service or key
 	Command     string // its beginning, such as "factors delete"
-	User        string
 	Since       time.Time
-	Until       time.Time // exclusive
 }
 
 func (f Filter) matches(e Entry, who string) bool {
@@ -34,9 +32,7 @@ func (f Filter) matches(e Entry, who string) bool {
 	case f.Environment != "" && e.Environment != f.Environment,
 		f.Identity != "" && e.Who != who,
 		f.Command != "" && e.Command != f.Command && !strings.HasPrefix(e.Command, f.Command+" "),
-		f.User != "" && e.User != f.User,
-		!f.Since.IsZero() && e.Time.Before(f.Since),
-		!f.Until.IsZero() && !e.Time.Before(f.Until):
+		e.Time.Before(f.Since):
 		return false
 	case f.SID == "":
 		return true

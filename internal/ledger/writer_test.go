@@ -47,7 +47,7 @@ func writing(t *testing.T, dir string, answer http.HandlerFunc) (*Writer, *memor
 	t.Cleanup(func() { client.Close() })
 	m := &memory{}
 	origin := Entry{User: "operator", Reason: "lost phone", ServiceSID: service}
-	return openAudit(t, dir).Writer(client, m, origin, func() time.Time { return noon }), m
+	return openLedger(t, dir).Writer(client, m, origin, func() time.Time { return noon }), m
 }
 
 func answerWith(status int, body string) http.HandlerFunc {
@@ -119,7 +119,7 @@ func TestNoFileOfTheLedgerIsOpenToOthers(t *testing.T) {
 		t.Skip("Windows has no mode bits")
 	}
 	dir := t.TempDir()
-	auditWrite(t, openAudit(t, dir), 1)
+	writeOne(t, openLedger(t, dir), 1)
 	for _, file := range must[[]os.DirEntry](t)(os.ReadDir(dir)) {
 		if info := must[os.FileInfo](t)(file.Info()); info.Mode().Perm() != 0o600 {
 			t.Errorf("%s has mode %04o", file.Name(), info.Mode().Perm())

@@ -1,5 +1,5 @@
-// Package store is what this machine remembers: one SQLite file for each environment. A capability
-// names what it needs of it in an interface of its own; [Store] satisfies them.
+// Package store is what this machine remembers: one SQLite file for each environment. A capability names what it needs of
+// it in an interface of its own; [Store] satisfies them.
 //
 // Every change is one transaction, synced to disk before the method returns, so it survives kill -9 and a power loss; only
 // the index, which can be read again from Twilio, is synced later. Any number of processes may use the same files. Push

@@ -1,5 +1,5 @@
 // Package twilio is the real API behind the vocabulary of package verify: Verify v2, the push credentials of Notify and
-// Conversations, Monitor, and what doctor reads of an account besides.
+// Conversations, Monitor, and what doctor reads of an account besides. Reads are methods of [Client], writes of [Writer].
 //
 // twilio-go knows the operations: their paths, the names of their parameters and how values are written. Everything
 // below that is here, because twilio-go has no context, escapes no path parameter, follows paging links to any host with
@@ -62,7 +62,7 @@ const (
 	largestPage    = 1000     // twilio_verify_v2.json, twilio_notify_v1.json and twilio_monitor_v1.json, PageSize
 )
 
-// Client talks to one Twilio account. It may be used concurrently.
+// Client reads from one Twilio account. It may be used concurrently.
 type Client struct {
 	opts      Options
 	hosts     hosts

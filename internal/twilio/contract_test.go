@@ -361,7 +361,6 @@ func calls(c *twilio.Client) []namedCall {
 			return second(w.CreateNotification(ctx, service, user, challenge, 300*time.Second))
 		}},
 		{"ListWebhook", func(ctx context.Context) error { return drain(c.Webhooks(ctx, service)) }},
-		{"CreateWebhook", func(ctx context.Context) error { return second(w.CreateWebhook(ctx, service, webhook)) }},
 		{"UpdateWebhook", func(ctx context.Context) error { return second(w.UpdateWebhook(ctx, service, webhook)) }},
 		{"ListCredential", func(ctx context.Context) error { return drain(c.Credentials(ctx)) }},
 		{"FetchCredential", func(ctx context.Context) error { return second(c.Credential(ctx, cred)) }},

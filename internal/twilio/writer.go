@@ -98,21 +98,8 @@ func (w Writer) SetServiceCredential(ctx context.Context, service verify.Service
 	})
 }
 
-// CreateWebhook makes a webhook from the FriendlyName, EventTypes, URL, Status and Version of hook; empty ones are left to
-// Twilio (CreateWebhook). It is sent once.
-func (w Writer) CreateWebhook(ctx context.Context, service verify.ServiceSID, hook verify.Webhook) (verify.Webhook, error) {
-	call := w.begin(ctx, service, "create a webhook for Service %s", service)
-	return fetch[wireWebhook](call, "", func() error {
-		_, err := call.verify().CreateWebhook(segment(call, service), &verifyv2.CreateWebhookParams{
-			FriendlyName: given(hook.FriendlyName), EventTypes: givenList(hook.EventTypes), WebhookUrl: given(hook.URL),
-			Status: given(hook.Status), Version: given(hook.Version),
-		})
-		return err
-	})
-}
-
-// UpdateWebhook changes the webhook of hook.SID to the FriendlyName, EventTypes, URL, Status and Version of hook; empty ones
-// stay as they are (UpdateWebhook).
+// UpdateWebhook changes the webhook of hook.SID to the FriendlyName, EventTypes, URL, Status and Version of hook; empty
+// ones stay as they are (UpdateWebhook).
 func (w Writer) UpdateWebhook(ctx context.Context, service verify.ServiceSID, hook verify.Webhook) (verify.Webhook, error) {
 	call := w.begin(ctx, service, "change webhook %s", hook.SID)
 	return fetch[wireWebhook](call, string(hook.SID), func() error {
