@@ -168,6 +168,33 @@ func TestServeToAnotherProcess(t *testing.T) {
 	}
 }
 
+// TestServeSaysWhatAClientNeeds: for a person, a line each.
+func TestServeSaysWhatAClientNeeds(t *testing.T) {
+	h := newHome(t)
+	serve := h.command(t, nil, "simulator", "serve", "--addr", "127.0.0.1:0", "--connect-proxy", "127.0.0.1:0", "--state", ":memory:")
+	out, err := serve.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := serve.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer time.AfterFunc(processTime, func() { _ = serve.Process.Kill() }).Stop()
+	lines := bufio.NewScanner(out)
+	for _, want := range []string{"base URL:      http://127.0.0.1:", "account SID:   " + simulator.DefaultAccountSID,
+		"auth token:    " + simulator.DefaultAuthToken, "connect proxy: http://127.0.0.1:", "trust:         ", "state:         :memory:"} {
+		if !lines.Scan() || !strings.HasPrefix(lines.Text(), want) {
+			t.Errorf("serve said %q, want %s…", lines.Text(), want)
+		}
+	}
+	if err := serve.Process.Signal(syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	if err := serve.Wait(); err != nil {
+		t.Errorf("Ctrl-C ended serve with %v", err)
+	}
+}
+
 // TestServeAsTwilio reaches a simulator in another process in every way but base_url: through the proxy, over TLS, and by
 // the variables that Twilio's own tools read.
 func TestServeAsTwilio(t *testing.T) {

@@ -128,7 +128,7 @@ func (o *demoOptions) play(ctx context.Context, world *demoWorld, state string, 
 		}
 		return getenv(name)
 	}
-	run(ctx, &shell{terminal: t, build: o.shell.build, opened: connections{demo: world}}, step.args)
+	run(ctx, &shell{terminal: t, build: o.shell.build, opened: resources{demo: world}}, step.args)
 }
 
 const demoIndent = 3

@@ -27,11 +27,11 @@ type shell struct {
 
 	// loaded or opened on first use; opening guards what may be opened by several goroutines
 	opening sync.Mutex
-	opened  connections
+	opened  resources
 }
 
-// connections holds what a run has opened, so that each thing is opened once and closed at the end.
-type connections struct {
+// resources are what a run has opened, so that each thing is opened once and closed at the end.
+type resources struct {
 	config   *config.Config
 	byName   map[string]*connection
 	limiters map[verify.AccountSID]*twilio.Limiter
@@ -48,7 +48,7 @@ func (s *shell) close() error {
 	for i := len(s.opened.closers) - 1; i >= 0; i-- {
 		errs = append(errs, s.opened.closers[i].Close())
 	}
-	s.opened = connections{}
+	s.opened = resources{}
 	return errors.Join(errs...)
 }
 
