@@ -42,6 +42,8 @@ func TestInterruptedDeletes(t *testing.T) {
 			w.WriteHeader(http.StatusNoContent)
 		case strings.HasSuffix(r.URL.Path, "/Factors"):
 			fmt.Fprintf(w, `{"factors":[%s,%s],"meta":{"next_page_url":null}}`, factor(first), factor(second))
+		case strings.HasSuffix(r.URL.Path, first):
+			fmt.Fprint(w, factor(first))
 		default:
 			fmt.Fprint(w, `{"challenges":[],"meta":{"next_page_url":null}}`)
 		}

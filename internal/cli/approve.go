@@ -15,6 +15,8 @@ type writeFlags struct {
 	confirm string
 	dryRun  bool
 	reason  string
+
+	purpose string // of the plan that is applied, for the audit file; no flag
 }
 
 func (w *writeFlags) register(flags *pflag.FlagSet) {

@@ -44,6 +44,7 @@ var auditResource = render.Resource[ledger.Entry]{
 		{Name: "outcome", Text: func(e ledger.Entry) string { return e.Outcome }},
 		{Name: "environment", Text: func(e ledger.Entry) string { return e.Environment }},
 		{Name: "command", Text: func(e ledger.Entry) string { return e.Command }},
+		{Name: "purpose", Text: func(e ledger.Entry) string { return e.Purpose }, Wide: true},
 		{Name: "identity", Text: func(e ledger.Entry) string { return e.Identity }, Named: true},
 		{Name: "sids", Text: func(e ledger.Entry) string { return strings.Join(e.SIDs, " ") }},
 		{Name: "reason", Text: func(e ledger.Entry) string { return e.Reason }, Flex: true},

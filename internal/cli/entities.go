@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/verifyctl/verifyctl/internal/fleet"
 	"github.com/verifyctl/verifyctl/internal/render"
 	"github.com/verifyctl/verifyctl/internal/verify"
 )
@@ -145,5 +146,5 @@ func (o *entitiesDeleteOptions) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return render.One(p, deletionResource, deletion{SID: string(entity.SID), Identity: identity, Outcome: outcome})
+	return render.One(p, deletionResource, fleet.Result{SID: string(entity.SID), Identity: identity, Outcome: fleet.Outcome(outcome)})
 }

@@ -106,7 +106,7 @@ func (o *entitiesEraseOptions) run(ctx context.Context) error {
 		}
 	}
 	for i, c := range connections {
-		w, err := c.approvedWriter(ctx, o.write.reason)
+		w, err := c.approvedWriter(ctx, o.write)
 		if err != nil {
 			return err
 		}
@@ -211,14 +211,12 @@ func (o *entitiesEraseOptions) forget(c *connection, w *writer, identity verify.
 func (o *entitiesEraseOptions) erase(ctx context.Context, p *render.Printer, places []fleet.Place) error {
 	words := map[fleet.Outcome]string{fleet.Deleted: "erased", fleet.Gone: "not here", fleet.Failed: "failed", fleet.Unknown: "unknown"}
 	var eraseErr error
-	results := func(yield func(eraseResult, error) bool) {
-		open := true // a reader that goes away does not end it half way
+	_, printErr := render.List(p, eraseResource, resultsOf(func(report func(eraseResult)) {
 		eraseErr = fleet.Erase(ctx, places, func(r fleet.Result) {
 			place := places[r.Item]
-			open = open && yield(eraseResult{place.Environment.Name, place.Identity, r.SID, words[r.Outcome], r.Detail}, nil)
+			report(eraseResult{place.Environment.Name, place.Identity, r.SID, words[r.Outcome], r.Detail})
 		})
-	}
-	_, printErr := render.List(p, eraseResource, results)
+	}))
 	o.shell.note("what remains elsewhere: Twilio keeps debugger alerts that name the identity for up to 30 days; other machines that run verifyctl, and your own logs and backups, have their own memory")
 	return errors.Join(eraseErr, printErr)
 }

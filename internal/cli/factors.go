@@ -20,7 +20,7 @@ func newFactorsCmd(s *shell) *cobra.Command {
 Deleting a factor cannot be undone: Twilio returns its public key only on creation, so the user has to enrol again.`,
 	}
 	cmd.AddCommand(newFactorsListCmd(s), newFactorsShowCmd(s), newFactorsDeleteCmd(s), newFactorsDeletedCmd(s),
-		newFactorsFindCmd(s), newFactorsPruneCmd(s))
+		newFactorsFindCmd(s), newFactorsPlanCmd(s), newFactorsPruneCmd(s), newFactorsApplyCmd(s))
 	return cmd
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/verifyctl/verifyctl/internal/fleet"
 	"github.com/verifyctl/verifyctl/internal/render"
 	"github.com/verifyctl/verifyctl/internal/verify"
 )
@@ -23,15 +24,14 @@ type factorsDeleteOptions struct {
 	all         bool
 
 	factors []verify.FactorSID
-	bulk    factorsBulkOptions
 }
 
 func newFactorsDeleteCmd(s *shell) *cobra.Command {
-	o := factorsDeleteOptions{shell: s, bulk: factorsBulkOptions{shell: s}}
+	o := factorsDeleteOptions{shell: s}
 	cmd := &cobra.Command{
-		Use:     "delete (IDENTITY [YF…] | --where EXPRESSION | --from FILE | --apply FILE)",
+		Use:     "delete IDENTITY [YF…]",
 		Aliases: []string{"rm"},
-		Short:   "Delete factors of an identity, or of many, for good",
+		Short:   "Delete factors of one identity, for good",
 		Long: `Delete the named factors, those whose friendly name fits --device, or --all of an identity.
 
 Each factor is read first and shown. A deleted factor cannot be brought back: the user has to enrol again. What it was is
@@ -39,28 +39,14 @@ kept on this machine; "verifyctl factors deleted" shows it. --all keeps the enti
 
 Challenges still pending on a deleted factor cannot be cancelled; they are named afterwards.
 
-In an incident, --where takes the factors of any identity that fit an expression (it asks the index of "fleet sync"), and --from
-those of a list. With --plan they are written into a file for review, which --apply then works through: each factor is read
-again just before its delete, and must still fit. It goes in stages of 10, 100, 1,000 and the rest; in production each stage
-ends with status 3 and the command that goes on, unless --through. Stopping at any point is safe. The identities are listed,
-so that the users can be told.
+For factors of many identities there is "verifyctl factors plan", which writes them into a file for review.
 
 ` + exitHelp(writeStatuses...),
 		Example: `  verifyctl -e demo factors delete user-1001-amara --device 'Pixel*' --dry-run
-  verifyctl -e demo factors delete user-1001-amara YFdeaf3bf5746a672e2eeb5e50f10afabc --yes
-  verifyctl -e demo factors delete --where 'platform = apn and sdk_version < 3.0.1' --plan incident.ndjson
-  verifyctl -e demo factors delete --apply incident.ndjson --yes`,
-		Args: func(cmd *cobra.Command, args []string) error {
-			if o.bulk.given() {
-				return noArgs(cmd, args)
-			}
-			return argsBetween(1, -1)(cmd, args)
-		},
+  verifyctl -e demo factors delete user-1001-amara YFdeaf3bf5746a672e2eeb5e50f10afabc --yes`,
+		Args:              argsBetween(1, -1),
 		ValidArgsFunction: s.completeIdentityThenFactors,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if o.bulk.given() {
-				return o.bulk.run(cmd.Context(), o.write)
-			}
 			if err := o.parse(args); err != nil {
 				return err
 			}
@@ -68,10 +54,12 @@ so that the users can be told.
 		},
 	}
 	flags := cmd.Flags()
-	o.bulk.register(cmd)
 	flags.StringVar(&o.device, "device", "", "factors whose friendly name fits this `glob`, letter case aside")
 	flags.BoolVar(&o.all, "all", false, "all factors of the identity; the entity stays")
 	o.write.register(flags)
+	moved(cmd, "verifyctl factors plan --where EXPRESSION --out FILE", "where", "plan")
+	moved(cmd, "verifyctl factors plan --from FILE --out FILE", "from")
+	moved(cmd, "verifyctl factors apply FILE", "apply", "through")
 	return cmd
 }
 
@@ -112,27 +100,27 @@ func (o *factorsDeleteOptions) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	every, err := collect(distinct(c.client.Factors(ctx, c.service(), identity)))
+	factors, err := collect(distinct(c.client.Factors(ctx, c.service(), identity)))
 	if err != nil {
 		return c.explainIdentity(err, identity)
 	}
-	doomed, err := o.choose(c, identity, every)
+	selected, err := o.choose(c, identity, factors)
 	if err != nil {
 		return err
 	}
-	if err := o.show(c, identity, doomed, every); err != nil {
+	if err := o.show(c, identity, selected, factors); err != nil {
 		return err
 	}
 	if o.write.dryRun {
 		o.shell.note("dry run: nothing was deleted")
 		return nil
 	}
-	question := fmt.Sprintf("Delete %s of %s in %s? This cannot be undone.", counted(len(doomed), "factor"), identity, c.label())
+	question := fmt.Sprintf("Delete %s of %s in %s? This cannot be undone.", counted(len(selected), "factor"), identity, c.label())
 	w, err := c.writer(ctx, o.write, question, destructive)
 	if err != nil {
 		return err
 	}
-	return o.delete(ctx, c, w, p, identity, doomed)
+	return o.delete(ctx, c, w, p, selected)
 }
 
 // distinct leaves out a factor that the list names again: pages can overlap while the list changes.
@@ -152,10 +140,10 @@ func distinct(factors iter.Seq2[verify.Factor, error]) iter.Seq2[verify.Factor, 
 }
 
 // choose picks the factors to delete out of all of the identity's.
-func (o *factorsDeleteOptions) choose(c *connection, identity verify.Identity, every []verify.Factor) ([]verify.Factor, error) {
+func (o *factorsDeleteOptions) choose(c *connection, identity verify.Identity, factors []verify.Factor) ([]verify.Factor, error) {
 	if o.all || o.device != "" {
 		var fit []verify.Factor
-		for _, f := range every {
+		for _, f := range factors {
 			name, glob := strings.ToLower(f.FriendlyName), strings.ToLower(o.device)
 			if matched, _ := path.Match(glob, name); o.all || matched {
 				fit = append(fit, f)
@@ -168,7 +156,7 @@ func (o *factorsDeleteOptions) choose(c *connection, identity verify.Identity, e
 		return fit, nil
 	}
 	bySID := map[string]verify.Factor{}
-	for _, f := range every {
+	for _, f := range factors {
 		bySID[strings.ToLower(string(f.SID))] = f
 	}
 	var fit []verify.Factor
@@ -193,15 +181,15 @@ func forDevice(glob string) string {
 }
 
 // show tells on standard error what will go, and warns when no verified push factor would be left.
-func (o *factorsDeleteOptions) show(c *connection, identity verify.Identity, doomed, every []verify.Factor) error {
+func (o *factorsDeleteOptions) show(c *connection, identity verify.Identity, selected, factors []verify.Factor) error {
 	o.shell.note("to be deleted in %s:", c.label())
 	if err := o.shell.showOnErr(c.now, func(p *render.Printer) error {
-		_, err := render.List(p, factorResource(c.hashToken), each(doomed))
+		_, err := render.List(p, factorResource(c.hashToken), each(selected))
 		return err
 	}); err != nil {
 		return err
 	}
-	if had, loses := usable(every), usable(doomed); had > 0 && had == loses {
+	if had, loses := usable(factors), usable(selected); had > 0 && had == loses {
 		o.shell.note("warning: %s will have no verified push factor left and cannot approve logins by push", identity)
 	}
 	return nil
@@ -217,61 +205,31 @@ func usable(factors []verify.Factor) int {
 	return n
 }
 
-// deletion is one line of the result.
-type deletion struct {
-	SID      string          `json:"sid"` // of the factor, or of an entity with all its factors
-	Identity verify.Identity `json:"identity"`
-	Name     string          `json:"friendly_name"`
-	Outcome  string          `json:"outcome"` // deleted, already gone, failed, unknown, not tried
-	Error    string          `json:"error,omitempty"`
-}
-
-var deletionResource = render.Resource[deletion]{
-	SID: func(d deletion) string { return d.SID },
-	Columns: []render.Column[deletion]{
-		{Name: "sid", Text: func(d deletion) string { return d.SID }},
-		{Name: "friendly_name", Text: func(d deletion) string { return d.Name }, Flex: true, Named: true},
-		{Name: "outcome", Text: func(d deletion) string { return d.Outcome }},
-		{Name: "error", Text: func(d deletion) string { return d.Error }, Flex: true},
-	},
-}
-
-// delete deletes one factor after the other and reports each after its own call returned. After Ctrl-C, and after an answer
-// that the next request would get as well, no other is begun.
-func (o *factorsDeleteOptions) delete(ctx context.Context, c *connection, w *writer, p *render.Printer, identity verify.Identity, doomed []verify.Factor) error {
-	var failures []error
+// delete deletes one factor after the other and reports each after its own call returned.
+func (o *factorsDeleteOptions) delete(ctx context.Context, c *connection, w *writer, p *render.Printer, selected []verify.Factor) error {
 	gone := map[verify.FactorSID]bool{} // or perhaps gone
-	var rest []string
-	var hopeless bool
-	results := func(yield func(deletion, error) bool) {
-		open := true // a reader that goes away does not end the batch
-		for _, f := range doomed {
-			d := deletion{SID: string(f.SID), Identity: identity, Name: f.FriendlyName, Outcome: "not tried"}
-			if ctx.Err() != nil || hopeless {
-				rest = append(rest, string(f.SID))
-			} else {
-				outcome, err := w.DeleteFactor(ctx, f)
-				d.Outcome = outcome
-				gone[f.SID] = outcome != "failed"
-				if err != nil {
-					d.Error = err.Error()
-					failures = append(failures, err)
-					hopeless = verify.KindOf(err) == verify.KindAuth || verify.KindOf(err) == verify.KindRefused
-				}
+	rest := []string{"factors", "delete", string(selected[0].Identity)}
+	var deleteErr error
+	_, printErr := render.List(p, deletionResource, resultsOf(func(report func(fleet.Result)) {
+		deleteErr = fleet.DeleteFactors(ctx, selected, c.deletes(w), func(r fleet.Result) {
+			switch r.Outcome {
+			case fleet.NotTried:
+				rest = append(rest, r.SID)
+			case fleet.Deleted, fleet.Gone, fleet.Unknown:
+				gone[verify.FactorSID(r.SID)] = true
 			}
-			open = open && yield(d, nil)
-		}
-	}
-	_, err := render.List(p, deletionResource, results)
-	if ctx.Err() != nil && len(rest) > 0 {
-		stopped := &verify.Error{Kind: verify.KindInterrupted, Message: fmt.Sprintf("interrupted: %d of %s not tried", len(rest), counted(len(doomed), "factor")),
-			Hint: "go on with the rest: " + verify.Command(c.env.Name, append([]string{"factors", "delete", string(identity)}, rest...)...)}
-		return errors.Join(append([]error{stopped}, failures...)...)
+			report(r)
+		})
+	}))
+	if left := len(rest) - 3; ctx.Err() != nil && left > 0 {
+		stopped := &verify.Error{Kind: verify.KindInterrupted, Message: fmt.Sprintf("interrupted: %d of %s not tried", left, counted(len(selected), "factor")),
+			Hint: "go on with the rest: " + verify.Command(c.env.Name, rest...)}
+		return errors.Join(stopped, deleteErr)
 	}
 	if ctx.Err() == nil {
-		o.namePending(ctx, c, identity, gone)
+		o.namePending(ctx, c, selected[0].Identity, gone)
 	}
-	return errors.Join(append(failures, err)...)
+	return errors.Join(deleteErr, printErr)
 }
 
 // namePending names the challenges that can still be answered on paper but not in practice: Twilio cannot cancel them.

@@ -22,7 +22,7 @@ func newFactorsDeletedCmd(s *shell) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "deleted [IDENTITY]",
 		Short: "Show the factors deleted from this machine, as they last were",
-		Long: `Show what "factors delete" and "factors prune" deleted from this machine. Twilio keeps nothing of a deleted factor, so
+		Long: `Show what "factors delete" and "factors apply" deleted from this machine. Twilio keeps nothing of a deleted factor, so
 this record is all that is left. Push tokens are kept as keyed hashes only.
 
 ` + exitHelp(0, 5),

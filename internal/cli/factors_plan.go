@@ -2,19 +2,176 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"io"
 	"os"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/google/renameio/v2/maybe"
+	"github.com/spf13/cobra"
 
 	"github.com/verifyctl/verifyctl/internal/fleet"
 	"github.com/verifyctl/verifyctl/internal/render"
 	"github.com/verifyctl/verifyctl/internal/verify"
 )
+
+type factorsPlanOptions struct {
+	shell *shell
+	file  planFile
+
+	where string
+	from  string
+}
+
+func newFactorsPlanCmd(s *shell) *cobra.Command {
+	o := factorsPlanOptions{shell: s}
+	cmd := &cobra.Command{
+		Use:   "plan (--where EXPRESSION | --from FILE) --out FILE",
+		Short: "Plan the deletion of factors of many identities, for review",
+		Long: `Write a plan to delete the factors that fit an expression, or those of a list, into a file. Nothing is deleted. Somebody reads
+the file; "verifyctl factors apply" then deletes what it names.
+
+--where asks the index of "fleet sync"; each factor has to fit the expression again when it is read before its delete. --from
+takes CSV or NDJSON with identity and factor_sid, as "factors list" prints it. What is in the plan is listed, with its
+identities, so that the users can be told: they have to enrol again.
+
+A plan for which nothing was found is written too; applying it does nothing.
+
+` + exitHelp(0, 1, 5, 6),
+		Example: `  verifyctl -e demo fleet sync
+  verifyctl -e demo factors plan --where 'platform = apn and sdk_version < 3.0.1' --out incident.ndjson
+  verifyctl -e demo factors apply incident.ndjson --yes`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if (o.where == "") == (o.from == "") {
+				return verify.Usagef("either --where EXPRESSION or --from FILE")
+			}
+			if err := o.file.check(verify.Command(s.flags.env, "factors", "plan", "--where", "sdk_version < 3.0.1", "--out", "incident.ndjson")); err != nil {
+				return err
+			}
+			return o.run(cmd.Context())
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&o.where, "where", "", "factors of any identity that fit this `expression`, such as 'metadata.app_version = 4.2.0'; asks the index")
+	flags.StringVar(&o.from, "from", "", "the factors of this `file`, or - for standard input: CSV or NDJSON with identity and factor_sid")
+	o.file.register(cmd)
+	return cmd
+}
+
+func (o *factorsPlanOptions) run(ctx context.Context) error {
+	if err := planResource.CheckColumns(o.shell.flags.columns); err != nil {
+		return err
+	}
+	c, p, err := o.shell.begin(ctx, needsMemory)
+	if err != nil {
+		return err
+	}
+	plan, err := o.plan(ctx, c)
+	if err != nil {
+		return err
+	}
+	if err := o.file.write(c, p, planResource.Without("detail"), plan); err != nil {
+		return err
+	}
+	identities := map[verify.Identity]bool{}
+	for _, item := range plan.Items {
+		identities[item.Identity] = true
+	}
+	if len(identities) > 0 {
+		o.shell.note("%s to contact: they have to enrol again", counted(len(identities), "identity"))
+	}
+	return nil
+}
+
+func (o *factorsPlanOptions) plan(ctx context.Context, c *connection) (fleet.Plan, error) {
+	if o.where != "" {
+		condition, err := where(o.where, c.now())
+		if err != nil {
+			return fleet.Plan{}, err
+		}
+		index, err := c.index(ctx)
+		if err != nil {
+			return fleet.Plan{}, err
+		}
+		return fleet.PlanWhere(ctx, index, c.env, condition, c.now(), o.file.lifetime)
+	}
+	refs, err := readInput(o.shell.in, "--from", o.from, fleet.ParseList)
+	if err != nil {
+		return fleet.Plan{}, err
+	}
+	memory, err := c.memory(ctx)
+	if err != nil {
+		return fleet.Plan{}, err
+	}
+	return fleet.PlanList(ctx, memory, c.env, refs, c.now(), o.file.lifetime)
+}
+
+// readInput parses a file, or standard input for "-".
+func readInput[T any](in io.Reader, flag, file string, parse func(io.Reader) (T, error)) (T, error) {
+	if file == "-" {
+		return parse(in)
+	}
+	f, err := os.Open(file)
+	if err != nil {
+		var none T
+		return none, verify.Usagef("cannot read %s: %w", flag, err)
+	}
+	defer f.Close()
+	return parse(f)
+}
+
+// planFile is where a plan goes: the flags of every command that makes one.
+type planFile struct {
+	out      string
+	dryRun   bool
+	lifetime fleet.Period
+}
+
+func (f *planFile) register(cmd *cobra.Command) {
+	f.lifetime = days(1)
+	flags := cmd.Flags()
+	flags.StringVar(&f.out, "out", "", "write the plan into this `file`")
+	flags.BoolVar(&f.dryRun, "dry-run", false, "show the plan, write nothing")
+	flags.Var(&f.lifetime, "expires", "how long the plan is good for")
+}
+
+// check refuses flags that make no plan; such is a command line that does.
+func (f *planFile) check(such string) error {
+	switch {
+	case f.out == "" && !f.dryRun:
+		return verify.Usagef("where does the plan go? Name a file with --out FILE, or only look with --dry-run").
+			WithHint("write a plan, read it, then apply it: %s", such)
+	case f.lifetime <= 0:
+		return verify.Usagef("--expires must be longer than nothing")
+	}
+	return nil
+}
+
+func days(n int) fleet.Period { return fleet.Period(n) * fleet.Period(24*time.Hour) }
+
+// write shows a plan, puts it into its file for review, and says how to apply it.
+func (f *planFile) write(c *connection, p *render.Printer, resource render.Resource[fleet.PlanItem], plan fleet.Plan) error {
+	s := c.shell
+	s.sayPlan(plan)
+	if _, err := render.List(p, resource, each(plan.Items)); err != nil || f.dryRun {
+		return err
+	}
+	var text strings.Builder
+	if _, err := plan.WriteTo(&text); err != nil {
+		return err
+	}
+	if err := maybe.WriteFile(f.out, []byte(text.String()), 0o600); err != nil {
+		return &verify.Error{Kind: verify.KindFailed, Message: fmt.Sprintf("cannot write the plan: %v", err), Cause: err}
+	}
+	s.note("the plan is in %s, SHA-256 %s, good until %s", f.out, plan.ID, plan.Header.Expires.Format(time.RFC3339))
+	if plan.Header.Delete > 0 {
+		s.note("review it, then: %s", verify.Command(c.env.Name, "factors", "apply", f.out))
+	}
+	return nil
+}
 
 // planResource shows the items of a plan.
 var planResource = render.Resource[fleet.PlanItem]{
@@ -40,44 +197,6 @@ func decisionTone(i fleet.PlanItem) render.Tone {
 		return render.Warn
 	}
 	return render.Plain
-}
-
-// outcomeResource shows what became of the items of a plan.
-var outcomeResource = render.Resource[fleet.Result]{
-	SID: func(r fleet.Result) string { return r.SID },
-	Columns: []render.Column[fleet.Result]{
-		{Name: "identity", Text: func(r fleet.Result) string { return string(r.Identity) }, Named: true},
-		{Name: "sid", Text: func(r fleet.Result) string { return r.SID }},
-		{Name: "outcome", Text: func(r fleet.Result) string { return string(r.Outcome) }, Tone: outcomeTone},
-		{Name: "reason", Text: func(r fleet.Result) string { return string(r.Reason) }},
-		{Name: "detail", Text: func(r fleet.Result) string { return r.Detail }, Flex: true},
-	},
-}
-
-func outcomeTone(r fleet.Result) render.Tone {
-	switch r.Outcome {
-	case fleet.Deleted, fleet.Gone:
-		return render.Good
-	case fleet.Failed, fleet.Unknown:
-		return render.Bad
-	}
-	return render.Warn
-}
-
-// writePlan puts a plan into a file, for review, and says how to apply it.
-func (s *shell) writePlan(c *connection, plan *fleet.Plan, file string, apply ...string) error {
-	var text strings.Builder
-	if _, err := plan.WriteTo(&text); err != nil {
-		return err
-	}
-	if err := maybe.WriteFile(file, []byte(text.String()), 0o600); err != nil {
-		return &verify.Error{Kind: verify.KindFailed, Message: fmt.Sprintf("cannot write the plan: %v", err), Cause: err}
-	}
-	s.note("the plan is in %s, SHA-256 %s, good until %s", file, plan.ID, plan.Header.Expires.Format(time.RFC3339))
-	if plan.Header.Delete > 0 {
-		s.note("review it, then: %s", verify.Command(c.env.Name, apply...))
-	}
-	return nil
 }
 
 // sayPlan tells what a plan rests on and what it would do.
@@ -112,133 +231,4 @@ func reasonCounts(items []fleet.PlanItem) string {
 	}
 	slices.Sort(parts)
 	return " (" + strings.Join(parts, ", ") + ")"
-}
-
-// readPlan reads a plan from a file, to the byte.
-func readPlan(file string) (fleet.Plan, error) {
-	f, err := os.Open(file)
-	if err != nil {
-		return fleet.Plan{}, verify.Usagef("cannot read the plan: %w", err)
-	}
-	defer f.Close()
-	return fleet.ReadPlan(f)
-}
-
-// applyOptions says how a plan is applied, whatever command made it.
-type applyOptions struct {
-	write   writeFlags
-	ceiling ceilingFlags
-	through bool
-	words   []string // the command that goes on, without the environment and the confirmation
-}
-
-// apply confirms a plan and applies it, and prints each result when it is there.
-func (s *shell) apply(ctx context.Context, c *connection, plan fleet.Plan, o applyOptions) error {
-	if err := plan.CheckTarget(c.env, c.now()); err != nil {
-		return err
-	}
-	p, err := s.printer(c.now)
-	if err != nil {
-		return err
-	}
-	memory, err := c.memory(ctx)
-	if err != nil {
-		return err
-	}
-	before, err := fleet.Applied(ctx, plan, memory)
-	if err != nil {
-		return err
-	}
-	if err := s.preview(c, plan, before); err != nil {
-		return err
-	}
-	switch {
-	case before.Done():
-		s.note("everything in the plan is done: %s", stateText(before))
-		return nil
-	case o.write.dryRun:
-		s.note("dry run: nothing was deleted")
-		return nil
-	}
-	w, err := c.writer(ctx, o.write, o.question(c, plan), destructive)
-	if err != nil {
-		return err
-	}
-	target := fleet.Target{Environment: c.env, Twilio: c.client, Deleter: w, Outcomes: w.store, Now: c.now}
-	if plan.Header.Purpose == fleet.Prune {
-		target.Feed, target.Index = c.feed(w.store), w.store
-	}
-	var state fleet.ApplyState
-	var applyErr, forgetErr error
-	results := func(yield func(fleet.Result, error) bool) {
-		open := true // a reader that goes away does not end the batch
-		state, applyErr = fleet.Apply(ctx, plan, target, fleet.ApplyOptions{
-			Through: o.through, Continue: o.next(c), Concurrency: o.ceiling.concurrency,
-			Report: func(r fleet.Result) { open = open && yield(r, nil) },
-			StageDone: func(done fleet.ApplyState) {
-				s.note("stage %d of %d is done: %d of %d deleted", done.Stage, done.Stages, done.Deleted, done.Planned)
-			},
-		})
-	}
-	_, printErr := render.List(p, outcomeResource, results)
-	s.note("%s", stateText(state))
-	if state.Deleted > before.Deleted {
-		s.note("the users of the identities above have to enrol again on these devices; contact them")
-	}
-	return errors.Join(applyErr, forgetErr, printErr)
-}
-
-// previewed is how many items are shown before a confirmation; a plan's file has them all.
-const previewed = 20
-
-// preview shows on standard error what is about to go.
-func (s *shell) preview(c *connection, plan fleet.Plan, before fleet.ApplyState) error {
-	items := plan.Deletes()
-	if len(items) > previewed {
-		defer s.note("and %d more", len(items)-previewed)
-		items = items[:previewed]
-	}
-	if done := before.Planned - before.Left; done > 0 {
-		s.note("an earlier run has begun this plan: %s", stateText(before))
-	}
-	return s.showOnErr(c.now, func(p *render.Printer) error {
-		_, err := render.List(p, planResource.Without("detail"), each(items))
-		return err
-	})
-}
-
-// question asks for what will really happen.
-func (o applyOptions) question(c *connection, plan fleet.Plan) string {
-	stage := ""
-	if n := plan.Header.Delete; n > fleet.FirstStage {
-		stage = fmt.Sprintf(", %d first", fleet.FirstStage)
-	}
-	return fmt.Sprintf("Delete %s in %s%s? This cannot be undone.", counted(plan.Header.Delete, "factor"), c.label(), stage)
-}
-
-// next is the command that goes on after a stage.
-func (o applyOptions) next(c *connection) string {
-	words := append(slices.Clone(o.words), o.ceiling.words()...)
-	if o.write.yes {
-		words = append(words, "--yes")
-	}
-	if o.write.confirm != "" {
-		words = append(words, "--confirm", o.write.confirm)
-	}
-	return "go on: " + verify.Command(c.env.Name, words...)
-}
-
-// stateText adds the outcomes up.
-func stateText(s fleet.ApplyState) string {
-	text := fmt.Sprintf("%d planned: %d deleted, %d already gone, %d kept, %d deferred, %d failed, %d unknown, %d left",
-		s.Planned, s.Deleted, s.Gone, s.Kept, s.Deferred, s.Failed, s.Unknown, s.Left)
-	var reasons []string
-	for reason, n := range s.Reasons {
-		reasons = append(reasons, fmt.Sprintf("%d %s", n, reason))
-	}
-	if len(reasons) > 0 {
-		slices.Sort(reasons)
-		text += " (" + strings.Join(reasons, ", ") + ")"
-	}
-	return text
 }

@@ -123,6 +123,10 @@ func (s *shell) flagError(cmd *cobra.Command, err error) error {
 			return usage.WithHint("did you mean --%s?", near)
 		}
 	}
+	var now movedFlag
+	if errors.As(err, &now) {
+		return usage.WithHint("now it is: %s", string(now))
+	}
 	var invalid *pflag.InvalidValueError
 	if errors.As(err, &invalid) {
 		usage.Message = fmt.Sprintf("--%s %q is not %s", invalid.GetFlag().Name, invalid.GetValue(), valueForm(invalid.GetFlag()))
@@ -130,9 +134,29 @@ func (s *shell) flagError(cmd *cobra.Command, err error) error {
 	return usage.WithHint("see %s --help", cmd.CommandPath())
 }
 
+// movedFlag is the value of a flag that is gone, and the error of giving it: the command that does it now.
+type movedFlag string
+
+// moved has flags that cmd once had answer with the command that does it now.
+func moved(cmd *cobra.Command, now string, names ...string) {
+	for _, name := range names {
+		flag := cmd.Flags().VarPF(movedFlag(now), name, "", "")
+		flag.Hidden, flag.NoOptDefVal = true, "given"
+	}
+}
+
+func (m movedFlag) Set(string) error { return m }
+func (m movedFlag) Error() string    { return "it is a flag no more" }
+func (m movedFlag) String() string   { return "" }
+func (m movedFlag) Type() string     { return "moved" }
+
 func flagNames(cmd *cobra.Command) []string {
 	var names []string
-	cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		if !f.Hidden {
+			names = append(names, f.Name)
+		}
+	})
 	return names
 }
 

@@ -43,6 +43,14 @@ func limited[T any](limit int, rows iter.Seq2[T, error]) iter.Seq2[T, error] {
 	}
 }
 
+// resultsOf gives as rows what run reports. A reader that goes away does not end run.
+func resultsOf[T any](run func(report func(T))) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		open := true
+		run(func(v T) { open = open && yield(v, nil) })
+	}
+}
+
 // failed is a list that could not be read.
 func failed[T any](err error) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {

@@ -24,11 +24,11 @@ func (c *connection) writer(ctx context.Context, w writeFlags, question string, 
 	if err := c.approve(ctx, w, question, h); err != nil {
 		return nil, err
 	}
-	return c.approvedWriter(ctx, w.reason)
+	return c.approvedWriter(ctx, w)
 }
 
 // approvedWriter gives what sends an approved write.
-func (c *connection) approvedWriter(ctx context.Context, reason string) (*writer, error) {
+func (c *connection) approvedWriter(ctx context.Context, w writeFlags) (*writer, error) {
 	memory, err := c.memory(ctx)
 	if err != nil {
 		return nil, err
@@ -43,7 +43,7 @@ func (c *connection) approvedWriter(ctx context.Context, reason string) (*writer
 	}
 	return &writer{c: c, store: memory, Writer: book.Writer(c.client, memory, ledger.Entry{
 		User: userName(), Host: hostName(), KeySID: key, Environment: c.env.Name, AccountSID: c.env.AccountSID, ServiceSID: c.service(),
-		Command: c.shell.command, Reason: reason,
+		Command: c.shell.command, Purpose: w.purpose, Reason: w.reason,
 	}, c.now)}, nil
 }
 

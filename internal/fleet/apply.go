@@ -3,6 +3,7 @@ package fleet
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -23,8 +24,8 @@ type Target struct {
 	Twilio      SubjectReader
 	Deleter     FactorDeleter
 	Outcomes    Outcomes
-	Feed        Feed  // asked for storms between stages; nil for plans without evidence
-	Index       Index // how many factors each platform has; nil where Feed is
+	Feed        Feed  // asked for storms between the stages of a [Prune] plan; not needed for others
+	Index       Index // how many factors each platform has; needed where Feed is
 	Now         func() time.Time
 }
 
@@ -73,22 +74,51 @@ func (s ApplyState) Done() bool { return s.Deleted+s.Gone+s.Kept == s.Planned }
 // opts.Through; the error is then of KindPartial and says how to go on. A plan for another environment, account or
 // Service, or past its expiry, is refused.
 func Apply(ctx context.Context, plan Plan, target Target, opts ApplyOptions) (ApplyState, error) {
-	a := &applier{Target: target, plan: plan, opts: opts, results: map[int]Outcome{}}
-	if err := plan.CheckTarget(target.Environment, target.Now()); err != nil {
-		return a.state(), err
+	a := newApplier(plan, target, opts)
+	err := plan.CheckTarget(target.Environment, target.Now())
+	if err == nil && plan.Header.Purpose == DeleteFit {
+		a.where, err = ParseWhere(plan.Header.Where, plan.Header.Created)
 	}
-	if err := a.prepare(ctx); err != nil {
-		return a.state(), err
+	if err == nil {
+		err = a.recall(ctx)
 	}
-	err := a.runStages(ctx)
+	if err == nil {
+		err = a.runStages(ctx)
+	}
 	return a.state(), err
 }
 
 // Applied tells how far a plan was applied by earlier runs.
 func Applied(ctx context.Context, plan Plan, outcomes Outcomes) (ApplyState, error) {
-	a := &applier{Target: Target{Outcomes: outcomes}, plan: plan, results: map[int]Outcome{}}
+	a := newApplier(plan, Target{Outcomes: outcomes}, ApplyOptions{})
 	err := a.recall(ctx)
 	return a.state(), err
+}
+
+// DeleteFactors deletes factors that a person named, one after the other, each as [Apply] deletes it: it is read again
+// just before. After Ctrl-C, and after an answer that every other would get as well, the rest is reported as [NotTried].
+// The error joins those of the factors. target needs neither Outcomes nor Feed nor Index.
+func DeleteFactors(ctx context.Context, factors []verify.Factor, target Target, report func(Result)) error {
+	var items []PlanItem
+	for _, f := range factors {
+		items = append(items, itemOf(f, Delete, ReasonSelected, ""))
+	}
+	var failures []error
+	a := newApplier(newPlan(target.Environment, DeleteList, target.Now(), Period(day), items), target, ApplyOptions{
+		Concurrency: 1,
+		Report: func(r Result) {
+			failures = append(failures, r.Err)
+			report(r)
+		},
+	})
+	all := a.pending(0, len(items))
+	a.batch.run(ctx, all) //nolint:errcheck // its error is that of a factor
+	for _, number := range all {
+		if a.results[number] == "" {
+			report(a.result(number).ended(NotTried, "", ""))
+		}
+	}
+	return errors.Join(failures...)
 }
 
 type applier struct {
@@ -104,30 +134,23 @@ type applier struct {
 	storms  []Storm
 }
 
-func (a *applier) prepare(ctx context.Context) error {
-	a.reasons = map[Reason]int{}
-	if a.plan.Header.Purpose == DeleteFit {
-		var err error
-		if a.where, err = ParseWhere(a.plan.Header.Where, a.plan.Header.Created); err != nil {
-			return err
-		}
-	}
-	if err := a.recall(ctx); err != nil {
-		return err
-	}
+func newApplier(plan Plan, target Target, opts ApplyOptions) *applier {
+	a := &applier{Target: target, plan: plan, opts: opts, results: map[int]Outcome{}, reasons: map[Reason]int{}}
 	a.batch = batch{
-		plan: a.plan.ID, workers: cmp.Or(a.opts.Concurrency, deleteConcurrency), now: a.Now, outcomes: a.Outcomes, do: a.apply,
-		report: func(r Result) {
-			a.results[r.Item] = r.Outcome
-			if r.Reason != "" {
-				a.reasons[r.Reason]++
-			}
-			if a.opts.Report != nil {
-				a.opts.Report(r)
-			}
-		},
+		plan: plan.ID, workers: cmp.Or(opts.Concurrency, deleteConcurrency), now: target.Now, outcomes: target.Outcomes, do: a.apply, report: a.report,
 	}
-	return nil
+	return a
+}
+
+// report counts the result of an item; the batch calls it for one at a time.
+func (a *applier) report(r Result) {
+	a.results[r.Item] = r.Outcome
+	if r.Reason != "" {
+		a.reasons[r.Reason]++
+	}
+	if a.opts.Report != nil {
+		a.opts.Report(r)
+	}
 }
 
 // recall reads what became of the items in earlier runs.
@@ -266,11 +289,9 @@ func (a *applier) findStorms(ctx context.Context) error {
 
 // apply reads one factor again and deletes it if the plan's reasons still hold.
 func (a *applier) apply(ctx context.Context, number int) Result {
-	item := a.plan.Items[number]
-	r := Result{Item: number, Identity: item.Identity, SID: string(item.FactorSID)}
-	if now := a.Now(); !now.Before(a.plan.Header.Expires) {
-		return r.failed(verify.Refusedf("the plan expired at %s", stamp(a.plan.Header.Expires)).
-			WithHint("make it again for what is left: what was dead then may live now"))
+	item, r := a.plan.Items[number], a.result(number)
+	if err := a.plan.CheckTarget(a.Environment, a.Now()); err != nil {
+		return r.failed(err)
 	}
 	factor, err := a.Twilio.Factor(ctx, a.Environment.ServiceSID, item.Identity, item.FactorSID)
 	switch {
@@ -288,6 +309,11 @@ func (a *applier) apply(ctx context.Context, number int) Result {
 		return r.ended(outcome, reason, detail)
 	}
 	return a.delete(ctx, r, factor)
+}
+
+func (a *applier) result(number int) Result {
+	item := a.plan.Items[number]
+	return Result{Item: number, Identity: item.Identity, SID: string(item.FactorSID), Name: item.FriendlyName}
 }
 
 // goneOutcome says what a 404 means: our own delete worked, if one was sent.

@@ -23,7 +23,8 @@ const (
 	Deferred Outcome = "deferred"     // as Kept, until a storm is over
 	Failed   Outcome = "failed"       // it is still there, or could not be read
 	Unknown  Outcome = "unknown"      // the delete may have reached Twilio
-	sending  Outcome = "sending"      // the delete was about to be sent when the record was made
+	NotTried Outcome = "not tried"
+	sending  Outcome = "sending" // the delete was about to be sent when the record was made
 )
 
 func (o Outcome) final() bool { return o == Deleted || o == Gone || o == Kept }
@@ -32,7 +33,8 @@ func (o Outcome) final() bool { return o == Deleted || o == Gone || o == Kept }
 type Result struct {
 	Item     int             `json:"item"`
 	Identity verify.Identity `json:"identity"`
-	SID      string          `json:"sid"`
+	SID      string          `json:"sid"` // of the factor, or of an entity with all its factors
+	Name     string          `json:"friendly_name"`
 	Outcome  Outcome         `json:"outcome"`
 	Reason   Reason          `json:"reason,omitempty"`
 	Detail   string          `json:"detail,omitempty"`

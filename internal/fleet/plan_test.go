@@ -28,10 +28,10 @@ func samplePlan(t testing.TB) (Plan, []byte) {
 	other := f
 	other.SID = "YF00000000000000000000000000000002"
 	masked := verify.Factor{SID: "YF0314fxxxxxxxxxxxxxxxxxx1349180db", Identity: "test-identity"}
-	plan := newPlan(worldEnv, planTime, Period(day), []PlanItem{
+	plan := newPlan(worldEnv, Prune, planTime, Period(day), []PlanItem{
 		itemOf(masked, Keep, ReasonMasked, "the SID is not whole"), itemOf(other, Defer, ReasonStorm, "a storm"), dead,
 	})
-	plan.Header.Purpose, plan.Header.Rules = Prune, &rules
+	plan.Header.Rules = &rules
 	plan.Header.Evidence = &Coverage{From: planTime.Add(-30 * day), Until: planTime, Events: 3, Others: 7, Gaps: []event.Span{{From: planTime.Add(-3 * day), Until: planTime.Add(-2 * day)}}}
 	plan.Header.Storms = []Storm{{Platform: "fcm", Code: 52103, From: planTime.Add(-9 * day), Until: planTime.Add(-9 * day), Factors: 7, Of: 20}}
 	var text bytes.Buffer
@@ -98,6 +98,7 @@ func TestPlansThatVerifyctlNeverWritesAreRefused(t *testing.T) {
 		"another purpose":           func(p *Plan) { p.Header.Purpose = DeleteFit },
 		"an unknown purpose":        func(p *Plan) { p.Header.Purpose = "all" },
 		"no rules":                  func(p *Plan) { p.Header.Rules = nil },
+		"no evidence":               func(p *Plan) { p.Header.Evidence = nil },
 		"no life":                   func(p *Plan) { p.Header.Expires = p.Header.Created },
 		"negative counts":           func(p *Plan) { p.Header.Delete, p.Header.Keep = -1, 4 },
 		"another account":           func(p *Plan) { p.Header.AccountSID = "AC1" },

@@ -27,8 +27,8 @@ func PlanWhere(ctx context.Context, index Index, env verify.Environment, conditi
 		}
 		items = append(items, itemOf(f.Factor, Delete, ReasonSelected, ""))
 	}
-	plan := newPlan(env, now, lifetime, items)
-	plan.Header.Purpose, plan.Header.Where, plan.Header.IndexRead = DeleteFit, condition.String(), fresh.OldestRead.UTC()
+	plan := newPlan(env, DeleteFit, now, lifetime, items)
+	plan.Header.Where, plan.Header.IndexRead = condition.String(), fresh.OldestRead.UTC()
 	return plan, nil
 }
 
@@ -56,9 +56,7 @@ func PlanList(ctx context.Context, index Index, env verify.Environment, refs []F
 		}
 		items = append(items, itemOf(f, Delete, ReasonSelected, ""))
 	}
-	plan := newPlan(env, now, lifetime, items)
-	plan.Header.Purpose = DeleteList
-	return plan, nil
+	return newPlan(env, DeleteList, now, lifetime, items), nil
 }
 
 // ParseList reads a list of factors: CSV with a header line, or NDJSON, as "factors list" prints them, with identity and

@@ -28,6 +28,7 @@ type Entry struct {
 	AccountSID  verify.AccountSID `json:"account_sid,omitempty"`
 	ServiceSID  verify.ServiceSID `json:"service_sid,omitempty"`
 	Command     string            `json:"command,omitempty"` // its words, such as "factors delete", without arguments
+	Purpose     string            `json:"purpose,omitempty"` // of the plan that was applied, such as "prune"
 	SIDs        []string          `json:"sids,omitempty"`
 	Reason      string            `json:"reason,omitempty"`
 

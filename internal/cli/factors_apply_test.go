@@ -30,16 +30,13 @@ func TestIncidentInProductionGoesByStages(t *testing.T) {
 		t.Fatalf("%d factors of the generated fleet", strings.Count(stdout, "YF"))
 	}
 
-	if _, stderr := live(6, "factors", "delete", "--where", where, "--yes", "--confirm", "live"); !strings.Contains(stderr, "write it with --plan FILE") {
-		t.Errorf("without a plan: %s", stderr)
-	}
-	if _, stderr := live(0, "factors", "delete", "--where", where, "--plan", plan); !strings.Contains(stderr, "130 to delete") {
+	if _, stderr := live(0, "factors", "plan", "--where", where, "--out", plan); !strings.Contains(stderr, "130 to delete") {
 		t.Errorf("the plan: %s", stderr)
 	}
-	if _, stderr := live(6, "factors", "delete", "--apply", plan, "--yes"); !strings.Contains(stderr, "live is production; confirm with --confirm live") {
+	if _, stderr := live(6, "factors", "apply", plan, "--yes"); !strings.Contains(stderr, "live is production; confirm with --confirm live") {
 		t.Errorf("unconfirmed: %s", stderr)
 	}
-	apply := []string{"factors", "delete", "--apply", plan, "--confirm", "live", "-q", "--rps", "10000", "--concurrency", "16"}
+	apply := []string{"factors", "apply", plan, "--confirm", "live", "-q", "--rps", "10000", "--concurrency", "16"}
 	for i, want := range []int{10, 100, 20} { // the stages of 130
 		status := 3
 		if i == 2 {
@@ -49,7 +46,7 @@ func TestIncidentInProductionGoesByStages(t *testing.T) {
 		if got := strings.Count(stdout, "YF"); got != want {
 			t.Fatalf("stage %d deleted %d, want %d\n%s", i+1, got, want, stderr)
 		}
-		if next := "go on: verifyctl -e live factors delete --apply " + plan + " --rps 10000 --concurrency 16 --confirm live"; strings.Contains(stderr, next) != (status == 3) {
+		if next := "go on: verifyctl -e live factors apply " + plan + " --rps 10000 --concurrency 16 --confirm live"; strings.Contains(stderr, next) != (status == 3) {
 			t.Errorf("stage %d: %s", i+1, stderr)
 		}
 	}

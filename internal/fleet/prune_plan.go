@@ -453,30 +453,8 @@ func (p *planner) remarks(items []PlanItem) []PlanItem {
 // plan puts the items in order and writes the header about them.
 func (p *planner) plan(items []PlanItem) Plan {
 	rules := p.Rules
-	plan := newPlan(p.Environment, p.now, p.Lifetime, items)
-	plan.Header.Purpose, plan.Header.Rules, plan.Header.Evidence = Prune, &rules, &p.coverage
+	plan := newPlan(p.Environment, Prune, p.now, p.Lifetime, items)
+	plan.Header.Rules, plan.Header.Evidence = &rules, &p.coverage
 	plan.Header.Storms, plan.Header.IndexRead = p.storms, p.freshness.OldestRead.UTC()
 	return plan
-}
-
-// newPlan starts a plan: the items to delete first, then the deferred, then the kept.
-func newPlan(env verify.Environment, now time.Time, lifetime Period, items []PlanItem) Plan {
-	now = now.UTC().Truncate(time.Second)
-	h := PlanHeader{
-		Format: planFormat, Environment: env.Name, AccountSID: env.AccountSID, ServiceSID: env.ServiceSID,
-		Created: now, Expires: now.Add(time.Duration(lifetime)),
-	}
-	rank := map[Decision]int{Delete: 0, Defer: 1, Keep: 2}
-	for _, item := range items {
-		switch item.Decision {
-		case Delete:
-			h.Delete++
-		case Defer:
-			h.Defer++
-		default:
-			h.Keep++
-		}
-	}
-	slices.SortStableFunc(items, func(a, b PlanItem) int { return cmp.Compare(rank[a.Decision], rank[b.Decision]) })
-	return Plan{Header: h, Items: items}
 }
