@@ -341,35 +341,18 @@ func isDone(ctx context.Context, tx *sql.Tx, crawl verify.Crawl) error {
 // dropUnlisted takes the entities that a full crawl did not see out of the index, in batches.
 func (s *Store) dropUnlisted(ctx context.Context, crawl verify.Crawl) error {
 	for {
-		var dropped []verify.Identity
+		var dropped []verify.Identity // in this batch
 		err := s.updateIndex(ctx, "cannot clean the index", func(tx *sql.Tx) error {
 			if err := isDone(ctx, tx, crawl); err != nil {
 				return err
 			}
-			gone, err := tx.QueryContext(ctx, `SELECT identity FROM entities WHERE listed_by < ? LIMIT ?`, crawl.ID, batchRows/4)
-			if err != nil {
-				return err
-			}
-			defer gone.Close()
-			for gone.Next() {
-				identity, err := scanText[verify.Identity](gone)
-				if err != nil {
-					return err
-				}
-				dropped = append(dropped, identity)
-			}
-			if err := gone.Err(); err != nil {
-				return err
-			}
+			var err error
+			dropped, err = texts[verify.Identity](ctx, tx, `SELECT identity FROM entities WHERE listed_by < ? LIMIT ?`, crawl.ID, batchRows/4)
+			e := eraser{ctx: ctx, tx: tx, err: err}
 			for _, identity := range dropped {
-				if err := deleteFactors(ctx, tx, identity); err != nil {
-					return err
-				}
-				if _, err := tx.ExecContext(ctx, `DELETE FROM entities WHERE identity = ?`, identity); err != nil {
-					return err
-				}
+				e.entity(identity)
 			}
-			return nil
+			return e.err
 		})
 		if err != nil || len(dropped) == 0 {
 			return err
@@ -390,10 +373,8 @@ func (s *Store) ForgetFactor(ctx context.Context, sid verify.FactorSID) error {
 func (s *Store) ForgetEntity(ctx context.Context, identity verify.Identity) error {
 	ctx = context.WithoutCancel(ctx)
 	return s.update(ctx, "cannot take the entity out of the index", func(tx *sql.Tx) error {
-		if err := deleteFactors(ctx, tx, identity); err != nil {
-			return err
-		}
-		_, err := tx.ExecContext(ctx, `DELETE FROM entities WHERE identity = ?`, identity)
-		return err
+		e := eraser{ctx: ctx, tx: tx}
+		e.entity(identity)
+		return e.err
 	})
 }

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -245,10 +244,4 @@ func (s *Store) Freshness(ctx context.Context) (f verify.Freshness, err error) {
 	}
 	f.Unfinished, err = s.UnfinishedCrawl(ctx)
 	return f, err
-}
-
-// deleteFactors removes the factors of an identity from the index.
-func deleteFactors(ctx context.Context, tx *sql.Tx, identity verify.Identity) error {
-	_, err := tx.ExecContext(ctx, `DELETE FROM factors WHERE identity = ?`, identity)
-	return err
 }

@@ -138,30 +138,21 @@ func (s *Store) State(ctx context.Context) (EnvironmentState, error) {
 func (s *Store) Purge(ctx context.Context, kinds ...Kind) (map[Kind]int, error) {
 	gone := map[Kind]int{}
 	err := s.update(ctx, "cannot purge", func(tx *sql.Tx) error {
+		e := eraser{ctx: ctx, tx: tx}
 		for _, k := range keptKinds {
 			if len(kinds) > 0 && !slices.Contains(kinds, k.kind) {
 				continue
 			}
-			n, err := deleted(tx.ExecContext(ctx, `DELETE FROM `+k.table))
-			if err != nil {
-				return err
-			}
-			gone[k.kind] = n
+			gone[k.kind] = e.delete(k.table)
 			for _, table := range k.also {
-				if _, err := tx.ExecContext(ctx, `DELETE FROM `+table); err != nil {
-					return err
-				}
+				e.delete(table)
 			}
-			if k.kind == KindIndex {
-				if err := forgetMetadata(ctx, tx); err != nil {
-					return err
-				}
-				if _, err := tx.ExecContext(ctx, `DELETE FROM meta WHERE name IN ('index_account', 'index_service')`); err != nil {
-					return err
-				}
+			if k.kind == KindIndex && e.err == nil {
+				e.delete(`meta WHERE name IN ('index_account', 'index_service')`)
+				e.err = errors.Join(e.err, forgetMetadata(ctx, tx))
 			}
 		}
-		return nil
+		return e.err
 	})
 	if err != nil {
 		return nil, err
@@ -177,18 +168,16 @@ func (s *Store) PurgeBefore(ctx context.Context, kind Kind, before time.Time) (g
 		return 0, verify.Usagef("%s cannot be purged by age", kind)
 	}
 	err = s.update(ctx, "cannot purge", func(tx *sql.Tx) error {
+		e := eraser{ctx: ctx, tx: tx}
 		switch kind {
 		case KindEvents:
-			_, err = tx.ExecContext(ctx, `DELETE FROM coverage WHERE until_time <= ?1;
+			_, e.err = tx.ExecContext(ctx, `DELETE FROM coverage WHERE until_time <= ?1;
 				UPDATE coverage SET from_time = ?1 WHERE from_time < ?1`, micros(before))
 		case KindChallenges:
-			err = deleteChallenges(ctx, tx, `created < ?`, micros(before))
+			e.challenges(`created < ?`, micros(before))
 		}
-		if err != nil {
-			return err
-		}
-		gone, err = deleted(tx.ExecContext(ctx, fmt.Sprintf(`DELETE FROM %s WHERE %s < ?`, keptKinds[i].table, keptKinds[i].time), micros(before)))
-		return err
+		gone = e.delete(keptKinds[i].table+` WHERE `+keptKinds[i].time+` < ?`, micros(before))
+		return e.err
 	})
 	if err != nil {
 		return 0, err
@@ -210,31 +199,19 @@ func (s *Store) PurgeIdentity(ctx context.Context, identity verify.Identity) (ma
 		if gone[KindEvents], err = purgeEvents(ctx, tx, identity, sids); err != nil {
 			return err
 		}
+		e := eraser{ctx: ctx, tx: tx}
 		for sid := range sids {
-			n, err := deleted(tx.ExecContext(ctx, `DELETE FROM outcomes WHERE sid = ?`, sid))
-			if err != nil {
-				return err
-			}
-			gone[KindOutcomes] += n
-			if _, err := tx.ExecContext(ctx, `DELETE FROM claims WHERE factor_sid = ?`, sid); err != nil {
-				return err
-			}
+			gone[KindOutcomes] += e.delete(`outcomes WHERE sid = ?`, sid)
+			e.delete(`claims WHERE factor_sid = ?`, sid)
 		}
-		if err := deleteChallenges(ctx, tx, `identity = ?`, identity); err != nil {
-			return err
-		}
+		e.challenges(`identity = ?`, identity)
 		for _, k := range keptKinds {
-			if k.identity == "" || k.kind == KindEvents {
-				continue
+			if k.identity != "" && k.kind != KindEvents {
+				gone[k.kind] = e.delete(k.table+` WHERE `+k.identity+` = ?`, identity)
 			}
-			n, err := deleted(tx.ExecContext(ctx, fmt.Sprintf(`DELETE FROM %s WHERE %s = ?`, k.table, k.identity), identity))
-			if err != nil {
-				return err
-			}
-			gone[k.kind] = n
 		}
-		_, err = tx.ExecContext(ctx, `DELETE FROM entities WHERE identity = ?`, identity)
-		return err
+		e.entity(identity)
+		return e.err
 	})
 	if err != nil {
 		return nil, err
@@ -242,21 +219,9 @@ func (s *Store) PurgeIdentity(ctx context.Context, identity verify.Identity) (ma
 	return gone, s.vacuum(ctx)
 }
 
-// deleteChallenges deletes what hangs on the challenges that fit a condition; the challenges themselves are left to the
-// caller.
-func deleteChallenges(ctx context.Context, tx *sql.Tx, condition string, arg any) error {
-	for _, table := range []string{"resends", "receipts", "claims"} {
-		_, err := tx.ExecContext(ctx, `DELETE FROM `+table+` WHERE challenge_sid IN (SELECT sid FROM challenges WHERE `+condition+`)`, arg)
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // sidsOf gives every factor and challenge SID that this machine knows of an identity, in upper case.
 func sidsOf(ctx context.Context, tx *sql.Tx, identity verify.Identity) (map[string]bool, error) {
-	found, err := tx.QueryContext(ctx, `
+	found, err := texts[string](ctx, tx, `
 		SELECT sid FROM challenges WHERE identity = ?1
 		UNION SELECT factor_sid FROM challenges WHERE identity = ?1
 		UNION SELECT sid FROM seen WHERE identity = ?1
@@ -267,19 +232,14 @@ func sidsOf(ctx context.Context, tx *sql.Tx, identity verify.Identity) (map[stri
 	if err != nil {
 		return nil, err
 	}
-	defer found.Close()
 	sids := map[string]bool{}
-	for found.Next() {
-		sid, err := scanText[string](found)
-		if err != nil {
-			return nil, err
-		}
+	for _, sid := range found {
 		// Only whole factor and challenge SIDs: a masked or wrongly decoded one could be anybody's.
 		if prefix, ok := verify.SIDPrefix(sid); ok && (prefix == "YF" || prefix == "YC") {
 			sids[strings.ToUpper(sid)] = true
 		}
 	}
-	return sids, found.Err()
+	return sids, nil
 }
 
 // purgeEvents deletes the events that were decoded to an identity or to one of its SIDs, or in whose body the identity
@@ -291,7 +251,7 @@ func purgeEvents(ctx context.Context, tx *sql.Tx, identity verify.Identity, sids
 		return 0, err
 	}
 	defer found.Close()
-	var doomed []int64
+	var matching []int64
 	for found.Next() {
 		var id int64
 		var named verify.Identity
@@ -301,18 +261,17 @@ func purgeEvents(ctx context.Context, tx *sql.Tx, identity verify.Identity, sids
 			return 0, err
 		}
 		if named == identity || sids[strings.ToUpper(factor)] || sids[strings.ToUpper(challenge)] || names(body, string(identity)) {
-			doomed = append(doomed, id)
+			matching = append(matching, id)
 		}
 	}
 	if err := errors.Join(found.Err(), found.Close()); err != nil {
 		return 0, err
 	}
-	for _, id := range doomed {
-		if _, err := tx.ExecContext(ctx, `DELETE FROM events WHERE id = ?`, id); err != nil {
-			return 0, err
-		}
+	e := eraser{ctx: ctx, tx: tx}
+	for _, id := range matching {
+		e.delete(`events WHERE id = ?`, id)
 	}
-	return len(doomed), nil
+	return len(matching), e.err
 }
 
 // names tells whether a body has the identity as a word. A letter that belongs to an escape before it, as in %2Cjane or
@@ -358,13 +317,4 @@ func (s *Store) vacuum(ctx context.Context) error {
 			Hint:    "purge again when that one has ended"}
 	}
 	return s.failure("purged, but cannot empty the log", err)
-}
-
-// deleted gives how many rows a statement deleted.
-func deleted(result sql.Result, err error) (int, error) {
-	if err != nil {
-		return 0, err
-	}
-	n, err := result.RowsAffected()
-	return int(n), err
 }

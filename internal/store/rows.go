@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"iter"
+
+	"github.com/verifyctl/verifyctl/internal/verify"
 )
 
 // scanner is one row, from sql.Row or sql.Rows.
@@ -60,6 +62,57 @@ func one[T any](ctx context.Context, s *Store, doing, query string, args []any, 
 func scanText[T ~string](row scanner) (text T, err error) {
 	err = row.Scan(&text)
 	return text, err
+}
+
+// texts gives the one column of an answer, read within a transaction.
+func texts[T ~string](ctx context.Context, tx *sql.Tx, query string, args ...any) (list []T, err error) {
+	found, err := tx.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer found.Close()
+	for found.Next() {
+		text, err := scanText[T](found)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, text)
+	}
+	return list, found.Err()
+}
+
+// eraser deletes rows within a transaction. Once a statement has failed it does nothing more.
+type eraser struct {
+	ctx context.Context
+	tx  *sql.Tx
+	err error
+}
+
+// delete gives how many rows went; from is a table, and which of its rows.
+func (e *eraser) delete(from string, args ...any) int {
+	if e.err != nil {
+		return 0
+	}
+	result, err := e.tx.ExecContext(e.ctx, `DELETE FROM `+from, args...)
+	if e.err = err; err != nil {
+		return 0
+	}
+	n, err := result.RowsAffected()
+	e.err = err
+	return int(n)
+}
+
+// entity takes an entity out of the index, with its factors.
+func (e *eraser) entity(identity verify.Identity) {
+	e.delete(`factors WHERE identity = ?`, identity)
+	e.delete(`entities WHERE identity = ?`, identity)
+}
+
+// challenges deletes what hangs on the challenges that fit a condition; the challenges themselves are left to the caller.
+func (e *eraser) challenges(condition string, arg any) {
+	for _, table := range []string{"resends", "receipts", "claims"} {
+		e.delete(table+` WHERE challenge_sid IN (SELECT sid FROM challenges WHERE `+condition+`)`, arg)
+	}
 }
 
 // conditions collects what narrows a query.
