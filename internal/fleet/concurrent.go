@@ -24,22 +24,15 @@ func inOrder[T, R any](ctx context.Context, workers int, items func(context.Cont
 		var all errgroup.Group
 		all.Go(func() error {
 			defer close(jobs)
-			var pool errgroup.Group
-			defer pool.Wait() //nolint:errcheck // the workers report through their results
-			pool.SetLimit(workers)
-			for item := range items(ctx) {
+			return forEach(workers, items(ctx), func(item T) func() {
 				j := job{item, make(chan R, 1)}
 				select {
 				case jobs <- j:
+					return func() { j.result <- do(ctx, item) }
 				case <-ctx.Done():
 					return nil
 				}
-				pool.Go(func() error {
-					j.result <- do(ctx, j.item)
-					return nil
-				})
-			}
-			return nil
+			})
 		})
 		defer all.Wait() //nolint:errcheck // it has none
 		defer stop()
@@ -65,19 +58,14 @@ func asDone[T, R any](ctx context.Context, workers int, items func(context.Conte
 		var all errgroup.Group
 		all.Go(func() error {
 			defer close(results)
-			var pool errgroup.Group
-			defer pool.Wait() //nolint:errcheck // the workers report through their results
-			pool.SetLimit(workers)
-			for item := range items(ctx) {
-				pool.Go(func() error {
+			return forEach(workers, items(ctx), func(item T) func() {
+				return func() {
 					select {
 					case results <- do(ctx, item):
 					case <-left:
 					}
-					return nil
-				})
-			}
-			return nil
+				}
+			})
 		})
 		defer all.Wait() //nolint:errcheck // it has none
 		defer close(left)
@@ -88,4 +76,22 @@ func asDone[T, R any](ctx context.Context, workers int, items func(context.Conte
 			}
 		}
 	}
+}
+
+// forEach runs the work on each item in a goroutine, for at most workers items at the same time, until the work on an item
+// is nil, and waits for what it has started. Its error is always nil.
+func forEach[T any](workers int, items iter.Seq[T], work func(T) func()) error {
+	var pool errgroup.Group
+	pool.SetLimit(workers)
+	for item := range items {
+		do := work(item)
+		if do == nil {
+			break
+		}
+		pool.Go(func() error {
+			do()
+			return nil
+		})
+	}
+	return pool.Wait()
 }

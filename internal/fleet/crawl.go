@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -100,6 +101,8 @@ type crawler struct {
 	opts   SyncOptions
 	crawl  verify.Crawl
 	known  int // entities that the index had before
+
+	counting sync.Mutex // held while the list and what progress says of it change together; taken before mu
 
 	mu       sync.Mutex
 	progress SyncProgress
@@ -254,56 +257,68 @@ func (c *crawler) announce(entities int, more bool) error {
 // queue gives the entities on the list, each once, until the list is complete and empty or the limit is reached.
 func (c *crawler) queue(ctx context.Context) iter.Seq[verify.Entity] {
 	return func(yield func(verify.Entity) bool) {
-		for given := 0; ; {
-			complete, before := c.isListed(), given
-			for entity, err := range c.unclaimed(ctx) {
-				if err == nil {
-					err = c.opts.Hours.wait(ctx, c.opts.Clock, c.waiting)
-				}
-				if err != nil {
+		given := 0
+		for claimed := range c.unclaimed(ctx) {
+			for _, entity := range claimed {
+				if err := c.opts.Hours.wait(ctx, c.opts.Clock, c.waiting); err != nil {
 					c.fail(err)
 					return
 				}
-				if !yield(entity) || c.stopped() != nil {
+				given++
+				if !yield(entity) || given == c.opts.Limit || c.stopped() != nil {
 					return
 				}
-				if given++; given == c.opts.Limit {
-					return
-				}
-			}
-			if given == before && (complete || !c.awaitNews(ctx)) {
-				return
 			}
 		}
 	}
 }
 
-// unclaimed goes through the list once and claims what nobody has claimed.
-func (c *crawler) unclaimed(ctx context.Context) iter.Seq2[verify.Entity, error] {
-	return func(yield func(verify.Entity, error) bool) {
-		for after := verify.Identity(""); ; {
-			// What is claimed now is skipped, even if it is saved, and free again, before the list is read.
-			busy := c.claims()
-			batch, err := c.memory.NextEntities(ctx, c.crawl, after, listBatch)
+// unclaimed goes through the list again and again, and claims and gives what it finds, some entities at a time. It ends
+// when the list is complete and a way through it has found nothing.
+func (c *crawler) unclaimed(ctx context.Context) iter.Seq[[]verify.Entity] {
+	return func(yield func([]verify.Entity) bool) {
+		complete, found, place := c.isListed(), false, verify.Identity("")
+		for {
+			claimed, next, err := c.claimAfter(ctx, place)
 			if err != nil {
-				yield(verify.Entity{}, err)
+				c.fail(err)
 				return
 			}
-			for _, entity := range batch {
-				after = entity.Identity
-				if busy[entity.Identity] {
-					continue
-				}
-				c.claim(entity.Identity)
-				if !yield(entity, nil) {
-					return
-				}
-			}
-			if len(batch) < listBatch {
+			if !yield(claimed) {
 				return
 			}
+			found, place = found || len(claimed) > 0, next
+			if next != "" {
+				continue
+			}
+			if !found && (complete || !c.awaitNews(ctx)) {
+				return
+			}
+			complete, found = c.isListed(), false
 		}
 	}
+}
+
+// claimAfter claims what nobody has claimed of the entities after a place on the list. The next place is "" at its end.
+func (c *crawler) claimAfter(ctx context.Context, place verify.Identity) (claimed []verify.Entity, next verify.Identity, err error) {
+	// What is claimed now is skipped, even if it is saved, and free again, before the list is read.
+	c.mu.Lock()
+	busy := maps.Clone(c.claimed)
+	c.mu.Unlock()
+	batch, err := c.memory.NextEntities(ctx, c.crawl, place, listBatch)
+	if err != nil {
+		return nil, "", err
+	}
+	if len(batch) == listBatch {
+		next = batch[listBatch-1].Identity
+	}
+	claimed = slices.DeleteFunc(batch, func(e verify.Entity) bool { return busy[e.Identity] })
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, entity := range claimed {
+		c.claimed[entity.Identity] = true
+	}
+	return claimed, next, nil
 }
 
 type crawled struct {
@@ -356,6 +371,8 @@ func (c *crawler) save(ctx context.Context, batch []verify.EntityFactors) error 
 	if len(batch) == 0 {
 		return nil
 	}
+	c.counting.Lock()
+	defer c.counting.Unlock()
 	if err := c.memory.SaveFactors(context.WithoutCancel(ctx), c.crawl, batch); err != nil {
 		return err
 	}
@@ -382,6 +399,8 @@ func (c *crawler) isListed() bool {
 
 // pageSaved counts a page of the list, and after the last one what is on it.
 func (c *crawler) pageSaved(ctx context.Context, entities int, last bool) error {
+	c.counting.Lock()
+	defer c.counting.Unlock()
 	waiting := 0
 	if last {
 		fresh, err := c.memory.Freshness(ctx)
@@ -416,18 +435,6 @@ func (c *crawler) awaitNews(ctx context.Context) bool {
 	case <-ctx.Done():
 		return false
 	}
-}
-
-func (c *crawler) claims() map[verify.Identity]bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return maps.Clone(c.claimed)
-}
-
-func (c *crawler) claim(identity verify.Identity) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.claimed[identity] = true
 }
 
 func (c *crawler) fail(err error) {

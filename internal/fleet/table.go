@@ -97,19 +97,28 @@ func readNDJSON(in io.Reader, what string, columns []string, row func(line int, 
 			return verify.Usagef("object %d of %s cannot be read: %w", n, what, err)
 		}
 		for i, names := range columns {
-			values[i] = ""
-			for _, name := range strings.Split(names, "|") {
-				value, ok := object[name]
-				if !ok || value == nil || values[i] != "" {
-					continue
-				}
-				if values[i], ok = value.(string); !ok {
-					return verify.Usagef("object %d of %s: %s is not text but %s", n, what, name, fmt.Sprint(value))
-				}
+			text, err := textOf(object, strings.Split(names, "|"))
+			if err != nil {
+				return verify.Usagef("object %d of %s: %w", n, what, err)
 			}
+			values[i] = text
 		}
 		if err := row(n, values); err != nil {
 			return err
 		}
 	}
+}
+
+// textOf gives the first of the named values that is not empty.
+func textOf(object map[string]any, names []string) (string, error) {
+	for _, name := range names {
+		text, ok := object[name].(string)
+		if value := object[name]; value != nil && !ok {
+			return "", fmt.Errorf("%s is not text but %v", name, value)
+		}
+		if text != "" {
+			return text, nil
+		}
+	}
+	return "", nil
 }

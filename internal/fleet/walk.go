@@ -116,31 +116,37 @@ type reading struct {
 
 // eachEntity pages through the entities until there are no more, visit says stop, or promise 7 forbids to go on.
 func (w *walk) eachEntity(ctx context.Context, visit func(verify.Identity) bool) error {
-	allowed := max(UnaskedEntities, w.opts.Limit)
-	guarded := w.opts.Production && !w.opts.All
 	seen, cursor := 0, ""
 	for {
 		page, next, err := w.api.EntityPage(ctx, w.service, cursor, w.pageSize())
 		if err != nil {
 			return err
 		}
-		if guarded && w.opts.Limit == 0 && (len(page) > allowed || next != "") {
-			return tooManyEntities(w.service, allowed)
-		}
+		page, refusal := w.allow(page, next != "", seen)
 		for _, entity := range page {
-			if guarded && seen == allowed {
-				return tooManyEntities(w.service, allowed)
-			}
-			seen++
 			if !visit(entity.Identity) {
 				return nil
 			}
 		}
-		if next == "" {
-			return nil
+		if refusal != nil || next == "" {
+			return refusal
 		}
-		cursor = next
+		seen, cursor = seen+len(page), next
 	}
+}
+
+// allow gives the part of a page that may be read after those seen, and the refusal to read on.
+func (w *walk) allow(page []verify.Entity, more bool, seen int) ([]verify.Entity, error) {
+	allowed := max(UnaskedEntities, w.opts.Limit)
+	switch {
+	case !w.opts.Production || w.opts.All:
+		return page, nil
+	case w.opts.Limit == 0 && (more || len(page) > allowed):
+		return nil, tooManyEntities(w.service, allowed)
+	case seen+len(page) > allowed:
+		return page[:allowed-seen], tooManyEntities(w.service, allowed)
+	}
+	return page, nil
 }
 
 func (w *walk) pageSize() int {
