@@ -105,7 +105,7 @@ func (o *fleetSyncOptions) run(ctx context.Context) error {
 	progress := o.shell.progress("reading entities", c.now)
 	meter := &syncMeter{connection: c, began: time.Now()}
 	crawl, done, err := fleet.Sync(ctx, c.client, memory, fleet.SyncOptions{
-		Environment: c.env, Changed: o.changed, Limit: o.limit, All: o.all, Concurrency: o.ceiling.concurrency, Hours: o.hours, Clock: c.clock(),
+		Environment: c.env, Changed: o.changed, Limit: o.limit, All: o.all, Concurrency: o.ceiling.concurrency, Hours: o.hours, Now: c.clock().Now, Sleep: c.clock().Sleep,
 		Cost:     func(cost fleet.SyncCost) { meter.announce(cost, o.ceiling.rps) },
 		Progress: func(s fleet.SyncProgress) { progress.Set(int64(s.Read), meter.total(s), meter.note(s)) },
 		Waiting:  func(until time.Time) { o.shell.note("waiting until %s", until.Format("15:04")) },

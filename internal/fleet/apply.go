@@ -21,10 +21,10 @@ type FactorDeleter interface {
 // Target is what a plan is applied to.
 type Target struct {
 	Environment verify.Environment
-	Twilio      SubjectReader
+	Twilio      CandidateReader
 	Deleter     FactorDeleter
 	Outcomes    Outcomes
-	Feed        Feed  // asked for storms between the stages of a [Prune] plan; not needed for others
+	Feed        Feed  // asked for storms between the stages of a [purposePrune] plan; not needed for others
 	Index       Index // how many factors each platform has; needed where Feed is
 	Now         func() time.Time
 }
@@ -76,7 +76,7 @@ func (s ApplyState) Done() bool { return s.Deleted+s.Gone+s.Kept == s.Planned }
 func Apply(ctx context.Context, plan Plan, target Target, opts ApplyOptions) (ApplyState, error) {
 	a := newApplier(plan, target, opts)
 	err := plan.CheckTarget(target.Environment, target.Now())
-	if err == nil && plan.Header.Purpose == DeleteFit {
+	if err == nil && plan.Header.Purpose == purposeFit {
 		a.where, err = ParseWhere(plan.Header.Where, plan.Header.Created)
 	}
 	if err == nil {
@@ -104,7 +104,7 @@ func DeleteFactors(ctx context.Context, factors []verify.Factor, target Target, 
 		items = append(items, itemOf(f, Delete, ReasonSelected, ""))
 	}
 	var failures []error
-	a := newApplier(newPlan(target.Environment, DeleteList, target.Now(), Period(day), items), target, ApplyOptions{
+	a := newApplier(newPlan(target.Environment, purposeList, target.Now(), Period(day), items), target, ApplyOptions{
 		Concurrency: 1,
 		Report: func(r Result) {
 			failures = append(failures, r.Err)
@@ -329,19 +329,19 @@ func (a *applier) goneOutcome(number int) Outcome {
 // lookAgain gives the outcome of a factor that must not be deleted any more; "" when it may be.
 func (a *applier) lookAgain(ctx context.Context, item PlanItem, factor verify.Factor) (outcome Outcome, reason Reason, detail string, err error) {
 	switch a.plan.Header.Purpose {
-	case DeleteFit:
+	case purposeFit:
 		if !a.where.Match(factor) {
 			return Kept, ReasonUnmatched, "it does not fit " + a.plan.Header.Where + " any more", nil
 		}
 		return "", "", "", nil
-	case DeleteList:
+	case purposeList:
 		return "", "", "", nil
 	}
 	if !factor.DateUpdated.Equal(item.DateUpdated) {
 		return Kept, ReasonChanged, fmt.Sprintf("it was updated at %s, after the plan was made", stamp(factor.DateUpdated)), nil
 	}
 	rules := *a.plan.Header.Rules
-	subject := Subject{Factor: factor, Storms: a.storms}
+	subject := candidate{Factor: factor, Storms: a.storms}
 	if item.Evidence != nil {
 		subject.Event, subject.LastSeen = item.Evidence.Event, item.Evidence.LastSeen
 	}
@@ -353,7 +353,7 @@ func (a *applier) lookAgain(ctx context.Context, item PlanItem, factor verify.Fa
 	if storm, ok := begunSince(a.storms, factor.Config.Platform, a.plan.Header.Created); ok {
 		return Deferred, ReasonStorm, fmt.Sprintf("a storm of %d began on %s at %s", storm.Code, storm.Platform, stamp(storm.From)), nil
 	}
-	if j := rules.Judge(subject, now); j.Decision != Delete {
+	if j := rules.judge(subject, now); j.Decision != Delete {
 		return map[Decision]Outcome{Keep: Kept, Defer: Deferred}[j.Decision], j.Reason, j.Detail, nil
 	}
 	return "", "", "", nil

@@ -85,7 +85,7 @@ func benchSync(b *testing.B, network *simulator.PipeListener, service string) {
 
 	before, begin := liveHeap(), time.Now()
 	_, progress, err := fleet.Sync(b.Context(), client, memory, fleet.SyncOptions{
-		Environment: simulated(service), Clock: realClock{}, Concurrency: benchInFlight,
+		Environment: simulated(service), Now: time.Now, Sleep: sleep, Concurrency: benchInFlight,
 	})
 	took := time.Since(begin)
 	if err != nil || progress.Read != *benchEntities {

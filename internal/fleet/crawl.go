@@ -13,24 +13,17 @@ import (
 	"github.com/verifyctl/verifyctl/internal/verify"
 )
 
-// Crawls begins and ends crawls; what a crawl has done outlives the process.
-type Crawls interface {
+// CrawlMemory is where a crawl leaves what it reads, and the list of entities that it has yet to read. Both outlive the
+// process.
+type CrawlMemory interface {
 	BeginCrawl(ctx context.Context, account verify.AccountSID, service verify.ServiceSID, kind verify.CrawlKind, now time.Time) (verify.Crawl, error)
 	FinishCrawl(ctx context.Context, crawl verify.Crawl, now time.Time) (verify.Crawl, error)
 	Freshness(ctx context.Context) (verify.Freshness, error)
-}
 
-// CrawlList is the list of entities that a crawl has yet to read.
-type CrawlList interface {
 	SaveEntityPage(ctx context.Context, crawl verify.Crawl, page []verify.Entity, next string) error
 	QueueEntities(ctx context.Context, crawl verify.Crawl, identities []verify.Identity) error
 	NextEntities(ctx context.Context, crawl verify.Crawl, after verify.Identity, limit int) ([]verify.Entity, error)
-}
 
-// CrawlMemory is where a crawl leaves what it reads.
-type CrawlMemory interface {
-	Crawls
-	CrawlList
 	SaveFactors(ctx context.Context, crawl verify.Crawl, read []verify.EntityFactors) error
 	ChangedIdentities(ctx context.Context, receivedSince time.Time) ([]verify.Identity, error)
 }
@@ -47,12 +40,13 @@ const (
 // SyncOptions says what a crawl reads and when.
 type SyncOptions struct {
 	Environment verify.Environment
-	Changed     bool                  // only what events name, and entities never read
-	Limit       int                   // entities to read in this run; 0 means all of them
-	All         bool                  // read more than [UnaskedEntities] even in production
-	Concurrency int                   // 0 means 32; the client may allow fewer
-	Hours       Hours                 // when to read
-	Clock       Clock                 //
+	Changed     bool             // only what events name, and entities never read
+	Limit       int              // entities to read in this run; 0 means all of them
+	All         bool             // read more than [UnaskedEntities] even in production
+	Concurrency int              // 0 means 32; the client may allow fewer
+	Hours       Hours            // when to read
+	Now         func() time.Time // in the time zone of Hours
+	Sleep       func(ctx context.Context, d time.Duration) error
 	Cost        func(SyncCost)        // called once, when the first page of entities is in; may be nil
 	Progress    func(SyncProgress)    // may be nil; never called by two goroutines at once
 	Waiting     func(until time.Time) // called before a sleep until the hours open; may be nil
@@ -81,14 +75,14 @@ type SyncProgress struct {
 // point goes on where it was, by the same call. Entities that cannot be read stay on its list: the error is then of
 // KindPartial and the next call reads them. A full crawl takes what is not at Twilio any more out of the index.
 func Sync(ctx context.Context, api FactorReader, memory CrawlMemory, opts SyncOptions) (verify.Crawl, SyncProgress, error) {
-	c := &crawler{api: api, memory: memory, opts: opts, claimed: map[verify.Identity]bool{}, news: make(chan struct{}, 1)}
+	c := &crawler{api: api, memory: memory, opts: opts, claimed: map[verify.Identity]bool{}, grown: make(chan struct{}, 1)}
 	if err := c.begin(ctx); err != nil {
 		return c.crawl, c.progress, err
 	}
 	if err := c.run(ctx); err != nil {
 		return c.crawl, c.progress, err
 	}
-	finished, err := memory.FinishCrawl(ctx, c.crawl, opts.Clock.Now())
+	finished, err := memory.FinishCrawl(ctx, c.crawl, opts.Now())
 	if err == nil {
 		c.crawl = finished
 	}
@@ -109,7 +103,7 @@ type crawler struct {
 	claimed  map[verify.Identity]bool // taken off the list in this run and not saved yet, or failed
 	listed   bool
 	fatal    error
-	news     chan struct{} // a page was saved, or the list is complete
+	grown    chan struct{} // a page was saved, or the list is complete
 	failing  int           // entities in a row that failed
 }
 
@@ -128,7 +122,7 @@ func (c *crawler) begin(ctx context.Context) error {
 				WithHint("%s", verify.Command(c.opts.Environment.Name, "fleet", "sync"))
 		}
 	}
-	if c.crawl, err = c.memory.BeginCrawl(ctx, c.opts.Environment.AccountSID, c.opts.Environment.ServiceSID, kind, c.opts.Clock.Now()); err != nil {
+	if c.crawl, err = c.memory.BeginCrawl(ctx, c.opts.Environment.AccountSID, c.opts.Environment.ServiceSID, kind, c.opts.Now()); err != nil {
 		return err
 	}
 	if c.listed = c.crawl.Listed; c.listed {
@@ -173,13 +167,13 @@ func (c *crawler) run(ctx context.Context) error {
 	defer stop()
 
 	var batch []verify.EntityFactors
-	saved := c.opts.Clock.Now()
+	saved := c.opts.Now()
 	for result := range asDone(ctx, c.opts.Concurrency, c.queue, c.read) {
 		if !c.account(ctx, result) {
 			continue
 		}
 		batch = append(batch, result.EntityFactors)
-		if now := c.opts.Clock.Now(); len(batch) >= saveBatch || now.Sub(saved) >= saveEvery {
+		if now := c.opts.Now(); len(batch) >= saveBatch || now.Sub(saved) >= saveEvery {
 			if err := c.save(ctx, batch); err != nil {
 				return err
 			}
@@ -216,7 +210,7 @@ func (c *crawler) end(ctx context.Context) error {
 func (c *crawler) list(ctx context.Context) {
 	cursor, first := c.crawl.Cursor, true
 	for !c.isListed() {
-		if err := c.opts.Hours.wait(ctx, c.opts.Clock, c.waiting); err != nil {
+		if err := c.waitForHours(ctx); err != nil {
 			c.fail(err)
 			break
 		}
@@ -237,7 +231,7 @@ func (c *crawler) list(ctx context.Context) {
 		}
 		cursor, first = next, false
 	}
-	c.tell()
+	c.wakeQueue()
 }
 
 // announce tells the cost when the first page is in, before any factors are read.
@@ -260,7 +254,7 @@ func (c *crawler) queue(ctx context.Context) iter.Seq[verify.Entity] {
 		given := 0
 		for claimed := range c.unclaimed(ctx) {
 			for _, entity := range claimed {
-				if err := c.opts.Hours.wait(ctx, c.opts.Clock, c.waiting); err != nil {
+				if err := c.waitForHours(ctx); err != nil {
 					c.fail(err)
 					return
 				}
@@ -291,7 +285,7 @@ func (c *crawler) unclaimed(ctx context.Context) iter.Seq[[]verify.Entity] {
 			if next != "" {
 				continue
 			}
-			if !found && (complete || !c.awaitNews(ctx)) {
+			if !found && (complete || !c.awaitMore(ctx)) {
 				return
 			}
 			complete, found = c.isListed(), false
@@ -327,7 +321,7 @@ type crawled struct {
 }
 
 func (c *crawler) read(ctx context.Context, entity verify.Entity) crawled {
-	r := crawled{EntityFactors: verify.EntityFactors{Entity: entity, ReadAt: c.opts.Clock.Now()}}
+	r := crawled{EntityFactors: verify.EntityFactors{Entity: entity, ReadAt: c.opts.Now()}}
 	for factor, err := range c.api.Factors(ctx, c.opts.Environment.ServiceSID, entity.Identity) {
 		if err != nil {
 			r.Gone = verify.KindOf(err) == verify.KindNotFound
@@ -415,22 +409,22 @@ func (c *crawler) pageSaved(ctx context.Context, entities int, last bool) error 
 	c.listed, c.progress.AllSeen, c.progress.Left = last, last, waiting
 	c.report()
 	c.mu.Unlock()
-	c.tell()
+	c.wakeQueue()
 	return nil
 }
 
-// tell wakes the queue.
-func (c *crawler) tell() {
+// wakeQueue has the queue look at the list again.
+func (c *crawler) wakeQueue() {
 	select {
-	case c.news <- struct{}{}:
-	default: // it has not looked at the last news yet
+	case c.grown <- struct{}{}:
+	default: // it has not looked since the last time
 	}
 }
 
-// awaitNews waits until there may be more on the list, and tells whether to look.
-func (c *crawler) awaitNews(ctx context.Context) bool {
+// awaitMore waits until there may be more on the list, and tells whether to look.
+func (c *crawler) awaitMore(ctx context.Context) bool {
 	select {
-	case <-c.news:
+	case <-c.grown:
 		return c.stopped() == nil
 	case <-ctx.Done():
 		return false
@@ -451,9 +445,20 @@ func (c *crawler) stopped() error {
 	return c.fatal
 }
 
-func (c *crawler) waiting(until time.Time) {
-	if c.opts.Waiting != nil {
-		c.opts.Waiting(until)
+// waitForHours sleeps until the hours are open.
+func (c *crawler) waitForHours(ctx context.Context) error {
+	for {
+		now := c.opts.Now()
+		open := c.opts.Hours.opens(now)
+		if !open.After(now) {
+			return ctx.Err()
+		}
+		if c.opts.Waiting != nil {
+			c.opts.Waiting(open)
+		}
+		if err := c.opts.Sleep(ctx, open.Sub(now)); err != nil {
+			return err
+		}
 	}
 }
 

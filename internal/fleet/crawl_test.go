@@ -103,11 +103,7 @@ func (s *service) factors(identity verify.Identity) []verify.Factor {
 
 func (s *service) forget() { s.reads, s.pages, s.totalRead = map[verify.Identity]int{}, 0, 0 }
 
-// realClock is the time of this process.
-type realClock struct{}
-
-func (realClock) Now() time.Time { return time.Now() }
-func (realClock) Sleep(ctx context.Context, d time.Duration) error {
+func sleep(ctx context.Context, d time.Duration) error {
 	select {
 	case <-time.After(d):
 		return nil
@@ -126,7 +122,9 @@ func openMemory(t testing.TB, dir string) *store.Store {
 	return s
 }
 
-func options() fleet.SyncOptions { return fleet.SyncOptions{Environment: crawlEnv, Clock: realClock{}} }
+func options() fleet.SyncOptions {
+	return fleet.SyncOptions{Environment: crawlEnv, Now: time.Now, Sleep: sleep}
+}
 
 // mustEqual checks that the index is the Service, no more and no less.
 func mustEqual(t *testing.T, memory *store.Store, s *service) {
@@ -340,7 +338,7 @@ func TestSyncWaitsForItsHours(t *testing.T) {
 	s, memory := newService(50), openMemory(t, filepath.Join(t.TempDir(), "state"))
 	clock := &nightClock{now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}
 	opts := options()
-	opts.Clock = clock
+	opts.Now, opts.Sleep = clock.Now, clock.Sleep
 	opts.Hours, _ = fleet.ParseHours("01:00-05:00")
 	var waited []time.Time
 	var mu sync.Mutex

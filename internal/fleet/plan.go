@@ -16,9 +16,9 @@ import (
 
 // The purposes of plans about factors.
 const (
-	Prune      plan.Purpose = "prune"       // they are dead: nothing may have changed since, and the rules must still hold
-	DeleteFit  plan.Purpose = "delete"      // they fit a condition: they must still fit it
-	DeleteList plan.Purpose = "delete_list" // they were listed one by one: they must be there
+	purposePrune plan.Purpose = "prune"       // they are dead: nothing may have changed since, and the rules must still hold
+	purposeFit   plan.Purpose = "delete"      // they fit a condition: they must still fit it
+	purposeList  plan.Purpose = "delete_list" // they were listed one by one: they must be there
 )
 
 // Plan is a list of factors to delete, those to delete first, for a person to review before it is applied.
@@ -32,9 +32,9 @@ type PlanHeader struct {
 	Delete    int       `json:"delete"` // how many items have this decision
 	Defer     int       `json:"defer"`
 	Keep      int       `json:"keep"`
-	Where     string    `json:"where,omitempty"`    // the condition of [DeleteFit]
-	Rules     *Rules    `json:"rules,omitempty"`    // of [Prune]
-	Evidence  *Coverage `json:"evidence,omitempty"` // of [Prune]
+	Where     string    `json:"where,omitempty"`    // the condition of [purposeFit]
+	Rules     *Rules    `json:"rules,omitempty"`    // of [purposePrune]
+	Evidence  *Coverage `json:"evidence,omitempty"` // of [purposePrune]
 	Storms    []Storm   `json:"storms,omitempty"`
 	IndexRead time.Time `json:"index_read,omitzero"` // the oldest reading in the index that the plan rests on
 }
@@ -101,10 +101,10 @@ func ReadPlan(r io.Reader) (Plan, error) {
 // check makes sure that this is a plan that verifyctl could have written.
 func (p Plan) check() error {
 	h := p.Header
-	if h.Purpose != Prune && h.Purpose != DeleteFit && h.Purpose != DeleteList {
+	if h.Purpose != purposePrune && h.Purpose != purposeFit && h.Purpose != purposeList {
 		return fmt.Errorf("%q is not the purpose of a plan about factors", h.Purpose)
 	}
-	if (h.Purpose == Prune) != (h.Rules != nil && h.Evidence != nil) || (h.Purpose == DeleteFit) != (h.Where != "") {
+	if (h.Purpose == purposePrune) != (h.Rules != nil && h.Evidence != nil) || (h.Purpose == purposeFit) != (h.Where != "") {
 		return fmt.Errorf("the purpose %s does not go with its rules, evidence and condition", h.Purpose)
 	}
 	n := len(p.Items)

@@ -28,7 +28,7 @@ func samplePlan(t testing.TB) (Plan, []byte) {
 	other := f
 	other.SID = "YF00000000000000000000000000000002"
 	masked := verify.Factor{SID: "YF0314fxxxxxxxxxxxxxxxxxx1349180db", Identity: "test-identity"}
-	plan := newPlan(worldEnv, Prune, planTime, Period(day), []PlanItem{
+	plan := newPlan(worldEnv, purposePrune, planTime, Period(day), []PlanItem{
 		itemOf(masked, Keep, ReasonMasked, "the SID is not whole"), itemOf(other, Defer, ReasonStorm, "a storm"), dead,
 	})
 	plan.Header.Rules = &rules
@@ -95,7 +95,7 @@ func TestPlansThatVerifyctlNeverWritesAreRefused(t *testing.T) {
 		"a kept factor to delete":   func(p *Plan) { p.Items[2].Decision = Delete },
 		"too few items":             func(p *Plan) { p.Items = p.Items[:2] },
 		"another format":            func(p *Plan) { p.Header.Format = 2 },
-		"another purpose":           func(p *Plan) { p.Header.Purpose = DeleteFit },
+		"another purpose":           func(p *Plan) { p.Header.Purpose = purposeFit },
 		"an unknown purpose":        func(p *Plan) { p.Header.Purpose = "all" },
 		"no rules":                  func(p *Plan) { p.Header.Rules = nil },
 		"no evidence":               func(p *Plan) { p.Header.Evidence = nil },

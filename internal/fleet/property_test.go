@@ -180,10 +180,10 @@ func TestStricterRulesNeedFewerAssumptions(t *testing.T) {
 }
 
 // neverUpdated hides when factors were created and updated.
-type neverUpdated struct{ SubjectReader }
+type neverUpdated struct{ CandidateReader }
 
 func (n neverUpdated) Factor(ctx context.Context, service verify.ServiceSID, identity verify.Identity, sid verify.FactorSID) (verify.Factor, error) {
-	f, err := n.SubjectReader.Factor(ctx, service, identity, sid)
+	f, err := n.CandidateReader.Factor(ctx, service, identity, sid)
 	f.DateCreated, f.DateUpdated = worldBegin, worldBegin
 	return f, err
 }
@@ -197,7 +197,7 @@ func (unknownFactors) FindFactors(context.Context, ...verify.FactorSID) ([]verif
 
 // neverAnswered shows one challenge that ran out just now, whatever happened.
 type neverAnswered struct {
-	SubjectReader
+	CandidateReader
 	w *world
 }
 

@@ -88,8 +88,8 @@ type DeadToken struct {
 	Grade    event.Evidence  `json:"grade"` // strong or weak
 }
 
-// Subject is what is known about one factor, as read just now.
-type Subject struct {
+// candidate is what is known about one factor, as read just now.
+type candidate struct {
 	Factor     verify.Factor
 	Challenges []verify.Challenge // of its identity, from [Rules.since] on
 	Event      *DeadToken         // the latest one that names it; nil without one
@@ -97,16 +97,16 @@ type Subject struct {
 	Storms     []Storm
 }
 
-// Judgement is a decision and what it rests on.
-type Judgement struct {
+// finding is a decision and what it rests on.
+type finding struct {
 	Decision Decision
 	Reason   Reason
 	Detail   string // a sentence for the operator
 	Evidence Evidence
 }
 
-// judgement concludes with a reason, which decides.
-func judgement(reason Reason, evidence Evidence, format string, args ...any) Judgement {
+// conclude ends with a reason, which decides.
+func conclude(reason Reason, evidence Evidence, format string, args ...any) finding {
 	decision := Keep
 	switch reason {
 	case ReasonDeadToken, ReasonIdle:
@@ -114,19 +114,19 @@ func judgement(reason Reason, evidence Evidence, format string, args ...any) Jud
 	case ReasonStorm:
 		decision = Defer
 	}
-	return Judgement{decision, reason, fmt.Sprintf(format, args...), evidence}
+	return finding{decision, reason, fmt.Sprintf(format, args...), evidence}
 }
 
-// Judge decides about one factor. It never takes a factor that gave a sign of life since its event (an update, an
+// judge decides about one factor. It never takes a factor that gave a sign of life since its event (an update, an
 // answered challenge, the backend's word), nor one that was not asked: a dead push token is not a dead factor, because
 // the phone may still answer by polling.
-func (r Rules) Judge(s Subject, now time.Time) Judgement {
+func (r Rules) judge(s candidate, now time.Time) finding {
 	evidence := Evidence{Event: s.Event, LastSeen: s.LastSeen}
 	switch {
 	case !s.Factor.IsPush():
-		return judgement(ReasonNotPush, evidence, "it is a %s factor", s.Factor.Type)
+		return conclude(ReasonNotPush, evidence, "it is a %s factor", s.Factor.Type)
 	case s.Factor.Status != verify.FactorVerified:
-		return judgement(ReasonUnverified, evidence, "it was never verified; Twilio removes such factors by itself")
+		return conclude(ReasonUnverified, evidence, "it was never verified; Twilio removes such factors by itself")
 	}
 	idle := r.judgeIdle(s, now)
 	switch {
@@ -135,26 +135,26 @@ func (r Rules) Judge(s Subject, now time.Time) Judgement {
 	case s.Event.Grade == event.EvidenceStrong:
 		return r.judgeDeadToken(s, now)
 	case r.Idle == 0:
-		return judgement(ReasonNeedsIdle, evidence, "%d is no proof without the idle rule (--idle)", s.Event.Code)
+		return conclude(ReasonNeedsIdle, evidence, "%d is no proof without the idle rule (--idle)", s.Event.Code)
 	}
 	return idle
 }
 
 // judgeDeadToken decides on a strong event.
-func (r Rules) judgeDeadToken(s Subject, now time.Time) Judgement {
+func (r Rules) judgeDeadToken(s candidate, now time.Time) finding {
 	at := s.Event.At
 	evidence := Evidence{Event: s.Event, LastSeen: s.LastSeen}
 	switch {
 	case at.IsZero() || at.After(now):
-		return judgement(ReasonUndated, evidence, "the event has no time in the past")
+		return conclude(ReasonUndated, evidence, "the event has no time in the past")
 	case s.otherPlatform():
-		return judgement(ReasonContradicted, evidence, "the event is about %s, and the factor is of %s", s.Event.Platform, s.Factor.Config.Platform)
+		return conclude(ReasonContradicted, evidence, "the event is about %s, and the factor is of %s", s.Event.Platform, s.Factor.Config.Platform)
 	}
 	if sign := s.lastSign(); !sign.at.Before(at.Add(-sign.slack)) {
-		return judgement(sign.reason, evidence, "%s %s, and the event is of %s", sign.what, stamp(sign.at), stamp(at))
+		return conclude(sign.reason, evidence, "%s %s, and the event is of %s", sign.what, stamp(sign.at), stamp(at))
 	}
 	if storm, ok := struckBy(s.Storms, s.Factor.Config.Platform, s.Event.Code, at); ok {
-		return judgement(ReasonStorm, evidence, "%d of %d %s factors failed with %d within one hour around %s: that is a broken credential, not uninstalled apps",
+		return conclude(ReasonStorm, evidence, "%d of %d %s factors failed with %d within one hour around %s: that is a broken credential, not uninstalled apps",
 			storm.Factors, storm.Of, storm.Platform, storm.Code, stamp(storm.From))
 	}
 	begin, tooRecent, notAsked := at, ReasonQuiet, ReasonNotAsked
@@ -162,25 +162,25 @@ func (r Rules) judgeDeadToken(s Subject, now time.Time) Judgement {
 		begin, tooRecent, notAsked = end, ReasonStorm, ReasonStorm // a storm silences living phones too
 	}
 	if now.Before(begin.Add(time.Duration(r.Quiet))) {
-		return judgement(tooRecent, evidence, "the quiet period of %s since %s is not over", r.Quiet, stamp(begin))
+		return conclude(tooRecent, evidence, "the quiet period of %s since %s is not over", r.Quiet, stamp(begin))
 	}
 	unanswered := s.unansweredSince(begin, now)
 	evidence.Unanswered, evidence.LastUnanswered = len(unanswered), latest(unanswered)
 	if need := max(r.MinUnanswered, 1); len(unanswered) < need {
-		return judgement(notAsked, evidence, "%d challenges expired on it since %s, %d are needed", len(unanswered), stamp(begin), need)
+		return conclude(notAsked, evidence, "%d challenges expired on it since %s, %d are needed", len(unanswered), stamp(begin), need)
 	}
-	return judgement(ReasonDeadToken, evidence, "%d at %s, %d unanswered since", s.Event.Code, stamp(at), len(unanswered))
+	return conclude(ReasonDeadToken, evidence, "%d at %s, %d unanswered since", s.Event.Code, stamp(at), len(unanswered))
 }
 
 // judgeIdle decides on inactivity.
-func (r Rules) judgeIdle(s Subject, now time.Time) Judgement {
+func (r Rules) judgeIdle(s candidate, now time.Time) finding {
 	evidence := Evidence{Event: s.Event, LastSeen: s.LastSeen}
 	if r.Idle == 0 {
-		return judgement(ReasonNeedsIdle, evidence, "the idle rule is off")
+		return conclude(ReasonNeedsIdle, evidence, "the idle rule is off")
 	}
 	begin, notAsked := r.Idle.before(now), ReasonNotAsked
 	if sign := s.lastSign(); !sign.at.Before(begin) {
-		return judgement(sign.reason, evidence, "%s %s, within the idle period of %s", sign.what, stamp(sign.at), r.Idle)
+		return conclude(sign.reason, evidence, "%s %s, within the idle period of %s", sign.what, stamp(sign.at), r.Idle)
 	}
 	if end := lastStorm(s.Storms, s.Factor.Config.Platform); end.After(begin) {
 		begin, notAsked = end, ReasonStorm // a storm silences living phones too
@@ -193,13 +193,13 @@ func (r Rules) judgeIdle(s Subject, now time.Time) Judgement {
 		asked, need = len(unanswered), max(r.MinUnanswered, 1)
 	}
 	if asked < need {
-		return judgement(notAsked, evidence, "since %s it was challenged in vain %d times, %d are needed", stamp(begin), asked, need)
+		return conclude(notAsked, evidence, "since %s it was challenged in vain %d times, %d are needed", stamp(begin), asked, need)
 	}
-	return judgement(ReasonIdle, evidence, "no sign of life for %s, %d unanswered, the last of %s", r.Idle, len(unanswered), stamp(evidence.LastUnanswered))
+	return conclude(ReasonIdle, evidence, "no sign of life for %s, %d unanswered, the last of %s", r.Idle, len(unanswered), stamp(evidence.LastUnanswered))
 }
 
 // eventStands tells whether nothing speaks against the event of the subject but that the factor was not asked enough.
-func (s Subject) eventStands(now time.Time) bool {
+func (s candidate) eventStands(now time.Time) bool {
 	if s.Event == nil || s.Event.At.IsZero() || s.Event.At.After(now) || s.otherPlatform() {
 		return false
 	}
@@ -209,7 +209,7 @@ func (s Subject) eventStands(now time.Time) bool {
 }
 
 // otherPlatform tells whether the event is about another platform than the factor's.
-func (s Subject) otherPlatform() bool {
+func (s candidate) otherPlatform() bool {
 	return s.Event.Platform != "" && s.Event.Platform != s.Factor.Config.Platform
 }
 
@@ -235,7 +235,7 @@ type sign struct {
 }
 
 // lastSign gives the latest sign of life; the creation of the factor is one.
-func (s Subject) lastSign() sign {
+func (s candidate) lastSign() sign {
 	last := sign{s.Factor.DateCreated, ReasonUpdated, "it was created", refreshRace}
 	add := func(other sign) {
 		if other.at.Add(other.slack).After(last.at.Add(last.slack)) {
@@ -254,11 +254,11 @@ func (s Subject) lastSign() sign {
 
 // unansweredSince gives the challenges of this factor that ran out after a time without an answer, but for those that
 // fell into a storm of its platform.
-func (s Subject) unansweredSince(since, now time.Time) []verify.Challenge {
+func (s candidate) unansweredSince(since, now time.Time) []verify.Challenge {
 	var unanswered []verify.Challenge
 	for _, c := range s.Challenges {
 		if verify.SameSID(c.FactorSID, s.Factor.SID) && expiredBy(c, now) && c.ExpirationDate.After(since) &&
-			!raging(s.Storms, s.Factor.Config.Platform, c.DateCreated) {
+			!stormActive(s.Storms, s.Factor.Config.Platform, c.DateCreated) {
 			unanswered = append(unanswered, c)
 		}
 	}
@@ -267,7 +267,7 @@ func (s Subject) unansweredSince(since, now time.Time) []verify.Challenge {
 
 // answeredElsewhere tells whether the user answered on another factor while a challenge was open: then its silence says
 // nothing about the phone it was sent to.
-func (s Subject) answeredElsewhere(c verify.Challenge) bool {
+func (s candidate) answeredElsewhere(c verify.Challenge) bool {
 	return slices.ContainsFunc(s.Challenges, func(other verify.Challenge) bool {
 		if verify.SameSID(other.FactorSID, s.Factor.SID) || !answered(other) {
 			return false

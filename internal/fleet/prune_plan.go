@@ -27,8 +27,8 @@ type Index interface {
 	Freshness(ctx context.Context) (verify.Freshness, error)
 }
 
-// SubjectReader reads what Twilio says of one factor now.
-type SubjectReader interface {
+// CandidateReader reads what Twilio says of one factor now.
+type CandidateReader interface {
 	Factor(ctx context.Context, service verify.ServiceSID, identity verify.Identity, factor verify.FactorSID) (verify.Factor, error)
 	Challenges(ctx context.Context, service verify.ServiceSID, identity verify.Identity, filter verify.ChallengeFilter) iter.Seq2[verify.Challenge, error]
 }
@@ -37,7 +37,7 @@ type SubjectReader interface {
 type Sources struct {
 	Feed     Feed
 	Index    Index
-	Twilio   SubjectReader
+	Twilio   CandidateReader
 	Activity Activity // the zero value when the backend says nothing
 }
 
@@ -54,7 +54,7 @@ type PruneOptions struct {
 }
 
 // PlanPrune finds the dead factors of a Service: candidates are named by the feed or, with the idle rule, by the index;
-// each is then read from Twilio together with its challenges, and judged by [Rules.Judge]. The plan also lists the
+// each is then read from Twilio together with its challenges, and judged by [Rules.judge]. The plan also lists the
 // candidates of the feed that are kept or deferred, with the reason, but for those that are gone. Nothing is written.
 func PlanPrune(ctx context.Context, from Sources, now time.Time, opts PruneOptions) (Plan, error) {
 	p := planner{Sources: from, PruneOptions: opts, now: now.Truncate(time.Second)}
@@ -151,7 +151,7 @@ func (p *planner) settle(named []suspect) (settled []PlanItem, open []suspect) {
 		if s.indexed != nil {
 			f = s.indexed.Factor
 		}
-		j := p.Rules.Judge(Subject{Factor: f, Event: s.event, LastSeen: p.lastSeen(s), Storms: p.storms}, p.now)
+		j := p.Rules.judge(candidate{Factor: f, Event: s.event, LastSeen: p.lastSeen(s), Storms: p.storms}, p.now)
 		if p.Rules.Idle > 0 || j.Reason == ReasonNotAsked {
 			open = append(open, s)
 			continue
@@ -352,7 +352,7 @@ type judged struct {
 }
 
 func (p *planner) judgeOne(ctx context.Context, s suspect) judged {
-	subject := Subject{Event: s.event, LastSeen: p.lastSeen(s), Storms: p.storms}
+	subject := candidate{Event: s.event, LastSeen: p.lastSeen(s), Storms: p.storms}
 	service, since := p.Environment.ServiceSID, p.Rules.since(s.event, p.now)
 	if s.event == nil {
 		// Most idle suspects fall by their challenges, which need not be followed by another request.
@@ -361,7 +361,7 @@ func (p *planner) judgeOne(ctx context.Context, s suspect) judged {
 		if subject.Challenges, err = readChallenges(ctx, p.Twilio, service, s.identity, since); err != nil {
 			return p.unreadable(s, err)
 		}
-		if j := p.Rules.Judge(subject, p.now); j.Decision != Delete {
+		if j := p.Rules.judge(subject, p.now); j.Decision != Delete {
 			return judged{item: judgedItem(subject.Factor, j)}
 		}
 	}
@@ -378,10 +378,10 @@ func (p *planner) judgeOne(ctx context.Context, s suspect) judged {
 			return p.unreadable(s, err)
 		}
 	}
-	return judged{item: judgedItem(factor, p.Rules.Judge(subject, p.now))}
+	return judged{item: judgedItem(factor, p.Rules.judge(subject, p.now))}
 }
 
-func judgedItem(f verify.Factor, j Judgement) PlanItem {
+func judgedItem(f verify.Factor, j finding) PlanItem {
 	item := itemOf(f, j.Decision, j.Reason, j.Detail)
 	item.Evidence = &j.Evidence
 	return item
@@ -415,7 +415,7 @@ const challengePage = maxPageSize
 
 // readChallenges reads the identity's challenges, newest first, back to a time. It makes sure that they come newest first:
 // stopping early in another order would overlook answers.
-func readChallenges(ctx context.Context, twilio SubjectReader, service verify.ServiceSID, identity verify.Identity, since time.Time) ([]verify.Challenge, error) {
+func readChallenges(ctx context.Context, twilio CandidateReader, service verify.ServiceSID, identity verify.Identity, since time.Time) ([]verify.Challenge, error) {
 	var challenges []verify.Challenge
 	var last time.Time
 	seen := 0
@@ -453,7 +453,7 @@ func (p *planner) remarks(items []PlanItem) []PlanItem {
 // plan puts the items in order and writes the header about them.
 func (p *planner) plan(items []PlanItem) Plan {
 	rules := p.Rules
-	plan := newPlan(p.Environment, Prune, p.now, p.Lifetime, items)
+	plan := newPlan(p.Environment, purposePrune, p.now, p.Lifetime, items)
 	plan.Header.Rules, plan.Header.Evidence = &rules, &p.coverage
 	plan.Header.Storms, plan.Header.IndexRead = p.storms, p.freshness.OldestRead.UTC()
 	return plan

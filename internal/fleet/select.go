@@ -27,7 +27,7 @@ func PlanWhere(ctx context.Context, index Index, env verify.Environment, conditi
 		}
 		items = append(items, itemOf(f.Factor, Delete, ReasonSelected, ""))
 	}
-	plan := newPlan(env, DeleteFit, now, lifetime, items)
+	plan := newPlan(env, purposeFit, now, lifetime, items)
 	plan.Header.Where, plan.Header.IndexRead = condition.String(), fresh.OldestRead.UTC()
 	return plan, nil
 }
@@ -56,7 +56,7 @@ func PlanList(ctx context.Context, index Index, env verify.Environment, refs []F
 		}
 		items = append(items, itemOf(f, Delete, ReasonSelected, ""))
 	}
-	return newPlan(env, DeleteList, now, lifetime, items), nil
+	return newPlan(env, purposeList, now, lifetime, items), nil
 }
 
 // ParseList reads a list of factors: CSV with a header line, or NDJSON, as "factors list" prints them, with identity and

@@ -47,7 +47,7 @@ func runChild(mode, url, service, dir string) error {
 		return err
 	}
 	if mode == "sync" {
-		_, _, err := fleet.Sync(ctx, client, memory, fleet.SyncOptions{Environment: simulated(service), Clock: realClock{}})
+		_, _, err := fleet.Sync(ctx, client, memory, fleet.SyncOptions{Environment: simulated(service), Now: time.Now, Sleep: sleep})
 		return err
 	}
 	plan, err := readPlan(filepath.Join(dir, "plan"))
@@ -335,7 +335,7 @@ func TestBadNetworkDeletesExactlyTheSelected(t *testing.T) {
 	}
 	defer memory.Close()
 	for range 20 { // until the crawl has read what it could not read the time before
-		if _, _, err = fleet.Sync(t.Context(), s.client, memory, fleet.SyncOptions{Environment: simulated(s.service), Clock: realClock{}}); err == nil {
+		if _, _, err = fleet.Sync(t.Context(), s.client, memory, fleet.SyncOptions{Environment: simulated(s.service), Now: time.Now, Sleep: sleep}); err == nil {
 			break
 		}
 	}

@@ -97,8 +97,8 @@ func struckBy(storms []Storm, platform verify.Platform, code int, at time.Time) 
 	return storms[i], true
 }
 
-// raging tells whether any storm of the platform was on at a time, or within stormSpan of it.
-func raging(storms []Storm, platform verify.Platform, at time.Time) bool {
+// stormActive tells whether any storm of the platform was on at a time, or within stormSpan of it.
+func stormActive(storms []Storm, platform verify.Platform, at time.Time) bool {
 	return slices.ContainsFunc(storms, func(s Storm) bool {
 		return s.on(platform) && at.After(s.From.Add(-stormSpan)) && at.Before(s.Until.Add(stormSpan))
 	})

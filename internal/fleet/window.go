@@ -1,7 +1,6 @@
 package fleet
 
 import (
-	"context"
 	"fmt"
 	"strings"
 	"time"
@@ -9,13 +8,7 @@ import (
 	"github.com/verifyctl/verifyctl/internal/verify"
 )
 
-// Clock is the time of an environment.
-type Clock interface {
-	Now() time.Time
-	Sleep(ctx context.Context, d time.Duration) error
-}
-
-// Hours is a part of each day in which bulk reads are welcome, such as 01:00-05:00 in the clock's time zone. It may go over
+// Hours is a part of each day in which bulk reads are welcome, such as 01:00-05:00 in a time zone of the caller's. It may go over
 // midnight. The zero value is the whole day. It is a flag value.
 type Hours struct {
 	from, until time.Duration // since midnight; equal for the whole day
@@ -75,19 +68,4 @@ func (h Hours) opens(t time.Time) time.Time {
 		return t
 	}
 	return begin
-}
-
-// wait sleeps until the hours are open.
-func (h Hours) wait(ctx context.Context, clock Clock, waiting func(until time.Time)) error {
-	for {
-		now := clock.Now()
-		open := h.opens(now)
-		if !open.After(now) {
-			return ctx.Err()
-		}
-		waiting(open)
-		if err := clock.Sleep(ctx, open.Sub(now)); err != nil {
-			return err
-		}
-	}
 }
