@@ -91,6 +91,11 @@ func TestArrowsPointDown(t *testing.T) {
 			}
 			continue
 		}
+		for _, unused := range rule.may {
+			if !slices.Contains(p.Deps, module+"/"+unused) {
+				t.Errorf("%s does not import %s: take the arrow out of the layers of this test", name, unused)
+			}
+		}
 		for _, dep := range p.Deps {
 			ours, isOurs := strings.CutPrefix(dep, module+"/")
 			if isOurs && !slices.Contains(rule.may, ours) {

@@ -200,11 +200,11 @@ func (o *entitiesEraseOptions) question(c *connection, t fleet.Trace) string {
 func (o *entitiesEraseOptions) forget(c *connection, w *writer, identity verify.Identity) func(context.Context) error {
 	return func(ctx context.Context) error {
 		_, storeErr := w.store.PurgeIdentity(ctx, identity)
-		book, ledgerErr := c.shell.ledger(ctx)
-		if ledgerErr == nil {
-			_, ledgerErr = book.EraseIdentity(ctx, string(identity))
+		audit, auditErr := c.shell.ledger(ctx)
+		if auditErr == nil {
+			_, auditErr = audit.EraseIdentity(ctx, string(identity))
 		}
-		return errors.Join(storeErr, ledgerErr)
+		return errors.Join(storeErr, auditErr)
 	}
 }
 

@@ -33,15 +33,12 @@ func (c *connection) approvedWriter(ctx context.Context, w writeFlags) (*writer,
 	if err != nil {
 		return nil, err
 	}
-	book, err := c.shell.ledger(ctx)
+	audit, err := c.shell.ledger(ctx)
 	if err != nil {
 		return nil, err
 	}
-	key, err := verify.ParseAPIKeySID(c.target.Username)
-	if err != nil {
-		key = "" // the keys are an account's auth token
-	}
-	return &writer{c: c, store: memory, Writer: book.Writer(c.client, memory, ledger.Entry{
+	key, _ := verify.ParseAPIKeySID(c.target.Username) // none when the keys are the account's auth token
+	return &writer{c: c, store: memory, Writer: audit.Writer(c.client, memory, ledger.Entry{
 		User: userName(), Host: hostName(), KeySID: key, Environment: c.env.Name, AccountSID: c.env.AccountSID, ServiceSID: c.service(),
 		Command: c.shell.command, Purpose: w.purpose, Reason: w.reason,
 	}, c.now)}, nil
@@ -58,12 +55,12 @@ func (s *shell) ledger(ctx context.Context) (*ledger.Ledger, error) {
 	if err != nil {
 		return nil, err
 	}
-	book, err := ledger.Open(ctx, dir)
+	audit, err := ledger.Open(ctx, dir)
 	if err != nil {
 		return nil, err
 	}
-	s.opened.ledger, s.opened.closers = book, append(s.opened.closers, book)
-	return book, nil
+	s.opened.ledger, s.opened.closers = audit, append(s.opened.closers, audit)
+	return audit, nil
 }
 
 // creator creates challenges once: what it looks up is read as everywhere, what it sends is recorded.

@@ -9,13 +9,6 @@ import (
 	"github.com/verifyctl/verifyctl/internal/verify"
 )
 
-// RecordChallenge remembers a challenge that was created from this machine, so that its identity need not be given
-// again. It does so even when ctx is cancelled, because the challenge is there.
-func (s *Store) RecordChallenge(ctx context.Context, c verify.CreatedChallenge) error {
-	ctx = context.WithoutCancel(ctx)
-	return s.update(ctx, "cannot remember the challenge", func(tx *sql.Tx) error { return insertChallenge(ctx, tx, c) })
-}
-
 func insertChallenge(ctx context.Context, tx *sql.Tx, c verify.CreatedChallenge) error {
 	_, err := tx.ExecContext(ctx, `INSERT INTO challenges (sid, service_sid, identity, factor_sid, action_id, created, expires)
 		VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (sid) DO NOTHING`,
@@ -28,13 +21,6 @@ const selectChallenges = `SELECT sid, service_sid, identity, factor_sid, action_
 // CreatedChallenge gives a challenge that was created from this machine, and whether it was.
 func (s *Store) CreatedChallenge(ctx context.Context, sid verify.ChallengeSID) (verify.CreatedChallenge, bool, error) {
 	return one(ctx, s, "cannot look up the challenge", selectChallenges+`WHERE sid = ?`, []any{sid}, scanChallenge)
-}
-
-// CreatedChallenges gives an identity's challenges that were created from this machine, newest first; a limit of 0 is
-// none.
-func (s *Store) CreatedChallenges(ctx context.Context, identity verify.Identity, limit int) ([]verify.CreatedChallenge, error) {
-	return all(ctx, s, "cannot look up challenges", selectChallenges+`WHERE identity = ? ORDER BY created DESC, sid LIMIT ?`,
-		[]any{identity, limitOf(limit)}, scanChallenge)
 }
 
 func scanChallenge(row scanner) (c verify.CreatedChallenge, err error) {

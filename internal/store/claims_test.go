@@ -245,7 +245,7 @@ func TestWhatWasMetIsOfferedAgain(t *testing.T) {
 	check(t, s.Saw(ctx, "bernd-001", noon.Add(time.Hour)))
 	check(t, s.Saw(ctx, "alice-002", noon.Add(2*time.Hour)))
 	check(t, s.Saw(ctx, "alice-001", noon.Add(3*time.Hour)))
-	check(t, s.RecordChallenge(ctx, created(5)))
+	check(t, s.FulfilClaim(ctx, must[verify.Claim](t)(s.ClaimChallenge(ctx, verify.ClaimKey{})), created(5)))
 	identities := func(prefix string, limit int) []verify.Identity {
 		return must[[]verify.Identity](t)(s.RecentIdentities(ctx, prefix, limit))
 	}

@@ -26,8 +26,8 @@ func scanCrawl(row scanner) (c verify.Crawl, err error) {
 	return c, err
 }
 
-// UnfinishedCrawl gives the crawl that was cut off or is running; ID 0 when there is none.
-func (s *Store) UnfinishedCrawl(ctx context.Context) (verify.Crawl, error) {
+// unfinishedCrawl gives the crawl that was cut off or is running; ID 0 when there is none.
+func (s *Store) unfinishedCrawl(ctx context.Context) (verify.Crawl, error) {
 	c, _, err := one(ctx, s, "cannot read the crawl", selectCrawls+`WHERE finished = 0 ORDER BY id DESC LIMIT 1`, nil, scanCrawl)
 	return c, err
 }
@@ -39,7 +39,7 @@ func (s *Store) BeginCrawl(ctx context.Context, account verify.AccountSID, servi
 	if _, indexed, err := s.indexedService(ctx); err != nil {
 		return c, err
 	} else if indexed != "" && !verify.SameSID(indexed, service) {
-		if _, err := s.Purge(ctx, KindIndex); err != nil {
+		if _, err := s.Purge(ctx, kindIndex); err != nil {
 			return c, err
 		}
 	}

@@ -367,7 +367,7 @@ func TestDeclaredMetadataGivesTheSameAnswers(t *testing.T) {
 	if column := must[string](t)(s.factorColumn(ctx, field("app_version")[0])); column != "metadata_1" {
 		t.Errorf("a key that is not named again loses its column: %s", column)
 	}
-	must[map[Kind]int](t)(s.Purge(ctx, KindIndex))
+	must[map[Kind]int](t)(s.Purge(ctx, kindIndex))
 	if column := must[string](t)(s.factorColumn(ctx, field("app_version")[0])); column == "metadata_1" {
 		t.Error("an emptied index keeps its columns")
 	}
@@ -433,7 +433,7 @@ func TestAnErasedIdentityIsInNoFile(t *testing.T) {
 	s := openStore(t, dir)
 	fillEverything(t, s)
 	gone := must[map[Kind]int](t)(s.PurgeIdentity(ctx, identityOf(2)))
-	want := map[Kind]int{KindIndex: 1, KindEvents: 2, KindChallenges: 1, KindDeletions: 1, KindOutcomes: 1, KindSeen: 2}
+	want := map[Kind]int{kindIndex: 1, kindEvents: 2, kindChallenges: 1, kindDeletions: 1, kindOutcomes: 1, kindSeen: 2}
 	if diff := cmp.Diff(want, gone); diff != "" {
 		t.Error(diff)
 	}
@@ -461,27 +461,27 @@ func TestWhatIsKeptIsListedAndPurged(t *testing.T) {
 		}
 		return counts
 	}
-	full := map[Kind]int{KindIndex: 3, KindEvents: 7, KindChallenges: 3, KindDeletions: 3, KindOutcomes: 3, KindSeen: 6}
+	full := map[Kind]int{kindIndex: 3, kindEvents: 7, kindChallenges: 3, kindDeletions: 3, kindOutcomes: 3, kindSeen: 6}
 	if diff := cmp.Diff(full, rows()); diff != "" {
 		t.Error(diff)
 	}
 	if state := must[EnvironmentState](t)(s.State(ctx)); state.Bytes == 0 || state.Environment != "production" || !state.Kept[0].Oldest.Equal(noon) {
 		t.Errorf("listed as %+v", state)
 	}
-	if n := must[int](t)(s.PurgeBefore(ctx, KindEvents, noon.Add(2*time.Second))); n != 1 {
+	if n := must[int](t)(s.PurgeBefore(ctx, kindEvents, noon.Add(2*time.Second))); n != 1 {
 		t.Errorf("%d events were before that", n)
 	}
-	if n := must[int](t)(s.PurgeBefore(ctx, KindChallenges, noon.Add(time.Second))); n != 3 {
+	if n := must[int](t)(s.PurgeBefore(ctx, kindChallenges, noon.Add(time.Second))); n != 3 {
 		t.Errorf("%d challenges were before that", n)
 	}
 	if left := must[[]verify.Resend](t)(s.Resends(ctx, challengeSID(1))); len(left) != 0 {
 		t.Error("resends of a purged challenge are left")
 	}
-	if _, err := s.PurgeBefore(ctx, KindIndex, noon); verify.KindOf(err) != verify.KindUsage {
+	if _, err := s.PurgeBefore(ctx, kindIndex, noon); verify.KindOf(err) != verify.KindUsage {
 		t.Errorf("the index by age: %v", err)
 	}
-	must[map[Kind]int](t)(s.Purge(ctx, KindDeletions))
-	if diff := cmp.Diff(map[Kind]int{KindIndex: 3, KindEvents: 6, KindChallenges: 0, KindDeletions: 0, KindOutcomes: 3, KindSeen: 6}, rows()); diff != "" {
+	must[map[Kind]int](t)(s.Purge(ctx, kindDeletions))
+	if diff := cmp.Diff(map[Kind]int{kindIndex: 3, kindEvents: 6, kindChallenges: 0, kindDeletions: 0, kindOutcomes: 3, kindSeen: 6}, rows()); diff != "" {
 		t.Error(diff)
 	}
 	must[map[Kind]int](t)(s.Purge(ctx))

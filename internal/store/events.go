@@ -31,33 +31,6 @@ func (s *Store) PutEvent(ctx context.Context, e event.Stored, decoded event.Even
 	return s.commits.put(ctx, s, putEvent{e, decoded})
 }
 
-// PutEvents keeps many events at once, as [Store.PutEvent] does, and tells how many were new. It reads them as it goes;
-// each batch of some thousand is one commit.
-func (s *Store) PutEvents(ctx context.Context, events iter.Seq2[event.Stored, event.Event]) (added int, err error) {
-	batch := make([]putEvent, 0, batchRows)
-	flush := func() error {
-		results, err := s.commitEvents(ctx, batch)
-		for _, new := range results {
-			if new {
-				added++
-			}
-		}
-		batch = batch[:0]
-		return err
-	}
-	for e, decoded := range events {
-		if batch = append(batch, putEvent{e, decoded}); len(batch) == cap(batch) {
-			if err := flush(); err != nil {
-				return added, err
-			}
-		}
-	}
-	if err := flush(); err != nil {
-		return added, err
-	}
-	return added, s.truncateLog(ctx)
-}
-
 type putEvent struct {
 	stored  event.Stored
 	decoded event.Event
@@ -65,9 +38,6 @@ type putEvent struct {
 
 // commitEvents keeps a batch in one transaction, and tells for each whether it was new.
 func (s *Store) commitEvents(ctx context.Context, batch []putEvent) (added []bool, err error) {
-	if len(batch) == 0 {
-		return nil, nil
-	}
 	err = s.update(ctx, "cannot store the event", func(tx *sql.Tx) error {
 		insert, err := tx.PrepareContext(ctx, `
 			INSERT INTO events (key, source, received, at, body, service_sid, identity, factor_sid, challenge_sid, credential_sid, code)

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"iter"
 	"math/rand/v2"
 	"os"
 	"strings"
@@ -241,25 +240,22 @@ func TestKillLosesNoAcknowledgedEvent(t *testing.T) {
 
 func TestStoredEventsAreFound(t *testing.T) {
 	s := openStore(t, t.TempDir())
-	var all iter.Seq2[event.Stored, event.Event] = func(yield func(event.Stored, event.Event) bool) {
-		for n := 2*eventPage + 10; n > 0; n-- { // newest first, and more than two pages
-			stored, decoded := delivery(n)
-			decoded.Timestamp = noon.Add(time.Duration(n/7) * time.Second) // many at the same time
-			if n%5 == 0 {
-				code := 52141
-				decoded.ErrorCode, stored.Received = &code, noon.Add(2*time.Hour)
-			}
-			if !yield(stored, decoded) {
-				return
+	var all []putEvent
+	for n := 2*eventPage + 10; n > 0; n-- { // newest first, and more than two pages
+		stored, decoded := delivery(n)
+		decoded.Timestamp = noon.Add(time.Duration(n/7) * time.Second) // many at the same time
+		if n%5 == 0 {
+			code := 52141
+			decoded.ErrorCode, stored.Received = &code, noon.Add(2*time.Hour)
+		}
+		all = append(all, putEvent{stored, decoded})
+	}
+	for _, isNew := range []bool{true, false} {
+		for i, added := range must[[]bool](t)(s.commitEvents(t.Context(), all)) {
+			if added != isNew {
+				t.Fatalf("event %d: added is %v, want %v", i, added, isNew)
 			}
 		}
-	}
-	added, err := s.PutEvents(t.Context(), all)
-	if err != nil || added != 2*eventPage+10 {
-		t.Fatalf("%d added, %v", added, err)
-	}
-	if again, err := s.PutEvents(t.Context(), all); err != nil || again != 0 {
-		t.Errorf("%d added again, %v", again, err)
 	}
 	previous := time.Time{}
 	for e, err := range s.Events(t.Context(), event.StoredFilter{}) {

@@ -26,18 +26,6 @@ func (s *Store) FindFactors(ctx context.Context, sids ...verify.FactorSID) ([]ve
 	return found, nil
 }
 
-// IdentityFactors gives the factors that the index has of an identity.
-func (s *Store) IdentityFactors(ctx context.Context, identity verify.Identity) ([]verify.IndexedFactor, error) {
-	found := []verify.IndexedFactor{}
-	for f, err := range s.factorRows(ctx, "identity = ?", identity) {
-		if err != nil {
-			return nil, err
-		}
-		found = append(found, f)
-	}
-	return found, nil
-}
-
 // factorRows streams the factors that fit an SQL condition over the columns of the table factors; "" is every factor.
 func (s *Store) factorRows(ctx context.Context, where string, args ...any) iter.Seq2[verify.IndexedFactor, error] {
 	return s.factorQuery(ctx, whereOf(where), args...)
@@ -242,6 +230,6 @@ func (s *Store) Freshness(ctx context.Context) (f verify.Freshness, err error) {
 		nil, scanCrawl); err != nil {
 		return f, err
 	}
-	f.Unfinished, err = s.UnfinishedCrawl(ctx)
+	f.Unfinished, err = s.unfinishedCrawl(ctx)
 	return f, err
 }

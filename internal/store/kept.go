@@ -22,12 +22,12 @@ type Kind string
 
 // The kinds.
 const (
-	KindIndex      Kind = "index"      // entities, factors, and how they were crawled
-	KindEvents     Kind = "events"     // debugger events, and the times they cover
-	KindChallenges Kind = "challenges" // challenges created here, their resends and receipts, and claims
-	KindDeletions  Kind = "deletions"  // factors deleted from here
-	KindOutcomes   Kind = "outcomes"   // what became of the items of plans
-	KindSeen       Kind = "seen"       // identities and SIDs that commands have met
+	kindIndex      Kind = "index"      // entities, factors, and how they were crawled
+	kindEvents     Kind = "events"     // debugger events, and the times they cover
+	kindChallenges Kind = "challenges" // challenges created here, their resends and receipts, and claims
+	kindDeletions  Kind = "deletions"  // factors deleted from here
+	kindOutcomes   Kind = "outcomes"   // what became of the items of plans
+	kindSeen       Kind = "seen"       // identities and SIDs that commands have met
 )
 
 // kept tells where the things of a kind are. table and time are of what is counted and dated, identity its column of
@@ -41,12 +41,12 @@ type kept struct {
 }
 
 var keptKinds = []kept{
-	{KindIndex, "factors", "read_at", "identity", []string{"entities", "crawls"}},
-	{KindEvents, "events", "at", "identity", []string{"coverage"}},
-	{KindChallenges, "challenges", "created", "identity", []string{"claims", "resends", "receipts"}},
-	{KindDeletions, "deletions", "at", "identity", nil},
-	{KindOutcomes, "outcomes", "at", "", nil},
-	{KindSeen, "seen", "at", "identity", nil},
+	{kindIndex, "factors", "read_at", "identity", []string{"entities", "crawls"}},
+	{kindEvents, "events", "at", "identity", []string{"coverage"}},
+	{kindChallenges, "challenges", "created", "identity", []string{"claims", "resends", "receipts"}},
+	{kindDeletions, "deletions", "at", "identity", nil},
+	{kindOutcomes, "outcomes", "at", "", nil},
+	{kindSeen, "seen", "at", "identity", nil},
 }
 
 // Kinds gives every kind, in the order in which they are listed.
@@ -147,7 +147,7 @@ func (s *Store) Purge(ctx context.Context, kinds ...Kind) (map[Kind]int, error) 
 			for _, table := range k.also {
 				e.delete(table)
 			}
-			if k.kind == KindIndex && e.err == nil {
+			if k.kind == kindIndex && e.err == nil {
 				e.delete(`meta WHERE name IN ('index_account', 'index_service')`)
 				e.err = errors.Join(e.err, forgetMetadata(ctx, tx))
 			}
@@ -164,16 +164,16 @@ func (s *Store) Purge(ctx context.Context, kinds ...Kind) (map[Kind]int, error) 
 // went. What events cover is cut to match. The index has no age of its own: it is purged whole.
 func (s *Store) PurgeBefore(ctx context.Context, kind Kind, before time.Time) (gone int, err error) {
 	i := slices.IndexFunc(keptKinds, func(k kept) bool { return k.kind == kind })
-	if i < 0 || kind == KindIndex {
+	if i < 0 || kind == kindIndex {
 		return 0, verify.Usagef("%s cannot be purged by age", kind)
 	}
 	err = s.update(ctx, "cannot purge", func(tx *sql.Tx) error {
 		e := eraser{ctx: ctx, tx: tx}
 		switch kind {
-		case KindEvents:
+		case kindEvents:
 			_, e.err = tx.ExecContext(ctx, `DELETE FROM coverage WHERE until_time <= ?1;
 				UPDATE coverage SET from_time = ?1 WHERE from_time < ?1`, micros(before))
-		case KindChallenges:
+		case kindChallenges:
 			e.challenges(`created < ?`, micros(before))
 		}
 		gone = e.delete(keptKinds[i].table+` WHERE `+keptKinds[i].time+` < ?`, micros(before))
@@ -196,17 +196,17 @@ func (s *Store) PurgeIdentity(ctx context.Context, identity verify.Identity) (ma
 		if err != nil {
 			return err
 		}
-		if gone[KindEvents], err = purgeEvents(ctx, tx, identity, sids); err != nil {
+		if gone[kindEvents], err = purgeEvents(ctx, tx, identity, sids); err != nil {
 			return err
 		}
 		e := eraser{ctx: ctx, tx: tx}
 		for sid := range sids {
-			gone[KindOutcomes] += e.delete(`outcomes WHERE sid = ?`, sid)
+			gone[kindOutcomes] += e.delete(`outcomes WHERE sid = ?`, sid)
 			e.delete(`claims WHERE factor_sid = ?`, sid)
 		}
 		e.challenges(`identity = ?`, identity)
 		for _, k := range keptKinds {
-			if k.identity != "" && k.kind != KindEvents {
+			if k.identity != "" && k.kind != kindEvents {
 				gone[k.kind] = e.delete(k.table+` WHERE `+k.identity+` = ?`, identity)
 			}
 		}
