@@ -47,12 +47,12 @@ func (l *Ledger) Verify(ctx context.Context) (report Report, err error) {
 
 // walk is what has to be remembered of the lines before.
 type walk struct {
-	lines  int
-	last   []byte         // the last whole line
-	torn   []byte         // what stands behind it
-	tears  []int          // the lines in torn
-	mended []int          // torn lines that a later line accounts for
-	begun  map[string]int // the line at which a write without an end begins, by its id
+	lines     int
+	last      []byte         // the last whole line
+	torn      []byte         // what stands behind it
+	tears     []int          // the lines in torn
+	explained []int          // torn lines that a later line accounts for
+	begun     map[string]int // the line at which a write without an end begins, by its id
 
 	head    head
 	hasHead bool
@@ -87,7 +87,7 @@ func (w *walk) check(line rawLine) (bad int, problem string) {
 	} else {
 		delete(w.begun, parsed.ID)
 	}
-	w.mended = append(w.mended, w.tears...)
+	w.explained = append(w.explained, w.tears...)
 	w.last, w.torn, w.tears = line.text, nil, nil
 	return 0, ""
 }
@@ -109,7 +109,7 @@ func (w *walk) checkHead(line rawLine) (problem string) {
 }
 
 func (w *walk) report(bad int, problem string) Report {
-	r := Report{Lines: w.lines, Bad: bad, Problem: problem, Torn: append([]int{}, w.mended...), Unfinished: []string{}}
+	r := Report{Lines: w.lines, Bad: bad, Problem: problem, Torn: append([]int{}, w.explained...), Unfinished: []string{}}
 	for id := range w.begun {
 		r.Unfinished = append(r.Unfinished, id)
 	}
@@ -125,6 +125,6 @@ func (w *walk) end() Report {
 		return w.report(w.lines+1, "it was there and is not any more: lines were cut off at the end")
 	}
 	// What cannot be read at the very end, behind what head knows of, was torn.
-	w.mended = append(w.mended, w.tears...)
+	w.explained = append(w.explained, w.tears...)
 	return w.report(0, "")
 }

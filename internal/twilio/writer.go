@@ -10,7 +10,7 @@ import (
 	"github.com/verifyctl/verifyctl/internal/verify"
 )
 
-// Writer has every write. It is for package ledger alone, which leaves a record of each; a test of the house holds that.
+// Writer has every write. It is for package ledger alone, which leaves a record of each; internal/write_test.go holds that.
 type Writer struct{ client *Client }
 
 // Writer gives the writes that the account keys may make.
