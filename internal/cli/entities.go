@@ -142,9 +142,10 @@ func (o *entitiesDeleteOptions) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	outcome, err := w.DeleteEntity(ctx, entity, factors)
-	if err != nil {
+	var result fleet.Result
+	place := fleet.Place{Environment: c.env, Identity: identity, Twilio: c.client, Deleter: w}
+	if err := fleet.Erase(ctx, []fleet.Place{place}, func(r fleet.Result) { result = r }); err != nil {
 		return err
 	}
-	return render.One(p, deletionResource, fleet.Result{SID: string(entity.SID), Identity: identity, Outcome: fleet.Outcome(outcome)})
+	return render.One(p, deletionResource, result)
 }

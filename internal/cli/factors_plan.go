@@ -46,7 +46,7 @@ A plan for which nothing was found is written too; applying it does nothing.
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if (o.where == "") == (o.from == "") {
-				return verify.Usagef("either --where EXPRESSION or --from FILE")
+				return verify.Usagef("which factors? Give --where EXPRESSION or --from FILE, one of them")
 			}
 			if err := o.file.check(verify.Command(s.flags.env, "factors", "plan", "--where", "sdk_version < 3.0.1", "--out", "incident.ndjson")); err != nil {
 				return err

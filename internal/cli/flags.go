@@ -123,12 +123,13 @@ func (s *shell) flagError(cmd *cobra.Command, err error) error {
 			return usage.WithHint("did you mean --%s?", near)
 		}
 	}
-	var now movedFlag
-	if errors.As(err, &now) {
-		return usage.WithHint("now it is: %s", string(now))
-	}
 	var invalid *pflag.InvalidValueError
-	if errors.As(err, &invalid) {
+	var now movedFlag
+	switch {
+	case errors.As(err, &invalid) && errors.As(err, &now):
+		usage.Message = fmt.Sprintf("%s has no --%s any more", cmd.CommandPath(), invalid.GetFlag().Name)
+		return usage.WithHint("it is now: %s", string(now))
+	case invalid != nil:
 		usage.Message = fmt.Sprintf("--%s %q is not %s", invalid.GetFlag().Name, invalid.GetValue(), valueForm(invalid.GetFlag()))
 	}
 	return usage.WithHint("see %s --help", cmd.CommandPath())
@@ -146,7 +147,7 @@ func moved(cmd *cobra.Command, now string, names ...string) {
 }
 
 func (m movedFlag) Set(string) error { return m }
-func (m movedFlag) Error() string    { return "it is a flag no more" }
+func (m movedFlag) Error() string    { return "now " + string(m) }
 func (m movedFlag) String() string   { return "" }
 func (m movedFlag) Type() string     { return "moved" }
 

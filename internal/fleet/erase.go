@@ -30,7 +30,7 @@ type Place struct {
 	Identity    verify.Identity // what this environment calls the person
 	Twilio      EntityReader
 	Deleter     EntityDeleter                   // not needed for looking
-	Forget      func(ctx context.Context) error // makes this machine forget the identity, once it is gone from Twilio
+	Forget      func(ctx context.Context) error // makes this machine forget the identity, once it is gone from Twilio; may be nil
 }
 
 // Trace is what a place has of the person.
@@ -116,6 +116,9 @@ func (p Place) erase(ctx context.Context, number int) Result {
 		if r = p.deleteEntity(ctx, r, trace); r.Err != nil {
 			return r
 		}
+	}
+	if p.Forget == nil {
+		return r
 	}
 	if err := p.Forget(ctx); err != nil {
 		r.Err, r.Detail = err, "gone from Twilio, but not from this machine: "+err.Error()
