@@ -4,6 +4,7 @@ package internal_test
 import (
 	"encoding/json"
 	"io"
+	"os"
 	"os/exec"
 	"slices"
 	"strings"
@@ -72,6 +73,11 @@ func listPackages(t *testing.T, arguments ...string) []goPackage {
 			break
 		} else if err != nil {
 			t.Fatal(err)
+		}
+		if strings.HasPrefix(p.ImportPath, module) {
+			if _, err := os.ReadDir(p.Dir); err != nil { // go test notes it, so a cached result does not outlive a change
+				t.Fatal(err)
+			}
 		}
 		packages = append(packages, p)
 	}
