@@ -124,12 +124,7 @@ func (o *doctorOptions) target(ctx context.Context, from *config.Target) (doctor
 	} else {
 		t.Connection.Proxy = proxyFor(c.client.Host())
 	}
-	t.Sources = doctor.Sources{
-		Service: c.client, Services: c.client, Credential: c.client, Credentials: c.client, Account: c.client, Keys: c.client,
-		Webhooks: c.client, Subscriptions: c.client, Audit: c.client, Usage: c.client,
-		Entities: c.client, Factors: c.client, Challenges: c.client, Prober: c.client,
-		Feed: feedSince{c}, Capture: captured{c},
-	}
+	t.Twilio, t.Feed, t.Capture = c.client, feedSince{c}, captured{c}
 	return t, nil
 }
 

@@ -151,7 +151,7 @@ func cannot(what Resource, err error) Answer {
 		what, err = because.resource, because.err
 	}
 	a := unknown("%s could not be read: %s", what, describe(err))
-	if !errors.Is(err, errUnavailable) && !errors.Is(err, errNotAsked) {
+	if !errors.Is(err, errNotAsked) {
 		a.ReadFailed, a.cause = true, &failedRead{what, err}
 	}
 	return a

@@ -192,13 +192,8 @@ func fakeList[T any](ctx context.Context, f *fakeTwilio, method string, about an
 	}
 }
 
-func (f *fakeTwilio) sources() Sources {
-	return Sources{Service: f, Services: f, Credential: f, Credentials: f, Account: f, Keys: f, Webhooks: f, Feed: f,
-		Subscriptions: f, Audit: f, Usage: f, Entities: f, Factors: f, Challenges: f, Prober: f, Capture: f}
-}
-
 func (f *fakeTwilio) target(env verify.Environment) Target {
-	return Target{Env: env, Sources: f.sources(), Now: noon, Connection: Connection{KeySID: sid("SK", 1), Hosts: []string{"verify.twilio.com"}}}
+	return Target{Env: env, Twilio: f, Feed: f, Capture: f, Now: noon, Connection: Connection{KeySID: sid("SK", 1), Hosts: []string{"verify.twilio.com"}}}
 }
 
 func notFound() error {

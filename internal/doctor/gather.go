@@ -10,61 +10,46 @@ import (
 	"github.com/verifyctl/verifyctl/internal/verify"
 )
 
-// source makes one read; nil when there is no way to make it.
-type source[T any] func(context.Context) (T, error)
-
-// listing makes a source of a list.
-func listing[T any](available bool, list func(context.Context) iter.Seq2[T, error]) source[[]T] {
-	if !available {
-		return nil
-	}
-	return func(ctx context.Context) ([]T, error) { return collect(list(ctx)) }
-}
-
 // forTarget reads something once for everybody who names the same key.
-func forTarget[T any](ctx context.Context, r *reader, o *once[T], key string, t Target, available bool, read source[T]) Reading[T] {
+func forTarget[T any](ctx context.Context, g *gathering, o *once[T], key string, t Target, read func(context.Context) (T, error)) Reading[T] {
 	if t.Err != nil {
 		return Failed[T](t.Err)
 	}
-	return o.get(key, func() Reading[T] {
-		if !available {
-			return Failed[T](errUnavailable)
-		}
-		return bounded(ctx, r.planned, r.opts.Timeout, read)
-	})
+	return o.get(key, func() Reading[T] { return bounded(ctx, g.planned, g.opts.Timeout, read) })
 }
 
-// forAccount reads something once for all environments of an account. When one environment's key may not read it, the
-// next environment with another key is asked.
-func forAccount[T any](ctx context.Context, r *reader, o *once[T], t Target, from func(Sources) source[T]) Reading[T] {
-	return forAccountWithin(ctx, r, o, t, r.opts.Timeout, from)
-}
-
-func forAccountWithin[T any](ctx context.Context, r *reader, o *once[T], t Target, limit time.Duration, from func(Sources) source[T]) Reading[T] {
-	return o.get(accountKey(t), func() Reading[T] {
-		reading := Failed[T](errUnavailable)
+// forAccount reads something once for all environments of an account, each read within the limit. When one environment's
+// key may not read it, the next environment with another key is asked.
+func forAccount[T any](ctx context.Context, g *gathering, o *once[T], t Target, limit time.Duration, read func(context.Context, Target) (T, error)) Reading[T] {
+	return o.get(accountKey(t), func() (reading Reading[T]) {
 		tried := map[string]bool{}
-		for _, peer := range r.targets {
+		for _, peer := range g.targets {
 			if accountKey(peer) != accountKey(t) || tried[peer.Connection.KeySID] {
 				continue
 			}
-			read := from(peer.Sources)
-			switch {
-			case peer.Err != nil && len(tried) == 0:
-				reading = Failed[T](peer.Err)
-			case peer.Err == nil && read != nil:
-				tried[peer.Connection.KeySID] = true
-				if reading = bounded(ctx, r.planned, limit, read); !isDenied(reading.Err) {
-					return reading
+			if peer.Err != nil {
+				if len(tried) == 0 {
+					reading = Failed[T](peer.Err)
 				}
+				continue
+			}
+			tried[peer.Connection.KeySID] = true
+			reading = bounded(ctx, g.planned, limit, func(ctx context.Context) (T, error) { return read(ctx, peer) })
+			if !isDenied(reading.Err) {
+				return reading
 			}
 		}
 		return reading
 	})
 }
 
+// listForAccount is [forAccount] for a list.
+func listForAccount[T any](ctx context.Context, g *gathering, o *once[[]T], t Target, list func(context.Context, Reader) iter.Seq2[T, error]) Reading[[]T] {
+	return forAccount(ctx, g, o, t, g.opts.Timeout, func(ctx context.Context, peer Target) ([]T, error) { return collect(list(ctx, peer.Twilio)) })
+}
+
 // bounded makes one read when there is room for it, and gives up on it after the time-out.
-func bounded[T any](ctx context.Context, room chan struct{}, timeout time.Duration, read source[T]) Reading[T] {
+func bounded[T any](ctx context.Context, room chan struct{}, timeout time.Duration, read func(context.Context) (T, error)) Reading[T] {
 	room <- struct{}{}
 	defer func() { <-room }()
 	ctx, cancel := context.WithTimeoutCause(ctx, timeout, errTimeout)

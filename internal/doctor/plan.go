@@ -59,8 +59,8 @@ func resourcesFor(checks []Check, opts Options) map[Resource]bool {
 	return wanted
 }
 
-// reader makes the reads of one run, each once.
-type reader struct {
+// gathering makes the reads of one run, each once.
+type gathering struct {
 	opts    Options
 	targets []Target
 	planned chan struct{}
@@ -88,7 +88,7 @@ type reader struct {
 
 // readAll reads every wanted resource of every target, all at the same time, and gives one world for each target.
 func readAll(ctx context.Context, targets []Target, wanted map[Resource]bool, opts Options) []*World {
-	r := &reader{opts: opts, targets: targets,
+	g := &gathering{opts: opts, targets: targets,
 		planned: make(chan struct{}, plannedInFlight), sampled: make(chan struct{}, sampledInFlight)}
 	worlds := make([]*World, len(targets))
 	for i, t := range targets {
@@ -99,7 +99,7 @@ func readAll(ctx context.Context, targets []Target, wanted map[Resource]bool, op
 	var all sync.WaitGroup
 	for i, t := range targets {
 		for what := range wanted {
-			all.Go(func() { r.fill(ctx, t, worlds[i], what) })
+			all.Go(func() { g.fill(ctx, t, worlds[i], what) })
 		}
 	}
 	all.Wait()
@@ -120,75 +120,64 @@ func serviceKey(t Target) string {
 }
 
 // fill reads one resource for one world. Each resource has its own field, so worlds are filled concurrently.
-func (r *reader) fill(ctx context.Context, t Target, w *World, what Resource) {
+func (g *gathering) fill(ctx context.Context, t Target, w *World, what Resource) {
 	switch what {
 	case TheService:
-		w.Service = r.readService(ctx, t)
+		w.Service = g.readService(ctx, t)
 	case APNCredential:
-		w.APN = r.readCredential(ctx, t, verify.PlatformAPN)
+		w.APN = g.readCredential(ctx, t, verify.PlatformAPN)
 	case FCMCredential:
-		w.FCM = r.readCredential(ctx, t, verify.PlatformFCM)
+		w.FCM = g.readCredential(ctx, t, verify.PlatformFCM)
 	case AllServices:
-		w.Services = forAccount(ctx, r, &r.services, t, func(s Sources) source[[]verify.Service] {
-			return listing(s.Services != nil, func(ctx context.Context) iter.Seq2[verify.Service, error] { return s.Services.Services(ctx) })
-		})
+		w.Services = listForAccount(ctx, g, &g.services, t, func(ctx context.Context, from Reader) iter.Seq2[verify.Service, error] { return from.Services(ctx) })
 	case AllCredentials:
-		w.Credentials = forAccount(ctx, r, &r.credentials, t, func(s Sources) source[[]verify.Credential] {
-			return listing(s.Credentials != nil, func(ctx context.Context) iter.Seq2[verify.Credential, error] { return s.Credentials.Credentials(ctx) })
+		w.Credentials = listForAccount(ctx, g, &g.credentials, t, func(ctx context.Context, from Reader) iter.Seq2[verify.Credential, error] {
+			return from.Credentials(ctx)
 		})
 	case TheAccount:
-		w.Account = r.readAccount(ctx, t)
+		w.Account = g.readAccount(ctx, t)
 	case AllKeys:
-		w.Keys = forAccount(ctx, r, &r.keys, t, func(s Sources) source[[]verify.APIKey] {
-			return listing(s.Keys != nil, func(ctx context.Context) iter.Seq2[verify.APIKey, error] { return s.Keys.Keys(ctx, t.Env.AccountSID) })
+		w.Keys = listForAccount(ctx, g, &g.keys, t, func(ctx context.Context, from Reader) iter.Seq2[verify.APIKey, error] {
+			return from.Keys(ctx, t.Env.AccountSID)
 		})
 	case AllWebhooks:
-		w.Webhooks = r.readWebhooks(ctx, t)
+		w.Webhooks = g.readWebhooks(ctx, t)
 	case PushErrors:
-		w.Events = r.readEvents(ctx, t, w.Since)
+		w.Events = g.readEvents(ctx, t, w.Since)
 	case EventStreams:
-		w.Streams = forAccount(ctx, r, &r.streams, t, func(s Sources) source[Streams] {
-			if s.Subscriptions == nil {
-				return nil
-			}
-			return func(ctx context.Context) (Streams, error) { return readStreams(ctx, s.Subscriptions) }
-		})
+		w.Streams = forAccount(ctx, g, &g.streams, t, g.opts.Timeout, func(ctx context.Context, peer Target) (Streams, error) { return readStreams(ctx, peer.Twilio) })
 	case Changes:
-		w.Changes = forAccount(ctx, r, &r.changes, t, func(s Sources) source[[]verify.AuditEvent] {
-			return listing(s.Audit != nil, func(ctx context.Context) iter.Seq2[verify.AuditEvent, error] {
-				return s.Audit.AuditEvents(ctx, verify.AuditFilter{Start: t.Now.Add(-recentChange), End: t.Now})
-			})
+		w.Changes = listForAccount(ctx, g, &g.changes, t, func(ctx context.Context, from Reader) iter.Seq2[verify.AuditEvent, error] {
+			return from.AuditEvents(ctx, verify.AuditFilter{Start: t.Now.Add(-recentChange), End: t.Now})
 		})
 	case Usage:
-		w.Usage = r.readUsage(ctx, t)
+		w.Usage = g.readUsage(ctx, t)
 	case SampleFactors:
-		w.Factors = r.readFactors(ctx, t)
+		w.Factors = g.readFactors(ctx, t)
 	case SampleAnswers:
-		w.Challenges = r.readChallenges(ctx, t)
+		w.Challenges = g.readChallenges(ctx, t)
 	case OneRequest:
-		w.Probe = r.readProbe(ctx, t, &r.probe, 1)
+		w.Probe = g.readProbe(ctx, t, &g.probe, 1)
 	case Latency:
-		w.Latency = r.readLatency(ctx, t)
+		w.Latency = g.readLatency(ctx, t)
 	case OtherHosts:
-		w.OtherHosts = r.readOtherHosts(ctx, t)
+		w.OtherHosts = g.readOtherHosts(ctx, t)
 	case Captured:
-		w.Capture = forTarget(ctx, r, &r.capture, "environment "+t.Env.Name, t, t.Sources.Capture != nil, func(ctx context.Context) (Capture, error) {
-			return t.Sources.Capture.Capture(ctx)
-		})
+		w.Capture = forTarget(ctx, g, &g.capture, "environment "+t.Env.Name, t, func(ctx context.Context) (Capture, error) { return t.Capture.Capture(ctx) })
 	}
 }
 
-func (r *reader) readService(ctx context.Context, t Target) Reading[verify.Service] {
+func (g *gathering) readService(ctx context.Context, t Target) Reading[verify.Service] {
 	key := serviceKey(t) + " " + t.Connection.KeySID // whether this key may read it is part of the answer
-	return forTarget(ctx, r, &r.service, key, t, t.Sources.Service != nil, func(ctx context.Context) (verify.Service, error) {
-		return t.Sources.Service.Service(ctx, t.Env.ServiceSID)
+	return forTarget(ctx, g, &g.service, key, t, func(ctx context.Context) (verify.Service, error) {
+		return t.Twilio.Service(ctx, t.Env.ServiceSID)
 	})
 }
 
 // readCredential reads the credential that the target's Service names for a platform; the zero Reading says that it
 // names none.
-func (r *reader) readCredential(ctx context.Context, t Target, platform verify.Platform) Reading[verify.Credential] {
-	service := r.readService(ctx, t)
+func (g *gathering) readCredential(ctx context.Context, t Target, platform verify.Platform) Reading[verify.Credential] {
+	service := g.readService(ctx, t)
 	if !service.OK() {
 		return Failed[verify.Credential](&causedBy{TheService, service.Err})
 	}
@@ -197,81 +186,71 @@ func (r *reader) readCredential(ctx context.Context, t Target, platform verify.P
 		return Reading[verify.Credential]{}
 	}
 	key := fmt.Sprint(accountKey(t), " ", t.Connection.KeySID, " ", strings.ToLower(string(sid)))
-	return forTarget(ctx, r, &r.credential, key, t, t.Sources.Credential != nil, func(ctx context.Context) (verify.Credential, error) {
-		return t.Sources.Credential.Credential(ctx, sid)
+	return forTarget(ctx, g, &g.credential, key, t, func(ctx context.Context) (verify.Credential, error) {
+		return t.Twilio.Credential(ctx, sid)
 	})
 }
 
-func (r *reader) readAccount(ctx context.Context, t Target) Reading[verify.Account] {
+func (g *gathering) readAccount(ctx context.Context, t Target) Reading[verify.Account] {
 	if t.Env.AccountSID == "" {
 		return Failed[verify.Account](errors.New("the environment does not declare its account_sid"))
 	}
-	return forAccount(ctx, r, &r.account, t, func(s Sources) source[verify.Account] {
-		if s.Account == nil {
-			return nil
-		}
-		return func(ctx context.Context) (verify.Account, error) { return s.Account.Account(ctx, t.Env.AccountSID) }
+	return forAccount(ctx, g, &g.account, t, g.opts.Timeout, func(ctx context.Context, peer Target) (verify.Account, error) {
+		return peer.Twilio.Account(ctx, t.Env.AccountSID)
 	})
 }
 
-func (r *reader) readWebhooks(ctx context.Context, t Target) Reading[[]verify.Webhook] {
+func (g *gathering) readWebhooks(ctx context.Context, t Target) Reading[[]verify.Webhook] {
 	key := serviceKey(t) + " " + t.Connection.KeySID
-	return forTarget(ctx, r, &r.webhooks, key, t, t.Sources.Webhooks != nil, func(ctx context.Context) ([]verify.Webhook, error) {
-		return collect(t.Sources.Webhooks.Webhooks(ctx, t.Env.ServiceSID))
+	return forTarget(ctx, g, &g.webhooks, key, t, func(ctx context.Context) ([]verify.Webhook, error) {
+		return collect(t.Twilio.Webhooks(ctx, t.Env.ServiceSID))
 	})
 }
 
-func (r *reader) readEvents(ctx context.Context, t Target, since time.Time) Reading[Alerts] {
-	if r.opts.NoEvidence {
+func (g *gathering) readEvents(ctx context.Context, t Target, since time.Time) Reading[Alerts] {
+	if g.opts.NoEvidence {
 		return Failed[Alerts](errNoEvidence)
 	}
-	return forAccountWithin(ctx, r, &r.events, t, feedPatience*r.opts.Timeout, func(s Sources) source[Alerts] {
-		if s.Feed == nil {
-			return nil
-		}
-		return func(ctx context.Context) (alerts Alerts, err error) {
-			alerts.Events, alerts.Missing, err = s.Feed.Events(ctx, since, t.Now)
-			return alerts, err
-		}
+	return forAccount(ctx, g, &g.events, t, feedPatience*g.opts.Timeout, func(ctx context.Context, peer Target) (alerts Alerts, err error) {
+		alerts.Events, alerts.Missing, err = peer.Feed.Events(ctx, since, t.Now)
+		return alerts, err
 	})
 }
 
-func (r *reader) readUsage(ctx context.Context, t Target) Reading[[]verify.UsageRecord] {
-	if r.opts.Sample == 0 {
+func (g *gathering) readUsage(ctx context.Context, t Target) Reading[[]verify.UsageRecord] {
+	if g.opts.Sample == 0 {
 		return Failed[[]verify.UsageRecord](errNoSample) // there is nothing to compare it with
 	}
-	return forAccount(ctx, r, &r.usage, t, func(s Sources) source[[]verify.UsageRecord] {
-		return listing(s.Usage != nil, func(ctx context.Context) iter.Seq2[verify.UsageRecord, error] {
-			return s.Usage.UsageRecords(ctx, t.Env.AccountSID, verify.UsageVerifyPush, t.Now.AddDate(0, 0, -usageDays), t.Now)
-		})
+	return listForAccount(ctx, g, &g.usage, t, func(ctx context.Context, from Reader) iter.Seq2[verify.UsageRecord, error] {
+		return from.UsageRecords(ctx, t.Env.AccountSID, verify.UsageVerifyPush, t.Now.AddDate(0, 0, -usageDays), t.Now)
 	})
 }
 
-func (r *reader) readProbe(ctx context.Context, t Target, o *once[verify.Probe], count int) Reading[verify.Probe] {
+func (g *gathering) readProbe(ctx context.Context, t Target, o *once[verify.Probe], count int) Reading[verify.Probe] {
 	key := fmt.Sprint(t.Connection)
-	return forTarget(ctx, r, o, key, t, t.Sources.Prober != nil, func(ctx context.Context) (verify.Probe, error) {
-		return t.Sources.Prober.Probe(ctx, "", count)
+	return forTarget(ctx, g, o, key, t, func(ctx context.Context) (verify.Probe, error) {
+		return t.Twilio.Probe(ctx, "", count)
 	})
 }
 
-func (r *reader) readLatency(ctx context.Context, t Target) Reading[verify.Probe] {
-	if !r.opts.Latency {
+func (g *gathering) readLatency(ctx context.Context, t Target) Reading[verify.Probe] {
+	if !g.opts.Latency {
 		return Failed[verify.Probe](errNoLatency)
 	}
-	return r.readProbe(ctx, t, &r.latency, latencyRequests)
+	return g.readProbe(ctx, t, &g.latency, latencyRequests)
 }
 
 // readOtherHosts measures the hosts that the operator named. One that does not answer says so itself.
-func (r *reader) readOtherHosts(ctx context.Context, t Target) Reading[[]verify.Probe] {
-	if !r.opts.Latency || len(r.opts.Hosts) == 0 {
+func (g *gathering) readOtherHosts(ctx context.Context, t Target) Reading[[]verify.Probe] {
+	if !g.opts.Latency || len(g.opts.Hosts) == 0 {
 		return Failed[[]verify.Probe](errNoHosts)
 	}
-	return forTarget(ctx, r, &r.otherHosts, fmt.Sprint(t.Connection), t, t.Sources.Prober != nil, func(ctx context.Context) ([]verify.Probe, error) {
-		probes := make([]verify.Probe, len(r.opts.Hosts))
+	return forTarget(ctx, g, &g.otherHosts, fmt.Sprint(t.Connection), t, func(ctx context.Context) ([]verify.Probe, error) {
+		probes := make([]verify.Probe, len(g.opts.Hosts))
 		group, ctx := errgroup.WithContext(ctx)
-		for i, host := range r.opts.Hosts {
+		for i, host := range g.opts.Hosts {
 			group.Go(func() (err error) {
-				probes[i], err = t.Sources.Prober.Probe(ctx, host, latencyRequests)
+				probes[i], err = t.Twilio.Probe(ctx, host, latencyRequests)
 				return err
 			})
 		}
@@ -279,11 +258,11 @@ func (r *reader) readOtherHosts(ctx context.Context, t Target) Reading[[]verify.
 	})
 }
 
-func readStreams(ctx context.Context, lister SubscriptionLister) (Streams, error) {
+func readStreams(ctx context.Context, from Reader) (Streams, error) {
 	streams := Streams{Types: map[string][]string{}, Sinks: map[string]verify.EventSink{}}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
-		sinks, err := collect(lister.Sinks(ctx))
+		sinks, err := collect(from.Sinks(ctx))
 		for _, sink := range sinks {
 			streams.Sinks[sink.SID] = sink
 		}
@@ -291,7 +270,7 @@ func readStreams(ctx context.Context, lister SubscriptionLister) (Streams, error
 	})
 	group.Go(func() error {
 		var err error
-		streams.Subscriptions, err = collect(lister.Subscriptions(ctx))
+		streams.Subscriptions, err = collect(from.Subscriptions(ctx))
 		if err != nil {
 			return err
 		}
@@ -299,7 +278,7 @@ func readStreams(ctx context.Context, lister SubscriptionLister) (Streams, error
 		inner, ctx := errgroup.WithContext(ctx)
 		for _, subscription := range streams.Subscriptions {
 			inner.Go(func() error {
-				events, err := collect(lister.SubscribedEvents(ctx, subscription.SID))
+				events, err := collect(from.SubscribedEvents(ctx, subscription.SID))
 				mu.Lock()
 				defer mu.Unlock()
 				for _, e := range events {
@@ -314,18 +293,18 @@ func readStreams(ctx context.Context, lister SubscriptionLister) (Streams, error
 }
 
 // readEntities gives the first users of the target's Service, as many as were asked for.
-func (r *reader) readEntities(ctx context.Context, t Target) Reading[Sample[verify.Entity]] {
-	if r.opts.Sample == 0 {
+func (g *gathering) readEntities(ctx context.Context, t Target) Reading[Sample[verify.Entity]] {
+	if g.opts.Sample == 0 {
 		return Failed[Sample[verify.Entity]](errNoSample)
 	}
 	key := serviceKey(t)
-	return forTarget(ctx, r, &r.entities, key, t, t.Sources.Entities != nil, func(ctx context.Context) (Sample[verify.Entity], error) {
+	return forTarget(ctx, g, &g.entities, key, t, func(ctx context.Context) (Sample[verify.Entity], error) {
 		var sample Sample[verify.Entity]
-		for entity, err := range t.Sources.Entities.Entities(ctx, t.Env.ServiceSID) {
+		for entity, err := range t.Twilio.Entities(ctx, t.Env.ServiceSID) {
 			if err != nil {
 				return sample, err
 			}
-			if len(sample.Users) == r.opts.Sample {
+			if len(sample.Users) == g.opts.Sample {
 				sample.More = true
 				return sample, nil
 			}
@@ -335,33 +314,28 @@ func (r *reader) readEntities(ctx context.Context, t Target) Reading[Sample[veri
 	})
 }
 
-func (r *reader) readFactors(ctx context.Context, t Target) Reading[Sample[verify.Factor]] {
-	return forUsers(ctx, r, &r.factors, t, t.Sources.Factors != nil,
-		func(ctx context.Context, identity verify.Identity) ([]verify.Factor, error) {
-			return collect(t.Sources.Factors.Factors(ctx, t.Env.ServiceSID, identity))
-		})
+func (g *gathering) readFactors(ctx context.Context, t Target) Reading[Sample[verify.Factor]] {
+	return forUsers(ctx, g, &g.factors, t, func(ctx context.Context, identity verify.Identity) ([]verify.Factor, error) {
+		return collect(t.Twilio.Factors(ctx, t.Env.ServiceSID, identity))
+	})
 }
 
-func (r *reader) readChallenges(ctx context.Context, t Target) Reading[Sample[verify.Challenge]] {
-	return forUsers(ctx, r, &r.challenges, t, t.Sources.Challenges != nil,
-		func(ctx context.Context, identity verify.Identity) ([]verify.Challenge, error) {
-			newest := verify.ChallengeFilter{Newest: true}
-			return firstOf(challengesPerUser, t.Sources.Challenges.Challenges(ctx, t.Env.ServiceSID, identity, newest))
-		})
+func (g *gathering) readChallenges(ctx context.Context, t Target) Reading[Sample[verify.Challenge]] {
+	return forUsers(ctx, g, &g.challenges, t, func(ctx context.Context, identity verify.Identity) ([]verify.Challenge, error) {
+		newest := verify.ChallengeFilter{Newest: true}
+		return firstOf(challengesPerUser, t.Twilio.Challenges(ctx, t.Env.ServiceSID, identity, newest))
+	})
 }
 
 // forUsers reads something of each sampled user. A user who is deleted meanwhile is left out.
-func forUsers[T any](ctx context.Context, r *reader, o *once[Sample[T]], t Target, available bool,
+func forUsers[T any](ctx context.Context, g *gathering, o *once[Sample[T]], t Target,
 	read func(context.Context, verify.Identity) ([]T, error)) Reading[Sample[T]] {
-	entities := r.readEntities(ctx, t)
+	entities := g.readEntities(ctx, t)
 	if !entities.OK() {
 		return Failed[Sample[T]](entities.Err)
 	}
-	switch {
-	case t.Err != nil:
+	if t.Err != nil {
 		return Failed[Sample[T]](t.Err)
-	case !available:
-		return Failed[Sample[T]](errUnavailable)
 	}
 	return o.get(serviceKey(t), func() Reading[Sample[T]] {
 		users := entities.Value.Users
@@ -369,7 +343,7 @@ func forUsers[T any](ctx context.Context, r *reader, o *once[Sample[T]], t Targe
 		var all sync.WaitGroup
 		for i, user := range users {
 			all.Go(func() {
-				items[i] = bounded(ctx, r.sampled, r.opts.Timeout, func(ctx context.Context) ([]T, error) {
+				items[i] = bounded(ctx, g.sampled, g.opts.Timeout, func(ctx context.Context) ([]T, error) {
 					return read(ctx, user.Entity.Identity)
 				})
 			})

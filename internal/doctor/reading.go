@@ -34,12 +34,11 @@ func (r Reading[T]) problem() error {
 }
 
 var (
-	errNotAsked    = errors.New("it was not read")
-	errUnavailable = errors.New("this connection cannot read it")
-	errNoEvidence  = errors.New("push errors were not looked at (--no-evidence)")
-	errNoSample    = errors.New("factors and challenges were not looked at; --sample N looks at N users")
-	errNoLatency   = errors.New("latency was not measured; --latency measures it, with 20 requests")
-	errNoHosts     = errors.New("no other hosts were given; latency --hosts compares them")
+	errNotAsked   = errors.New("it was not read")
+	errNoEvidence = errors.New("push errors were not looked at (--no-evidence)")
+	errNoSample   = errors.New("factors and challenges were not looked at; --sample N looks at N users")
+	errNoLatency  = errors.New("latency was not measured; --latency measures it, with 20 requests")
+	errNoHosts    = errors.New("no other hosts were given; latency --hosts compares them")
 )
 
 // isSkip tells that a resource was left out on purpose: checks that need it are skipped, not unknown.

@@ -44,8 +44,7 @@ func incident(t *testing.T) Report {
 	blind, _ := healthy()
 	blind.services, blind.refuse["Credential"] = f.services, denied(403, 20006)
 	stagingTarget := f.target(staging)
-	stagingTarget.Connection.KeySID, stagingTarget.Sources.Credential = sid("SK", 2), blind
-	stagingTarget.Sources.Webhooks = blind
+	stagingTarget.Connection.KeySID, stagingTarget.Twilio = sid("SK", 2), blind
 	opts := Options{Declared: []verify.Environment{env, staging}, Skip: []string{"FAC-*", "DATA-*", "CHL-*", "COST-*", "NET-*", "EVT-*", "AUTH-*"}}
 	return examine(t, []Target{f.target(env), stagingTarget}, opts)
 }

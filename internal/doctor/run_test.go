@@ -151,7 +151,7 @@ func TestASecondKeyReadsWhatTheFirstMayNot(t *testing.T) {
 	second := env
 	second.Name = "second"
 	first := f.target(env)
-	first.Sources.Credentials, first.Connection.KeySID = weak, sid("SK", 2)
+	first.Twilio, first.Connection.KeySID = weak, sid("SK", 2)
 	report := examine(t, []Target{first, f.target(second)}, everything(env, second))
 	if got := find(t, report, "", "PUSH-CR-01"); got.Status != Pass {
 		t.Errorf("PUSH-CR-01 is %s: %s", got.Status, got.Reason)

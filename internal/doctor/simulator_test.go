@@ -102,6 +102,11 @@ func inOrder() *stage {
 	}
 }
 
+// noCapture is a machine that has captured nothing.
+type noCapture struct{}
+
+func (noCapture) Capture(context.Context) (doctor.Capture, error) { return doctor.Capture{}, nil }
+
 // alertFeed reads the simulated debugger.
 type alertFeed struct{ client *twilio.Client }
 
@@ -148,8 +153,7 @@ func (s *stage) examine(t *testing.T) doctor.Report {
 	envs := append([]verify.Environment{s.env}, s.more...)
 	for _, env := range envs {
 		targets = append(targets, doctor.Target{Env: env, Now: noon, Connection: doctor.Connection{KeySID: s.username, Hosts: []string{"simulator"}},
-			Sources: doctor.Sources{Service: c, Services: c, Credential: c, Credentials: c, Account: c, Keys: c, Webhooks: c, Feed: alertFeed{c},
-				Subscriptions: c, Audit: c, Usage: c, Entities: c, Factors: c, Challenges: c, Prober: c}})
+			Twilio: c, Feed: alertFeed{c}, Capture: noCapture{}})
 	}
 	s.opts.Declared = envs
 	report, err := doctor.Run(t.Context(), targets, s.opts)

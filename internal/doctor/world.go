@@ -161,7 +161,7 @@ func (w *World) problem(r Resource) error {
 	case Captured:
 		return w.Capture.problem()
 	}
-	return errUnavailable
+	return errNotAsked
 }
 
 func (w *World) credentialProblem(reading Reading[verify.Credential], platform verify.Platform) error {
