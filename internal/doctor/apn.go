@@ -62,12 +62,12 @@ func apnChecks() []Check {
 
 // unlessBuild skips what is only for one way of signing. A build that is not declared is left to the check for
 // distribution builds, which says that it is unknown.
-func unlessBuild(build verify.IOSBuild) func(*World) string {
-	return func(w *World) string {
-		if why := apn.unless(w); why != "" {
+func unlessBuild(build verify.IOSBuild) func(*Snapshot) string {
+	return func(snap *Snapshot) string {
+		if why := apn.unless(snap); why != "" {
 			return why
 		}
-		switch declared := w.Env.IOSBuild; {
+		switch declared := snap.Env.IOSBuild; {
 		case declared == build:
 			return ""
 		case wantedSandbox(declared) != verify.SandboxUnknown:
@@ -80,29 +80,29 @@ func unlessBuild(build verify.IOSBuild) func(*World) string {
 }
 
 // rightSandbox judges a credential's sandbox against the way the app is signed.
-func rightSandbox(w *World) Answer {
-	credential, instead, ok := apn.attached(w)
+func rightSandbox(snap *Snapshot) Answer {
+	credential, instead, ok := apn.attached(snap)
 	if !ok {
 		return instead
 	}
 	about := string(credential.SID)
-	want := wantedSandbox(w.Env.IOSBuild)
+	want := wantedSandbox(snap.Env.IOSBuild)
 	if want == verify.SandboxUnknown {
 		return unknown("the environment does not declare how its iOS app is signed, so the credential's sandbox (%s) cannot be judged", credential.Sandbox).
 			about(about).fix("declare ios_build in the environment file: debug for builds run from Xcode, distribution for TestFlight, Ad Hoc and store builds")
 	}
 	switch credential.Sandbox {
 	case want:
-		return pass("%s has sandbox %s, as a %s build needs", credential.SID, want, w.Env.IOSBuild).about(about)
+		return pass("%s has sandbox %s, as a %s build needs", credential.SID, want, snap.Env.IOSBuild).about(about)
 	case verify.SandboxTrue, verify.SandboxFalse:
-		return apn.suggest(w, fail("%s has sandbox %s, but the app is a %s build, which needs %s: Apple refuses every push to it (52134)",
-			w.named(credential), credential.Sandbox, w.Env.IOSBuild, want).about(about))
+		return apn.suggest(snap, fail("%s has sandbox %s, but the app is a %s build, which needs %s: Apple refuses every push to it (52134)",
+			snap.named(credential), credential.Sandbox, snap.Env.IOSBuild, want).about(about))
 	}
 	return unreadableSandbox(credential)
 }
 
-func readableSandbox(w *World) Answer {
-	credential, instead, ok := apn.attached(w)
+func readableSandbox(snap *Snapshot) Answer {
+	credential, instead, ok := apn.attached(snap)
 	if !ok {
 		return instead
 	}
@@ -131,18 +131,18 @@ const (
 )
 
 // unlessExpiryUnknown skips guessing at a certificate's age where its expiry is recorded.
-func unlessExpiryUnknown(w *World) string {
-	if why := apn.unless(w); why != "" {
+func unlessExpiryUnknown(snap *Snapshot) string {
+	if why := apn.unless(snap); why != "" {
 		return why
 	}
-	if w.Env.CredentialNotes[verify.PlatformAPN].Recorded != "" {
+	if snap.Env.CredentialNotes[verify.PlatformAPN].Recorded != "" {
 		return "what the certificate says is recorded; PUSH-APN-11 looks at it"
 	}
 	return ""
 }
 
-func renewed(w *World) Answer {
-	credential, instead, ok := apn.attached(w)
+func renewed(snap *Snapshot) Answer {
+	credential, instead, ok := apn.attached(snap)
 	if !ok {
 		return instead
 	}
@@ -150,31 +150,31 @@ func renewed(w *World) Answer {
 	switch {
 	case credential.DateUpdated.IsZero():
 		return unknown("Twilio's reply does not say when %s was changed", credential.SID).about(about)
-	case w.Now.Sub(credential.DateUpdated) > oldCertificate:
-		return warn("%s was last changed on %s: its certificate is probably near its yearly end", w.named(credential), day(credential.DateUpdated)).about(about).
-			fix("look up its expiry in Apple's developer portal, and record it").run(verify.Command("", "credentials", "lint", "CERT.pem", "--record", w.Env.Name))
+	case snap.Now.Sub(credential.DateUpdated) > oldCertificate:
+		return warn("%s was last changed on %s: its certificate is probably near its yearly end", snap.named(credential), day(credential.DateUpdated)).about(about).
+			fix("look up its expiry in Apple's developer portal, and record it").run(verify.Command("", "credentials", "lint", "CERT.pem", "--record", snap.Env.Name))
 	}
 	return pass("%s was last changed on %s", credential.SID, day(credential.DateUpdated)).about(about)
 }
 
 // certificate judges what was recorded of the certificate before it was uploaded, or else takes somebody's word.
-func certificate(w *World) Answer {
-	note := w.Env.CredentialNotes[verify.PlatformAPN]
-	record := verify.Command("", "credentials", "lint", "CERT.pem", "--record", w.Env.Name)
+func certificate(snap *Snapshot) Answer {
+	note := snap.Env.CredentialNotes[verify.PlatformAPN]
+	record := verify.Command("", "credentials", "lint", "CERT.pem", "--record", snap.Env.Name)
 	if note.Recorded == "" {
-		a := attested(w, "PUSH-APN-11", "when the certificate expires and which app it is for")
-		if a.Status == Unknown && !w.Env.Demo {
+		a := attested(snap, "PUSH-APN-11", "when the certificate expires and which app it is for")
+		if a.Status == Unknown && !snap.Env.Demo {
 			a = a.run(record)
 		}
 		return a
 	}
-	attached := w.Service.Value.CredentialSID(verify.PlatformAPN)
+	attached := snap.Service.Value.CredentialSID(verify.PlatformAPN)
 	switch {
 	case note.CredentialSID != "" && attached != "" && !verify.SameSID(note.CredentialSID, attached):
 		return unknown("what was recorded is about %s, but %s is attached", note.CredentialSID, attached).about(string(attached)).
 			fix("record what the new certificate says").run(record)
-	case len(note.Topics) > 0 && len(w.Env.AppIDs) > 0 && !overlap(note.Topics, w.Env.AppIDs):
-		return fail("the certificate is for %s, the app is %s (52143)", strings.Join(note.Topics, ", "), strings.Join(w.Env.AppIDs, ", ")).
+	case len(note.Topics) > 0 && len(snap.Env.AppIDs) > 0 && !overlap(note.Topics, snap.Env.AppIDs):
+		return fail("the certificate is for %s, the app is %s (52143)", strings.Join(note.Topics, ", "), strings.Join(snap.Env.AppIDs, ", ")).
 			fix("attach a credential for the app's bundle id, or correct app_ids")
 	case note.Expires == "":
 		return pass("it does not expire, as recorded on %s", note.Recorded)
@@ -184,7 +184,7 @@ func certificate(w *World) Answer {
 		return unknown("the recorded expiry %q is not a date", note.Expires).fix("record it again").run(record)
 	}
 	const renew = "renew the certificate, upload it as a new credential, attach that, and record it"
-	switch left := expires.Sub(w.Now); {
+	switch left := expires.Sub(snap.Now); {
 	case left <= 0:
 		return fail("the certificate expired on %s", note.Expires).fix(renew).run(record)
 	case left < expiresSoon:
@@ -205,18 +205,18 @@ func overlap(a, b []string) bool {
 }
 
 // accepted judges that the push service refuses nobody for the credential's sake.
-func (s slot) accepted(codes ...int) func(*World) Answer {
-	return func(w *World) Answer {
-		current, past := w.push(codes...)
+func (s slot) accepted(codes ...int) func(*Snapshot) Answer {
+	return func(snap *Snapshot) Answer {
+		current, past := snap.push(codes...)
 		current, past = s.own(current), s.own(past)
 		switch {
 		case len(current) > 0:
-			a := fail("%s refuses the credential: %s", s.name, tallied(w, current)).about(current[0].CredentialSID)
+			a := fail("%s refuses the credential: %s", s.name, tallied(snap, current)).about(current[0].CredentialSID)
 			return a.fix("%s Do not delete factors", fixOf(codeOf(current[0]))).run(verify.Command("", "debugger", "explain", fmt.Sprint(codeOf(current[0]))))
 		case len(past) > 0:
-			return note("%s refused it until %s, and not since: %s", s.name, clock(lastOf(past), w.Now), w.overtaken(past[0]))
+			return note("%s refused it until %s, and not since: %s", s.name, clock(lastOf(past), snap.Now), snap.overtaken(past[0]))
 		}
-		return pass("%s refused nothing for its sake since %s", s.name, clock(w.Since, w.Now))
+		return pass("%s refused nothing for its sake since %s", s.name, clock(snap.Since, snap.Now))
 	}
 }
 
@@ -243,7 +243,7 @@ func (s slot) own(events []event.Event) []event.Event {
 }
 
 // tallied says in a few words how much was refused.
-func tallied(w *World, events []event.Event) string {
+func tallied(snap *Snapshot, events []event.Event) string {
 	first := events[0].Timestamp
 	codes := map[int]bool{}
 	var names []string
@@ -257,7 +257,7 @@ func tallied(w *World, events []event.Event) string {
 		}
 	}
 	return fmt.Sprintf("%s, %s on %s since %s", strings.Join(names, ", "), count(len(events), "event", "events"),
-		count(devicesOf(events), "device", "devices"), clock(first, w.Now))
+		count(devicesOf(events), "device", "devices"), clock(first, snap.Now))
 }
 
 func fixOf(code int) string {
@@ -274,45 +274,45 @@ const (
 	mismatchShare = 0.2
 )
 
-func tokensAccepted(w *World) Answer {
-	current, past := w.push(52134)
+func tokensAccepted(snap *Snapshot) Answer {
+	current, past := snap.push(52134)
 	devices := devicesOf(current)
-	total, known := w.devices(verify.PlatformAPN)
+	total, known := snap.devices(verify.PlatformAPN)
 	switch {
 	case len(current) == 0 && len(past) > 0:
-		return note("Apple refused tokens until %s, and none since: %s", clock(lastOf(past), w.Now), w.overtaken(past[0]))
+		return note("Apple refused tokens until %s, and none since: %s", clock(lastOf(past), snap.Now), snap.overtaken(past[0]))
 	case len(current) == 0:
-		return pass("Apple refused no token since %s", clock(w.Since, w.Now))
+		return pass("Apple refused no token since %s", clock(snap.Since, snap.Now))
 	case devices < manyDevices || known && float64(devices) <= mismatchShare*float64(total):
-		return warn("Apple refuses a few tokens: %s", tallied(w, current)).about("few").
-			fix("let those apps send a fresh token (updateFactor). Do not delete factors").run(w.command("debugger", "alerts", "--code", "52134"))
+		return warn("Apple refuses a few tokens: %s", tallied(snap, current)).about("few").
+			fix("let those apps send a fresh token (updateFactor). Do not delete factors").run(snap.command("debugger", "alerts", "--code", "52134"))
 	}
-	a := fail("Apple refuses tokens by the number: %s", tallied(w, current)).about(current[0].CredentialSID)
-	if w.APN.OK() && rightSandbox(w).Status == Fail {
+	a := fail("Apple refuses tokens by the number: %s", tallied(snap, current)).about(current[0].CredentialSID)
+	if snap.APN.OK() && rightSandbox(snap).Status == Fail {
 		return a.fix("the credential's sandbox does not fit the build: mend that first. Do not delete factors")
 	}
 	return a.fix("the credential and the declared build agree, so the app on the phones is probably signed otherwise: compare it with %s. Do not delete factors",
-		w.command("doctor", "--ios-app", "App.ipa"))
+		snap.command("doctor", "--ios-app", "App.ipa"))
 }
 
-func rightTopic(w *World) Answer {
-	current, _ := w.push(52143)
+func rightTopic(snap *Snapshot) Answer {
+	current, _ := snap.push(52143)
 	if len(current) > 0 {
-		return fail("Apple refuses pushes for the app they are meant for: %s", tallied(w, current)).about(current[0].CredentialSID).
+		return fail("Apple refuses pushes for the app they are meant for: %s", tallied(snap, current)).about(current[0].CredentialSID).
 			fix("attach a credential whose certificate is for the app's bundle id; not a VoIP one. Do not delete factors")
 	}
-	if len(w.Env.AppIDs) == 0 {
-		return pass("Apple refused nothing for the app's sake since %s", clock(w.Since, w.Now))
+	if len(snap.Env.AppIDs) == 0 {
+		return pass("Apple refused nothing for the app's sake since %s", clock(snap.Since, snap.Now))
 	}
 	strangers := map[string]int{}
-	for _, factor := range w.pushFactors(verify.PlatformAPN) {
-		if !contains(w.Env.AppIDs, factor.Config.AppID) {
+	for _, factor := range snap.pushFactors(verify.PlatformAPN) {
+		if !contains(snap.Env.AppIDs, factor.Config.AppID) {
 			strangers[factor.Config.AppID]++
 		}
 	}
 	if len(strangers) > 0 {
-		return fail("factors of other apps than the declared ones: %s", tallyText(strangers)).sampled(w.Factors.Value.String()).
+		return fail("factors of other apps than the declared ones: %s", tallyText(strangers)).sampled(snap.Factors.Value.String()).
 			fix("the certificate serves one app: correct app_ids, or find the build that enrols in the wrong Service")
 	}
-	return pass("Apple refused nothing for the app's sake since %s", clock(w.Since, w.Now))
+	return pass("Apple refused nothing for the app's sake since %s", clock(snap.Since, snap.Now))
 }

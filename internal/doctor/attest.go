@@ -6,24 +6,24 @@ import (
 
 // attested answers what no API can tell by somebody's word in the environment file. Without one, or past its date, the
 // answer is unknown.
-func attested(w *World, id, question string) Answer {
-	attestation, ok := w.Env.Attestations[id]
-	if !ok && w.Env.Demo {
+func attested(snap *Snapshot, id, question string) Answer {
+	attestation, ok := snap.Env.Attestations[id]
+	if !ok && snap.Env.Demo {
 		return unknown("no API tells %s", question).fix("in an environment of your own, somebody who knows attests it: attestations: {%s: …}", id)
 	}
 	if !ok {
 		return unknown("no API tells %s", question).
 			fix("find out, and write it down in the environment file: attestations: {%s: {by: NAME, on: %s, until: %s}}",
-				id, w.Now.UTC().Format(time.DateOnly), w.Now.UTC().AddDate(0, 6, 0).Format(time.DateOnly))
+				id, snap.Now.UTC().Format(time.DateOnly), snap.Now.UTC().AddDate(0, 6, 0).Format(time.DateOnly))
 	}
 	until, err := time.Parse(time.DateOnly, attestation.Until)
 	if err != nil || attestation.By == "" {
 		return unknown("the attestation says neither by whom nor until when it counts").fix("write by, on and until into attestations: %s", id)
 	}
-	if w.Now.UTC().After(until.AddDate(0, 0, 1)) {
-		return unknown("%s attested it until %s, which has passed", w.masked(attestation.By), attestation.Until).fix("find out again, and renew attestations: %s", id)
+	if snap.Now.UTC().After(until.AddDate(0, 0, 1)) {
+		return unknown("%s attested it until %s, which has passed", snap.masked(attestation.By), attestation.Until).fix("find out again, and renew attestations: %s", id)
 	}
-	a := pass("attested by %s on %s until %s", w.masked(attestation.By), attestation.On, attestation.Until)
-	a.By, a.Until = w.masked(attestation.By), attestation.Until
+	a := pass("attested by %s on %s until %s", snap.masked(attestation.By), attestation.On, attestation.Until)
+	a.By, a.Until = snap.masked(attestation.By), attestation.Until
 	return a
 }

@@ -47,13 +47,13 @@ func authChecks() []Check {
 	}
 }
 
-func reachesService(w *World) Answer {
-	err := w.Service.problem()
-	about := string(w.Env.ServiceSID)
+func reachesService(snap *Snapshot) Answer {
+	err := snap.Service.problem()
+	about := string(snap.Env.ServiceSID)
 	switch {
 	case err == nil:
-		return pass("%s was read", w.Env.ServiceSID).about(about)
-	case w.NoLink != nil && isDenied(err):
+		return pass("%s was read", snap.Env.ServiceSID).about(about)
+	case snap.NoLink != nil && isDenied(err):
 		a := fail("there is no usable key: %s", describe(err)).about(about)
 		var e *verify.Error
 		if errors.As(err, &e) {
@@ -61,17 +61,17 @@ func reachesService(w *World) Answer {
 		}
 		return a
 	case isNotFound(err):
-		return fail("the account has no Service %s", w.Env.ServiceSID).about(about).
-			fix("it may be in another account or subaccount; these are the ones the key sees:").run(w.command("services", "list"))
+		return fail("the account has no Service %s", snap.Env.ServiceSID).about(about).
+			fix("it may be in another account or subaccount; these are the ones the key sees:").run(snap.command("services", "list"))
 	case isDenied(err):
-		cause := diagnose(w, err)
+		cause := diagnose(snap, err)
 		return fail("Twilio refuses the key (%s): %s", describe(err), cause.reason).about(about).fix("%s", cause.fix)
 	}
 	return cannot(TheService, err)
 }
 
-func liveKey(w *World) Answer {
-	err := w.Service.problem()
+func liveKey(snap *Snapshot) Answer {
+	err := snap.Service.problem()
 	switch {
 	case err == nil:
 		return pass("Verify accepts the key")
@@ -81,8 +81,8 @@ func liveKey(w *World) Answer {
 	return cannot(TheService, err)
 }
 
-func apiKeyUsed(w *World) Answer {
-	switch key := w.Connection.KeySID; {
+func apiKeyUsed(snap *Snapshot) Answer {
+	switch key := snap.Connection.KeySID; {
 	case strings.HasPrefix(key, "SK"):
 		return pass("%s is an API key", key)
 	case strings.HasPrefix(key, "AC"):
@@ -92,22 +92,22 @@ func apiKeyUsed(w *World) Answer {
 	return unknown("the connection does not say which key it uses")
 }
 
-func unlessOwnKey(w *World) string {
-	if w.Env.Demo {
+func unlessOwnKey(snap *Snapshot) string {
+	if snap.Env.Demo {
 		return "the demo's key is built in"
 	}
 	return ""
 }
 
-func unlessAPIKey(w *World) string {
-	if !strings.HasPrefix(w.Connection.KeySID, "SK") {
+func unlessAPIKey(snap *Snapshot) string {
+	if !strings.HasPrefix(snap.Connection.KeySID, "SK") {
 		return "no API key is used"
 	}
 	return ""
 }
 
-func leastPrivilege(w *World) Answer {
-	switch err := w.Account.problem(); {
+func leastPrivilege(snap *Snapshot) Answer {
+	switch err := snap.Account.problem(); {
 	case err == nil:
 		return note("the key has the power of a main key: it reads the account itself").
 			fix("a restricted key with Verify and Monitor: read is enough for reading; a standard key reads push credentials too")
@@ -118,8 +118,8 @@ func leastPrivilege(w *World) Answer {
 	}
 }
 
-func rightAccount(w *World) Answer {
-	got, want := w.Service.Value.AccountSID, w.Env.AccountSID
+func rightAccount(snap *Snapshot) Answer {
+	got, want := snap.Service.Value.AccountSID, snap.Env.AccountSID
 	switch {
 	case want == "":
 		return unknown("the environment does not declare its account_sid").fix("declare account_sid; the Service's is %s", got)
@@ -132,11 +132,11 @@ func rightAccount(w *World) Answer {
 	return pass("%s", got).about(string(got))
 }
 
-func activeAccount(w *World) Answer {
-	err := w.Account.problem()
+func activeAccount(snap *Snapshot) Answer {
+	err := snap.Account.problem()
 	if isDenied(err) {
 		a := cannot(TheAccount, err)
-		if w.Service.OK() {
+		if snap.Service.OK() {
 			a.Reason = "the key may not read the account itself; since Verify answers, it is neither suspended nor closed, but whether it is a trial is not known"
 			a.ReadFailed, a.cause = false, nil // being refused here is what a well chosen key gives
 		}
@@ -145,7 +145,7 @@ func activeAccount(w *World) Answer {
 	if err != nil {
 		return cannot(TheAccount, err)
 	}
-	account := w.Account.Value
+	account := snap.Account.Value
 	switch {
 	case account.Status == "":
 		return unknown("Twilio's reply does not say whether the account is active")
@@ -157,29 +157,29 @@ func activeAccount(w *World) Answer {
 	return pass("the account is %s and of type %s", account.Status, account.Type).about(string(account.SID))
 }
 
-func freshKey(w *World) Answer {
-	for _, key := range w.Keys.Value {
-		if !strings.EqualFold(string(key.SID), w.Connection.KeySID) {
+func freshKey(snap *Snapshot) Answer {
+	for _, key := range snap.Keys.Value {
+		if !strings.EqualFold(string(key.SID), snap.Connection.KeySID) {
 			continue
 		}
 		if key.DateCreated.IsZero() {
 			return unknown("Twilio's reply does not say when %s was created", key.SID).about(string(key.SID))
 		}
-		if w.Now.Sub(key.DateCreated) > keyAge {
-			return warn("%s was created on %s, %s ago", key.SID, day(key.DateCreated), days(w.Now.Sub(key.DateCreated))).about(string(key.SID)).
+		if snap.Now.Sub(key.DateCreated) > keyAge {
+			return warn("%s was created on %s, %s ago", key.SID, day(key.DateCreated), days(snap.Now.Sub(key.DateCreated))).about(string(key.SID)).
 				fix("make a new API key, write it to the environment as api_key, and delete this one")
 		}
 		return pass("%s was created on %s", key.SID, day(key.DateCreated)).about(string(key.SID))
 	}
-	return unknown("%s is not in the account's list of keys", w.Connection.KeySID)
+	return unknown("%s is not in the account's list of keys", snap.Connection.KeySID)
 }
 
 // mayRead names every permission that was refused.
-func mayRead(w *World) Answer {
+func mayRead(snap *Snapshot) Answer {
 	var refused []string
 	tried := 0
 	for _, what := range []Resource{AllCredentials, PushErrors, Changes} {
-		err := w.problem(what)
+		err := snap.problem(what)
 		switch {
 		case err == nil:
 			tried++
@@ -197,22 +197,22 @@ func mayRead(w *World) Answer {
 	return pass("nothing was refused")
 }
 
-func rightRegion(w *World) Answer {
-	err := w.Service.problem()
+func rightRegion(snap *Snapshot) Answer {
+	err := snap.Service.problem()
 	switch {
 	case err == nil:
 		return pass("the key works where requests go")
 	case verify.CodeOf(err) != codeAuthentication:
 		return cannot(TheService, err)
-	case !isHome(w.Connection.Region):
-		return fail("the key is refused in region %s (20003): keys are good in one region only", w.Connection.Region).
+	case !isHome(snap.Connection.Region):
+		return fail("the key is refused in region %s (20003): keys are good in one region only", snap.Connection.Region).
 			fix("use a key made in that region, or take region out of the environment")
 	}
 	return cannot(TheService, err)
 }
 
-func clockAgrees(w *World) Answer {
-	probe := w.Probe.Value
+func clockAgrees(snap *Snapshot) Answer {
+	probe := snap.Probe.Value
 	if !probe.HasDate {
 		return unknown("the reply had no Date to compare with")
 	}

@@ -25,31 +25,31 @@ type authCause struct {
 }
 
 // diagnose walks the causes of a refused key and gives the one that fits what was read, the surest first.
-func diagnose(w *World, err error) authCause {
-	key := w.Connection.KeySID
+func diagnose(snap *Snapshot, err error) authCause {
+	key := snap.Connection.KeySID
 	switch {
 	case verify.CodeOf(err) == codeTestKey:
 		return authCause{"the key is a test credential, which Verify does not support (20008)",
 			"use an API key or the auth token of the live account"}
-	case w.Account.OK() && w.Account.Value.Status != "" && w.Account.Value.Status != "active":
-		return authCause{fmt.Sprintf("the account is %s", w.Account.Value.Status), "reopen it in the Console, or ask Twilio's support"}
+	case snap.Account.OK() && snap.Account.Value.Status != "" && snap.Account.Value.Status != "active":
+		return authCause{fmt.Sprintf("the account is %s", snap.Account.Value.Status), "reopen it in the Console, or ask Twilio's support"}
 	case verify.CodeOf(err) == codeNotActive || verify.CodeOf(err) == codeSuspended:
 		return authCause{fmt.Sprintf("the account is not active, or suspended (%d)", verify.CodeOf(err)), "add funds or reopen it in the Console"}
-	case strings.HasPrefix(key, "AC") && w.Env.AccountSID != "" && !strings.EqualFold(key, string(w.Env.AccountSID)):
-		return authCause{fmt.Sprintf("the auth token is the one of %s, the environment belongs to %s: a main account's key does not reach a subaccount, nor the reverse", key, w.Env.AccountSID),
+	case strings.HasPrefix(key, "AC") && snap.Env.AccountSID != "" && !strings.EqualFold(key, string(snap.Env.AccountSID)):
+		return authCause{fmt.Sprintf("the auth token is the one of %s, the environment belongs to %s: a main account's key does not reach a subaccount, nor the reverse", key, snap.Env.AccountSID),
 			"use a key of the environment's own account"}
-	case isHome(w.Connection.Region) && lacksPermission(err):
+	case isHome(snap.Connection.Region) && lacksPermission(err):
 		return authCause{"the key is known but may not read Verify Services: most likely a restricted key without that permission",
 			"grant it Verify: read, or use a standard key"}
-	case !isHome(w.Connection.Region):
-		return authCause{fmt.Sprintf("requests go to region %s, and keys are good in one region only: this one may belong to us1", w.Connection.Region),
+	case !isHome(snap.Connection.Region):
+		return authCause{fmt.Sprintf("requests go to region %s, and keys are good in one region only: this one may belong to us1", snap.Connection.Region),
 			"use a key made in that region, or take region out of the environment; Verify Push is documented for us1 only"}
-	case w.Connection.Proxy != "":
-		return authCause{fmt.Sprintf("requests go through the proxy %s, which may strip the Authorization header", w.Connection.Proxy),
+	case snap.Connection.Proxy != "":
+		return authCause{fmt.Sprintf("requests go through the proxy %s, which may strip the Authorization header", snap.Connection.Proxy),
 			"try with NO_PROXY=.twilio.com, and mend the proxy if that helps"}
-	case w.Account.OK():
+	case snap.Account.OK():
 		return authCause{"the key reaches the account but not Verify: it may be a restricted key, or one of another region", "grant it Verify: read, or use a standard key"}
-	case otherKeyWorks(w):
+	case otherKeyWorks(snap):
 		return authCause{"another environment's key of the same account works: this key is wrong, deleted, or its secret belongs to another key", "store the key again, or make a new one (Console: Account > API keys)"}
 	}
 	return authCause{"the key or its secret is wrong, or the key was deleted", "make a new API key (Console: Account > API keys) and write it to the environment as api_key"}
@@ -64,9 +64,9 @@ func lacksPermission(err error) bool {
 
 func isHome(region string) bool { return region == "" || region == "us1" }
 
-func otherKeyWorks(w *World) bool {
-	for _, peer := range w.accountPeers() {
-		if peer.Service.OK() && peer.Connection.KeySID != w.Connection.KeySID {
+func otherKeyWorks(snap *Snapshot) bool {
+	for _, peer := range snap.accountPeers() {
+		if peer.Service.OK() && peer.Connection.KeySID != snap.Connection.KeySID {
 			return true
 		}
 	}

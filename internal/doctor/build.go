@@ -19,8 +19,8 @@ func buildChecks() []Check {
 	}
 }
 
-func unlessBuildGiven(w *World) string {
-	if w.Build == nil {
+func unlessBuildGiven(snap *Snapshot) string {
+	if snap.Build == nil {
 		return "no app was given; --ios-app App.ipa reads one"
 	}
 	return ""
@@ -35,32 +35,32 @@ func (b *Build) facts() []string {
 	return facts
 }
 
-func signedAsDeclared(w *World) Answer {
-	b := w.Build
+func signedAsDeclared(snap *Snapshot) Answer {
+	b := snap.Build
 	switch {
 	case b.Environment == "":
 		return fail("the app has no aps-environment: iOS gives it no push token").about(b.File).seen(b.facts()...).
 			fix("add the Push Notifications capability to the app, and a new profile")
 	case b.Signed == verify.IOSUndeclared:
 		return unknown("aps-environment is %q, neither development nor production", b.Environment).about(b.File).seen(b.facts()...)
-	case w.Env.IOSBuild == verify.IOSUndeclared:
+	case snap.Env.IOSBuild == verify.IOSUndeclared:
 		return unknown("the environment does not declare how its iOS app is signed; this one is a %s build", b.Signed).about(b.File).seen(b.facts()...).
 			fix("if this is what users have, declare ios_build: %s", b.Signed)
-	case b.Signed != w.Env.IOSBuild:
-		return fail("the app is a %s build, the environment declares %s", b.Signed, w.Env.IOSBuild).about(b.File).seen(b.facts()...).
+	case b.Signed != snap.Env.IOSBuild:
+		return fail("the app is a %s build, the environment declares %s", b.Signed, snap.Env.IOSBuild).about(b.File).seen(b.facts()...).
 			fix("correct ios_build, or sign the app for the environment it is meant for")
-	case !b.Expires.IsZero() && b.Expires.Before(w.Now):
+	case !b.Expires.IsZero() && b.Expires.Before(snap.Now):
 		return warn("the app is a %s build as declared, but its profile expired on %s", b.Signed, day(b.Expires)).about(b.File).seen(b.facts()...).fix("sign it with a new profile")
 	}
 	return pass("the app is a %s build, as declared", b.Signed).about(b.File).seen(b.facts()...)
 }
 
-func servesBuild(w *World) Answer {
-	credential, instead, ok := apn.attached(w)
+func servesBuild(snap *Snapshot) Answer {
+	credential, instead, ok := apn.attached(snap)
 	if !ok {
 		return instead
 	}
-	want := wantedSandbox(w.Build.Signed)
+	want := wantedSandbox(snap.Build.Signed)
 	switch {
 	case want == verify.SandboxUnknown:
 		return unknown("how the app is signed is not known")
@@ -69,17 +69,17 @@ func servesBuild(w *World) Answer {
 	case credential.Sandbox == verify.SandboxUnknown:
 		return unreadableSandbox(credential)
 	}
-	return fail("%s has sandbox %s, but the app is signed for %s: Apple refuses every push to it (52134)", w.named(credential), credential.Sandbox, w.Build.Environment).
+	return fail("%s has sandbox %s, but the app is signed for %s: Apple refuses every push to it (52134)", snap.named(credential), credential.Sandbox, snap.Build.Environment).
 		about(string(credential.SID)).fix("attach a credential with sandbox %s, or sign the app for the other environment", want)
 }
 
-func declaredBundle(w *World) Answer {
+func declaredBundle(snap *Snapshot) Answer {
 	switch {
-	case len(w.Env.AppIDs) == 0:
-		return unknown("the environment does not declare app_ids; the app's is %s", w.Build.AppID).about(w.Build.AppID).fix("declare app_ids: [%s]", w.Build.AppID)
-	case contains(w.Env.AppIDs, w.Build.AppID):
-		return pass("%s is declared", w.Build.AppID).about(w.Build.AppID)
+	case len(snap.Env.AppIDs) == 0:
+		return unknown("the environment does not declare app_ids; the app's is %s", snap.Build.AppID).about(snap.Build.AppID).fix("declare app_ids: [%s]", snap.Build.AppID)
+	case contains(snap.Env.AppIDs, snap.Build.AppID):
+		return pass("%s is declared", snap.Build.AppID).about(snap.Build.AppID)
 	}
-	return fail("the app is %s, the environment declares %s", w.Build.AppID, strings.Join(w.Env.AppIDs, ", ")).about(w.Build.AppID).
+	return fail("the app is %s, the environment declares %s", snap.Build.AppID, strings.Join(snap.Env.AppIDs, ", ")).about(snap.Build.AppID).
 		fix("correct app_ids, or build the app for this environment: a certificate serves one bundle id")
 }

@@ -35,23 +35,23 @@ func captureChecks() []Check {
 }
 
 // debuggerWebhook takes the word of whichever environment of the account has one: there is one debugger webhook for all.
-func debuggerWebhook(w *World) Answer {
+func debuggerWebhook(snap *Snapshot) Answer {
 	const question = "whether the debugger webhook is set"
-	for _, peer := range w.accountPeers() {
+	for _, peer := range snap.accountPeers() {
 		if a := attested(peer, "EVT-01", question); a.Status == Pass {
 			return a
 		}
 	}
-	return attested(w, "EVT-01", question)
+	return attested(snap, "EVT-01", question)
 }
 
-func streaming(w *World) Answer {
+func streaming(snap *Snapshot) Answer {
 	var idle []string
-	for _, subscription := range w.Streams.Value.Subscriptions {
-		if !slices.Contains(w.Streams.Value.Types[subscription.SID], verify.EventErrorLogged) {
+	for _, subscription := range snap.Streams.Value.Subscriptions {
+		if !slices.Contains(snap.Streams.Value.Types[subscription.SID], verify.EventErrorLogged) {
 			continue
 		}
-		sink := w.Streams.Value.Sinks[subscription.SinkSID]
+		sink := snap.Streams.Value.Sinks[subscription.SinkSID]
 		if sink.Status == verify.SinkActive {
 			return pass("%s sends them to %s", subscription.SID, subscription.SinkSID).about(subscription.SID)
 		}
@@ -60,7 +60,7 @@ func streaming(w *World) Answer {
 	if len(idle) > 0 {
 		return warn("error events are subscribed to, but no sink is active: %s", strings.Join(idle, ", ")).fix("validate the sink (Console: Event Streams)")
 	}
-	if w.Env.Attestations["EVT-01"].By != "" {
+	if snap.Env.Attestations["EVT-01"].By != "" {
 		return note("nothing in Event Streams carries error events; the debugger webhook is attested by EVT-01")
 	}
 	return warn("nothing carries error events away: 52103 is told once, and alerts are kept a month").
@@ -74,45 +74,45 @@ func orWord(word, otherwise string) string {
 	return word
 }
 
-func capturing(w *World) Answer {
-	covered := w.Capture.Value.Covered
-	backfill := w.command("debugger", "alerts", "--store")
+func capturing(snap *Snapshot) Answer {
+	covered := snap.Capture.Value.Covered
+	backfill := snap.command("debugger", "alerts", "--store")
 	if len(covered) == 0 {
 		return warn("nothing was ever captured here: what Twilio forgets after a month is lost").
 			fix("capture events with a listener, or read the alerts every day").run(backfill)
 	}
 	newest := covered[len(covered)-1].Until
-	switch age := w.Now.Sub(newest); {
+	switch age := snap.Now.Sub(newest); {
 	case age > alertRetention:
 		return warn("the last capture was on %s: events between then and a month ago are lost", day(newest)).
 			fix("capture events with a listener, or read the alerts every day").run(backfill)
 	case age > stale:
-		return warn("the last capture was at %s", clock(newest, w.Now)).fix("see whether the listener still runs; until then read the alerts").run(backfill)
+		return warn("the last capture was at %s", clock(newest, snap.Now)).fix("see whether the listener still runs; until then read the alerts").run(backfill)
 	}
 	for i, span := range covered[1:] {
-		if gap := covered[i].Until; span.From.After(w.Now.Add(-alertRetention)) {
-			return warn("between %s and %s nothing was captured", clock(gap, w.Now), clock(span.From, w.Now)).fix("read the alerts of that time while Twilio keeps them").run(backfill)
+		if gap := covered[i].Until; span.From.After(snap.Now.Add(-alertRetention)) {
+			return warn("between %s and %s nothing was captured", clock(gap, snap.Now), clock(span.From, snap.Now)).fix("read the alerts of that time while Twilio keeps them").run(backfill)
 		}
 	}
-	return pass("%s; everything since %s, until %s", count(w.Capture.Value.Events, "event", "events"), clock(covered[len(covered)-1].From, w.Now), clock(newest, w.Now))
+	return pass("%s; everything since %s, until %s", count(snap.Capture.Value.Events, "event", "events"), clock(covered[len(covered)-1].From, snap.Now), clock(newest, snap.Now))
 }
 
-func listComplete(w *World) Answer {
-	missing := w.Events.Value.Missing
+func listComplete(snap *Snapshot) Answer {
+	missing := snap.Events.Value.Missing
 	if len(missing) == 0 {
-		return pass("%s since %s", count(len(w.Events.Value.Events), "event", "events"), clock(w.Since, w.Now))
+		return pass("%s since %s", count(len(snap.Events.Value.Events), "event", "events"), clock(snap.Since, snap.Now))
 	}
 	var gaps []string
 	for _, gap := range missing {
-		gaps = append(gaps, fmt.Sprintf("%s to %s", clock(gap.From, w.Now), clock(gap.Until, w.Now)))
+		gaps = append(gaps, fmt.Sprintf("%s to %s", clock(gap.From, snap.Now), clock(gap.Until, snap.Now)))
 	}
 	return warn("the debugger did not give all events: it gives at most 10,000 of one second").seen(firstExamples(gaps)...).
-		fix("count with %s", w.command("debugger", "alerts", "--group-by", "code"))
+		fix("count with %s", snap.command("debugger", "alerts", "--group-by", "code"))
 }
 
-func attributable(w *World) Answer {
+func attributable(snap *Snapshot) Answer {
 	total, foreign := 0, 0
-	for _, e := range w.Events.Value.Events {
+	for _, e := range snap.Events.Value.Events {
 		if e.ErrorCode == nil || !isPushCode(*e.ErrorCode) {
 			continue
 		}
@@ -125,7 +125,7 @@ func attributable(w *World) Answer {
 	case total == 0:
 		return pass("there are none")
 	case float64(foreign) > foreignShare*float64(total):
-		return note("%d of %s name no Verify Service", foreign, count(total, "push error", "push errors")).fix("other products share the stream; look at some with %s", w.command("debugger", "alerts"))
+		return note("%d of %s name no Verify Service", foreign, count(total, "push error", "push errors")).fix("other products share the stream; look at some with %s", snap.command("debugger", "alerts"))
 	}
 	return pass("%d of %s name no Verify Service", foreign, count(total, "push error", "push errors"))
 }

@@ -51,17 +51,17 @@ func challengeChecks() []Check {
 	}
 }
 
-func unlessProduction(w *World) string {
-	if !w.Env.IsProduction() {
+func unlessProduction(snap *Snapshot) string {
+	if !snap.Env.IsProduction() {
 		return "the environment is not for production"
 	}
 	return ""
 }
 
 // pushChallenges gives the sampled push challenges.
-func (w *World) pushChallenges() []verify.Challenge {
+func (snap *Snapshot) pushChallenges() []verify.Challenge {
 	var challenges []verify.Challenge
-	for _, user := range w.Challenges.Value.Users {
+	for _, user := range snap.Challenges.Value.Users {
 		for _, challenge := range user.Items {
 			if challenge.FactorType == verify.FactorPush || challenge.FactorType == "" {
 				challenges = append(challenges, challenge)
@@ -71,9 +71,9 @@ func (w *World) pushChallenges() []verify.Challenge {
 	return challenges
 }
 
-func (w *World) countStatus(status verify.ChallengeStatus) int {
+func (snap *Snapshot) countStatus(status verify.ChallengeStatus) int {
 	n := 0
-	for _, challenge := range w.pushChallenges() {
+	for _, challenge := range snap.pushChallenges() {
 		if challenge.Status == status {
 			n++
 		}
@@ -81,32 +81,32 @@ func (w *World) countStatus(status verify.ChallengeStatus) int {
 	return n
 }
 
-func (w *World) aboutChallenges(a Answer, examples []string) Answer {
-	return a.sampled(w.Challenges.Value.String()).seen(firstExamples(examples)...)
+func (snap *Snapshot) aboutChallenges(a Answer, examples []string) Answer {
+	return a.sampled(snap.Challenges.Value.String()).seen(firstExamples(examples)...)
 }
 
-func answersCome(w *World) Answer {
-	expired := w.countStatus(verify.ChallengeExpired)
-	ended := expired + w.countStatus(verify.ChallengeApproved) + w.countStatus(verify.ChallengeDenied)
+func answersCome(snap *Snapshot) Answer {
+	expired := snap.countStatus(verify.ChallengeExpired)
+	ended := expired + snap.countStatus(verify.ChallengeApproved) + snap.countStatus(verify.ChallengeDenied)
 	sentence := fmt.Sprintf("%d of %d ended challenges expired", expired, ended)
 	if ended >= fewChallenges && float64(expired) > expiredShare*float64(ended) {
-		return w.aboutChallenges(warn("%s", sentence), nil).fix("look at delivery first (push errors above), then at what the user sees")
+		return snap.aboutChallenges(warn("%s", sentence), nil).fix("look at delivery first (push errors above), then at what the user sees")
 	}
-	return w.aboutChallenges(pass("%s", sentence), nil)
+	return snap.aboutChallenges(pass("%s", sentence), nil)
 }
 
-func noFlood(w *World) Answer {
+func noFlood(snap *Snapshot) Answer {
 	var flooded []string
-	for _, user := range w.Challenges.Value.Users {
+	for _, user := range snap.Challenges.Value.Users {
 		if n := mostWithin(burstWindow, user.Items); n > burst {
-			flooded = append(flooded, fmt.Sprintf("%s got %d within ten minutes", w.masked(string(user.Entity.Identity)), n))
+			flooded = append(flooded, fmt.Sprintf("%s got %d within ten minutes", snap.masked(string(user.Entity.Identity)), n))
 		}
 	}
 	if len(flooded) > 0 {
-		return w.aboutChallenges(fail("%s flooded", count(len(flooded), "user was", "users were")), flooded).
+		return snap.aboutChallenges(fail("%s flooded", count(len(flooded), "user was", "users were")), flooded).
 			fix("somebody may have the password and push until the user gives in, or a backend retries in a loop: stop it, and warn the user")
 	}
-	return w.aboutChallenges(pass("nobody got more than %d within ten minutes", burst), nil)
+	return snap.aboutChallenges(pass("nobody got more than %d within ten minutes", burst), nil)
 }
 
 // mostWithin gives the most challenges that were created within any window of time.
@@ -123,9 +123,9 @@ func mostWithin(window time.Duration, challenges []verify.Challenge) int {
 	return most
 }
 
-func noFatigue(w *World) Answer {
+func noFatigue(snap *Snapshot) Answer {
 	var suspects []string
-	for _, user := range w.Challenges.Value.Users {
+	for _, user := range snap.Challenges.Value.Users {
 		for _, approved := range user.Items {
 			if approved.Status != verify.ChallengeApproved {
 				continue
@@ -138,29 +138,29 @@ func noFatigue(w *World) Answer {
 				}
 			}
 			if denials >= deniedBefore {
-				suspects = append(suspects, fmt.Sprintf("%s approved %s at %s after %d denials", w.masked(string(user.Entity.Identity)),
-					approved.SID, clock(approved.DateResponded, w.Now), denials))
+				suspects = append(suspects, fmt.Sprintf("%s approved %s at %s after %d denials", snap.masked(string(user.Entity.Identity)),
+					approved.SID, clock(approved.DateResponded, snap.Now), denials))
 			}
 		}
 	}
 	if len(suspects) > 0 {
-		return w.aboutChallenges(fail("%s after denying again and again", count(len(suspects), "approval came", "approvals came")), suspects).
+		return snap.aboutChallenges(fail("%s after denying again and again", count(len(suspects), "approval came", "approvals came")), suspects).
 			fix("lock the account and call the user: this is what a worn-down victim looks like")
 	}
-	return w.aboutChallenges(pass("nobody did"), nil)
+	return snap.aboutChallenges(pass("nobody did"), nil)
 }
 
 // oncePerAction counts pending challenges of one factor: an action may well be sent to each of a user's devices.
-func oncePerAction(w *World) Answer {
+func oncePerAction(snap *Snapshot) Answer {
 	type action struct {
 		factor verify.FactorSID
 		id     string
 	}
 	pending := map[action][]verify.Challenge{}
 	var order []action
-	for _, challenge := range w.pushChallenges() {
+	for _, challenge := range snap.pushChallenges() {
 		key := action{challenge.FactorSID, challenge.HiddenDetails[verify.ActionID]}
-		if challenge.Status != verify.ChallengePending || key.id == "" || challenge.ExpirationDate.Before(w.Now) {
+		if challenge.Status != verify.ChallengePending || key.id == "" || challenge.ExpirationDate.Before(snap.Now) {
 			continue
 		}
 		if len(pending[key]) == 0 {
@@ -175,14 +175,14 @@ func oncePerAction(w *World) Answer {
 		}
 	}
 	if len(doubles) > 0 {
-		return w.aboutChallenges(warn("%s more than once to the same factor", count(len(doubles), "action was sent", "actions were sent")), doubles).
+		return snap.aboutChallenges(warn("%s more than once to the same factor", count(len(doubles), "action was sent", "actions were sent")), doubles).
 			fix("have the backend look for a pending challenge with the action_id before it creates one; verifyctl challenge create does")
 	}
-	return w.aboutChallenges(pass("no action was sent twice to a factor"), nil)
+	return snap.aboutChallenges(pass("no action was sent twice to a factor"), nil)
 }
 
-func marked(w *World) Answer {
-	challenges := w.pushChallenges()
+func marked(snap *Snapshot) Answer {
+	challenges := snap.pushChallenges()
 	without := 0
 	for _, challenge := range challenges {
 		if challenge.HiddenDetails[verify.ActionID] == "" {
@@ -190,15 +190,15 @@ func marked(w *World) Answer {
 		}
 	}
 	if len(challenges) > 0 && without == len(challenges) {
-		return w.aboutChallenges(warn("none of %s has an action_id, so doubles cannot be told", count(without, "challenge", "challenges")), nil).
+		return snap.aboutChallenges(warn("none of %s has an action_id, so doubles cannot be told", count(without, "challenge", "challenges")), nil).
 			fix("put action_id into the hidden details")
 	}
-	return w.aboutChallenges(pass("%d of %d challenges have none", without, len(challenges)), nil)
+	return snap.aboutChallenges(pass("%d of %d challenges have none", without, len(challenges)), nil)
 }
 
 // breaking judges that no sampled challenge breaks a rule; broken says how one does, "" when it does not.
-func (w *World) breaking(what string, broken func(verify.Challenge) string) Answer {
-	challenges := w.pushChallenges()
+func (snap *Snapshot) breaking(what string, broken func(verify.Challenge) string) Answer {
+	challenges := snap.pushChallenges()
 	var examples []string
 	for _, challenge := range challenges {
 		if how := broken(challenge); how != "" {
@@ -206,13 +206,13 @@ func (w *World) breaking(what string, broken func(verify.Challenge) string) Answ
 		}
 	}
 	if len(examples) == 0 {
-		return w.aboutChallenges(pass("none of %s", count(len(challenges), "challenge", "challenges")), nil)
+		return snap.aboutChallenges(pass("none of %s", count(len(challenges), "challenge", "challenges")), nil)
 	}
-	return w.aboutChallenges(warn("%d of %d challenges %s", len(examples), len(challenges), what), examples)
+	return snap.aboutChallenges(warn("%d of %d challenges %s", len(examples), len(challenges), what), examples)
 }
 
-func shortLived(w *World) Answer {
-	return w.breaking("live longer than a quarter of an hour", func(c verify.Challenge) string {
+func shortLived(snap *Snapshot) Answer {
+	return snap.breaking("live longer than a quarter of an hour", func(c verify.Challenge) string {
 		if life := c.ExpirationDate.Sub(c.DateCreated); life > longLife {
 			return life.String()
 		}
@@ -220,8 +220,8 @@ func shortLived(w *World) Answer {
 	}).fixIfBroken("shorten the expiration: a forgotten challenge can still be approved")
 }
 
-func explained(w *World) Answer {
-	return w.breaking("have no details fields", func(c verify.Challenge) string {
+func explained(snap *Snapshot) Answer {
+	return snap.breaking("have no details fields", func(c verify.Challenge) string {
 		if len(c.Details.Fields) == 0 {
 			return "the user sees only the message"
 		}
@@ -229,9 +229,9 @@ func explained(w *World) Answer {
 	}).fixIfBroken("add details such as place, device and amount")
 }
 
-func considered(w *World) Answer {
+func considered(snap *Snapshot) Answer {
 	answered, silent := 0, 0
-	for _, challenge := range w.pushChallenges() {
+	for _, challenge := range snap.pushChallenges() {
 		if challenge.DateResponded.IsZero() || challenge.Status != verify.ChallengeApproved && challenge.Status != verify.ChallengeDenied {
 			continue
 		}
@@ -242,28 +242,28 @@ func considered(w *World) Answer {
 	}
 	sentence := fmt.Sprintf("%d of %d answers came within a second", silent, answered)
 	if answered >= fewChallenges && float64(silent) > silentShare*float64(answered) {
-		return w.aboutChallenges(warn("%s: the app may approve silently", sentence), nil).fix("see whether that is meant")
+		return snap.aboutChallenges(warn("%s: the app may approve silently", sentence), nil).fix("see whether that is meant")
 	}
-	return w.aboutChallenges(pass("%s", sentence), nil)
+	return snap.aboutChallenges(pass("%s", sentence), nil)
 }
 
-func fewDenied(w *World) Answer {
-	denied := w.countStatus(verify.ChallengeDenied)
-	answered := denied + w.countStatus(verify.ChallengeApproved)
+func fewDenied(snap *Snapshot) Answer {
+	denied := snap.countStatus(verify.ChallengeDenied)
+	answered := denied + snap.countStatus(verify.ChallengeApproved)
 	sentence := fmt.Sprintf("%d of %d answered challenges were denied", denied, answered)
 	if answered >= fewChallenges && float64(denied) > deniedShare*float64(answered) {
-		return w.aboutChallenges(warn("%s; denials are billed", sentence), nil).fix("somebody may be pushing users, or the text confuses them")
+		return snap.aboutChallenges(warn("%s; denials are billed", sentence), nil).fix("somebody may be pushing users, or the text confuses them")
 	}
-	return w.aboutChallenges(pass("%s", sentence), nil)
+	return snap.aboutChallenges(pass("%s", sentence), nil)
 }
 
 // billedAsSeen compares usage with answered challenges. That says something only when everybody was looked at: every
 // user, all their challenges, and every Service of the account.
-func billedAsSeen(w *World) Answer {
+func billedAsSeen(snap *Snapshot) Answer {
 	seen := map[verify.ServiceSID]bool{}
 	answered := int64(0)
-	since := w.Now.AddDate(0, 0, -usageDays).Truncate(24 * time.Hour)
-	for _, peer := range w.accountPeers() {
+	since := snap.Now.AddDate(0, 0, -usageDays).Truncate(24 * time.Hour)
+	for _, peer := range snap.accountPeers() {
 		if !peer.Challenges.OK() || seen[peer.Env.ServiceSID] {
 			continue
 		}
@@ -282,13 +282,13 @@ func billedAsSeen(w *World) Answer {
 			}
 		}
 	}
-	for _, service := range w.Services.Value {
+	for _, service := range snap.Services.Value {
 		if !seen[service.SID] {
-			return unknown("%s was not looked at, and its challenges are billed too", w.serviceName(service))
+			return unknown("%s was not looked at, and its challenges are billed too", snap.serviceName(service))
 		}
 	}
 	billed := int64(0)
-	for _, record := range w.Usage.Value {
+	for _, record := range snap.Usage.Value {
 		billed += record.Count
 	}
 	difference := math.Abs(float64(billed - answered))

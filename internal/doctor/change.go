@@ -137,58 +137,58 @@ func (c Change) Apply(ctx context.Context, to Writer) error {
 
 // Resolve completes a change that was read by [ParseChange] with what the examined environment has now.
 func (r Report) Resolve(change Change, environment string) (Change, error) {
-	w, err := r.world(environment)
+	snap, err := r.snapshot(environment)
 	if err != nil {
 		return Change{}, err
 	}
-	change.Environment, change.ServiceSID = w.Env.Name, w.Env.ServiceSID
+	change.Environment, change.ServiceSID = snap.Env.Name, snap.Env.ServiceSID
 	if change.Credential != "" {
-		if !w.Service.OK() {
-			return Change{}, w.Service.problem()
+		if !snap.Service.OK() {
+			return Change{}, snap.Service.problem()
 		}
-		change.Was = w.Service.Value.CredentialSID(change.Platform)
+		change.Was = snap.Service.Value.CredentialSID(change.Platform)
 		return change, nil
 	}
-	if !w.Webhooks.OK() {
-		return Change{}, w.Webhooks.problem()
+	if !snap.Webhooks.OK() {
+		return Change{}, snap.Webhooks.problem()
 	}
-	for _, hook := range w.Webhooks.Value {
+	for _, hook := range snap.Webhooks.Value {
 		if verify.SameSID(hook.SID, change.Webhook.SID) {
 			change.Webhook = hook
 			return change, nil
 		}
 	}
-	return Change{}, &verify.Error{Kind: verify.KindNotFound, Message: fmt.Sprintf("%s has no webhook %s", w.Env.ServiceSID, change.Webhook.SID)}
+	return Change{}, &verify.Error{Kind: verify.KindNotFound, Message: fmt.Sprintf("%s has no webhook %s", snap.Env.ServiceSID, change.Webhook.SID)}
 }
 
 // Attach plans to attach a credential that the operator named. One that would not serve the environment is refused.
 func (r Report) Attach(credential verify.Credential, environment string) (Change, error) {
-	w, err := r.world(environment)
+	snap, err := r.snapshot(environment)
 	if err != nil {
 		return Change{}, err
 	}
-	if !w.Service.OK() {
-		return Change{}, w.Service.problem()
+	if !snap.Service.OK() {
+		return Change{}, snap.Service.problem()
 	}
 	s, ok := map[string]slot{verify.CredentialAPN: apn, verify.CredentialFCM: fcm}[strings.ToLower(credential.Type)]
 	switch {
 	case !ok:
 		return Change{}, verify.Refusedf("%s is of type %q, which serves neither APNs nor FCM", credential.SID, credential.Type)
-	case credential.AccountSID != "" && w.Service.Value.AccountSID != "" && !verify.SameSID(credential.AccountSID, w.Service.Value.AccountSID):
-		return Change{}, verify.Refusedf("%s belongs to %s, the Service to %s", credential.SID, credential.AccountSID, w.Service.Value.AccountSID)
-	case s.intent(w.Env) == unused:
-		return Change{}, verify.Refusedf("%s declares that it does not push to %s, so it needs no %s credential", w.Env.Name, s.phones, s.name)
-	case !s.fits(w, credential) && wantedSandbox(w.Env.IOSBuild) == verify.SandboxUnknown:
-		return Change{}, verify.Refusedf("%s does not declare how its iOS app is signed, so whether %s would serve it is not known", w.Env.Name, credential.SID).
+	case credential.AccountSID != "" && snap.Service.Value.AccountSID != "" && !verify.SameSID(credential.AccountSID, snap.Service.Value.AccountSID):
+		return Change{}, verify.Refusedf("%s belongs to %s, the Service to %s", credential.SID, credential.AccountSID, snap.Service.Value.AccountSID)
+	case s.intent(snap.Env) == unused:
+		return Change{}, verify.Refusedf("%s declares that it does not push to %s, so it needs no %s credential", snap.Env.Name, s.phones, s.name)
+	case !s.fits(snap, credential) && wantedSandbox(snap.Env.IOSBuild) == verify.SandboxUnknown:
+		return Change{}, verify.Refusedf("%s does not declare how its iOS app is signed, so whether %s would serve it is not known", snap.Env.Name, credential.SID).
 			WithHint("declare ios_build in the environment file: debug or distribution")
-	case !s.fits(w, credential):
-		return Change{}, verify.Refusedf("%s has sandbox %s, but %s has %s builds: Apple would refuse every push", credential.SID, credential.Sandbox, w.Env.Name, w.Env.IOSBuild)
+	case !s.fits(snap, credential):
+		return Change{}, verify.Refusedf("%s has sandbox %s, but %s has %s builds: Apple would refuse every push", credential.SID, credential.Sandbox, snap.Env.Name, snap.Env.IOSBuild)
 	}
-	was := w.Service.Value.CredentialSID(s.platform)
+	was := snap.Service.Value.CredentialSID(s.platform)
 	if verify.SameSID(was, credential.SID) {
 		return Change{}, verify.Refusedf("%s is attached already", credential.SID)
 	}
-	return Change{Environment: w.Env.Name, ServiceSID: w.Env.ServiceSID, Platform: s.platform, Credential: credential.SID, Was: was}, nil
+	return Change{Environment: snap.Env.Name, ServiceSID: snap.Env.ServiceSID, Platform: s.platform, Credential: credential.SID, Was: was}, nil
 }
 
 // Changes gives the safe writes that would mend what was found, without anything having to be chosen.
@@ -224,10 +224,10 @@ func merge(all []Change, change Change) []Change {
 	return append(all, change)
 }
 
-func (r Report) world(environment string) (*World, error) {
-	for _, w := range r.worlds {
-		if w.Env.Name == environment {
-			return w, nil
+func (r Report) snapshot(environment string) (*Snapshot, error) {
+	for _, snap := range r.snapshots {
+		if snap.Env.Name == environment {
+			return snap, nil
 		}
 	}
 	return nil, verify.Usagef("%s was not examined", environment)

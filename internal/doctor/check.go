@@ -3,7 +3,7 @@
 // make one of a few small changes ([Change]).
 //
 // A check is a value of [Catalogue]: what it is called, what must have been read for it, and a pure function from a
-// [World] to an [Answer]. Adding a check is adding one value.
+// [Snapshot] to an [Answer]. Adding a check is adding one value.
 package doctor
 
 import (
@@ -64,17 +64,17 @@ type Check struct {
 	Severity  Severity
 	Certainty Certainty
 	Scope     Scope               // PerEnvironment when empty
-	Skip      func(*World) string // why what is declared makes the rule not apply, "" when it does; may be nil
+	Skip      func(*Snapshot) string // why what is declared makes the rule not apply, "" when it does; may be nil
 	Needs     []Resource          // without any of them the answer is unknown
 	Reads     []Resource          // looked at too; the judge deals with their absence itself
 	Remedy    string              // what to do when it is broken, for the reference page
-	Judge     func(*World) Answer
+	Judge     func(*Snapshot) Answer
 }
 
 // Group gives the heading a check stands under, told by the first part of its id.
 func (c Check) Group() string { return groupOf(c.ID) }
 
-// Answer is what a check says about one world.
+// Answer is what a check says about one snapshot.
 type Answer struct {
 	Status   Status   `json:"status"`
 	Note     bool     `json:"note,omitempty"` // passed, but there is something to know
@@ -157,19 +157,19 @@ func cannot(what Resource, err error) Answer {
 	return a
 }
 
-// judge makes the check in one world.
-func (c Check) judge(w *World) Answer {
+// judge makes the check in one snapshot.
+func (c Check) judge(snap *Snapshot) Answer {
 	if c.Skip != nil {
-		if why := c.Skip(w); why != "" {
+		if why := c.Skip(snap); why != "" {
 			return skip("%s", why)
 		}
 	}
 	for _, need := range c.Needs {
-		if err := w.problem(need); err != nil {
+		if err := snap.problem(need); err != nil {
 			return cannot(need, err)
 		}
 	}
-	return c.Judge(w)
+	return c.Judge(snap)
 }
 
 // about names what the answer is about.

@@ -13,17 +13,17 @@ func credentialChecks() []Check {
 	}
 }
 
-func credentialsUsed(w *World) Answer {
+func credentialsUsed(snap *Snapshot) Answer {
 	used := map[string]bool{}
-	for _, service := range w.Services.Value {
+	for _, service := range snap.Services.Value {
 		for _, platform := range []verify.Platform{verify.PlatformAPN, verify.PlatformFCM} {
 			used[strings.ToLower(string(service.CredentialSID(platform)))] = true
 		}
 	}
 	var idle []string
-	for _, credential := range w.Credentials.Value {
+	for _, credential := range snap.Credentials.Value {
 		if !used[strings.ToLower(string(credential.SID))] {
-			idle = append(idle, w.named(credential))
+			idle = append(idle, snap.named(credential))
 		}
 	}
 	if len(idle) > 0 {

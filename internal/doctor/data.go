@@ -26,11 +26,11 @@ var (
 	hashIdentity  = lazily(`^[0-9A-Fa-f]{64}$`)
 )
 
-func opaqueIdentities(w *World) Answer {
+func opaqueIdentities(snap *Snapshot) Answer {
 	var bad, names []string
-	for _, user := range w.Factors.Value.Users {
+	for _, user := range snap.Factors.Value.Users {
 		identity := string(user.Entity.Identity)
-		shown := w.masked(identity)
+		shown := snap.masked(identity)
 		_, err := verify.ParseIdentity(identity)
 		switch {
 		case strings.ContainsAny(identity, "@+"):
@@ -43,7 +43,7 @@ func opaqueIdentities(w *World) Answer {
 			names = append(names, shown+" looks like a name")
 		}
 	}
-	sample := w.Factors.Value.String()
+	sample := snap.Factors.Value.String()
 	how := "use random ids or keyed hashes for new enrolments; an identity cannot be changed, so those users have to enrol again"
 	switch {
 	case len(bad) > 0:
@@ -54,14 +54,14 @@ func opaqueIdentities(w *World) Answer {
 	return pass("none looks personal").sampled(sample)
 }
 
-func unguessable(w *World) Answer {
+func unguessable(snap *Snapshot) Answer {
 	hashes := 0
-	for _, user := range w.Factors.Value.Users {
+	for _, user := range snap.Factors.Value.Users {
 		if hashIdentity().MatchString(string(user.Entity.Identity)) {
 			hashes++
 		}
 	}
-	sample := w.Factors.Value.String()
+	sample := snap.Factors.Value.String()
 	if hashes > 0 {
 		return note("%s 64 hexadecimal digits: perhaps a plain SHA-256 of an e-mail address, which can be guessed", count(hashes, "identity is", "identities are")).
 			sampled(sample).fix("make sure that the hash has a key")
@@ -69,31 +69,31 @@ func unguessable(w *World) Answer {
 	return pass("none looks like a plain hash").sampled(sample)
 }
 
-func noEmptyEntities(w *World) Answer {
+func noEmptyEntities(snap *Snapshot) Answer {
 	var empty []string
-	for _, user := range w.Factors.Value.Users {
+	for _, user := range snap.Factors.Value.Users {
 		if len(user.Items) == 0 {
-			empty = append(empty, w.masked(string(user.Entity.Identity)))
+			empty = append(empty, snap.masked(string(user.Entity.Identity)))
 		}
 	}
-	sample := w.Factors.Value.String()
+	sample := snap.Factors.Value.String()
 	if len(empty) > 0 {
 		return warn("%s no factor", count(len(empty), "entity has", "entities have")).sampled(sample).seen(firstExamples(empty)...).
-			fix("delete those whose users are gone").run(w.command("entities", "delete", empty[0]))
+			fix("delete those whose users are gone").run(snap.command("entities", "delete", empty[0]))
 	}
 	return pass("every entity has one").sampled(sample)
 }
 
-func noSecrets(w *World) Answer {
+func noSecrets(snap *Snapshot) Answer {
 	var examples []string
-	for _, user := range w.Challenges.Value.Users {
+	for _, user := range snap.Challenges.Value.Users {
 		for _, challenge := range user.Items {
 			if kind := challengeSecret(challenge); kind != "" {
 				examples = append(examples, fmt.Sprintf("%s: %s", challenge.SID, kind))
 			}
 		}
 	}
-	sample := w.Challenges.Value.String()
+	sample := snap.Challenges.Value.String()
 	if len(examples) > 0 {
 		return warn("%s what looks like a secret", count(len(examples), "challenge carries", "challenges carry")).sampled(sample).seen(firstExamples(examples)...).
 			fix("leave it out of details and hidden details: the phone and Twilio keep both")

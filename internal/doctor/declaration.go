@@ -16,8 +16,8 @@ func declarationChecks() []Check {
 }
 
 // consistent judges the declaration alone. The other checks believe ios_build before platforms.
-func consistent(w *World) Answer {
-	env := w.Env
+func consistent(snap *Snapshot) Answer {
+	env := snap.Env
 	var wrong []string
 	apnListed := env.Uses(verify.PlatformAPN)
 	switch env.IOSBuild {

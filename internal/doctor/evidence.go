@@ -52,8 +52,8 @@ var conclusion = map[event.Verdict]string{
 	event.WebhookFailed:       "your webhook does not answer 200.",
 }
 
-// evidence groups the events of all worlds by cause, what still goes on first, then by how many devices it hits.
-func evidence(worlds []*World, opts Options) Evidence {
+// evidence groups the events of all snapshots by cause, what still goes on first, then by how many devices it hits.
+func evidence(snapshots []*Snapshot, opts Options) Evidence {
 	found := Evidence{Causes: []Cause{}}
 	if opts.NoEvidence {
 		found.Why = "--no-evidence"
@@ -61,26 +61,26 @@ func evidence(worlds []*World, opts Options) Evidence {
 	}
 	groups := map[string]*tally{}
 	var order []string
-	for _, w := range worlds {
-		if found.Until.Before(w.Now) {
-			found.Since, found.Until = w.Since, w.Now
+	for _, snap := range snapshots {
+		if found.Until.Before(snap.Now) {
+			found.Since, found.Until = snap.Since, snap.Now
 		}
-		if !w.Events.OK() {
-			found.Why = describe(w.Events.problem())
+		if !snap.Events.OK() {
+			found.Why = describe(snap.Events.problem())
 			continue
 		}
 		found.LookedAt = true
-		for _, e := range w.Events.Value.Events {
-			if !isTrouble(e) || !w.owns(e) {
+		for _, e := range snap.Events.Value.Events {
+			if !isTrouble(e) || !snap.owns(e) {
 				continue
 			}
-			key := fmt.Sprint(w.account, e.Verdict, codeOf(e), strings.ToLower(e.CredentialSID), e.Platform, w.overtaken(e) != "")
+			key := fmt.Sprint(snap.account, e.Verdict, codeOf(e), strings.ToLower(e.CredentialSID), e.Platform, snap.overtaken(e) != "")
 			group := groups[key]
 			if group == nil {
 				group = newTally(e)
 				groups[key], order = group, append(order, key)
 			}
-			group.add(w, e)
+			group.add(snap, e)
 		}
 	}
 	if found.LookedAt {
@@ -127,25 +127,25 @@ func codeOf(e event.Event) int {
 
 // owns tells whether an event is about this environment's Service: it names it, or names nothing but a credential that
 // the Service uses.
-func (w *World) owns(e event.Event) bool {
+func (snap *Snapshot) owns(e event.Event) bool {
 	if e.ServiceSID != "" {
-		return strings.EqualFold(e.ServiceSID, string(w.Env.ServiceSID))
+		return strings.EqualFold(e.ServiceSID, string(snap.Env.ServiceSID))
 	}
 	if e.CredentialSID == "" {
 		return false
 	}
-	return strings.EqualFold(e.CredentialSID, string(w.Service.Value.CredentialSID(verify.PlatformAPN))) ||
-		strings.EqualFold(e.CredentialSID, string(w.Service.Value.CredentialSID(verify.PlatformFCM)))
+	return strings.EqualFold(e.CredentialSID, string(snap.Service.Value.CredentialSID(verify.PlatformAPN))) ||
+		strings.EqualFold(e.CredentialSID, string(snap.Service.Value.CredentialSID(verify.PlatformFCM)))
 }
 
 // overtaken says what was changed after an event so that it no longer tells how things are, "" when nothing was.
-func (w *World) overtaken(e event.Event) string {
-	if e.CredentialSID != "" && w.Service.Value.Push != nil {
+func (snap *Snapshot) overtaken(e event.Event) string {
+	if e.CredentialSID != "" && snap.Service.Value.Push != nil {
 		for _, s := range []slot{apn, fcm} {
-			if !strings.EqualFold(e.CredentialSID, string(w.Service.Value.CredentialSID(s.platform))) {
+			if !strings.EqualFold(e.CredentialSID, string(snap.Service.Value.CredentialSID(s.platform))) {
 				continue
 			}
-			if reading := w.credential(s.platform); reading.OK() && reading.Value.DateUpdated.After(e.Timestamp) {
+			if reading := snap.credential(s.platform); reading.OK() && reading.Value.DateUpdated.After(e.Timestamp) {
 				return fmt.Sprintf("%s was updated since", e.CredentialSID)
 			}
 			return ""
@@ -156,12 +156,12 @@ func (w *World) overtaken(e event.Event) string {
 }
 
 // push gives the environment's events with one of some codes, those that still count and those overtaken by a change.
-func (w *World) push(codes ...int) (current, past []event.Event) {
-	for _, e := range w.Events.Value.Events {
-		if !isTrouble(e) || !w.owns(e) || !slices.Contains(codes, codeOf(e)) {
+func (snap *Snapshot) push(codes ...int) (current, past []event.Event) {
+	for _, e := range snap.Events.Value.Events {
+		if !isTrouble(e) || !snap.owns(e) || !slices.Contains(codes, codeOf(e)) {
 			continue
 		}
-		if w.overtaken(e) != "" {
+		if snap.overtaken(e) != "" {
 			past = append(past, e)
 		} else {
 			current = append(current, e)
@@ -197,16 +197,16 @@ func newTally(e event.Event) *tally {
 	return &tally{sample: e, events: map[string]bool{}, devices: map[string]bool{}, ofDevices: map[string]int{}}
 }
 
-// add counts an event of a world. Worlds that share a Service see the same event: it counts once.
-func (t *tally) add(w *World, e event.Event) {
-	if !slices.Contains(t.environments, w.Env.Name) {
-		t.environments = append(t.environments, w.Env.Name)
+// add counts an event of a snapshot. Snapshots that share a Service see the same event: it counts once.
+func (t *tally) add(snap *Snapshot, e event.Event) {
+	if !slices.Contains(t.environments, snap.Env.Name) {
+		t.environments = append(t.environments, snap.Env.Name)
 	}
-	if n, ok := w.devices(e.Platform); ok {
-		t.ofDevices[string(w.Env.ServiceSID)] = n
+	if n, ok := snap.devices(e.Platform); ok {
+		t.ofDevices[string(snap.Env.ServiceSID)] = n
 	}
-	t.past = w.overtaken(e)
-	t.now = w.Now
+	t.past = snap.overtaken(e)
+	t.now = snap.Now
 	t.events[cmp.Or(e.EventSID, fmt.Sprint(e.Timestamp, e.FactorSID, e.ChallengeSID))] = true
 	if e.FactorSID != "" {
 		t.devices[strings.ToLower(e.FactorSID)] = true
@@ -220,12 +220,12 @@ func (t *tally) add(w *World, e event.Event) {
 }
 
 // devices gives how many verified factors of a platform the environment has, when every user was looked at.
-func (w *World) devices(platform verify.Platform) (int, bool) {
-	if !w.Factors.OK() || w.Factors.Value.More || platform == "" {
+func (snap *Snapshot) devices(platform verify.Platform) (int, bool) {
+	if !snap.Factors.OK() || snap.Factors.Value.More || platform == "" {
 		return 0, false
 	}
 	n := 0
-	for _, user := range w.Factors.Value.Users {
+	for _, user := range snap.Factors.Value.Users {
 		for _, factor := range user.Items {
 			if factor.CanBeChallenged() && factor.Config.Platform == platform {
 				n++

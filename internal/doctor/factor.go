@@ -54,24 +54,24 @@ func factorChecks() []Check {
 	}
 }
 
-func unlessAppIDs(w *World) string {
-	if len(w.Env.AppIDs) == 0 {
+func unlessAppIDs(snap *Snapshot) string {
+	if len(snap.Env.AppIDs) == 0 {
 		return "the environment does not declare app_ids"
 	}
 	return ""
 }
 
-func unlessMetadata(w *World) string {
-	if len(w.Env.MetadataKeys) == 0 {
+func unlessMetadata(snap *Snapshot) string {
+	if len(snap.Env.MetadataKeys) == 0 {
 		return "the environment does not declare metadata_keys"
 	}
 	return ""
 }
 
 // pushFactors gives the sampled push factors of a platform, or of all when it is "".
-func (w *World) pushFactors(platform verify.Platform) []verify.Factor {
+func (snap *Snapshot) pushFactors(platform verify.Platform) []verify.Factor {
 	var factors []verify.Factor
-	for _, user := range w.Factors.Value.Users {
+	for _, user := range snap.Factors.Value.Users {
 		for _, factor := range user.Items {
 			if factor.IsPush() && (platform == "" || factor.Config.Platform == platform) {
 				factors = append(factors, factor)
@@ -82,8 +82,8 @@ func (w *World) pushFactors(platform verify.Platform) []verify.Factor {
 }
 
 // aboutSample finishes an answer about sampled factors: how many were looked at, and examples of what was found.
-func (w *World) aboutSample(a Answer, examples []string) Answer {
-	return a.sampled(w.Factors.Value.String()).seen(firstExamples(examples)...)
+func (snap *Snapshot) aboutSample(a Answer, examples []string) Answer {
+	return a.sampled(snap.Factors.Value.String()).seen(firstExamples(examples)...)
 }
 
 func firstExamples(examples []string) []string {
@@ -93,33 +93,33 @@ func firstExamples(examples []string) []string {
 	return append(slices.Clone(examples[:shownExamples]), fmt.Sprintf("and %d more", len(examples)-shownExamples))
 }
 
-func (w *World) factorName(f verify.Factor) string {
-	return fmt.Sprintf("%s of %s", f.SID, w.masked(string(f.Identity)))
+func (snap *Snapshot) factorName(f verify.Factor) string {
+	return fmt.Sprintf("%s of %s", f.SID, snap.masked(string(f.Identity)))
 }
 
 // offenders judges that no sampled push factor breaks a rule; broken says how one does, "" when it does not.
-func (w *World) offenders(what string, broken func(verify.Factor) string) Answer {
+func (snap *Snapshot) offenders(what string, broken func(verify.Factor) string) Answer {
 	var examples []string
-	factors := w.pushFactors("")
+	factors := snap.pushFactors("")
 	for _, factor := range factors {
 		if how := broken(factor); how != "" {
-			examples = append(examples, w.factorName(factor)+": "+how)
+			examples = append(examples, snap.factorName(factor)+": "+how)
 		}
 	}
 	if len(examples) == 0 {
-		return w.aboutSample(pass("none of %s", count(len(factors), "push factor", "push factors")), nil)
+		return snap.aboutSample(pass("none of %s", count(len(factors), "push factor", "push factors")), nil)
 	}
-	return w.aboutSample(warn("%d of %d push factors %s", len(examples), len(factors), what), examples)
+	return snap.aboutSample(warn("%d of %d push factors %s", len(examples), len(factors), what), examples)
 }
 
-func fewFactors(w *World) Answer {
-	limit := w.Env.MaxFactors
+func fewFactors(snap *Snapshot) Answer {
+	limit := snap.Env.MaxFactors
 	if limit <= 0 || limit > manyFactors {
 		limit = manyFactors
 	}
 	var over []string
 	var worst verify.Identity
-	for _, user := range w.Factors.Value.Users {
+	for _, user := range snap.Factors.Value.Users {
 		n := 0
 		for _, factor := range user.Items {
 			if factor.IsPush() {
@@ -130,21 +130,21 @@ func fewFactors(w *World) Answer {
 			if worst == "" {
 				worst = user.Entity.Identity
 			}
-			over = append(over, fmt.Sprintf("%s has %d", w.masked(string(user.Entity.Identity)), n))
+			over = append(over, fmt.Sprintf("%s has %d", snap.masked(string(user.Entity.Identity)), n))
 		}
 	}
 	if len(over) == 0 {
-		return w.aboutSample(pass("nobody has more than %d", limit), nil)
+		return snap.aboutSample(pass("nobody has more than %d", limit), nil)
 	}
-	return w.aboutSample(warn("%s more than %d push factors", count(len(over), "user has", "users have"), limit), over).
-		fix("see which are still used").run(w.command("factors", "list", w.masked(string(worst))))
+	return snap.aboutSample(warn("%s more than %d push factors", count(len(over), "user has", "users have"), limit), over).
+		fix("see which are still used").run(snap.command("factors", "list", snap.masked(string(worst))))
 }
 
-func verified(w *World) Answer {
+func verified(snap *Snapshot) Answer {
 	created, unverified := 0, 0
 	var old []string
-	for _, factor := range w.pushFactors("") {
-		recent := w.Now.Sub(factor.DateCreated) <= unverifiedAge
+	for _, factor := range snap.pushFactors("") {
+		recent := snap.Now.Sub(factor.DateCreated) <= unverifiedAge
 		if recent {
 			created++
 		}
@@ -154,32 +154,32 @@ func verified(w *World) Answer {
 		if recent {
 			unverified++
 		} else {
-			old = append(old, fmt.Sprintf("%s was created on %s", w.factorName(factor), day(factor.DateCreated)))
+			old = append(old, fmt.Sprintf("%s was created on %s", snap.factorName(factor), day(factor.DateCreated)))
 		}
 	}
 	switch {
 	case created >= unverifiedLeast && float64(unverified) > unverifiedShare*float64(created):
-		return w.aboutSample(warn("%d of %d enrolments of the last day are not completed", unverified, created), nil).
+		return snap.aboutSample(warn("%d of %d enrolments of the last day are not completed", unverified, created), nil).
 			fix("look at the app's enrolment: the factor is created, but never verified")
 	case len(old) > 0:
-		return w.aboutSample(warn("%s older than a day and still unverified; Twilio usually deletes them within a day", count(len(old), "factor is", "factors are")), old)
+		return snap.aboutSample(warn("%s older than a day and still unverified; Twilio usually deletes them within a day", count(len(old), "factor is", "factors are")), old)
 	}
-	return w.aboutSample(pass("%d of %d of the last day are unverified, none is older", unverified, created), nil)
+	return snap.aboutSample(pass("%d of %d of the last day are unverified, none is older", unverified, created), nil)
 }
 
-func pushable(w *World) Answer {
-	factors := w.pushFactors("")
-	without := len(w.pushFactors(verify.PlatformNone))
+func pushable(snap *Snapshot) Answer {
+	factors := snap.pushFactors("")
+	without := len(snap.pushFactors(verify.PlatformNone))
 	sentence := fmt.Sprintf("%d of %d push factors have no push token", without, len(factors))
 	if float64(without) > withoutPushShare*float64(len(factors)) {
-		return w.aboutSample(note("%s and only poll", sentence), nil).fix("look at how the app gets its token; phones without Google's services never have one")
+		return snap.aboutSample(note("%s and only poll", sentence), nil).fix("look at how the app gets its token; phones without Google's services never have one")
 	}
-	return w.aboutSample(pass("%s", sentence), nil)
+	return snap.aboutSample(pass("%s", sentence), nil)
 }
 
-func declaredApps(w *World) Answer {
-	return w.offenders("are of other apps than the declared ones", func(f verify.Factor) string {
-		if contains(w.Env.AppIDs, f.Config.AppID) {
+func declaredApps(snap *Snapshot) Answer {
+	return snap.offenders("are of other apps than the declared ones", func(f verify.Factor) string {
+		if contains(snap.Env.AppIDs, f.Config.AppID) {
 			return ""
 		}
 		return fmt.Sprintf("%q", f.Config.AppID)
@@ -209,8 +209,8 @@ var knownFaults = []knownFault{
 	{verify.PlatformFCM, func(v string) bool { return semver.Compare(v, "v0.6.1") < 0 }, "hides Twilio's error codes, mended in 0.6.1"},
 }
 
-func soundSDKs(w *World) Answer {
-	return w.offenders("use an SDK version with a known fault", func(f verify.Factor) string {
+func soundSDKs(snap *Snapshot) Answer {
+	return snap.offenders("use an SDK version with a known fault", func(f verify.Factor) string {
 		version := "v" + strings.TrimPrefix(f.Config.SDKVersion, "v")
 		if !semver.IsValid(version) {
 			return ""
@@ -224,23 +224,23 @@ func soundSDKs(w *World) Answer {
 	}).fixIfBroken("update the SDK in the app; the list is of November 2026")
 }
 
-func refreshed(w *World) Answer {
-	return w.offenders("are Android and were not updated for nine months", func(f verify.Factor) string {
-		if f.Config.Platform != verify.PlatformFCM || f.DateUpdated.IsZero() || w.Now.Sub(f.DateUpdated) <= oldToken {
+func refreshed(snap *Snapshot) Answer {
+	return snap.offenders("are Android and were not updated for nine months", func(f verify.Factor) string {
+		if f.Config.Platform != verify.PlatformFCM || f.DateUpdated.IsZero() || snap.Now.Sub(f.DateUpdated) <= oldToken {
 			return ""
 		}
 		return "last updated on " + day(f.DateUpdated)
 	}).fixIfBroken("have the app send its token on every start")
 }
 
-func answering(w *World) Answer {
+func answering(snap *Snapshot) Answer {
 	answers := map[verify.FactorSID][]verify.Challenge{}
-	for _, user := range w.Challenges.Value.Users {
+	for _, user := range snap.Challenges.Value.Users {
 		for _, challenge := range user.Items {
 			answers[challenge.FactorSID] = append(answers[challenge.FactorSID], challenge)
 		}
 	}
-	return w.offenders("let their last challenges expire and have answered none for two months", func(f verify.Factor) string {
+	return snap.offenders("let their last challenges expire and have answered none for two months", func(f verify.Factor) string {
 		challenges := answers[f.SID]
 		slices.SortFunc(challenges, func(a, b verify.Challenge) int { return b.DateCreated.Compare(a.DateCreated) })
 		expired := 0
@@ -249,7 +249,7 @@ func answering(w *World) Answer {
 				expired++
 			}
 			answered := challenge.Status == verify.ChallengeApproved || challenge.Status == verify.ChallengeDenied
-			if answered && w.Now.Sub(challenge.DateResponded) < quietFor {
+			if answered && snap.Now.Sub(challenge.DateResponded) < quietFor {
 				return ""
 			}
 		}
@@ -257,35 +257,35 @@ func answering(w *World) Answer {
 			return ""
 		}
 		return fmt.Sprintf("the last %d expired", expired)
-	}).fixIfBroken("the app may be gone from those phones; %s lists factors by last answer", w.command("fleet", "stale"))
+	}).fixIfBroken("the app may be gone from those phones; %s lists factors by last answer", snap.command("fleet", "stale"))
 }
 
-func noDeadTokens(w *World) Answer {
+func noDeadTokens(snap *Snapshot) Answer {
 	died := map[string]time.Time{}
-	current, past := w.push(52103, 52141)
+	current, past := snap.push(52103, 52141)
 	for _, e := range slices.Concat(current, past) {
 		key := strings.ToLower(e.FactorSID)
 		if !e.Masked && !e.Ambiguous && !e.Inferred && e.Timestamp.After(died[key]) {
 			died[key] = e.Timestamp
 		}
 	}
-	a := w.offenders("have a dead push token", func(f verify.Factor) string {
+	a := snap.offenders("have a dead push token", func(f verify.Factor) string {
 		at, ok := died[strings.ToLower(string(f.SID))]
 		if !ok || f.DateUpdated.After(at) {
 			return ""
 		}
-		return "since " + clock(at, w.Now)
+		return "since " + clock(at, snap.Now)
 	})
 	if a.Status == Pass {
 		return a
 	}
-	return a.fix("plan their removal; a dead push token is not a dead factor, so nothing is deleted without a look").run(w.command("factors", "prune"))
+	return a.fix("plan their removal; a dead push token is not a dead factor, so nothing is deleted without a look").run(snap.command("factors", "prune"))
 }
 
-func describedFactors(w *World) Answer {
-	return w.offenders("lack declared metadata", func(f verify.Factor) string {
+func describedFactors(snap *Snapshot) Answer {
+	return snap.offenders("lack declared metadata", func(f verify.Factor) string {
 		var missing []string
-		for _, key := range w.Env.MetadataKeys {
+		for _, key := range snap.Env.MetadataKeys {
 			if f.Metadata[key] == "" {
 				missing = append(missing, key)
 			}
@@ -297,8 +297,8 @@ func describedFactors(w *World) Answer {
 	}).fixIfBroken("have the app write it at enrolment: later nothing can, and without it no app version can be revoked")
 }
 
-func impersonal(w *World) Answer {
-	return w.offenders("hold what looks like personal data", func(f verify.Factor) string {
+func impersonal(snap *Snapshot) Answer {
+	return snap.offenders("hold what looks like personal data", func(f verify.Factor) string {
 		if kind := personal(f.FriendlyName); kind != "" {
 			return "friendly_name looks like " + kind
 		}
@@ -311,17 +311,17 @@ func impersonal(w *World) Answer {
 	}).fixIfBroken("have the app name devices by model: Twilio keeps names outside your deletion rules")
 }
 
-func ownTokens(w *World) Answer {
+func ownTokens(snap *Snapshot) Answer {
 	holders := map[string][]verify.Factor{}
-	for _, factor := range w.pushFactors("") {
+	for _, factor := range snap.pushFactors("") {
 		if token := factor.Config.Token.Reveal(); token != "" {
 			holders[token] = append(holders[token], factor)
 		}
 	}
-	return w.offenders("share their push token with another", func(f verify.Factor) string {
+	return snap.offenders("share their push token with another", func(f verify.Factor) string {
 		for _, other := range holders[f.Config.Token.Reveal()] {
 			if other.SID != f.SID {
-				return "same token as " + w.factorName(other)
+				return "same token as " + snap.factorName(other)
 			}
 		}
 		return ""

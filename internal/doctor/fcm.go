@@ -32,8 +32,8 @@ func fcmChecks() []Check {
 	}
 }
 
-func newerThanV1(w *World) Answer {
-	credential, instead, ok := fcm.attached(w)
+func newerThanV1(snap *Snapshot) Answer {
+	credential, instead, ok := fcm.attached(snap)
 	if !ok {
 		return instead
 	}
@@ -42,20 +42,20 @@ func newerThanV1(w *World) Answer {
 	case credential.DateUpdated.IsZero():
 		return unknown("Twilio's reply does not say when %s was changed", credential.SID).about(about)
 	case credential.DateUpdated.Before(fcmV1):
-		return warn("%s was last changed on %s, before FCM v1: it probably holds a legacy server key, which Google shut down in June 2024", w.named(credential), day(credential.DateUpdated)).
-			about(about).fix("upload a service account as a new credential and attach it with %s", w.command("doctor", "--fix", "--credential")+" CR…")
+		return warn("%s was last changed on %s, before FCM v1: it probably holds a legacy server key, which Google shut down in June 2024", snap.named(credential), day(credential.DateUpdated)).
+			about(about).fix("upload a service account as a new credential and attach it with %s", snap.command("doctor", "--fix", "--credential")+" CR…")
 	}
 	return pass("%s was last changed on %s", credential.SID, day(credential.DateUpdated)).about(about)
 }
 
-func rightProject(w *World) Answer {
-	current, _ := w.push(52104)
+func rightProject(snap *Snapshot) Answer {
+	current, _ := snap.push(52104)
 	switch devices := devicesOf(current); {
 	case devices > 1:
-		return warn("tokens of another Firebase project: %s", tallied(w, current)).about(current[0].CredentialSID).
+		return warn("tokens of another Firebase project: %s", tallied(snap, current)).about(current[0].CredentialSID).
 			fix("google-services.json of the app and the credential have to be of one Firebase project. Do not delete factors")
 	case len(current) > 0:
-		return note("a token of another Firebase project: %s", tallied(w, current))
+		return note("a token of another Firebase project: %s", tallied(snap, current))
 	}
-	return pass("no token of another project since %s", clock(w.Since, w.Now))
+	return pass("no token of another project since %s", clock(snap.Since, snap.Now))
 }

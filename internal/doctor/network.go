@@ -27,10 +27,10 @@ func networkChecks() []Check {
 	}
 }
 
-func serverFast(w *World) Answer {
-	l := SummariseLatency(w.Latency.Value)
+func serverFast(snap *Snapshot) Answer {
+	l := SummariseLatency(snap.Latency.Value)
 	if l.Server.Count == 0 {
-		return unknown("nothing could be measured: %s", orWord(w.Latency.Value.Error, "the reply does not tell"))
+		return unknown("nothing could be measured: %s", orWord(snap.Latency.Value.Error, "the reply does not tell"))
 	}
 	how := ""
 	if l.ServerEstimated {
@@ -38,27 +38,27 @@ func serverFast(w *World) Answer {
 	}
 	sentence := fmt.Sprintf("p95 of %d requests is %s%s", l.Server.Count, millis(l.Server.P95), how)
 	if l.Server.P95 > ServerPromise {
-		return warn("Twilio's own %s, over the %s it promises", sentence, millis(ServerPromise)).fix("look at status.twilio.com, and measure again").run(w.command("latency"))
+		return warn("Twilio's own %s, over the %s it promises", sentence, millis(ServerPromise)).fix("look at status.twilio.com, and measure again").run(snap.command("latency"))
 	}
 	return pass("Twilio's own %s", sentence)
 }
 
-func roundTripShort(w *World) Answer {
-	l := SummariseLatency(w.Latency.Value)
+func roundTripShort(snap *Snapshot) Answer {
+	l := SummariseLatency(snap.Latency.Value)
 	if l.Reused.Count == 0 {
-		return unknown("nothing could be measured on an open connection: %s", orWord(w.Latency.Value.Error, "each request made a new one"))
+		return unknown("nothing could be measured on an open connection: %s", orWord(snap.Latency.Value.Error, "each request made a new one"))
 	}
 	sentence := fmt.Sprintf("p95 of %d requests on an open connection is %s", l.Reused.Count, millis(l.Reused.P95))
 	if l.Reused.P95 > slowRoundTrip {
-		return warn("%s", sentence).fix("keep connections open and send fewer requests: creating a factor creates its entity too").run(w.command("latency"))
+		return warn("%s", sentence).fix("keep connections open and send fewer requests: creating a factor creates its entity too").run(snap.command("latency"))
 	}
 	return pass("%s", sentence)
 }
 
-func noFasterHost(w *World) Answer {
-	usual := SummariseLatency(w.Latency.Value).Reused
+func noFasterHost(snap *Snapshot) Answer {
+	usual := SummariseLatency(snap.Latency.Value).Reused
 	var facts, faster []string
-	for _, probe := range w.OtherHosts.Value {
+	for _, probe := range snap.OtherHosts.Value {
 		other := SummariseLatency(probe).Reused
 		switch {
 		case other.Count == 0:
@@ -80,50 +80,50 @@ func noFasterHost(w *World) Answer {
 // deprecation-of-region-specific-twilio-api-domain-patterns). twilio-go still makes them of a region without an edge.
 var deadHost = lazily(`(?i)^[a-z]+\.(ie1|au1|br1|de1|jp1|sg1|us2)\.twilio\.com(:\d+)?$`)
 
-func noDeadHost(w *World) Answer {
-	for _, host := range w.Connection.Hosts {
+func noDeadHost(snap *Snapshot) Answer {
+	for _, host := range snap.Connection.Hosts {
 		if deadHost().MatchString(host) {
 			return fail("%s was retired on 2026-04-28", host).about(host).fix("name the city too, as in verify.dublin.ie1.twilio.com, or leave region out")
 		}
 	}
-	if len(w.Connection.Hosts) == 0 {
+	if len(snap.Connection.Hosts) == 0 {
 		return unknown("the connection does not say where requests go")
 	}
-	return pass("none is: %s", strings.Join(w.Connection.Hosts, ", "))
+	return pass("none is: %s", strings.Join(snap.Connection.Hosts, ", "))
 }
 
-func notPinned(w *World) Answer {
-	if w.Connection.CAFile == "" {
+func notPinned(snap *Snapshot) Answer {
+	if snap.Connection.CAFile == "" {
 		return pass("the system's authorities are trusted")
 	}
-	a := warn("ca_file names %s: if it pins Twilio's authority, it stops working when Twilio changes to another on 2027-01-26", w.Connection.CAFile).
+	a := warn("ca_file names %s: if it pins Twilio's authority, it stops working when Twilio changes to another on 2027-01-26", snap.Connection.CAFile).
 		fix("take ca_file out, or make sure that it is your own proxy's")
-	if w.Probe.OK() && w.Probe.Value.Issuer != "" {
-		a = a.seen("the certificate is now issued by " + w.Probe.Value.Issuer)
+	if snap.Probe.OK() && snap.Probe.Value.Issuer != "" {
+		a = a.seen("the certificate is now issued by " + snap.Probe.Value.Issuer)
 	}
 	return a
 }
 
-func proxyHarmless(w *World) Answer {
-	if w.Connection.Proxy == "" {
+func proxyHarmless(snap *Snapshot) Answer {
+	if snap.Connection.Proxy == "" {
 		return pass("there is none")
 	}
-	err := w.Service.problem()
+	err := snap.Service.problem()
 	switch {
 	case err == nil:
-		return pass("%s lets the key through", w.Connection.Proxy)
+		return pass("%s lets the key through", snap.Connection.Proxy)
 	case verify.CodeOf(err) == codeAuthentication:
-		return warn("Twilio refuses the key behind the proxy %s, which may strip the Authorization header", w.Connection.Proxy).
+		return warn("Twilio refuses the key behind the proxy %s, which may strip the Authorization header", snap.Connection.Proxy).
 			fix("try with NO_PROXY=.twilio.com, and mend the proxy if that helps")
 	}
 	return cannot(TheService, err)
 }
 
-func homeRegion(w *World) Answer {
-	if isHome(w.Connection.Region) {
+func homeRegion(snap *Snapshot) Answer {
+	if isHome(snap.Connection.Region) {
 		return pass("us1")
 	}
-	return warn("requests go to %s: Verify Push and the debugger are documented for us1 only, so something may be invisible here", w.Connection.Region).
+	return warn("requests go to %s: Verify Push and the debugger are documented for us1 only, so something may be invisible here", snap.Connection.Region).
 		fix("take region out of the environment, unless Twilio told you otherwise")
 }
 

@@ -13,7 +13,7 @@ import (
 
 // oddWorld draws a world as no healthy API would tell it: fields missing, words unknown, lists empty, times at zero, and
 // any read failed or never asked for.
-func oddWorld(r *rapid.T) *World {
+func oddWorld(r *rapid.T) *Snapshot {
 	word := rapid.SampledFrom([]string{"", "True", "False", "apn", "fcm", "gcm", "enabled", "disabled", "v2", "POST", "*", "active", "Trial", "push", "verified",
 		"pending", "expired", "approved", "denied", "none", "yes", "::", "https://x.example", "\x1b[2J", "user@bank.example", "3.0.0", sid("CR", 1), sid("VA", 1), sid("YF", 1)})
 	text := func(label string) string { return word.Draw(r, label) }
@@ -44,7 +44,7 @@ func oddWorld(r *rapid.T) *World {
 	challenge := verify.Challenge{SID: verify.ChallengeSID(text("sid")), FactorSID: verify.FactorSID(text("factor")), Status: verify.ChallengeStatus(text("status")), DateCreated: moment("created"),
 		DateResponded: moment("responded"), ExpirationDate: moment("expires"), HiddenDetails: map[string]string{"action_id": text("action")}}
 	entity := verify.Entity{Identity: identity}
-	w := &World{
+	snap := &Snapshot{
 		Env: verify.Environment{Name: text("env"), ServiceSID: verify.ServiceSID(text("service")), AccountSID: verify.AccountSID(text("account")), Kind: verify.EnvironmentKind(text("kind")),
 			IOSBuild:  rapid.SampledFrom([]verify.IOSBuild{verify.IOSDebug, verify.IOSDistribution, verify.IOSNone, verify.IOSUndeclared, "adhoc"}).Draw(r, "build"),
 			Platforms: rapid.SliceOf(rapid.SampledFrom([]verify.Platform{"apn", "fcm", "none", "wns"})).Draw(r, "platforms"), AppIDs: rapid.SliceOf(word).Draw(r, "apps"),
@@ -62,8 +62,8 @@ func oddWorld(r *rapid.T) *World {
 		Probe:      read(r, "probe", verify.Probe{Samples: []verify.Timing{{}}}), Latency: read(r, "latency", verify.Probe{Samples: []verify.Timing{{}, {Reused: true}}}),
 		OtherHosts: read(r, "hosts", []verify.Probe{{Host: text("host")}}), Capture: read(r, "capture", Capture{Covered: []event.Span{{}, {From: moment("from"), Until: moment("until")}}}),
 	}
-	w.Peers = []*World{w}
-	return w
+	snap.Peers = []*Snapshot{snap}
+	return snap
 }
 
 // read draws a reading that may have failed, or was never asked for.
@@ -84,7 +84,7 @@ func read[T any](r *rapid.T, label string, value T) Reading[T] {
 func TestOddWorlds(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		a, b := oddWorld(r), oddWorld(r)
-		a.Peers = []*World{a, b}
+		a.Peers = []*Snapshot{a, b}
 		b.Peers = a.Peers
 		report := judgeAll(a.Peers, Catalogue(), Options{})
 		for _, result := range report.Results {

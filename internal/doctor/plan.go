@@ -86,24 +86,24 @@ type gathering struct {
 	capture     once[Capture]
 }
 
-// readAll reads every wanted resource of every target, all at the same time, and gives one world for each target.
-func readAll(ctx context.Context, targets []Target, wanted map[Resource]bool, opts Options) []*World {
+// readAll reads every wanted resource of every target, all at the same time, and gives one snapshot for each target.
+func readAll(ctx context.Context, targets []Target, wanted map[Resource]bool, opts Options) []*Snapshot {
 	g := &gathering{opts: opts, targets: targets,
 		planned: make(chan struct{}, plannedInFlight), sampled: make(chan struct{}, sampledInFlight)}
-	worlds := make([]*World, len(targets))
+	snapshots := make([]*Snapshot, len(targets))
 	for i, t := range targets {
-		worlds[i] = &World{Env: t.Env, Connection: t.Connection, Now: t.Now, Since: t.Now.Add(-opts.Since),
-			Peers: worlds, Declared: opts.Declared, Build: opts.Build, NoLink: t.Err, account: accountKey(t), mask: opts.Mask,
+		snapshots[i] = &Snapshot{Env: t.Env, Connection: t.Connection, Now: t.Now, Since: t.Now.Add(-opts.Since),
+			Peers: snapshots, Declared: opts.Declared, Build: opts.Build, NoLink: t.Err, account: accountKey(t), mask: opts.Mask,
 			file: t.File, line: t.Line}
 	}
 	var all sync.WaitGroup
 	for i, t := range targets {
 		for what := range wanted {
-			all.Go(func() { g.fill(ctx, t, worlds[i], what) })
+			all.Go(func() { g.fill(ctx, t, snapshots[i], what) })
 		}
 	}
 	all.Wait()
-	return worlds
+	return snapshots
 }
 
 // accountKey tells accounts apart: the same account behind another host is another one.
@@ -119,51 +119,51 @@ func serviceKey(t Target) string {
 	return accountKey(t) + " " + strings.ToLower(string(t.Env.ServiceSID))
 }
 
-// fill reads one resource for one world. Each resource has its own field, so worlds are filled concurrently.
-func (g *gathering) fill(ctx context.Context, t Target, w *World, what Resource) {
+// fill reads one resource for one snapshot. Each resource has its own field, so snapshots are filled concurrently.
+func (g *gathering) fill(ctx context.Context, t Target, snap *Snapshot, what Resource) {
 	switch what {
 	case TheService:
-		w.Service = g.readService(ctx, t)
+		snap.Service = g.readService(ctx, t)
 	case APNCredential:
-		w.APN = g.readCredential(ctx, t, verify.PlatformAPN)
+		snap.APN = g.readCredential(ctx, t, verify.PlatformAPN)
 	case FCMCredential:
-		w.FCM = g.readCredential(ctx, t, verify.PlatformFCM)
+		snap.FCM = g.readCredential(ctx, t, verify.PlatformFCM)
 	case AllServices:
-		w.Services = listForAccount(ctx, g, &g.services, t, func(ctx context.Context, from Reader) iter.Seq2[verify.Service, error] { return from.Services(ctx) })
+		snap.Services = listForAccount(ctx, g, &g.services, t, func(ctx context.Context, from Reader) iter.Seq2[verify.Service, error] { return from.Services(ctx) })
 	case AllCredentials:
-		w.Credentials = listForAccount(ctx, g, &g.credentials, t, func(ctx context.Context, from Reader) iter.Seq2[verify.Credential, error] {
+		snap.Credentials = listForAccount(ctx, g, &g.credentials, t, func(ctx context.Context, from Reader) iter.Seq2[verify.Credential, error] {
 			return from.Credentials(ctx)
 		})
 	case TheAccount:
-		w.Account = g.readAccount(ctx, t)
+		snap.Account = g.readAccount(ctx, t)
 	case AllKeys:
-		w.Keys = listForAccount(ctx, g, &g.keys, t, func(ctx context.Context, from Reader) iter.Seq2[verify.APIKey, error] {
+		snap.Keys = listForAccount(ctx, g, &g.keys, t, func(ctx context.Context, from Reader) iter.Seq2[verify.APIKey, error] {
 			return from.Keys(ctx, t.Env.AccountSID)
 		})
 	case AllWebhooks:
-		w.Webhooks = g.readWebhooks(ctx, t)
+		snap.Webhooks = g.readWebhooks(ctx, t)
 	case PushErrors:
-		w.Events = g.readEvents(ctx, t, w.Since)
+		snap.Events = g.readEvents(ctx, t, snap.Since)
 	case EventStreams:
-		w.Streams = forAccount(ctx, g, &g.streams, t, g.opts.Timeout, func(ctx context.Context, peer Target) (Streams, error) { return readStreams(ctx, peer.Twilio) })
+		snap.Streams = forAccount(ctx, g, &g.streams, t, g.opts.Timeout, func(ctx context.Context, peer Target) (Streams, error) { return readStreams(ctx, peer.Twilio) })
 	case Changes:
-		w.Changes = listForAccount(ctx, g, &g.changes, t, func(ctx context.Context, from Reader) iter.Seq2[verify.AuditEvent, error] {
+		snap.Changes = listForAccount(ctx, g, &g.changes, t, func(ctx context.Context, from Reader) iter.Seq2[verify.AuditEvent, error] {
 			return from.AuditEvents(ctx, verify.AuditFilter{Start: t.Now.Add(-recentChange), End: t.Now})
 		})
 	case Usage:
-		w.Usage = g.readUsage(ctx, t)
+		snap.Usage = g.readUsage(ctx, t)
 	case SampleFactors:
-		w.Factors = g.readFactors(ctx, t)
+		snap.Factors = g.readFactors(ctx, t)
 	case SampleAnswers:
-		w.Challenges = g.readChallenges(ctx, t)
+		snap.Challenges = g.readChallenges(ctx, t)
 	case OneRequest:
-		w.Probe = g.readProbe(ctx, t, &g.probe, 1)
+		snap.Probe = g.readProbe(ctx, t, &g.probe, 1)
 	case Latency:
-		w.Latency = g.readLatency(ctx, t)
+		snap.Latency = g.readLatency(ctx, t)
 	case OtherHosts:
-		w.OtherHosts = g.readOtherHosts(ctx, t)
+		snap.OtherHosts = g.readOtherHosts(ctx, t)
 	case Captured:
-		w.Capture = forTarget(ctx, g, &g.capture, "environment "+t.Env.Name, t, func(ctx context.Context) (Capture, error) { return t.Capture.Capture(ctx) })
+		snap.Capture = forTarget(ctx, g, &g.capture, "environment "+t.Env.Name, t, func(ctx context.Context) (Capture, error) { return t.Capture.Capture(ctx) })
 	}
 }
 

@@ -97,27 +97,27 @@ type ReadinessLine struct {
 // they cannot tell waits for an attestation of the question's id. A warning fails it: this is about being ready.
 func (r Report) Readiness() []ReadinessLine {
 	var lines []ReadinessLine
-	for _, w := range r.worlds {
+	for _, snap := range r.snapshots {
 		for _, q := range Questions() {
-			lines = append(lines, r.answer(w, q))
+			lines = append(lines, r.answer(snap, q))
 		}
 	}
 	return lines
 }
 
-func (r Report) answer(w *World, q Question) ReadinessLine {
-	line := ReadinessLine{Environment: w.Env.Name, Question: q.ID, Topic: q.Topic, Text: q.Text, Status: Pass, Why: []string{},
-		Command: plain(verify.Command(w.Env.Name) + strings.TrimPrefix(q.Command, "verifyctl"))}
+func (r Report) answer(snap *Snapshot, q Question) ReadinessLine {
+	line := ReadinessLine{Environment: snap.Env.Name, Question: q.ID, Topic: q.Topic, Text: q.Text, Status: Pass, Why: []string{},
+		Command: plain(verify.Command(snap.Env.Name) + strings.TrimPrefix(q.Command, "verifyctl"))}
 	attested := Answer{}
 	if q.Attest != "" {
-		attested = attestedQuestion(w, q)
+		attested = attestedQuestion(snap, q)
 		if attested.Status != Pass {
 			line.Status = Unknown
 			line.Why = append(line.Why, attested.Reason)
 		}
 	}
 	for _, id := range q.Checks {
-		result, ok := r.resultOf(w, id)
+		result, ok := r.resultOf(snap, id)
 		switch {
 		case !ok:
 			line.Status = worse(line.Status, Unknown)
@@ -139,9 +139,9 @@ func (r Report) answer(w *World, q Question) ReadinessLine {
 	return line
 }
 
-func attestedQuestion(w *World, q Question) Answer {
-	a := attested(w, q.ID, "whether "+q.Attest).cleaned()
-	if _, ok := w.Env.Attestations[q.ID]; !ok {
+func attestedQuestion(snap *Snapshot, q Question) Answer {
+	a := attested(snap, q.ID, "whether "+q.Attest).cleaned()
+	if _, ok := snap.Env.Attestations[q.ID]; !ok {
 		a.Reason = "to attest: " + q.Attest
 	}
 	return a
@@ -155,10 +155,10 @@ func worse(a, b Status) Status {
 	return b
 }
 
-// resultOf gives the result of a check for a world, or for its account.
-func (r Report) resultOf(w *World, id string) (Result, bool) {
+// resultOf gives the result of a check for a snapshot, or for its account.
+func (r Report) resultOf(snap *Snapshot, id string) (Result, bool) {
 	i := slices.IndexFunc(r.Results, func(result Result) bool {
-		return result.Check == id && (!result.perAccount && result.Environment == w.Env.Name || result.perAccount && result.AccountSID == w.Env.AccountSID)
+		return result.Check == id && (!result.perAccount && result.Environment == snap.Env.Name || result.perAccount && result.AccountSID == snap.Env.AccountSID)
 	})
 	if i < 0 {
 		return Result{}, false

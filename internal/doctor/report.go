@@ -22,7 +22,7 @@ type Report struct {
 	Results      []Result     `json:"results"`
 	Summary      Summary      `json:"summary"`
 
-	worlds []*World // what was read, for planning changes
+	snapshots []*Snapshot // what was read, for planning changes
 }
 
 // Header tells which environment was examined, and what it declares.
@@ -37,10 +37,10 @@ type Header struct {
 	Line       int                    `json:"line,omitempty"`
 }
 
-func headerOf(w *World) Header {
-	env := w.Env
+func headerOf(snap *Snapshot) Header {
+	env := snap.Env
 	return Header{Name: env.Name, AccountSID: env.AccountSID, ServiceSID: env.ServiceSID, Kind: env.Kind, IOSBuild: env.IOSBuild,
-		Platforms: append([]verify.Platform{}, env.Platforms...), File: w.file, Line: w.line}
+		Platforms: append([]verify.Platform{}, env.Platforms...), File: snap.file, Line: snap.line}
 }
 
 // Result is what one check said of one environment, or of one account.

@@ -46,33 +46,33 @@ func Run(ctx context.Context, targets []Target, opts Options) (Report, error) {
 	if err != nil {
 		return Report{}, err
 	}
-	worlds := readAll(ctx, targets, resourcesFor(checks, opts), opts)
+	snapshots := readAll(ctx, targets, resourcesFor(checks, opts), opts)
 	if errors.Is(ctx.Err(), context.Canceled) {
 		return Report{}, ctx.Err()
 	}
-	return judgeAll(worlds, checks, opts), nil
+	return judgeAll(snapshots, checks, opts), nil
 }
 
-// judgeAll makes the checks in the worlds that were read. It does no I/O.
-func judgeAll(worlds []*World, checks []Check, opts Options) Report {
-	report := Report{Version: ReportVersion, At: worlds[0].Now, Evidence: evidence(worlds, opts), worlds: worlds}
+// judgeAll makes the checks in the snapshots that were read. It does no I/O.
+func judgeAll(snapshots []*Snapshot, checks []Check, opts Options) Report {
+	report := Report{Version: ReportVersion, At: snapshots[0].Now, Evidence: evidence(snapshots, opts), snapshots: snapshots}
 	seen := map[string]bool{}
-	for _, w := range worlds {
-		report.Environments = append(report.Environments, headerOf(w))
+	for _, snap := range snapshots {
+		report.Environments = append(report.Environments, headerOf(snap))
 		for _, c := range checks {
 			if c.Scope != PerAccount {
-				report.Results = append(report.Results, resultOf(c, w))
+				report.Results = append(report.Results, resultOf(c, snap))
 			}
 		}
 	}
-	for _, w := range worlds {
-		if seen[w.account] {
+	for _, snap := range snapshots {
+		if seen[snap.account] {
 			continue
 		}
-		seen[w.account] = true
+		seen[snap.account] = true
 		for _, c := range checks {
 			if c.Scope == PerAccount {
-				report.Results = append(report.Results, resultOf(c, w))
+				report.Results = append(report.Results, resultOf(c, snap))
 			}
 		}
 	}
@@ -81,12 +81,12 @@ func judgeAll(worlds []*World, checks []Check, opts Options) Report {
 	return report
 }
 
-func resultOf(c Check, w *World) Result {
-	answer := c.judge(w)
+func resultOf(c Check, snap *Snapshot) Result {
+	answer := c.judge(snap)
 	if len(answer.changes) > 0 {
-		answer = answer.run(w.command("doctor", "--fix", "--only", c.ID))
+		answer = answer.run(snap.command("doctor", "--fix", "--only", c.ID))
 	}
-	result := Result{Environment: w.Env.Name, AccountSID: w.Env.AccountSID, Check: c.ID, Title: c.Title, Group: c.Group(),
+	result := Result{Environment: snap.Env.Name, AccountSID: snap.Env.AccountSID, Check: c.ID, Title: c.Title, Group: c.Group(),
 		Severity: c.Severity, Certainty: c.Certainty, Answer: answer.cleaned()}
 	if c.Scope == PerAccount {
 		result.Environment, result.perAccount = "", true

@@ -32,21 +32,21 @@ func serviceChecks() []Check {
 	}
 }
 
-func unlessPushing(w *World) string {
-	if apn.intent(w.Env) == unused && fcm.intent(w.Env) == unused {
+func unlessPushing(snap *Snapshot) string {
+	if apn.intent(snap.Env) == unused && fcm.intent(snap.Env) == unused {
 		return "the environment declares that its apps only poll"
 	}
 	return ""
 }
 
-func canPush(w *World) Answer {
-	push := w.Service.Value.Push
+func canPush(snap *Snapshot) Answer {
+	push := snap.Service.Value.Push
 	switch {
 	case push == nil:
 		return noPush()
 	case push.APNCredentialSID != "" || push.FCMCredentialSID != "":
 		return pass("the Service has a push credential")
-	case apn.intent(w.Env) == undeclared && fcm.intent(w.Env) == undeclared:
+	case apn.intent(snap.Env) == undeclared && fcm.intent(snap.Env) == undeclared:
 		return unknown("the Service has no push credential, and the environment does not declare its platforms").
 			fix("declare platforms in the environment file; [none] if the apps only poll")
 	}
@@ -61,27 +61,27 @@ var kindWords = map[verify.EnvironmentKind][]string{
 	verify.Development: {"dev", "development", "test", "sandbox", "debug"},
 }
 
-func plainName(w *World) Answer {
-	name := w.Service.Value.FriendlyName
-	shown := w.masked(name)
+func plainName(snap *Snapshot) Answer {
+	name := snap.Service.Value.FriendlyName
+	shown := snap.masked(name)
 	twins := 0
-	for _, service := range w.Services.Value {
+	for _, service := range snap.Services.Value {
 		if service.FriendlyName == name {
 			twins++
 		}
 	}
-	kind := w.Env.Kind
+	kind := snap.Env.Kind
 	if kind == "" {
 		kind = verify.Production
 	}
 	for _, other := range []verify.EnvironmentKind{verify.Production, verify.Staging, verify.Development} {
 		if other != kind && hasWord(name, kindWords[other]) && !hasWord(name, kindWords[kind]) {
-			return warn("the Service of a %s environment is called %q, like a %s one", kind, shown, other).about(string(w.Service.Value.SID)).
+			return warn("the Service of a %s environment is called %q, like a %s one", kind, shown, other).about(string(snap.Service.Value.SID)).
 				fix("rename the Service in the Console, or correct kind in the environment file")
 		}
 	}
 	if twins > 1 {
-		return warn("%d Services of the account are called %q", twins, shown).about(string(w.Service.Value.SID)).fix("rename them in the Console")
+		return warn("%d Services of the account are called %q", twins, shown).about(string(snap.Service.Value.SID)).fix("rename them in the Console")
 	}
 	return pass("the Service is called %q", shown)
 }
@@ -91,13 +91,13 @@ func hasWord(name string, words []string) bool {
 	return slices.ContainsFunc(parts, func(part string) bool { return slices.Contains(words, part) })
 }
 
-func knownServices(w *World) Answer {
+func knownServices(snap *Snapshot) Answer {
 	var strangers []string
-	for _, service := range w.Services.Value {
-		known := slices.ContainsFunc(w.Declared, func(env verify.Environment) bool { return verify.SameSID(env.ServiceSID, service.SID) }) ||
-			slices.ContainsFunc(w.Peers, func(peer *World) bool { return verify.SameSID(peer.Env.ServiceSID, service.SID) })
+	for _, service := range snap.Services.Value {
+		known := slices.ContainsFunc(snap.Declared, func(env verify.Environment) bool { return verify.SameSID(env.ServiceSID, service.SID) }) ||
+			slices.ContainsFunc(snap.Peers, func(peer *Snapshot) bool { return verify.SameSID(peer.Env.ServiceSID, service.SID) })
 		if !known && (service.CredentialSID(verify.PlatformAPN) != "" || service.CredentialSID(verify.PlatformFCM) != "") {
-			strangers = append(strangers, fmt.Sprintf("%s %q", service.SID, w.masked(service.FriendlyName)))
+			strangers = append(strangers, fmt.Sprintf("%s %q", service.SID, snap.masked(service.FriendlyName)))
 		}
 	}
 	if len(strangers) > 0 {
@@ -107,41 +107,41 @@ func knownServices(w *World) Answer {
 	return pass("all are")
 }
 
-func ownService(w *World) Answer {
+func ownService(snap *Snapshot) Answer {
 	var others []string
-	for _, env := range w.Declared {
-		if env.Name != w.Env.Name && verify.SameSID(env.ServiceSID, w.Env.ServiceSID) {
+	for _, env := range snap.Declared {
+		if env.Name != snap.Env.Name && verify.SameSID(env.ServiceSID, snap.Env.ServiceSID) {
 			others = append(others, env.Name)
 		}
 	}
-	for _, peer := range w.neighbours() {
-		if verify.SameSID(peer.Env.ServiceSID, w.Env.ServiceSID) && !slices.Contains(others, peer.Env.Name) {
+	for _, peer := range snap.neighbours() {
+		if verify.SameSID(peer.Env.ServiceSID, snap.Env.ServiceSID) && !slices.Contains(others, peer.Env.Name) {
 			others = append(others, peer.Env.Name)
 		}
 	}
 	if len(others) > 0 {
-		return warn("%s is the Service of %s too", w.Env.ServiceSID, strings.Join(others, " and ")).about(string(w.Env.ServiceSID)).
+		return warn("%s is the Service of %s too", snap.Env.ServiceSID, strings.Join(others, " and ")).about(string(snap.Env.ServiceSID)).
 			fix("make a Service for each environment: a Service has one credential for each platform, so it cannot serve debug and distribution builds at once")
 	}
-	return pass("%s is used by this environment alone", w.Env.ServiceSID)
+	return pass("%s is used by this environment alone", snap.Env.ServiceSID)
 }
 
-func noIncludedDate(w *World) Answer {
-	push := w.Service.Value.Push
+func noIncludedDate(snap *Snapshot) Answer {
+	push := snap.Service.Value.Push
 	switch {
 	case push == nil:
 		return noPush()
 	case push.IncludeDate:
-		return warn("push.include_date is on: deprecated, and the Android SDK reads the date it adds").about(string(w.Service.Value.SID)).
+		return warn("push.include_date is on: deprecated, and the Android SDK reads the date it adds").about(string(snap.Service.Value.SID)).
 			fix("set Push.IncludeDate to false, and test the Android app before and after")
 	}
 	return pass("push.include_date is off")
 }
 
 // pushAlone looks at factors: every Service has settings for the other types, used or not.
-func pushAlone(w *World) Answer {
+func pushAlone(snap *Snapshot) Answer {
 	others := map[string]int{}
-	for _, user := range w.Factors.Value.Users {
+	for _, user := range snap.Factors.Value.Users {
 		for _, factor := range user.Items {
 			if !factor.IsPush() {
 				others[string(factor.Type)]++
@@ -149,23 +149,23 @@ func pushAlone(w *World) Answer {
 		}
 	}
 	if len(others) > 0 {
-		return w.aboutSample(note("there are factors of other types: %s; lists and limits mix", tallyText(others)), nil).fix("filter lists with --type push")
+		return snap.aboutSample(note("there are factors of other types: %s; lists and limits mix", tallyText(others)), nil).fix("filter lists with --type push")
 	}
-	return w.aboutSample(pass("there are no factors of other types"), nil)
+	return snap.aboutSample(pass("there are no factors of other types"), nil)
 }
 
-func unchanged(w *World) Answer {
-	updated := w.Service.Value.DateUpdated
+func unchanged(snap *Snapshot) Answer {
+	updated := snap.Service.Value.DateUpdated
 	switch {
 	case updated.IsZero():
 		return unknown("Twilio's reply does not say when the Service was changed")
-	case w.Now.Sub(updated) > recentChange:
+	case snap.Now.Sub(updated) > recentChange:
 		return pass("last changed on %s", day(updated))
 	}
-	a := warn("the Service was changed at %s", updated.UTC().Format(time.RFC3339)).about(string(w.Service.Value.SID)).
+	a := warn("the Service was changed at %s", updated.UTC().Format(time.RFC3339)).about(string(snap.Service.Value.SID)).
 		fix("find out whether it was meant; %s shows what was written from here", "verifyctl audit show")
-	for _, change := range w.Changes.Value {
-		if strings.EqualFold(change.ResourceSID, string(w.Service.Value.SID)) {
+	for _, change := range snap.Changes.Value {
+		if strings.EqualFold(change.ResourceSID, string(snap.Service.Value.SID)) {
 			a = a.seen(fmt.Sprintf("%s %s by %s %s (%s)", change.EventDate.UTC().Format(time.RFC3339), change.EventType, change.ActorType, change.ActorSID, change.Source))
 		}
 	}

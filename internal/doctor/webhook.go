@@ -46,49 +46,49 @@ func webhookChecks() []Check {
 	}
 }
 
-func (w *World) enabledWebhooks() []verify.Webhook {
-	return slices.DeleteFunc(slices.Clone(w.Webhooks.Value), func(h verify.Webhook) bool { return h.Status != webhookEnabled })
+func (snap *Snapshot) enabledWebhooks() []verify.Webhook {
+	return slices.DeleteFunc(slices.Clone(snap.Webhooks.Value), func(h verify.Webhook) bool { return h.Status != webhookEnabled })
 }
 
-func someEnabled(w *World) Answer {
-	if enabled := w.enabledWebhooks(); len(enabled) > 0 {
+func someEnabled(snap *Snapshot) Answer {
+	if enabled := snap.enabledWebhooks(); len(enabled) > 0 {
 		return pass("%s enabled", count(len(enabled), "is", "are"))
 	}
-	if len(w.Webhooks.Value) == 0 {
+	if len(snap.Webhooks.Value) == 0 {
 		a := fail("the Service has no webhook: the backend learns of answers by polling only").
 			fix("create one for challenge.approved, challenge.denied and factor.* (Console: Verify > Services > Webhooks)")
-		if w.Env.WebhookURL != "" {
-			a.Fix += ", posting to " + w.Env.WebhookURL
+		if snap.Env.WebhookURL != "" {
+			a.Fix += ", posting to " + snap.Env.WebhookURL
 		}
 		return a
 	}
-	return w.enable(fail("no webhook of the Service is enabled: the backend learns of answers by polling only"), w.Webhooks.Value)
+	return snap.enable(fail("no webhook of the Service is enabled: the backend learns of answers by polling only"), snap.Webhooks.Value)
 }
 
 // enable proposes to enable a webhook where it is clear which one.
-func (w *World) enable(a Answer, disabled []verify.Webhook) Answer {
+func (snap *Snapshot) enable(a Answer, disabled []verify.Webhook) Answer {
 	for _, hook := range disabled {
 		if hook.Status != webhookDisabled {
 			return unknown("the webhook %s has the status %q, which is not one we know", hook.SID, hook.Status).about(string(hook.SID))
 		}
 	}
-	hook, ok := w.obvious(disabled)
+	hook, ok := snap.obvious(disabled)
 	if !ok {
 		return a.fix("enable one of %s", hookNames(disabled))
 	}
-	change := Change{Environment: w.Env.Name, ServiceSID: w.Env.ServiceSID, Webhook: hook, Status: webhookEnabled}
+	change := Change{Environment: snap.Env.Name, ServiceSID: snap.Env.ServiceSID, Webhook: hook, Status: webhookEnabled}
 	a.changes = append(a.changes, change)
 	return a.fix("enable %s (%s)", hook.SID, hook.URL)
 }
 
 // obvious gives the webhook that a change is about: the only one, or the one with the declared URL.
-func (w *World) obvious(hooks []verify.Webhook) (verify.Webhook, bool) {
+func (snap *Snapshot) obvious(hooks []verify.Webhook) (verify.Webhook, bool) {
 	if len(hooks) == 1 {
 		return hooks[0], true
 	}
 	var declared []verify.Webhook
 	for _, hook := range hooks {
-		if w.Env.WebhookURL != "" && hook.URL == w.Env.WebhookURL {
+		if snap.Env.WebhookURL != "" && hook.URL == snap.Env.WebhookURL {
 			declared = append(declared, hook)
 		}
 	}
@@ -107,9 +107,9 @@ func hookNames(hooks []verify.Webhook) string {
 }
 
 // covers judges that the enabled webhooks together tell of some events.
-func covers(wanted []string, bad func(string, ...any) Answer) func(*World) Answer {
-	return func(w *World) Answer {
-		enabled := w.enabledWebhooks()
+func covers(wanted []string, bad func(string, ...any) Answer) func(*Snapshot) Answer {
+	return func(snap *Snapshot) Answer {
+		enabled := snap.enabledWebhooks()
 		if len(enabled) == 0 {
 			return skip("no webhook is enabled; HOOK-01 says so")
 		}
@@ -125,18 +125,18 @@ func covers(wanted []string, bad func(string, ...any) Answer) func(*World) Answe
 			return pass("%s", strings.Join(wanted, ", "))
 		}
 		a := bad("no enabled webhook tells of %s", strings.Join(missing, ", "))
-		hook, ok := w.obvious(enabled)
+		hook, ok := snap.obvious(enabled)
 		if !ok {
 			return a.fix("subscribe one of %s to them", hookNames(enabled))
 		}
-		a.changes = append(a.changes, Change{Environment: w.Env.Name, ServiceSID: w.Env.ServiceSID, Webhook: hook,
+		a.changes = append(a.changes, Change{Environment: snap.Env.Name, ServiceSID: snap.Env.ServiceSID, Webhook: hook,
 			EventTypes: slices.Concat(hook.EventTypes, missing)})
 		return a.fix("subscribe %s (%s) to them", hook.SID, hook.URL)
 	}
 }
 
-func version2(w *World) Answer {
-	for _, hook := range w.enabledWebhooks() {
+func version2(snap *Snapshot) Answer {
+	for _, hook := range snap.enabledWebhooks() {
 		if hook.Version != "v2" {
 			return warn("the webhook %s is of version %s", hook.SID, hook.Version).about(string(hook.SID)).fix("update it to v2; the payload differs, so look at the backend first")
 		}
@@ -144,8 +144,8 @@ func version2(w *World) Answer {
 	return pass("all enabled ones are")
 }
 
-func publicAddress(w *World) Answer {
-	for _, hook := range w.enabledWebhooks() {
+func publicAddress(snap *Snapshot) Answer {
+	for _, hook := range snap.enabledWebhooks() {
 		about := string(hook.SID)
 		address, err := url.Parse(hook.URL)
 		switch {
@@ -157,7 +157,7 @@ func publicAddress(w *World) Answer {
 			return fail("the webhook %s goes to %s, which Twilio cannot reach", hook.SID, address.Hostname()).about(about).fix("point it at a public address")
 		case address.Scheme != "https":
 			return fail("the webhook %s goes to %s, unencrypted", hook.SID, hook.URL).about(about).fix("use https")
-		case isTunnel(address.Hostname()) && (w.Env.IsProduction() || w.Env.IOSBuild == verify.IOSDistribution):
+		case isTunnel(address.Hostname()) && (snap.Env.IsProduction() || snap.Env.IOSBuild == verify.IOSDistribution):
 			return fail("the webhook %s goes to %s, a tunnel to somebody's machine", hook.SID, address.Hostname()).about(about).fix("point it at the backend")
 		}
 	}
@@ -182,14 +182,14 @@ func isTunnel(host string) bool {
 	return false
 }
 
-func ownAddress(w *World) Answer {
-	enabled := w.enabledWebhooks()
+func ownAddress(snap *Snapshot) Answer {
+	enabled := snap.enabledWebhooks()
 	if len(enabled) == 0 {
 		return skip("no webhook is enabled; HOOK-01 says so")
 	}
 	for _, hook := range enabled {
-		for _, peer := range w.neighbours() {
-			if verify.SameSID(peer.Env.ServiceSID, w.Env.ServiceSID) {
+		for _, peer := range snap.neighbours() {
+			if verify.SameSID(peer.Env.ServiceSID, snap.Env.ServiceSID) {
 				continue // SVC-04 tells of that
 			}
 			if slices.ContainsFunc(peer.enabledWebhooks(), func(other verify.Webhook) bool { return other.URL == hook.URL }) {
@@ -197,27 +197,27 @@ func ownAddress(w *World) Answer {
 			}
 		}
 	}
-	if w.Env.WebhookURL == "" {
+	if snap.Env.WebhookURL == "" {
 		return unknown("the environment does not declare its webhook_url").fix("declare webhook_url: %s", hookNames(enabled))
 	}
-	if !slices.ContainsFunc(enabled, func(h verify.Webhook) bool { return h.URL == w.Env.WebhookURL }) {
-		return warn("no enabled webhook goes to the declared %s, but to %s", w.Env.WebhookURL, hookNames(enabled)).fix("correct the webhook or webhook_url")
+	if !slices.ContainsFunc(enabled, func(h verify.Webhook) bool { return h.URL == snap.Env.WebhookURL }) {
+		return warn("no enabled webhook goes to the declared %s, but to %s", snap.Env.WebhookURL, hookNames(enabled)).fix("correct the webhook or webhook_url")
 	}
-	return pass("%s", w.Env.WebhookURL)
+	return pass("%s", snap.Env.WebhookURL)
 }
 
-func answered(w *World) Answer {
-	current, _ := w.push(codeWebhook)
+func answered(snap *Snapshot) Answer {
+	current, _ := snap.push(codeWebhook)
 	if len(current) > 0 {
-		return fail("Twilio could not deliver to the webhook: %s", tallied(w, current)).about(string(w.Env.ServiceSID)).
+		return fail("Twilio could not deliver to the webhook: %s", tallied(snap, current)).about(string(snap.Env.ServiceSID)).
 			fix("the endpoint has to be reachable, accept POST and answer 200").run(verify.Command("", "debugger", "explain", fmt.Sprint(codeWebhook)))
 	}
-	return pass("no delivery failed since %s", clock(w.Since, w.Now))
+	return pass("no delivery failed since %s", clock(snap.Since, snap.Now))
 }
 
-func noneDisabled(w *World) Answer {
+func noneDisabled(snap *Snapshot) Answer {
 	var disabled []verify.Webhook
-	for _, hook := range w.Webhooks.Value {
+	for _, hook := range snap.Webhooks.Value {
 		if hook.Status != webhookEnabled {
 			disabled = append(disabled, hook)
 		}
@@ -225,5 +225,5 @@ func noneDisabled(w *World) Answer {
 	if len(disabled) == 0 {
 		return pass("none is")
 	}
-	return w.enable(warn("%s disabled: %s", count(len(disabled), "webhook is", "webhooks are"), hookNames(disabled)).about(string(disabled[0].SID)), disabled)
+	return snap.enable(warn("%s disabled: %s", count(len(disabled), "webhook is", "webhooks are"), hookNames(disabled)).about(string(disabled[0].SID)), disabled)
 }

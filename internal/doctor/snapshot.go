@@ -51,13 +51,13 @@ var permissions = map[Resource]string{
 	SampleAnswers:  "Verify: read Entities and Challenges",
 }
 
-// World is everything the checks of one environment may look at: what is declared, and what was read or why not.
-type World struct {
+// Snapshot is everything the checks of one environment may look at: what is declared, and what was read or why not.
+type Snapshot struct {
 	Env        verify.Environment
 	Connection Connection
 	Now        time.Time
 	Since      time.Time            // from when on push errors were looked at
-	Peers      []*World             // every world of the run, this one among them
+	Peers      []*Snapshot             // every snapshot of the run, this one among them
 	Declared   []verify.Environment // every environment of the environment file, examined or not
 	Build      *Build               // the app given for comparison, nil when none was
 	NoLink     error                // why there is no connection at all, nil when there is one
@@ -120,94 +120,94 @@ func (s Sample[T]) String() string {
 	return fmt.Sprintf("%d of %d users", len(s.Users), len(s.Users))
 }
 
-// problem gives why a resource has no value in this world, nil when it has one. A credential that is not attached has
+// problem gives why a resource has no value in this snapshot, nil when it has one. A credential that is not attached has
 // none and is no problem either.
-func (w *World) problem(r Resource) error {
+func (snap *Snapshot) problem(r Resource) error {
 	switch r {
 	case TheService:
-		return w.Service.problem()
+		return snap.Service.problem()
 	case APNCredential:
-		return w.credentialProblem(w.APN, verify.PlatformAPN)
+		return snap.credentialProblem(snap.APN, verify.PlatformAPN)
 	case FCMCredential:
-		return w.credentialProblem(w.FCM, verify.PlatformFCM)
+		return snap.credentialProblem(snap.FCM, verify.PlatformFCM)
 	case AllServices:
-		return w.Services.problem()
+		return snap.Services.problem()
 	case AllCredentials:
-		return w.Credentials.problem()
+		return snap.Credentials.problem()
 	case TheAccount:
-		return w.Account.problem()
+		return snap.Account.problem()
 	case AllKeys:
-		return w.Keys.problem()
+		return snap.Keys.problem()
 	case AllWebhooks:
-		return w.Webhooks.problem()
+		return snap.Webhooks.problem()
 	case PushErrors:
-		return w.Events.problem()
+		return snap.Events.problem()
 	case EventStreams:
-		return w.Streams.problem()
+		return snap.Streams.problem()
 	case Changes:
-		return w.Changes.problem()
+		return snap.Changes.problem()
 	case Usage:
-		return w.Usage.problem()
+		return snap.Usage.problem()
 	case SampleFactors:
-		return w.Factors.problem()
+		return snap.Factors.problem()
 	case SampleAnswers:
-		return w.Challenges.problem()
+		return snap.Challenges.problem()
 	case OneRequest:
-		return w.Probe.problem()
+		return snap.Probe.problem()
 	case Latency:
-		return w.Latency.problem()
+		return snap.Latency.problem()
 	case OtherHosts:
-		return w.OtherHosts.problem()
+		return snap.OtherHosts.problem()
 	case Captured:
-		return w.Capture.problem()
+		return snap.Capture.problem()
 	}
 	return errNotAsked
 }
 
-func (w *World) credentialProblem(reading Reading[verify.Credential], platform verify.Platform) error {
-	if !reading.asked && w.Service.OK() && w.Service.Value.CredentialSID(platform) == "" {
+func (snap *Snapshot) credentialProblem(reading Reading[verify.Credential], platform verify.Platform) error {
+	if !reading.asked && snap.Service.OK() && snap.Service.Value.CredentialSID(platform) == "" {
 		return nil
 	}
 	return reading.problem()
 }
 
 // credential gives the reading of the credential behind a platform's pushes.
-func (w *World) credential(platform verify.Platform) Reading[verify.Credential] {
+func (snap *Snapshot) credential(platform verify.Platform) Reading[verify.Credential] {
 	if platform == verify.PlatformAPN {
-		return w.APN
+		return snap.APN
 	}
-	return w.FCM
+	return snap.FCM
 }
 
-// neighbours gives the other worlds of the run.
-func (w *World) neighbours() []*World {
-	var others []*World
-	for _, peer := range w.Peers {
-		if peer != w {
+// neighbours gives the other snapshots of the run.
+func (snap *Snapshot) neighbours() []*Snapshot {
+	var others []*Snapshot
+	for _, peer := range snap.Peers {
+		if peer != snap {
 			others = append(others, peer)
 		}
 	}
 	return others
 }
 
-// accountPeers gives the worlds of the same account, this one among them.
-func (w *World) accountPeers() []*World {
-	var same []*World
-	for _, peer := range w.Peers {
-		if peer.account == w.account {
+// accountPeers gives the snapshots of the same account, this one among them.
+func (snap *Snapshot) accountPeers() []*Snapshot {
+	var same []*Snapshot
+	for _, peer := range snap.Peers {
+		if peer.account == snap.account {
 			same = append(same, peer)
 		}
 	}
 	return same
 }
 
-// command makes a verifyctl command for this world's environment.
-func (w *World) command(words ...string) string { return verify.Command(w.Env.Name, words...) }
+// command makes a verifyctl command for this snapshot's environment.
+func (snap *Snapshot) command(words ...string) string { return verify.Command(snap.Env.Name, words...) }
 
 // masked shortens an identity or a name where --mask asks for it.
-func (w *World) masked(name string) string {
-	if w.mask == nil {
+func (snap *Snapshot) masked(name string) string {
+	if snap.mask == nil {
 		return name
 	}
-	return w.mask(name)
+	return snap.mask(name)
 }
