@@ -7,7 +7,9 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
+	"github.com/verifyctl/verifyctl/internal/config"
 	"github.com/verifyctl/verifyctl/internal/debugger"
 	"github.com/verifyctl/verifyctl/internal/doctor"
 	"github.com/verifyctl/verifyctl/internal/render"
@@ -15,37 +17,25 @@ import (
 )
 
 type doctorOptions struct {
-	shell *shell
+	examination
 	write writeFlags
 
 	only, skip []string
 	failOn     string
 	baseline   string
-	since      string
-	noEvidence bool
-	sample     int
-	latency    bool
-	hosts      []string
 	all        bool
 	verbose    bool
-	list       bool
-	readiness  bool
-	iosApp     string
 	fix        bool
 	credential string
-	undo       string
 
-	ago        time.Duration
 	on         doctor.FailOn
 	attach     verify.CredentialSID
-	takeBack   doctor.Change
 	known      doctor.Baseline
-	build      *doctor.Build
 	resultForm string // junit or sarif, which no other command writes
 }
 
 func newDoctorCmd(s *shell) *cobra.Command {
-	o := doctorOptions{shell: s}
+	o := doctorOptions{examination: examination{shell: s}}
 	cmd := &cobra.Command{
 		Use:   "doctor",
 		Short: "Check every environment: keys, Services, push credentials, webhooks, delivery",
@@ -56,22 +46,24 @@ share is compared. Push errors of the last day come first on the page, one line 
 made is unknown, never passed. Nothing is written without --fix.
 
 Factors and challenges are looked at with --sample N, the first N users of each Service; latency with --latency. What no
-API tells takes somebody's word: attestations in the environment file. docs/reference/checks.md explains every check.
+API tells takes somebody's word: attestations in the environment file. "doctor checks" lists every check, and
+docs/reference/checks.md explains it.
 
---ios-app reads offline how an app is signed and which app it is, and holds that against the declaration and the push
-credential. --readiness answers, question by question, Twilio's page of best practices.
+--ios-app reads offline how an app is signed and which app it is, and compares that with the declaration and the push
+credential.
 
 Besides the usual formats, -o junit and -o sarif write what CI systems read. The JSON follows
 docs/reference/doctor.schema.json.
 
 --fix makes the few changes that are one safe write: it enables a webhook or subscribes missing event types, and attaches
-the push credential named by --credential. It shows the change, checks again, and says what takes it back.
+the push credential named by --credential. It shows the change, checks again, and prints the "doctor undo" command that
+takes it back.
 
 ` + exitHelp(0, 1, 3, 4, 6, 9),
 		Example: `  verifyctl -e demo doctor
   verifyctl -e demo doctor --only 'PUSH-*' -o json
-  verifyctl -e demo doctor --sample 50 --fail-on warn
-  verifyctl -e demo doctor --readiness --sample 50 --latency`,
+  verifyctl -e demo doctor --sample 50 --fail-on warn`,
+		Args: unknownCommand,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := o.parse(); err != nil {
 				return err
@@ -79,72 +71,44 @@ the push credential named by --credential. It shows the change, checks again, an
 			return o.run(cmd.Context())
 		},
 	}
+	cmd.AddCommand(newDoctorReadinessCmd(s), newDoctorChecksCmd(s), newDoctorUndoCmd(s))
 	flags := cmd.Flags()
+	o.register(flags)
 	flags.StringSliceVar(&o.only, "only", nil, "make only these checks: ids or globs such as 'PUSH-*'")
 	flags.StringSliceVar(&o.skip, "skip", nil, "leave these checks out: ids or globs")
 	flags.StringVar(&o.failOn, "fail-on", string(doctor.FailOnFail), "exit 1 for fail, for unknown too, or for warn too")
 	flags.StringVar(&o.baseline, "baseline", "", "an earlier report in JSON: what it found does not fail again")
-	flags.StringVar(&o.since, "since", "24h", "how far back push errors are looked at, such as 90m, 24h or 7d; at most 30d")
-	flags.BoolVar(&o.noEvidence, "no-evidence", false, "do not look at push errors")
-	flags.IntVar(&o.sample, "sample", 0, "look at the factors and challenges of this many users of each Service")
-	flags.BoolVar(&o.latency, "latency", false, "measure latency with 20 requests")
-	flags.StringSliceVar(&o.hosts, "hosts", nil, "with --latency, other hosts of Twilio's to compare with")
 	flags.BoolVar(&o.all, "all", false, "list passed and skipped checks too")
 	flags.BoolVarP(&o.verbose, "verbose", "v", false, "say how many requests were sent")
-	flags.BoolVar(&o.readiness, "readiness", false, "answer the questions of Twilio's best-practices page instead")
-	flags.StringVar(&o.iosApp, "ios-app", "", "compare with this app: an .ipa, .xcarchive, .app or .mobileprovision `file`")
-	flags.BoolVar(&o.list, "list", false, "list the checks instead of making them")
 	flags.BoolVar(&o.fix, "fix", false, "make the changes that are safe, after showing them")
 	flags.StringVar(&o.credential, "credential", "", "with --fix, the push credential CR… to attach")
-	flags.StringVar(&o.undo, "undo", "", "make the `change` that takes an earlier one back")
 	o.write.register(flags)
 	completeValues(cmd, "fail-on", "fail", "unknown", "warn")
+	moved(cmd, "verifyctl doctor readiness", "readiness")
+	moved(cmd, "verifyctl doctor checks", "list")
+	moved(cmd, "verifyctl doctor undo CHANGE", "undo")
 	return cmd
 }
 
 func (o *doctorOptions) parse() error {
-	var err error
+	err := o.examination.parse()
+	if err != nil {
+		return err
+	}
 	if o.on, err = oneOf("--fail-on", o.failOn, doctor.FailOnFail, doctor.FailOnUnknown, doctor.FailOnWarn); err != nil {
 		return err
 	}
-	if o.on == "" {
-		o.on = doctor.FailOnFail
-	}
-	var ok bool
-	if o.ago, ok = parseLength(o.since); !ok || o.ago <= 0 {
-		return badLength("--since", o.since)
-	}
 	switch {
-	case o.ago > debugger.AlertsKept:
-		return verify.Usagef("--since %s: Twilio keeps alerts for 30 days", o.since)
-	case o.sample < 0:
-		return verify.Usagef("--sample %d is negative", o.sample)
-	case len(o.hosts) > 0 && !o.latency:
-		return verify.Usagef("--hosts goes with --latency")
-	case o.readiness && (o.fix || o.undo != "" || o.list || len(o.only) > 0 || len(o.skip) > 0):
-		return verify.Usagef("--readiness excludes --fix, --undo, --list, --only and --skip")
 	case o.credential != "" && !o.fix:
 		return verify.Usagef("--credential goes with --fix")
-	case o.fix && o.undo != "":
-		return verify.Usagef("--fix and --undo exclude each other")
-	case o.write.dryRun && !o.fix && o.undo == "":
-		return verify.Usagef("--dry-run goes with --fix or --undo; doctor writes nothing without them")
-	case (o.credential != "" || o.undo != "") && o.narrowed() == "":
-		return verify.Usagef("--credential and --undo change one environment: name it with -e")
+	case o.write.dryRun && !o.fix:
+		return verify.Usagef("--dry-run goes with --fix; doctor writes nothing without it")
+	case o.credential != "" && o.narrowed() == "":
+		return verify.Usagef("--credential changes one environment: name it with -e")
 	}
 	if o.credential != "" {
 		if o.attach, err = verify.ParseCredentialSID(o.credential); err != nil {
 			return err
-		}
-	}
-	if o.undo != "" {
-		if o.takeBack, err = doctor.ParseChange(o.undo); err != nil {
-			return err
-		}
-	}
-	if o.iosApp != "" {
-		if o.build, err = doctor.ReadBuild(o.iosApp); err != nil {
-			return fmt.Errorf("--ios-app: %w", err)
 		}
 	}
 	if err := o.parseForm(); err != nil {
@@ -169,45 +133,25 @@ func (o *doctorOptions) readBaseline() error {
 	return nil
 }
 
-// narrowed gives the environment that was asked for, "" for all. The current one of the file narrows nothing.
-func (o *doctorOptions) narrowed() string {
-	if o.shell.globalSet.Changed("env") {
-		return o.shell.flags.env
-	}
-	return o.shell.getenv("VERIFYCTL_ENV")
-}
-
 func (o *doctorOptions) run(ctx context.Context) error {
-	if o.list {
-		return o.listChecks()
-	}
-	chosen, declared, err := o.environments()
+	chosen, declared, err := o.environments(o.fix)
 	if err != nil {
 		return err
 	}
-	o.pace(chosen)
-	targets := make([]doctor.Target, len(chosen))
-	for i, target := range chosen {
-		if targets[i], err = o.target(ctx, target); err != nil {
-			return err
-		}
+	examine := func() (doctor.Report, error) {
+		return o.examine(ctx, chosen, doctor.Options{Only: o.only, Skip: o.skip, Declared: declared})
 	}
-	opts := doctor.Options{Since: o.ago, NoEvidence: o.noEvidence, Sample: o.sample, Latency: o.latency, Hosts: o.hosts,
-		Timeout: o.shell.flags.timeout, Only: o.only, Skip: o.skip, Declared: declared, Build: o.build}
-	if o.shell.flags.mask {
-		opts.Mask = render.Mask
-	}
-	report, err := doctor.Run(ctx, targets, opts)
+	report, err := examine()
 	if err != nil {
 		return err
 	}
-	if o.fix || o.undo != "" {
-		changed, err := o.mend(ctx, report)
+	if o.fix {
+		changed, err := o.applyFixes(ctx, report)
 		if err != nil || o.write.dryRun {
 			return err
 		}
 		if changed {
-			if report, err = doctor.Run(ctx, targets, opts); err != nil {
+			if report, err = examine(); err != nil {
 				return err
 			}
 		}
@@ -219,7 +163,12 @@ func (o *doctorOptions) run(ctx context.Context) error {
 	if o.verbose {
 		o.shell.note("%s sent", counted(o.requests(), "request"))
 	}
-	if err := report.Outcome(o.on); err != nil {
+	return outcome(report, o.on)
+}
+
+// outcome gives the exit status that a report asks for; it has been printed.
+func outcome(report doctor.Report, on doctor.FailOn) error {
+	if err := report.Outcome(on); err != nil {
 		return status{verify.KindOf(err)}
 	}
 	return nil
@@ -235,12 +184,73 @@ func (o *doctorOptions) requests() int {
 	return total
 }
 
-// listChecks prints the catalogue.
-func (o *doctorOptions) listChecks() error {
-	p, err := o.shell.printer(time.Now)
-	if err != nil {
-		return err
+// examination is what doctor and its subcommands look at: the environments, how far back, and how much of them.
+type examination struct {
+	shell *shell
+
+	since      string
+	noEvidence bool
+	sample     int
+	latency    bool
+	hosts      []string
+	iosApp     string
+
+	ago   time.Duration
+	build *doctor.Build
+}
+
+func (e *examination) register(flags *pflag.FlagSet) {
+	flags.StringVar(&e.since, "since", "24h", "how far back push errors are looked at, such as 90m, 24h or 7d; at most 30d")
+	flags.BoolVar(&e.noEvidence, "no-evidence", false, "do not look at push errors")
+	flags.IntVar(&e.sample, "sample", 0, "look at the factors and challenges of this many users of each Service")
+	flags.BoolVar(&e.latency, "latency", false, "measure latency with 20 requests")
+	flags.StringSliceVar(&e.hosts, "hosts", nil, "with --latency, other hosts of Twilio's to compare with")
+	flags.StringVar(&e.iosApp, "ios-app", "", "compare with this app: an .ipa, .xcarchive, .app or .mobileprovision `file`")
+}
+
+func (e *examination) parse() (err error) {
+	var ok bool
+	if e.ago, ok = parseLength(e.since); !ok || e.ago <= 0 {
+		return badLength("--since", e.since)
 	}
-	_, err = render.List(p, doctorCheck, each(doctor.Catalogue()))
-	return err
+	switch {
+	case e.ago > debugger.AlertsKept:
+		return verify.Usagef("--since %s: Twilio keeps alerts for 30 days", e.since)
+	case e.sample < 0:
+		return verify.Usagef("--sample %d is negative", e.sample)
+	case len(e.hosts) > 0 && !e.latency:
+		return verify.Usagef("--hosts goes with --latency")
+	case e.iosApp == "":
+		return nil
+	}
+	if e.build, err = doctor.ReadBuild(e.iosApp); err != nil {
+		return fmt.Errorf("--ios-app: %w", err)
+	}
+	return nil
+}
+
+// narrowed gives the environment that was asked for, "" for all. The current one of the file narrows nothing.
+func (e *examination) narrowed() string {
+	if e.shell.globalSet.Changed("env") {
+		return e.shell.flags.env
+	}
+	return e.shell.getenv("VERIFYCTL_ENV")
+}
+
+// examine makes the checks that opts choose, in the environments that were chosen.
+func (e *examination) examine(ctx context.Context, chosen []*config.Target, opts doctor.Options) (doctor.Report, error) {
+	e.pace(chosen)
+	targets := make([]doctor.Target, len(chosen))
+	for i, target := range chosen {
+		var err error
+		if targets[i], err = e.target(ctx, target); err != nil {
+			return doctor.Report{}, err
+		}
+	}
+	opts.Since, opts.NoEvidence, opts.Sample = e.ago, e.noEvidence, e.sample
+	opts.Latency, opts.Hosts, opts.Timeout, opts.Build = e.latency, e.hosts, e.shell.flags.timeout, e.build
+	if e.shell.flags.mask {
+		opts.Mask = render.Mask
+	}
+	return doctor.Run(ctx, targets, opts)
 }

@@ -9,61 +9,58 @@ import (
 	"github.com/verifyctl/verifyctl/internal/verify"
 )
 
-// mend plans the changes, shows each, and makes those that are approved. It tells whether anything was changed.
-func (o *doctorOptions) mend(ctx context.Context, report doctor.Report) (changed bool, err error) {
-	changes, err := o.changes(ctx, report)
-	if err != nil {
-		return false, err
+// applyFixes plans the changes and makes those that are approved. It tells whether anything was changed.
+func (o *doctorOptions) applyFixes(ctx context.Context, report doctor.Report) (changed bool, err error) {
+	changes := report.Changes()
+	if o.attach != "" {
+		if changes, err = o.attachment(ctx, report); err != nil {
+			return false, err
+		}
 	}
 	if len(changes) == 0 {
-		o.shell.note("there is nothing that --fix can mend by itself; a credential is attached with --credential CR…")
+		o.shell.note("--fix has nothing to change by itself; attach a credential with --credential CR…")
 	}
+	return o.applyChanges(ctx, o.write, changes)
+}
+
+// attachment plans to attach the credential of --credential.
+func (o *doctorOptions) attachment(ctx context.Context, report doctor.Report) ([]doctor.Change, error) {
+	c := o.shell.opened.byName[o.narrowed()]
+	if c == nil {
+		return nil, &verify.Error{Kind: verify.KindAuth, Message: fmt.Sprintf("%s cannot be reached", o.narrowed())}
+	}
+	credential, err := c.client.Credential(ctx, o.attach)
+	if err != nil {
+		return nil, err
+	}
+	change, err := report.Attach(credential, o.narrowed())
+	return []doctor.Change{change}, err
+}
+
+// applyChanges shows each change and makes those that are approved. It tells whether anything was changed.
+func (e *examination) applyChanges(ctx context.Context, write writeFlags, changes []doctor.Change) (changed bool, err error) {
 	var errs []error
 	for _, change := range changes {
-		o.shell.note("%s: %s", change.Environment, change.Describe())
-		if o.write.dryRun {
+		e.shell.note("%s: %s", change.Environment, change.Describe())
+		if write.dryRun {
 			continue
 		}
-		if err := o.make(ctx, change); err != nil {
+		if err := e.applyChange(ctx, write, change); err != nil {
 			errs = append(errs, err)
 			continue
 		}
 		changed = true
 	}
-	if o.write.dryRun {
-		o.shell.note("dry run: nothing was changed")
+	if write.dryRun {
+		e.shell.note("dry run: nothing was changed")
 	}
 	return changed, errors.Join(errs...)
 }
 
-func (o *doctorOptions) changes(ctx context.Context, report doctor.Report) ([]doctor.Change, error) {
-	var change doctor.Change
-	var err error
-	switch {
-	case o.undo != "":
-		change, err = report.Resolve(o.takeBack, o.narrowed())
-	case o.attach != "":
-		c := o.shell.opened.byName[o.narrowed()]
-		if c == nil {
-			return nil, &verify.Error{Kind: verify.KindAuth, Message: fmt.Sprintf("%s cannot be reached", o.narrowed())}
-		}
-		var credential verify.Credential
-		if credential, err = c.client.Credential(ctx, o.attach); err == nil {
-			change, err = report.Attach(credential, o.narrowed())
-		}
-	default:
-		return report.Changes(), nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	return []doctor.Change{change}, nil
-}
-
-// make asks, records, writes, and says what takes the change back.
-func (o *doctorOptions) make(ctx context.Context, change doctor.Change) error {
-	c := o.shell.opened.byName[change.Environment]
-	w, err := c.writer(ctx, o.write, fmt.Sprintf("Change %s in %s?", change.Describe(), c.label()), harmless)
+// applyChange asks, records, writes, and says what takes the change back.
+func (e *examination) applyChange(ctx context.Context, write writeFlags, change doctor.Change) error {
+	c := e.shell.opened.byName[change.Environment]
+	w, err := c.writer(ctx, write, fmt.Sprintf("Change %s in %s?", change.Describe(), c.label()), harmless)
 	if err != nil {
 		return err
 	}
@@ -71,9 +68,9 @@ func (o *doctorOptions) make(ctx context.Context, change doctor.Change) error {
 		return err
 	}
 	if undo := change.UndoCommand(); undo != "" {
-		o.shell.note("changed; to take it back: %s", undo)
+		e.shell.note("changed; to take it back: %s", undo)
 	} else {
-		o.shell.note("changed; there is no request that takes it back")
+		e.shell.note("changed; there is no request that takes it back")
 	}
 	return nil
 }

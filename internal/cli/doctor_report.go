@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"strings"
 	"time"
 
 	"github.com/verifyctl/verifyctl/internal/doctor"
@@ -22,8 +21,8 @@ func (o *doctorOptions) parseForm() error {
 		_, err := o.shell.printer(time.Now)
 		return err
 	}
-	if flags.jq != "" || flags.template != "" || flags.columns != nil || flags.quiet || o.list || o.readiness {
-		return verify.Usagef("-o %s excludes --jq, --template, --columns, --quiet, --list and --readiness", flags.output)
+	if flags.jq != "" || flags.template != "" || flags.columns != nil || flags.quiet {
+		return verify.Usagef("-o %s excludes --jq, --template, --columns and --quiet", flags.output)
 	}
 	o.resultForm = flags.output
 	return nil
@@ -42,14 +41,8 @@ func (o *doctorOptions) print(report doctor.Report) error {
 	if err != nil {
 		return err
 	}
-	paint := func(status doctor.Status, text string) string { return p.Paint(text, statusTone(status)) }
 	format := render.Format(s.flags.output)
-	switch people := s.flags.output == "" || format == render.Table; {
-	case o.readiness && people && s.flags.columns == nil && s.flags.jq == "" && s.flags.template == "" && !s.flags.quiet:
-		return doctor.WriteReadiness(s.out, report.Readiness(), paint)
-	case o.readiness:
-		_, err := render.List(p, readinessResource, each(report.Readiness()))
-		return err
+	switch {
 	case s.flags.jq != "" || s.flags.template != "" || format == render.JSON:
 		return render.One(p, render.Resource[doctor.Report]{}, report)
 	case s.flags.quiet:
@@ -61,19 +54,12 @@ func (o *doctorOptions) print(report doctor.Report) error {
 	case format == render.Markdown:
 		return doctor.WriteMarkdown(s.out, report)
 	}
-	return doctor.WriteText(s.out, report, doctor.TextOptions{All: o.all, Paint: paint})
+	return doctor.WriteText(s.out, report, doctor.TextOptions{All: o.all, Paint: paintStatus(p)})
 }
 
-var readinessResource = render.Resource[doctor.ReadinessLine]{
-	SID: func(l doctor.ReadinessLine) string { return l.Question },
-	Columns: []render.Column[doctor.ReadinessLine]{
-		{Name: "environment", Text: func(l doctor.ReadinessLine) string { return l.Environment }},
-		{Name: "question", Text: func(l doctor.ReadinessLine) string { return l.Question }},
-		{Name: "answer", Text: func(l doctor.ReadinessLine) string { return l.Answer }},
-		{Name: "text", Text: func(l doctor.ReadinessLine) string { return l.Text }, Flex: true},
-		{Name: "why", Text: func(l doctor.ReadinessLine) string { return strings.Join(l.Why, "; ") }, Flex: true},
-		{Name: "command", Text: func(l doctor.ReadinessLine) string { return l.Command }, Wide: true},
-	},
+// paintStatus colours text by a check's status.
+func paintStatus(p *render.Printer) func(doctor.Status, string) string {
+	return func(status doctor.Status, text string) string { return p.Paint(text, statusTone(status)) }
 }
 
 func statusTone(s doctor.Status) render.Tone {
@@ -102,30 +88,5 @@ var doctorResult = render.Resource[doctor.Result]{
 		{Name: "about", Text: func(r doctor.Result) string { return r.About }, Wide: true},
 		{Name: "account_sid", Text: func(r doctor.Result) string { return string(r.AccountSID) }, Wide: true},
 		{Name: "fingerprint", Text: func(r doctor.Result) string { return r.Fingerprint }, Wide: true},
-	},
-}
-
-// doctorCheckView is the JSON form of a check.
-type doctorCheckView struct {
-	ID        string           `json:"id"`
-	Group     string           `json:"group"`
-	Title     string           `json:"title"`
-	Severity  doctor.Severity  `json:"severity"`
-	Certainty doctor.Certainty `json:"certainty"`
-	Remedy    string           `json:"remedy"`
-}
-
-var doctorCheck = render.Resource[doctor.Check]{
-	SID: func(c doctor.Check) string { return c.ID },
-	View: func(c doctor.Check) any {
-		return doctorCheckView{c.ID, c.Group(), c.Title, c.Severity, c.Certainty, c.Remedy}
-	},
-	Columns: []render.Column[doctor.Check]{
-		{Name: "id", Text: func(c doctor.Check) string { return c.ID }},
-		{Name: "severity", Text: func(c doctor.Check) string { return string(c.Severity) }},
-		{Name: "certainty", Text: func(c doctor.Check) string { return string(c.Certainty) }},
-		{Name: "title", Text: func(c doctor.Check) string { return c.Title }, Flex: true},
-		{Name: "group", Text: func(c doctor.Check) string { return c.Group() }, Wide: true},
-		{Name: "remedy", Text: func(c doctor.Check) string { return c.Remedy }, Wide: true},
 	},
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -22,11 +23,11 @@ const plannedInFlight = 16
 // pace lets the reads of a run without a sample go together, in production too: they are some ten for an account and four
 // for each environment, and no bulk read. A 429 slows them for the rest of the run. A sample is a bulk read: it goes as
 // slowly as any, and what it costs in production is told first.
-func (o *doctorOptions) pace(chosen []*config.Target) {
-	if o.sample > 0 {
+func (e *examination) pace(chosen []*config.Target) {
+	if e.sample > 0 {
 		for _, target := range chosen {
 			if target.Environment.IsProduction() {
-				o.shell.note("%s is production: looking at %s takes up to %d requests, ten a second", target.Environment.Name, counted(o.sample, "user"), 2*o.sample+1)
+				e.shell.note("%s is production: looking at %s takes up to %d requests, ten a second", target.Environment.Name, counted(e.sample, "user"), 2*e.sample+1)
 			}
 		}
 		return
@@ -38,78 +39,73 @@ func (o *doctorOptions) pace(chosen []*config.Target) {
 			limiters[account] = twilio.NewLimiter(twilio.Limits{InFlight: plannedInFlight, Sticky: true})
 		}
 	}
-	o.shell.opened.limiters = limiters
+	e.shell.opened.limiters = limiters
 }
 
-// environments gives what to check, and every environment there is to compare with.
-func (o *doctorOptions) environments() (chosen []*config.Target, declared []verify.Environment, err error) {
-	cfg, err := o.shell.config()
+// environments gives what to check, and every environment there is to compare with. A change is made in one environment:
+// then -e demo is that one, and not the demo's three.
+func (e *examination) environments(toChange bool) (chosen []*config.Target, declared []verify.Environment, err error) {
+	cfg, err := e.shell.config()
 	if err != nil {
 		return nil, nil, err
 	}
-	name := o.narrowed()
-	if name == "" && !o.shell.globalSet.Changed("service") && !o.shell.globalSet.Changed("env") {
-		all, err := cfg.All()
-		if err != nil {
-			return nil, nil, err
-		}
-		for _, target := range all {
-			if !target.Environment.Demo {
-				chosen, declared = append(chosen, target), append(declared, target.Environment)
-			}
-		}
-		if len(chosen) > 0 {
-			return chosen, declared, nil
-		}
+	own, ownErr := ownEnvironments(cfg)
+	if e.narrowed() == "" && !e.shell.globalSet.Changed("service") && !e.shell.globalSet.Changed("env") && (ownErr != nil || len(own) > 0) {
+		return own, environmentsOf(own), ownErr
 	}
 	target, err := cfg.Choose()
 	if err != nil {
 		return nil, nil, err
 	}
-	if !target.Environment.Demo {
-		if target.Environment.ServiceSID == "" {
-			return nil, nil, verify.Usagef("which Service? Name it with --service VA…")
-		}
-		return []*config.Target{target}, o.declaredBeside(cfg, target), nil
+	chosen = []*config.Target{target}
+	switch {
+	case target.Environment.Demo && target.Environment.Name == "demo" && !toChange:
+		chosen, err = demoTargets(cfg)
+		return chosen, demoEnvironments(), err
+	case target.Environment.Demo:
+		return chosen, demoEnvironments(), nil
+	case target.Environment.ServiceSID == "":
+		return nil, nil, verify.Usagef("which Service? Name it with --service VA…")
+	case len(own) == 0: // or the file is wrong elsewhere, which keeps this one from being compared and not from being checked
+		own = chosen
 	}
-	for _, env := range demoEnvironments() {
-		declared = append(declared, env)
-		if env.Name == name || name == "demo" && !o.fix && o.undo == "" {
-			demo, err := cfg.Lookup(env.Name)
-			if err != nil {
-				return nil, nil, err
-			}
-			chosen = append(chosen, demo)
-		}
-	}
-	return chosen, declared, nil
+	return chosen, environmentsOf(own), nil
 }
 
-// declaredBeside gives the environments to compare one with; a file that is wrong elsewhere does not keep one from being
-// checked.
-func (o *doctorOptions) declaredBeside(cfg *config.Config, target *config.Target) []verify.Environment {
-	declared := []verify.Environment{}
+// ownEnvironments gives the environments of the file.
+func ownEnvironments(cfg *config.Config) ([]*config.Target, error) {
 	all, err := cfg.All()
-	for _, other := range all {
-		if !other.Environment.Demo {
-			declared = append(declared, other.Environment)
+	return slices.DeleteFunc(all, func(t *config.Target) bool { return t.Environment.Demo }), err
+}
+
+func demoTargets(cfg *config.Config) (targets []*config.Target, err error) {
+	for _, env := range demoEnvironments() {
+		target, err := cfg.Lookup(env.Name)
+		if err != nil {
+			return nil, err
 		}
+		targets = append(targets, target)
 	}
-	if err != nil || len(declared) == 0 {
-		return []verify.Environment{target.Environment}
+	return targets, nil
+}
+
+func environmentsOf(targets []*config.Target) []verify.Environment {
+	envs := make([]verify.Environment, len(targets))
+	for i, target := range targets {
+		envs[i] = target.Environment
 	}
-	return declared
+	return envs
 }
 
 // target prepares one environment. One that cannot be reached for want of keys is reported beside the others.
-func (o *doctorOptions) target(ctx context.Context, from *config.Target) (doctor.Target, error) {
+func (e *examination) target(ctx context.Context, from *config.Target) (doctor.Target, error) {
 	t := doctor.Target{Env: from.Environment, Now: time.Now()}
 	if file, line, ok := strings.Cut(from.Declared, ":"); ok && from.Declared != "" {
 		t.File = file
 		t.Line, _ = strconv.Atoi(line)
 	}
 	t.Connection = doctor.Connection{KeySID: from.Username, Region: from.Region, Edge: from.Edge, BaseURL: from.BaseURL, CAFile: from.CAFile}
-	c, err := o.shell.connect(ctx, from)
+	c, err := e.shell.connect(ctx, from)
 	if verify.KindOf(err) == verify.KindAuth && err != nil {
 		t.Err = err
 		return t, nil

@@ -289,7 +289,7 @@ func tokensAccepted(snap *Snapshot) Answer {
 	}
 	a := fail("Apple refuses tokens by the number: %s", tallied(snap, current)).about(current[0].CredentialSID)
 	if snap.APN.OK() && rightSandbox(snap).Status == Fail {
-		return a.fix("the credential's sandbox does not fit the build: mend that first. Do not delete factors")
+		return a.fix("the credential's sandbox does not fit the build: fix that first. Do not delete factors")
 	}
 	return a.fix("the credential and the declared build agree, so the app on the phones is probably signed otherwise: compare it with %s. Do not delete factors",
 		snap.command("doctor", "--ios-app", "App.ipa"))

@@ -46,7 +46,7 @@ func diagnose(snap *Snapshot, err error) authCause {
 			"use a key made in that region, or take region out of the environment; Verify Push is documented for us1 only"}
 	case snap.Connection.Proxy != "":
 		return authCause{fmt.Sprintf("requests go through the proxy %s, which may strip the Authorization header", snap.Connection.Proxy),
-			"try with NO_PROXY=.twilio.com, and mend the proxy if that helps"}
+			"try with NO_PROXY=.twilio.com, and fix the proxy if that helps"}
 	case snap.Account.OK():
 		return authCause{"the key reaches the account but not Verify: it may be a restricted key, or one of another region", "grant it Verify: read, or use a standard key"}
 	case otherKeyWorks(snap):

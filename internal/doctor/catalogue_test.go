@@ -253,7 +253,7 @@ func TestEachCheck(t *testing.T) {
 			for i := range 6 {
 				b.pushError(52134, verify.PlatformAPN, credentialSID(1), i)
 			}
-		}, Fail, "mend that first"},
+		}, Fail, "fix that first"},
 		{"PUSH-APN-10", "refused", func(b *bench) { b.pushError(52143, verify.PlatformAPN, credentialSID(1), 1) }, Fail, "52143"},
 		{"PUSH-APN-10", "other app", func(b *bench) { b.factor().Config.AppID = "com.other.example" }, Fail, "com.other.example"},
 		{"PUSH-APN-11", "nobody looked", func(b *bench) { b.note(nil) }, Unknown, "--record live"},

@@ -9,7 +9,7 @@ import (
 	"github.com/verifyctl/verifyctl/internal/verify"
 )
 
-// Change is one small write that mends a finding: attaching a push credential, enabling a webhook, or subscribing it to
+// Change is one small write that fixes a finding: attaching a push credential, enabling a webhook, or subscribing it to
 // event types. Exactly one of Credential, Status and EventTypes is set.
 type Change struct {
 	Environment string
@@ -75,7 +75,7 @@ func (c Change) UndoCommand() string {
 	if !ok {
 		return ""
 	}
-	return verify.Command(c.Environment, "doctor", "--undo", undo.String())
+	return verify.Command(c.Environment, "doctor", "undo", undo.String())
 }
 
 // ParseChange reads what [Change.String] writes. The environment, the Service and what was there before are not part
@@ -191,7 +191,7 @@ func (r Report) Attach(credential verify.Credential, environment string) (Change
 	return Change{Environment: snap.Env.Name, ServiceSID: snap.Env.ServiceSID, Platform: s.platform, Credential: credential.SID, Was: was}, nil
 }
 
-// Changes gives the safe writes that would mend what was found, without anything having to be chosen.
+// Changes gives the safe writes that would fix what was found, without anything having to be chosen.
 func (r Report) Changes() []Change {
 	var all []Change
 	for _, result := range r.Results {

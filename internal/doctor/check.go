@@ -63,11 +63,11 @@ type Check struct {
 	Title     string // the rule, true when the check passes
 	Severity  Severity
 	Certainty Certainty
-	Scope     Scope               // PerEnvironment when empty
+	Scope     Scope                  // PerEnvironment when empty
 	Skip      func(*Snapshot) string // why what is declared makes the rule not apply, "" when it does; may be nil
-	Needs     []Resource          // without any of them the answer is unknown
-	Reads     []Resource          // looked at too; the judge deals with their absence itself
-	Remedy    string              // what to do when it is broken, for the reference page
+	Needs     []Resource             // without any of them the answer is unknown
+	Reads     []Resource             // looked at too; the judge deals with their absence itself
+	Remedy    string                 // what to do when it is broken, for the reference page
 	Judge     func(*Snapshot) Answer
 }
 
@@ -92,7 +92,7 @@ type Answer struct {
 
 	leftOut bool        // skipped because something was not to be read, not because the rule does not apply
 	cause   *failedRead // the read that failed; nil unless ReadFailed
-	changes []Change    // safe writes that would mend it without anything having to be chosen
+	changes []Change    // safe writes that would fix it without anything having to be chosen
 }
 
 // failedRead is why a check could not be made.

@@ -203,10 +203,10 @@ type knownFault struct {
 
 // knownFaults are from the change logs of twilio-verify-ios and twilio-verify-android, as of November 2026.
 var knownFaults = []knownFault{
-	{verify.PlatformAPN, func(v string) bool { return semver.Compare(v, "v3.0.0") == 0 }, "asks for biometrics when it should not, mended in 3.0.1"},
-	{verify.PlatformAPN, func(v string) bool { return semver.Compare(v, "v2.2.2") < 0 }, "fails with keychain error 25300, mended in 2.2.2"},
-	{verify.PlatformAPN, func(v string) bool { return semver.Compare(v, "v3.0.2") < 0 }, "can mix up two factors' keys, mended in 3.0.2"},
-	{verify.PlatformFCM, func(v string) bool { return semver.Compare(v, "v0.6.1") < 0 }, "hides Twilio's error codes, mended in 0.6.1"},
+	{verify.PlatformAPN, func(v string) bool { return semver.Compare(v, "v3.0.0") == 0 }, "asks for biometrics when it should not, fixed in 3.0.1"},
+	{verify.PlatformAPN, func(v string) bool { return semver.Compare(v, "v2.2.2") < 0 }, "fails with keychain error 25300, fixed in 2.2.2"},
+	{verify.PlatformAPN, func(v string) bool { return semver.Compare(v, "v3.0.2") < 0 }, "can mix up two factors' keys, fixed in 3.0.2"},
+	{verify.PlatformFCM, func(v string) bool { return semver.Compare(v, "v0.6.1") < 0 }, "hides Twilio's error codes, fixed in 0.6.1"},
 }
 
 func soundSDKs(snap *Snapshot) Answer {

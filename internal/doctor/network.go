@@ -114,7 +114,7 @@ func proxyHarmless(snap *Snapshot) Answer {
 		return pass("%s lets the key through", snap.Connection.Proxy)
 	case verify.CodeOf(err) == codeAuthentication:
 		return warn("Twilio refuses the key behind the proxy %s, which may strip the Authorization header", snap.Connection.Proxy).
-			fix("try with NO_PROXY=.twilio.com, and mend the proxy if that helps")
+			fix("try with NO_PROXY=.twilio.com, and fix the proxy if that helps")
 	}
 	return cannot(TheService, err)
 }

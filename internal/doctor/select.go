@@ -47,7 +47,7 @@ func matchesSome(catalogue []Check, flag, pattern string) error {
 	if near := verify.Nearest(strings.ToUpper(pattern), ids); near != "" {
 		return err.WithHint("did you mean %s %s?", flag, near)
 	}
-	return err.WithHint("verifyctl doctor --list shows every check")
+	return err.WithHint("see every check: verifyctl doctor checks")
 }
 
 func matchesAny(id string, patterns []string) bool {

@@ -57,7 +57,7 @@ type Snapshot struct {
 	Connection Connection
 	Now        time.Time
 	Since      time.Time            // from when on push errors were looked at
-	Peers      []*Snapshot             // every snapshot of the run, this one among them
+	Peers      []*Snapshot          // every snapshot of the run, this one among them
 	Declared   []verify.Environment // every environment of the environment file, examined or not
 	Build      *Build               // the app given for comparison, nil when none was
 	NoLink     error                // why there is no connection at all, nil when there is one

@@ -78,7 +78,7 @@ func PracticesPage() string {
 Twilio's page *Verify Push and Silent Device Approval Best Practices for Production use* asks these questions. For each:
 the command that deals with it, the checks that answer it, and what only people know.
 
-` + "`verifyctl doctor --readiness --sample 50 --latency`" + ` answers them for your environments: pass, fail, unknown, or attested by
+` + "`verifyctl doctor readiness --sample 50 --latency`" + ` answers them for your environments: pass, fail, unknown, or attested by
 somebody until a date. What only people know is written into the environment file:
 
 ` + "```yaml" + `

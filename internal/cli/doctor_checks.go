@@ -1,0 +1,56 @@
+package cli
+
+import (
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/verifyctl/verifyctl/internal/doctor"
+	"github.com/verifyctl/verifyctl/internal/render"
+)
+
+func newDoctorChecksCmd(s *shell) *cobra.Command {
+	return &cobra.Command{
+		Use:   "checks",
+		Short: "List the checks of doctor",
+		Long: `List every check that doctor makes: its id, how bad it is when broken, how certain its answer is, and what it asks. Nothing
+is read from Twilio. docs/reference/checks.md explains each.
+
+` + exitHelp(0, 1),
+		Example: `  verifyctl doctor checks
+  verifyctl doctor checks -o json --jq '.[] | select(.severity == "fail") | .id'`,
+		RunE: func(*cobra.Command, []string) error {
+			p, err := s.printer(time.Now)
+			if err != nil {
+				return err
+			}
+			_, err = render.List(p, doctorCheck, each(doctor.Catalogue()))
+			return err
+		},
+	}
+}
+
+// doctorCheckView is the JSON form of a check.
+type doctorCheckView struct {
+	ID        string           `json:"id"`
+	Group     string           `json:"group"`
+	Title     string           `json:"title"`
+	Severity  doctor.Severity  `json:"severity"`
+	Certainty doctor.Certainty `json:"certainty"`
+	Remedy    string           `json:"remedy"`
+}
+
+var doctorCheck = render.Resource[doctor.Check]{
+	SID: func(c doctor.Check) string { return c.ID },
+	View: func(c doctor.Check) any {
+		return doctorCheckView{c.ID, c.Group(), c.Title, c.Severity, c.Certainty, c.Remedy}
+	},
+	Columns: []render.Column[doctor.Check]{
+		{Name: "id", Text: func(c doctor.Check) string { return c.ID }},
+		{Name: "severity", Text: func(c doctor.Check) string { return string(c.Severity) }},
+		{Name: "certainty", Text: func(c doctor.Check) string { return string(c.Certainty) }},
+		{Name: "title", Text: func(c doctor.Check) string { return c.Title }, Flex: true},
+		{Name: "group", Text: func(c doctor.Check) string { return c.Group() }, Wide: true},
+		{Name: "remedy", Text: func(c doctor.Check) string { return c.Remedy }, Wide: true},
+	},
+}

@@ -1,0 +1,86 @@
+package cli
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/verifyctl/verifyctl/internal/doctor"
+	"github.com/verifyctl/verifyctl/internal/render"
+)
+
+type doctorReadinessOptions struct{ examination }
+
+func newDoctorReadinessCmd(s *shell) *cobra.Command {
+	o := doctorReadinessOptions{examination{shell: s}}
+	cmd := &cobra.Command{
+		Use:   "readiness",
+		Short: "Answer Twilio's best practices for production, question by question",
+		Long: `Answer every question of Twilio's page of best practices for production, for every environment or the one of -e: passed,
+failed, unknown, or attested by somebody until a date. The checks of doctor answer what an API tells; the rest waits for
+an attestation in the environment file. docs/best-practices.md explains each question.
+
+` + exitHelp(0, 1, 3, 4, 9),
+		Example: `  verifyctl -e demo doctor readiness
+  verifyctl -e demo doctor readiness --sample 50 --latency -o json`,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := o.parse(); err != nil {
+				return err
+			}
+			return o.run(cmd.Context())
+		},
+	}
+	o.register(cmd.Flags())
+	return cmd
+}
+
+func (o *doctorReadinessOptions) parse() error {
+	if err := o.examination.parse(); err != nil {
+		return err
+	}
+	_, err := o.shell.printer(time.Now)
+	return err
+}
+
+func (o *doctorReadinessOptions) run(ctx context.Context) error {
+	chosen, declared, err := o.environments(false)
+	if err != nil {
+		return err
+	}
+	report, err := o.examine(ctx, chosen, doctor.Options{Declared: declared})
+	if err != nil {
+		return err
+	}
+	if err := o.print(report); err != nil {
+		return err
+	}
+	return outcome(report, doctor.FailOnFail)
+}
+
+// print writes a page for people, or a list where another format or columns are asked for.
+func (o *doctorReadinessOptions) print(report doctor.Report) error {
+	p, err := o.shell.printer(func() time.Time { return report.At })
+	if err != nil {
+		return err
+	}
+	flags := o.shell.flags
+	if (flags.output == "" || flags.output == string(render.Table)) && flags.columns == nil && flags.jq == "" && flags.template == "" && !flags.quiet {
+		return doctor.WriteReadiness(o.shell.out, report.Readiness(), paintStatus(p))
+	}
+	_, err = render.List(p, readinessResource, each(report.Readiness()))
+	return err
+}
+
+var readinessResource = render.Resource[doctor.ReadinessLine]{
+	SID: func(l doctor.ReadinessLine) string { return l.Question },
+	Columns: []render.Column[doctor.ReadinessLine]{
+		{Name: "environment", Text: func(l doctor.ReadinessLine) string { return l.Environment }},
+		{Name: "question", Text: func(l doctor.ReadinessLine) string { return l.Question }},
+		{Name: "answer", Text: func(l doctor.ReadinessLine) string { return l.Answer }},
+		{Name: "text", Text: func(l doctor.ReadinessLine) string { return l.Text }, Flex: true},
+		{Name: "why", Text: func(l doctor.ReadinessLine) string { return strings.Join(l.Why, "; ") }, Flex: true},
+		{Name: "command", Text: func(l doctor.ReadinessLine) string { return l.Command }, Wide: true},
+	},
+}
