@@ -97,8 +97,9 @@ func Applied(ctx context.Context, plan Plan, outcomes Outcomes) (ApplyState, err
 
 // DeleteFactors deletes factors that a person named, one after the other, each as [Apply] deletes it: it is read again
 // just before. After Ctrl-C, and after an answer that every other would get as well, the rest is reported as [NotTried].
-// The error joins those of the factors. target needs neither Outcomes nor Feed nor Index.
+// The error joins those of the factors. No outcome is remembered: there is no plan to go on with.
 func DeleteFactors(ctx context.Context, factors []verify.Factor, target Target, report func(Result)) error {
+	target.Outcomes = nil
 	var items []PlanItem
 	for _, f := range factors {
 		items = append(items, itemOf(f, Delete, ReasonSelected, ""))

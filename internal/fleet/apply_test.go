@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -314,6 +315,38 @@ type deleterFunc func(context.Context, verify.Factor) (string, error)
 
 func (d deleterFunc) DeleteFactor(ctx context.Context, f verify.Factor) (string, error) {
 	return d(ctx, f)
+}
+
+// What a person names goes one by one, in order, until an answer that all others would get as well.
+func TestNamedFactorsAreDeletedUntilTheKeysAreRefused(t *testing.T) {
+	w := deadWorld(5)
+	var named []verify.Factor
+	for _, p := range w.phones[:5] {
+		named = append(named, p.factor)
+	}
+	w.deleted[named[1].SID] = w.now // by somebody else, since it was shown
+	f := &faulty{world: w, fail: func(request string, sid verify.FactorSID) error {
+		switch {
+		case request == "delete" && sid == named[2].SID:
+			return &verify.Error{Kind: verify.KindFailed, Message: "internal error"}
+		case request == "delete" && sid == named[3].SID:
+			return &verify.Error{Kind: verify.KindAuth, Message: "the keys were refused"}
+		}
+		return nil
+	}}
+	var outcomes []Outcome
+	err := DeleteFactors(t.Context(), named, f.target(), func(r Result) {
+		if r.SID != string(named[len(outcomes)].SID) {
+			t.Errorf("result %d is of %s", len(outcomes), r.SID)
+		}
+		outcomes = append(outcomes, r.Outcome)
+	})
+	if !slices.Equal(outcomes, []Outcome{Deleted, Gone, Failed, Failed, NotTried}) || len(w.outcomes) > 0 {
+		t.Errorf("%v, remembered %v", outcomes, w.outcomes)
+	}
+	if err == nil || !strings.Contains(err.Error(), "internal error") || !strings.Contains(err.Error(), "the keys were refused") {
+		t.Errorf("the error is %v", err)
+	}
 }
 
 func TestOneFailureAfterTheOtherEndsTheRun(t *testing.T) {

@@ -10,7 +10,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
 	"time"
 	"unicode/utf8"
@@ -62,51 +61,36 @@ type trailer struct {
 // WriteTo writes the plan as NDJSON: the header, one line for each item, and a last line that holds the SHA-256 of all
 // bytes before it. It sets ID.
 func (p *Plan[H, I]) WriteTo(w io.Writer) (int64, error) {
-	out := bufio.NewWriter(w)
-	lines := &writer{out: out, sum: sha256.New()}
-	lines.add(p.Header)
+	var text bytes.Buffer
+	err := encode(&text, p.Header)
 	for _, item := range p.Items {
-		lines.add(item)
+		err = errors.Join(err, encode(&text, item))
 	}
-	p.ID = hex.EncodeToString(lines.sum.Sum(nil))
-	lines.add(trailer{p.ID})
-	return lines.written, errors.Join(lines.err, out.Flush())
-}
-
-type writer struct {
-	out     io.Writer
-	sum     hash.Hash
-	written int64
-	err     error
-}
-
-func (w *writer) add(line any) {
-	text, err := encode(line)
-	if err == nil {
-		w.sum.Write(text)
-		w.written += int64(len(text))
-		_, err = w.out.Write(text)
+	sum := sha256.Sum256(text.Bytes())
+	p.ID = hex.EncodeToString(sum[:])
+	if err = errors.Join(err, encode(&text, trailer{p.ID})); err != nil {
+		return 0, err
 	}
-	w.err = errors.Join(w.err, err)
+	return text.WriteTo(w)
 }
 
 // encode writes a value as one line of JSON that people can read: < and & stay what they are.
-func encode(line any) ([]byte, error) {
-	var text bytes.Buffer
-	encoder := json.NewEncoder(&text)
+func encode(w io.Writer, line any) error {
+	encoder := json.NewEncoder(w)
 	encoder.SetEscapeHTML(false)
-	err := encoder.Encode(line)
-	return text.Bytes(), err
+	return encoder.Encode(line)
 }
 
 // Read reads a plan exactly as [Plan.WriteTo] wrote it, and has its kind checked by check. Anything else, if only by one
 // byte, is a refusal: a plan that was edited has not been reviewed.
 func Read[H interface{ binding() Header }, I any](r io.Reader, check func(Plan[H, I]) error) (Plan[H, I], error) {
-	in := &reader{in: bufio.NewReaderSize(r, 64<<10), sum: sha256.New()}
+	in := bufio.NewScanner(r)
+	in.Buffer(nil, maxLine)
+	in.Split(wholeLines)
 	var p Plan[H, I]
-	err := p.read(in)
+	line, err := p.read(in)
 	if err != nil {
-		err = fmt.Errorf("line %d of the plan: %w", in.line, err)
+		err = fmt.Errorf("line %d of the plan: %w", line, err)
 	} else if err = check(p); err != nil {
 		err = fmt.Errorf("the plan: %w", err)
 	}
@@ -117,71 +101,61 @@ func Read[H interface{ binding() Header }, I any](r io.Reader, check func(Plan[H
 	return p, nil
 }
 
-func (p *Plan[H, I]) read(in *reader) error {
-	text, err := in.next()
-	if err != nil {
-		return err
+// read gives the number of the last line that it read.
+func (p *Plan[H, I]) read(in *bufio.Scanner) (line int, err error) {
+	var text []byte // of the line before; that of the last one is the SHA-256
+	sum := sha256.New()
+	for in.Scan() {
+		switch line {
+		case 0:
+		case 1:
+			err = p.readHeader(text)
+		default:
+			err = p.readItem(text)
+		}
+		if err != nil {
+			return line, err
+		}
+		sum.Write(text)
+		text, line = bytes.Clone(in.Bytes()), line+1
 	}
+	if in.Err() != nil {
+		return line + 1, in.Err()
+	}
+	var last trailer
+	if err := decodeExactly(text, &last); err != nil || line == 1 {
+		return line, errors.Join(errors.New("the plan ends without its SHA-256"), err)
+	}
+	if p.ID = hex.EncodeToString(sum.Sum(nil)); last.SHA256 != p.ID {
+		return line, errors.New("the SHA-256 differs: the plan was changed after it was made")
+	}
+	return line, nil
+}
+
+func (p *Plan[H, I]) readHeader(text []byte) error {
 	if err := decodeExactly(text, &p.Header); err != nil {
 		return err
 	}
-	if err := p.Header.binding().check(); err != nil {
-		return err
-	}
-	for {
-		in.sum.Write(text)
-		if text, err = in.next(); err != nil {
-			return err
-		}
-		if in.atEnd() {
-			break
-		}
-		var item I
-		if err := decodeExactly(text, &item); err != nil {
-			return err
-		}
-		p.Items = append(p.Items, item)
-	}
-	var last trailer
-	if err := decodeExactly(text, &last); err != nil {
-		return fmt.Errorf("the last line is not the SHA-256 of the plan: %w", err)
-	}
-	if p.ID = hex.EncodeToString(in.sum.Sum(nil)); last.SHA256 != p.ID {
-		return errors.New("the SHA-256 differs: the plan was changed after it was made")
-	}
-	return nil
+	return p.Header.binding().check()
 }
 
-type reader struct {
-	in   *bufio.Reader
-	sum  hash.Hash // of the lines before the one that next gave
-	line int
+func (p *Plan[H, I]) readItem(text []byte) error {
+	var item I
+	err := decodeExactly(text, &item)
+	p.Items = append(p.Items, item)
+	return err
 }
 
-// next gives the next line with its line feed.
-func (r *reader) next() ([]byte, error) {
-	r.line++
-	var text []byte
-	for {
-		part, err := r.in.ReadSlice('\n')
-		text = append(text, part...)
-		switch {
-		case len(text) > maxLine:
-			return nil, fmt.Errorf("it has more than %d bytes", maxLine)
-		case err == bufio.ErrBufferFull:
-			continue
-		case err == io.EOF && len(text) == 0:
-			return nil, errors.New("the plan ends without its SHA-256")
-		case err == io.EOF:
-			return nil, errors.New("it is cut off")
-		}
-		return text, err
+// wholeLines splits into lines with their line feeds.
+func wholeLines(data []byte, atEnd bool) (int, []byte, error) {
+	end := bytes.IndexByte(data, '\n') + 1
+	switch {
+	case end > 0:
+		return end, data[:end], nil
+	case atEnd && len(data) > 0:
+		return 0, nil, errors.New("it is cut off")
 	}
-}
-
-func (r *reader) atEnd() bool {
-	_, err := r.in.Peek(1)
-	return err == io.EOF
+	return 0, nil, nil
 }
 
 // decodeExactly decodes a line and makes sure that encoding the value gives the same bytes again, so that no line has a
@@ -193,11 +167,11 @@ func decodeExactly[T any](line []byte, into *T) error {
 	if err := json.Unmarshal(line, into); err != nil {
 		return fmt.Errorf("it is not a line of a plan: %w", err)
 	}
-	again, err := encode(into)
-	if err != nil {
+	var again bytes.Buffer
+	if err := encode(&again, into); err != nil {
 		return err
 	}
-	if !bytes.Equal(again, line) {
+	if !bytes.Equal(again.Bytes(), line) {
 		return errors.New("it is not as verifyctl wrote it")
 	}
 	return nil
