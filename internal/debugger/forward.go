@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"net/url"
 	"os/exec"
-	"strings"
 	"sync"
 	"time"
 
@@ -60,17 +59,13 @@ type Post struct {
 // NewPost checks the URL: https, or http to this machine. The error is a usage [verify.Error].
 func NewPost(target string) (*Post, error) {
 	u, err := url.Parse(target)
-	if err != nil || u.Host == "" || u.Scheme != "https" && !(u.Scheme == "http" && isLoopback(u.Hostname())) {
+	if err != nil || u.Host == "" || u.Scheme != "https" && !(u.Scheme == "http" && verify.IsLoopback(u.Hostname())) {
 		return nil, verify.Usagef("--forward %q is neither an https URL nor http on this machine", target)
 	}
 	return &Post{url: target, client: &http.Client{
 		Timeout:       forwardTime,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}, nil
-}
-
-func isLoopback(host string) bool {
-	return host == "localhost" || host == "::1" || strings.HasPrefix(host, "127.")
 }
 
 // Forward posts the event once. Any answer but a 2xx is an error.

@@ -1,7 +1,6 @@
 package twilio
 
 import (
-	"net"
 	"net/url"
 	"regexp"
 	"strings"
@@ -19,8 +18,6 @@ const (
 	productIAM           = "iam"
 	productEvents        = "events"
 )
-
-const twilioDomain = "twilio.com"
 
 // hosts tells where each product is. Either all are at one URL, or each has its own host under Twilio's domain.
 type hosts struct {
@@ -48,7 +45,7 @@ func (h hosts) accepts(product string, link *url.URL) bool {
 	}
 	host := strings.TrimSuffix(strings.ToLower(link.Host), ":443")
 	asked := strings.TrimSuffix(strings.ToLower(h.base(product).Host), ":443")
-	return host == "" || host == asked || h.single != nil && host == product+"."+twilioDomain
+	return host == "" || host == asked || h.single != nil && host == product+"."+verify.TwilioDomain
 }
 
 // The regions a hostname can name with the one edge each has (twilio.com/docs/global-infrastructure, API domain
@@ -68,32 +65,26 @@ func (o *Options) hosts() (hosts, error) {
 	if o.Region != "" || o.Edge != "" {
 		return hosts{}, verify.Usagef("base_url cannot be combined with region or edge")
 	}
-	base, err := parseBaseURL(o.BaseURL)
+	base, err := verify.ParseBaseURL(o.BaseURL, o.AllowBaseURL || o.Dial != nil, false)
 	if err != nil {
 		return hosts{}, err
 	}
-	host := strings.ToLower(base.Hostname())
-	if isTwilioHost(host) {
-		return twilioHosts(base, host)
-	}
-	if o.Dial == nil && !o.AllowBaseURL && !isLoopback(host) {
-		return hosts{}, verify.Refusedf("the account keys would go to %s, which is neither Twilio nor this machine", base.Host).
-			WithHint("set allow_base_url: true for this environment in the personal configuration file, if you trust it")
+	if verify.IsTwilioHost(base.Hostname()) {
+		return twilioHosts(base)
 	}
 	return hosts{single: base}, nil
 }
 
 // twilioHosts takes any product's host of Twilio for the same host of every product.
-func twilioHosts(base *url.URL, host string) (hosts, error) {
+func twilioHosts(base *url.URL) (hosts, error) {
+	host := strings.ToLower(base.Hostname())
 	_, suffix, _ := strings.Cut(host, ".")
 	switch {
-	case base.Scheme != "https":
-		return hosts{}, verify.Refusedf("the account keys go to Twilio over https only, not to %s", base)
 	case retiredHost.MatchString(host):
 		return hosts{}, verify.Usagef("%s is a host name of a kind that Twilio retired in April 2026", host).
 			WithHint("leave base_url empty, and set region and edge if the account is not in us1")
-	case base.Port() != "" && base.Port() != "443", base.Path != "":
-		return hosts{}, verify.Usagef("%s is not an address of Twilio's API: it is https://<product>.%s", base, twilioDomain)
+	case base.Port() != "" && base.Port() != "443":
+		return hosts{}, verify.Usagef("%s is not an address of Twilio's API: it is https://<product>.%s", base, verify.TwilioDomain)
 	}
 	return hosts{suffix: suffix}, nil
 }
@@ -116,34 +107,7 @@ func regionalHosts(region, edge string) (hosts, error) {
 		edge = usual
 	}
 	if edge == "" {
-		return hosts{suffix: twilioDomain}, nil
+		return hosts{suffix: verify.TwilioDomain}, nil
 	}
-	return hosts{suffix: edge + "." + region + "." + twilioDomain}, nil
-}
-
-func parseBaseURL(raw string) (*url.URL, error) {
-	const form = "base_url is written like http://127.0.0.1:8080"
-	base, err := url.Parse(raw)
-	if err != nil {
-		return nil, verify.Usagef("base_url cannot be read: %w", err).WithHint(form)
-	}
-	switch {
-	case base.User != nil: // not echoed: it is a secret
-		return nil, verify.Usagef("base_url has a user name in it").WithHint(form)
-	case base.Scheme != "http" && base.Scheme != "https", base.Hostname() == "", base.RawQuery != "", base.Fragment != "":
-		return nil, verify.Usagef("%q is not a base_url", raw).WithHint(form)
-	}
-	base.Path = strings.TrimRight(base.Path, "/")
-	base.RawPath = ""
-	return base, nil
-}
-
-func isTwilioHost(host string) bool { return strings.HasSuffix(host, "."+twilioDomain) }
-
-func isLoopback(host string) bool {
-	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
-		return true
-	}
-	ip := net.ParseIP(host)
-	return ip != nil && ip.IsLoopback()
+	return hosts{suffix: edge + "." + region + "." + verify.TwilioDomain}, nil
 }

@@ -55,7 +55,7 @@ func TestWhereKeysMayGo(t *testing.T) {
 		{base: "http://127.0.0.1:8080", verifyHost: "http://127.0.0.1:8080"},
 		{base: "http://localhost:8080/", verifyHost: "http://localhost:8080"},
 		{base: "https://[::1]:8443", verifyHost: "https://[::1]:8443"},
-		{base: "http://127.0.0.1:8080/twilio/", verifyHost: "http://127.0.0.1:8080/twilio"},
+		{base: "http://127.0.0.1:8080/twilio/", kind: verify.KindUsage},
 		{base: "https://proxy.bank.example", kind: verify.KindRefused},
 		{base: "https://proxy.bank.example", allow: true, verifyHost: "https://proxy.bank.example"},
 		{base: "http://twilio.com.evil.example", kind: verify.KindRefused},
@@ -100,9 +100,8 @@ func TestEachProductHasItsHost(t *testing.T) {
 	t.Setenv("TWILIO_EDGE", "sydney") // twilio-go would read these
 	t.Setenv("TWILIO_REGION", "au1")
 	for base, want := range map[string]string{
-		"":                          "https://conversations.twilio.com",
-		"http://127.0.0.1:1":        "http://127.0.0.1:1/conversations",
-		"http://127.0.0.1:1/prefix": "http://127.0.0.1:1/prefix/conversations",
+		"":                   "https://conversations.twilio.com",
+		"http://127.0.0.1:1": "http://127.0.0.1:1/conversations",
 	} {
 		c, err := New(options(func(o *Options) { o.BaseURL = base }))
 		if err != nil {
