@@ -39,7 +39,7 @@ identities, so that the users can be told: they have to enrol again.
 
 A plan for which nothing was found is written too; applying it does nothing.
 
-` + exitHelp(0, 1, 5, 6),
+` + exitHelp(0, 1, 6),
 		Example: `  verifyctl -e demo fleet sync
   verifyctl -e demo factors plan --where 'platform = apn and sdk_version < 3.0.1' --out incident.ndjson
   verifyctl -e demo factors apply incident.ndjson --yes`,

@@ -102,7 +102,6 @@ func TestPlansThatVerifyctlNeverWritesAreRefused(t *testing.T) {
 		"no life":                   func(p *Plan) { p.Header.Expires = p.Header.Created },
 		"negative counts":           func(p *Plan) { p.Header.Delete, p.Header.Keep = -1, 4 },
 		"another account":           func(p *Plan) { p.Header.AccountSID = "AC1" },
-		"no environment":            func(p *Plan) { p.Header.Environment = "" },
 	} {
 		t.Run(name, func(t *testing.T) {
 			plan, _ := samplePlan(t)

@@ -29,7 +29,7 @@ type Purpose string
 type Header struct {
 	Format      int               `json:"verifyctl_plan"` // 1
 	Purpose     Purpose           `json:"purpose"`
-	Environment string            `json:"environment"`
+	Environment string            `json:"environment"` // "" for TWILIO_* variables
 	AccountSID  verify.AccountSID `json:"account_sid"`
 	ServiceSID  verify.ServiceSID `json:"service_sid"`
 	Created     time.Time         `json:"created"`
@@ -187,8 +187,8 @@ func (h Header) check() error {
 	if _, err := verify.ParseServiceSID(string(h.ServiceSID)); err != nil {
 		return err
 	}
-	if h.Environment == "" || !h.Expires.After(h.Created) {
-		return errors.New("the header is incomplete")
+	if !h.Expires.After(h.Created) {
+		return errors.New("the plan was never good for anything")
 	}
 	return nil
 }
@@ -196,20 +196,27 @@ func (h Header) check() error {
 // CheckTarget refuses a plan that was made for another environment, account or Service, or that has expired.
 func (p Plan[H, I]) CheckTarget(env verify.Environment, now time.Time) error {
 	h := p.Header.binding()
-	again := "make a new plan for the environment you mean"
+	again, name := "make a new plan for the environment you mean", nameOf(env.Name)
 	switch {
 	case h.Environment != env.Name:
-		return verify.Refusedf("the plan is for environment %s, not for %s", h.Environment, env.Name).WithHint("%s", again)
+		return verify.Refusedf("the plan is for %s, not for %s", nameOf(h.Environment), name).WithHint("%s", again)
 	case !verify.SameSID(h.AccountSID, env.AccountSID):
-		return verify.Refusedf("the plan is for account %s, and environment %s is of account %s", h.AccountSID, env.Name, env.AccountSID).WithHint("%s", again)
+		return verify.Refusedf("the plan is for account %s, and %s is of account %s", h.AccountSID, name, env.AccountSID).WithHint("%s", again)
 	case !verify.SameSID(h.ServiceSID, env.ServiceSID):
-		return verify.Refusedf("the plan is for Service %s, and environment %s has Service %s", h.ServiceSID, env.Name, env.ServiceSID).WithHint("%s", again)
+		return verify.Refusedf("the plan is for Service %s, and %s has Service %s", h.ServiceSID, name, env.ServiceSID).WithHint("%s", again)
 	case !now.Before(h.Expires):
 		return verify.Refusedf("the plan expired at %s", stamp(h.Expires)).WithHint("make it again: what it rests on may have changed since")
 	case h.Created.After(now.Add(time.Hour)):
 		return verify.Refusedf("the plan was made at %s, which lies in the future", stamp(h.Created)).WithHint("check the clocks of the two machines")
 	}
 	return nil
+}
+
+func nameOf(environment string) string {
+	if environment == "" {
+		return "the TWILIO_* variables"
+	}
+	return "environment " + environment
 }
 
 func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }

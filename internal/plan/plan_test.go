@@ -49,6 +49,27 @@ func TestPlansOfAnyKindReadBackAsWritten(t *testing.T) {
 	}
 }
 
+// An environment of TWILIO_* variables has no name: its plans are bound to the account and the Service.
+func TestPlanForVariablesReadsBack(t *testing.T) {
+	variables := staging
+	variables.Name = ""
+	p := Plan[changeHeader, change]{Header: changeHeader{Header: NewHeader(variables, "environment", made, time.Hour)}}
+	var text bytes.Buffer
+	if _, err := p.WriteTo(&text); err != nil {
+		t.Fatal(err)
+	}
+	got, err := Read(&text, anything)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := got.CheckTarget(variables, made); err != nil {
+		t.Error(err)
+	}
+	if err := got.CheckTarget(staging, made); verify.KindOf(err) != verify.KindRefused || err == nil {
+		t.Errorf("for a named environment: %v", err)
+	}
+}
+
 func TestChangedPlansAreRefused(t *testing.T) {
 	_, text := written(t, change{"code_length", "8"}, change{"push.ttl", "300"})
 	for i := range text {
