@@ -86,14 +86,11 @@ func newAuditShowCmd(s *shell) *cobra.Command {
 }
 
 func (o *auditShowOptions) run(ctx context.Context) error {
-	if err := auditResource.CheckColumns(o.shell.flags.columns); err != nil {
-		return err
-	}
-	audit, err := o.shell.ledger(ctx)
+	p, err := o.shell.printer(time.Now, auditResource)
 	if err != nil {
 		return err
 	}
-	p, err := o.shell.printer(time.Now)
+	audit, err := o.shell.ledger(ctx)
 	if err != nil {
 		return err
 	}

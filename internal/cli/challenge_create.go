@@ -123,7 +123,7 @@ func (o *challengeCreateOptions) parseAction() (err error) {
 }
 
 func (o *challengeCreateOptions) run(ctx context.Context) error {
-	c, p, err := o.shell.begin(ctx, needsService)
+	c, p, err := o.shell.begin(ctx, needsService, challengeResource)
 	if err != nil {
 		return err
 	}

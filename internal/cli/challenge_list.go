@@ -88,11 +88,11 @@ func (o *challengeListOptions) parse(args []string) error {
 	if o.ago, o.from, err = parseSince("--since", o.since); err != nil {
 		return err
 	}
-	return challengeResource.CheckColumns(o.shell.flags.columns)
+	return nil
 }
 
 func (o *challengeListOptions) run(ctx context.Context) error {
-	c, p, err := o.shell.begin(ctx, needsService)
+	c, p, err := o.shell.begin(ctx, needsService, challengeResource)
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"iter"
+	"strings"
 	"time"
 
 	"github.com/verifyctl/verifyctl/internal/config"
@@ -32,8 +33,12 @@ const (
 )
 
 // begin is how a command on the chosen environment begins: -e, VERIFYCTL_ENV, the current one of the environment file, or
-// TWILIO_*. It gives the connection, and the printer for the results.
-func (s *shell) begin(ctx context.Context, need needs) (*connection, *render.Printer, error) {
+// TWILIO_*. It gives the connection, and the printer for what the command shows, whose columns it checks before anything
+// is asked.
+func (s *shell) begin(ctx context.Context, need needs, shows ...columned) (*connection, *render.Printer, error) {
+	if err := s.checkColumns(shows...); err != nil {
+		return nil, nil, err
+	}
 	target, err := s.chosen()
 	if err != nil {
 		return nil, nil, err
@@ -98,28 +103,23 @@ func (s *shell) connect(ctx context.Context, target *config.Target) (*connection
 // rowsOf is a list as it comes from Twilio.
 type rowsOf[T any] = iter.Seq2[T, error]
 
-// listFrom is a whole command that prints a list. An empty one is said on standard error, and is no error.
-func listFrom[T any](ctx context.Context, s *shell, need needs, r render.Resource[T], noun string, rows func(context.Context, *connection) rowsOf[T]) error {
-	if err := r.CheckColumns(s.flags.columns); err != nil {
-		return err
-	}
-	c, p, err := s.begin(ctx, need)
+// listFrom is a whole command that prints a list. Of an empty one standard error says none, in which ENV stands for the
+// environment; that is no error.
+func listFrom[T any](ctx context.Context, s *shell, need needs, r render.Resource[T], none string, rows func(context.Context, *connection) rowsOf[T]) error {
+	c, p, err := s.begin(ctx, need, r)
 	if err != nil {
 		return err
 	}
 	n, err := render.List(p, r, rows(ctx, c))
-	if err == nil && n == 0 {
-		s.note("no %s in %s", noun, c.label())
+	if err == nil && n == 0 && none != "" {
+		s.note("%s", strings.ReplaceAll(none, "ENV", c.label()))
 	}
 	return err
 }
 
 // showFrom is a whole command that prints one value.
 func showFrom[T any](ctx context.Context, s *shell, need needs, r render.Resource[T], fetch func(context.Context, *connection) (T, error)) error {
-	if err := r.CheckColumns(s.flags.columns); err != nil {
-		return err
-	}
-	c, p, err := s.begin(ctx, need)
+	c, p, err := s.begin(ctx, need, r)
 	if err != nil {
 		return err
 	}

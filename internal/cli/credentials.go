@@ -71,7 +71,7 @@ func newCredentialsListCmd(s *shell) *cobra.Command {
 		Long:    "List every push credential of the environment's account with the Verify Services that use it.\n\n" + exitHelp(readStatuses...),
 		Example: "  verifyctl -e demo credentials list",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return listFrom(cmd.Context(), s, needsAccount, credentialResource, "push credential", func(ctx context.Context, c *connection) rowsOf[credentialUse] {
+			return listFrom(cmd.Context(), s, needsAccount, credentialResource, "no push credential in ENV", func(ctx context.Context, c *connection) rowsOf[credentialUse] {
 				services, err := collect(c.client.Services(ctx))
 				if err != nil {
 					return failed[credentialUse](err)

@@ -59,12 +59,12 @@ func (o *credentialsLintOptions) parse() error {
 			return err
 		}
 	}
-	return lintResource.CheckColumns(o.shell.flags.columns)
+	return nil
 }
 
 func (o *credentialsLintOptions) run() error {
 	now := time.Now()
-	p, err := o.shell.printer(func() time.Time { return now })
+	p, err := o.shell.printer(func() time.Time { return now }, lintResource)
 	if err != nil {
 		return err
 	}

@@ -47,7 +47,7 @@ func newEntitiesListCmd(s *shell) *cobra.Command {
 			if limit < 0 {
 				return verify.Usagef("--limit %d is negative", limit)
 			}
-			return listFrom(cmd.Context(), s, needsService, entityResource, "entity", func(ctx context.Context, c *connection) rowsOf[verify.Entity] {
+			return listFrom(cmd.Context(), s, needsService, entityResource, "no entity in ENV", func(ctx context.Context, c *connection) rowsOf[verify.Entity] {
 				return limited(limit, c.client.Entities(ctx, c.service()))
 			})
 		},
@@ -110,7 +110,7 @@ on every device. To keep the entity and its history, use "verifyctl factors dele
 }
 
 func (o *entitiesDeleteOptions) run(ctx context.Context) error {
-	c, p, err := o.shell.begin(ctx, needsService)
+	c, p, err := o.shell.begin(ctx, needsService, deletionResource)
 	if err != nil {
 		return err
 	}

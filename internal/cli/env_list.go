@@ -23,10 +23,7 @@ printed.
 }
 
 func listEnvironments(s *shell) error {
-	if err := envResource.CheckColumns(s.flags.columns); err != nil {
-		return err
-	}
-	p, err := s.printer(time.Now)
+	p, err := s.printer(time.Now, envResource)
 	if err != nil {
 		return err
 	}

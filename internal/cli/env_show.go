@@ -20,10 +20,7 @@ func newEnvShowCmd(s *shell) *cobra.Command {
 		Args:              argsBetween(0, 1),
 		ValidArgsFunction: s.completeEnvironments(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := envResource.CheckColumns(s.flags.columns); err != nil {
-				return err
-			}
-			p, err := s.printer(time.Now)
+			p, err := s.printer(time.Now, envResource)
 			if err != nil {
 				return err
 			}

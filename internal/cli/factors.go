@@ -95,7 +95,7 @@ func newFactorsShowCmd(s *shell) *cobra.Command {
 }
 
 func (o *factorsShowOptions) run(ctx context.Context) error {
-	c, p, err := o.shell.begin(ctx, needsService)
+	c, p, err := o.shell.begin(ctx, needsService, factorResource(nil))
 	if err != nil {
 		return err
 	}

@@ -61,14 +61,11 @@ goes on, and a plan that is done sends nothing.
 }
 
 func (o *factorsApplyOptions) run(ctx context.Context) error {
-	if err := outcomeResource.CheckColumns(o.shell.flags.columns); err != nil {
-		return err
-	}
 	plan, err := readInput(o.shell.in, "the plan", o.file, fleet.ReadPlan)
 	if err != nil {
 		return err
 	}
-	c, p, err := o.shell.begin(ctx, needsService)
+	c, p, err := o.shell.begin(ctx, needsService, outcomeResource)
 	if err != nil {
 		return err
 	}

@@ -92,7 +92,7 @@ func (o *factorsDeleteOptions) parse(args []string) error {
 }
 
 func (o *factorsDeleteOptions) run(ctx context.Context) error {
-	c, p, err := o.shell.begin(ctx, needsService)
+	c, p, err := o.shell.begin(ctx, needsService, deletionResource)
 	if err != nil {
 		return err
 	}

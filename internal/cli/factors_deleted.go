@@ -64,26 +64,19 @@ func deletionOutcome(d verify.Deletion) string {
 }
 
 func (o *factorsDeletedOptions) run(ctx context.Context) error {
-	if err := deletedResource.CheckColumns(o.shell.flags.columns); err != nil {
-		return err
-	}
-	c, p, err := o.shell.begin(ctx, needsAccount)
-	if err != nil {
-		return err
-	}
-	filter := verify.DeletionFilter{Limit: o.limit}
-	if o.identityArg != "" {
-		if filter.Identity, err = c.identity(ctx, o.identityArg); err != nil {
-			return err
+	none := "no factor of ENV was deleted from this machine"
+	return listFrom(ctx, o.shell, needsAccount, deletedResource, none, func(ctx context.Context, c *connection) rowsOf[verify.Deletion] {
+		filter := verify.DeletionFilter{Limit: o.limit}
+		var err error
+		if o.identityArg != "" {
+			if filter.Identity, err = c.identity(ctx, o.identityArg); err != nil {
+				return failed[verify.Deletion](err)
+			}
 		}
-	}
-	memory, err := c.memory(ctx)
-	if err != nil {
-		return err
-	}
-	n, err := render.List(p, deletedResource, memory.Deletions(ctx, filter))
-	if err == nil && n == 0 {
-		o.shell.note("no factor of %s was deleted from this machine", c.label())
-	}
-	return err
+		memory, err := c.memory(ctx)
+		if err != nil {
+			return failed[verify.Deletion](err)
+		}
+		return memory.Deletions(ctx, filter)
+	})
 }

@@ -44,10 +44,7 @@ func newFactorsFindCmd(s *shell) *cobra.Command {
 
 func (o *factorsFindOptions) run(ctx context.Context) error {
 	r := indexedResource()
-	if err := r.CheckColumns(o.shell.flags.columns); err != nil {
-		return err
-	}
-	c, p, err := o.shell.begin(ctx, needsMemory)
+	c, p, err := o.shell.begin(ctx, needsMemory, r)
 	if err != nil {
 		return err
 	}

@@ -62,10 +62,7 @@ A plan for which nothing was found is written too; applying it does nothing.
 }
 
 func (o *factorsPlanOptions) run(ctx context.Context) error {
-	if err := planResource.CheckColumns(o.shell.flags.columns); err != nil {
-		return err
-	}
-	c, p, err := o.shell.begin(ctx, needsMemory)
+	c, p, err := o.shell.begin(ctx, needsMemory, planResource)
 	if err != nil {
 		return err
 	}

@@ -81,14 +81,11 @@ func (o *factorsPruneOptions) parse() error {
 }
 
 func (o *factorsPruneOptions) run(ctx context.Context) error {
-	if err := planResource.CheckColumns(o.shell.flags.columns); err != nil {
-		return err
-	}
 	activity, err := o.activity()
 	if err != nil {
 		return err
 	}
-	c, p, err := o.shell.begin(ctx, needsService)
+	c, p, err := o.shell.begin(ctx, needsService, planResource)
 	if err != nil {
 		return err
 	}

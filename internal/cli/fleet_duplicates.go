@@ -67,18 +67,6 @@ It is a hint, not proof: nothing is deleted by it. Which of them still answers, 
 }
 
 func listDuplicates(ctx context.Context, s *shell) error {
-	r := duplicateResource()
-	if err := r.CheckColumns(s.flags.columns); err != nil {
-		return err
-	}
-	c, p, err := s.begin(ctx, needsMemory)
-	if err != nil {
-		return err
-	}
-	index, err := c.index(ctx)
-	if err != nil {
-		return err
-	}
 	group := 0
 	duplicates := func(same string, note func([]verify.IndexedFactor, int) string) func([]verify.IndexedFactor) []duplicate {
 		return func(factors []verify.IndexedFactor) []duplicate {
@@ -90,13 +78,14 @@ func listDuplicates(ctx context.Context, s *shell) error {
 			return rows
 		}
 	}
-	rows := concat(flatten(index.SameToken(ctx), duplicates("token", sameTokenNote)),
-		flatten(index.SameName(ctx), duplicates("name", sameNameNote)))
-	n, err := render.List(p, r, rows)
-	if err == nil && n == 0 {
-		s.note("no two factors share a token or a name")
-	}
-	return err
+	return listFrom(ctx, s, needsMemory, duplicateResource(), "no two factors share a token or a name", func(ctx context.Context, c *connection) rowsOf[duplicate] {
+		index, err := c.index(ctx)
+		if err != nil {
+			return failed[duplicate](err)
+		}
+		return concat(flatten(index.SameToken(ctx), duplicates("token", sameTokenNote)),
+			flatten(index.SameName(ctx), duplicates("name", sameNameNote)))
+	})
 }
 
 func sameTokenNote(factors []verify.IndexedFactor, i int) string {

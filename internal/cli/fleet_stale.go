@@ -44,18 +44,11 @@ func (s *shell) listIndexed(ctx context.Context, limit int, condition func(now t
 		return verify.Usagef("--limit %d is negative", limit)
 	}
 	r := indexedResource()
-	if err := r.CheckColumns(s.flags.columns); err != nil {
-		return err
-	}
-	c, _, err := s.begin(ctx, needsMemory)
+	c, p, err := s.begin(ctx, needsMemory, r)
 	if err != nil {
 		return err
 	}
 	fits, err := condition(c.now())
-	if err != nil {
-		return err
-	}
-	p, err := s.printer(c.now)
 	if err != nil {
 		return err
 	}

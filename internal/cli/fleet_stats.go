@@ -46,18 +46,11 @@ func (o *fleetStatsOptions) run(ctx context.Context) error {
 		return verify.Usagef("--by names no field")
 	}
 	r := statsResource(fields)
-	if err := r.CheckColumns(o.shell.flags.columns); err != nil {
-		return err
-	}
-	c, _, err := o.shell.begin(ctx, needsMemory)
+	c, p, err := o.shell.begin(ctx, needsMemory, r)
 	if err != nil {
 		return err
 	}
 	condition, err := where(o.where, c.now())
-	if err != nil {
-		return err
-	}
-	p, err := o.shell.printer(c.now)
 	if err != nil {
 		return err
 	}

@@ -88,10 +88,7 @@ var crawlResource = render.Resource[crawlRow]{Columns: []render.Column[crawlRow]
 }}
 
 func (o *fleetSyncOptions) run(ctx context.Context) error {
-	if err := crawlResource.CheckColumns(o.shell.flags.columns); err != nil {
-		return err
-	}
-	c, p, err := o.shell.begin(ctx, needsService)
+	c, p, err := o.shell.begin(ctx, needsService, crawlResource)
 	if err != nil {
 		return err
 	}

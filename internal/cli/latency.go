@@ -36,9 +36,6 @@ edge serves a request is chosen by DNS now.
 			if o.count < 2 || o.count > maxLatencyCount {
 				return verify.Usagef("--count %d is not between 2 and %d", o.count, maxLatencyCount)
 			}
-			if err := latencyResource.CheckColumns(s.flags.columns); err != nil {
-				return err
-			}
 			return o.run(cmd.Context())
 		},
 	}
@@ -51,7 +48,7 @@ edge serves a request is chosen by DNS now.
 const maxLatencyCount = 200
 
 func (o *latencyOptions) run(ctx context.Context) error {
-	c, p, err := o.shell.begin(ctx, needsAccount)
+	c, p, err := o.shell.begin(ctx, needsAccount, latencyResource)
 	if err != nil {
 		return err
 	}

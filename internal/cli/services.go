@@ -44,7 +44,7 @@ func newServicesListCmd(s *shell) *cobra.Command {
 		Long:    "List every Verify Service of the environment's account with the push credentials it uses.\n\n" + exitHelp(readStatuses...),
 		Example: "  verifyctl -e demo services list",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return listFrom(cmd.Context(), s, needsAccount, serviceResource, "Service", func(ctx context.Context, c *connection) rowsOf[verify.Service] {
+			return listFrom(cmd.Context(), s, needsAccount, serviceResource, "no Service in ENV", func(ctx context.Context, c *connection) rowsOf[verify.Service] {
 				return c.client.Services(ctx)
 			})
 		},

@@ -52,10 +52,7 @@ func newStateListCmd(s *shell) *cobra.Command {
 		Long:    "List what this machine keeps of each environment.\n\n" + exitHelp(0, 1),
 		Example: "  verifyctl state list",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := keptResource.CheckColumns(s.flags.columns); err != nil {
-				return err
-			}
-			p, err := s.printer(time.Now)
+			p, err := s.printer(time.Now, keptResource)
 			if err != nil {
 				return err
 			}
