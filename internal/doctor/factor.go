@@ -6,8 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/mod/semver"
-
 	"github.com/verifyctl/verifyctl/internal/verify"
 )
 
@@ -194,29 +192,32 @@ func (a Answer) fixIfBroken(format string, args ...any) Answer {
 	return a.fix(format, args...)
 }
 
-// knownFault is an SDK version that the SDK's own change log calls faulty.
-type knownFault struct {
-	platform verify.Platform
-	is       func(version string) bool
-	what     string
+// knownFaults are the SDK versions that the change logs of twilio-verify-ios and twilio-verify-android call faulty, as of
+// November 2026.
+var knownFaults = []struct {
+	platform    verify.Platform
+	from, fixed verify.Version
+	what        string
+}{
+	{verify.PlatformAPN, sdk("3.0.0"), sdk("3.0.1"), "asks for biometrics when it should not, fixed in 3.0.1"},
+	{verify.PlatformAPN, sdk("0"), sdk("2.2.2"), "fails with keychain error 25300, fixed in 2.2.2"},
+	{verify.PlatformAPN, sdk("0"), sdk("3.0.2"), "can mix up two factors' keys, fixed in 3.0.2"},
+	{verify.PlatformFCM, sdk("0"), sdk("0.6.1"), "hides Twilio's error codes, fixed in 0.6.1"},
 }
 
-// knownFaults are from the change logs of twilio-verify-ios and twilio-verify-android, as of November 2026.
-var knownFaults = []knownFault{
-	{verify.PlatformAPN, func(v string) bool { return semver.Compare(v, "v3.0.0") == 0 }, "asks for biometrics when it should not, fixed in 3.0.1"},
-	{verify.PlatformAPN, func(v string) bool { return semver.Compare(v, "v2.2.2") < 0 }, "fails with keychain error 25300, fixed in 2.2.2"},
-	{verify.PlatformAPN, func(v string) bool { return semver.Compare(v, "v3.0.2") < 0 }, "can mix up two factors' keys, fixed in 3.0.2"},
-	{verify.PlatformFCM, func(v string) bool { return semver.Compare(v, "v0.6.1") < 0 }, "hides Twilio's error codes, fixed in 0.6.1"},
+func sdk(version string) verify.Version {
+	v, _ := verify.ParseVersion(version)
+	return v
 }
 
 func soundSDKs(snap *Snapshot) Answer {
 	return snap.offenders("use an SDK version with a known fault", func(f verify.Factor) string {
-		version := "v" + strings.TrimPrefix(f.Config.SDKVersion, "v")
-		if !semver.IsValid(version) {
+		version, ok := verify.ParseVersion(f.Config.SDKVersion)
+		if !ok {
 			return ""
 		}
 		for _, fault := range knownFaults {
-			if fault.platform == f.Config.Platform && fault.is(version) {
+			if fault.platform == f.Config.Platform && version.Compare(fault.from) >= 0 && version.Compare(fault.fixed) < 0 {
 				return fmt.Sprintf("%s %s", f.Config.SDKVersion, fault.what)
 			}
 		}

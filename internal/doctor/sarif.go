@@ -1,35 +1,95 @@
 package doctor
 
 import (
+	"encoding/json"
 	"io"
 	"strings"
-
-	"github.com/owenrumney/go-sarif/v3/pkg/report/v210/sarif"
 )
 
 const checksPage = "https://github.com/verifyctl/verifyctl/blob/main/docs/reference/checks.md"
 
+// What a SARIF 2.1.0 file has of ours (docs.oasis-open.org/sarif/sarif/v2.1.0); what stands at its default is left out.
+type (
+	sarifLog struct {
+		Schema  string     `json:"$schema"`
+		Version string     `json:"version"`
+		Runs    []sarifRun `json:"runs"`
+	}
+	sarifRun struct {
+		Tool struct {
+			Driver sarifDriver `json:"driver"`
+		} `json:"tool"`
+		Results []sarifResult `json:"results"` // an empty list says that nothing was found, none that nobody looked
+	}
+	sarifDriver struct {
+		Name           string      `json:"name"`
+		Version        string      `json:"version,omitempty"`
+		InformationURI string      `json:"informationUri"`
+		Rules          []sarifRule `json:"rules"`
+	}
+	sarifRule struct {
+		ID               string    `json:"id"`
+		Name             string    `json:"name"`
+		ShortDescription sarifText `json:"shortDescription"`
+		Help             sarifText `json:"help"`
+		HelpURI          string    `json:"helpUri"`
+		Default          struct {
+			Level string `json:"level"`
+		} `json:"defaultConfiguration"`
+	}
+	sarifText struct {
+		Text string `json:"text"`
+	}
+	sarifResult struct {
+		RuleID              string            `json:"ruleId"`
+		Kind                string            `json:"kind"`
+		Level               string            `json:"level"`
+		Message             sarifText         `json:"message"`
+		BaselineState       string            `json:"baselineState,omitempty"`
+		PartialFingerprints map[string]string `json:"partialFingerprints"`
+		Locations           []sarifLocation   `json:"locations"`
+	}
+	sarifLocation struct {
+		PhysicalLocation *sarifPlace `json:"physicalLocation,omitempty"`
+		LogicalLocations []sarifName `json:"logicalLocations"`
+	}
+	sarifPlace struct {
+		ArtifactLocation struct {
+			URI string `json:"uri"`
+		} `json:"artifactLocation"`
+		Region struct {
+			StartLine int `json:"startLine"`
+		} `json:"region"`
+	}
+	sarifName struct {
+		Name string `json:"name"`
+		Kind string `json:"kind"`
+	}
+)
+
 // WriteSARIF writes what is not in order as SARIF 2.1.0, which code hosts show as findings. Each finding points at the
 // line of the environment file that declares the environment, where there is one.
 func WriteSARIF(w io.Writer, r Report, version string) error {
-	doc := sarif.NewReport()
-	run := sarif.NewRunWithInformationURI("verifyctl doctor", checksPage)
-	run.Tool.Driver.WithVersion(version)
+	run := sarifRun{Results: []sarifResult{}}
+	run.Tool.Driver = sarifDriver{Name: "verifyctl doctor", Version: version, InformationURI: checksPage}
 	for _, c := range Catalogue() {
-		run.AddRule(c.ID).WithName(c.ID).WithShortDescription(sarif.NewMultiformatMessageString().WithText(c.Title)).
-			WithHelp(sarif.NewMultiformatMessageString().WithText(c.Remedy)).
-			WithHelpURI(checksPage + "#" + strings.ToLower(c.ID)).
-			WithDefaultConfiguration(sarif.NewReportingConfiguration().WithLevel(sarifLevel(c.Severity)))
+		rule := sarifRule{ID: c.ID, Name: c.ID, ShortDescription: sarifText{c.Title}, Help: sarifText{c.Remedy},
+			HelpURI: checksPage + "#" + strings.ToLower(c.ID)}
+		rule.Default.Level = sarifLevel(c.Severity)
+		run.Tool.Driver.Rules = append(run.Tool.Driver.Rules, rule)
 	}
 	for _, result := range r.Results {
-		if result.Status != Fail && result.Status != Warn && result.Status != Unknown {
-			continue
+		if level := sarifLevels[result.Status]; level != "" {
+			run.Results = append(run.Results, r.sarif(result, level))
 		}
-		run.AddResult(sarifResult(result, r.header(result)))
 	}
-	doc.AddRun(run)
-	return doc.PrettyWrite(w)
+	enc := json.NewEncoder(w)
+	enc.SetIndent("", "  ")
+	return enc.Encode(sarifLog{Version: "2.1.0", Runs: []sarifRun{run},
+		Schema: "https://raw.githubusercontent.com/oasis-tcs/sarif-spec/main/sarif-2.1/schema/sarif-schema-2.1.0.json"})
 }
+
+var sarifLevels = map[Status]string{Fail: "error", Warn: "warning", Unknown: "note"}
 
 func sarifLevel(s Severity) string {
 	switch s {
@@ -41,21 +101,20 @@ func sarifLevel(s Severity) string {
 	return "note"
 }
 
-func sarifResult(r Result, env Header) *sarif.Result {
-	level := map[Status]string{Fail: "error", Warn: "warning", Unknown: "note"}[r.Status]
-	text := strings.Join(append([]string{string(r.Status) + ": " + r.Reason}, r.advice()...), "\n")
-	out := sarif.NewRuleResult(r.Check).WithLevel(level).WithMessage(sarif.NewTextMessage(text)).
-		WithPartialFingerprints(map[string]string{"verifyctlFinding/v1": r.Fingerprint})
-	if r.Known {
-		out.WithBaselineState("unchanged")
+func (r Report) sarif(result Result, level string) sarifResult {
+	location := sarifLocation{LogicalLocations: []sarifName{{Name: result.where(), Kind: "namespace"}}}
+	if env := r.header(result); env.File != "" {
+		location.PhysicalLocation = &sarifPlace{}
+		location.PhysicalLocation.ArtifactLocation.URI = env.File
+		location.PhysicalLocation.Region.StartLine = max(1, env.Line)
 	}
-	location := sarif.NewLocation().WithLogicalLocations([]*sarif.LogicalLocation{sarif.NewLogicalLocation().WithName(r.where()).WithKind("namespace")})
-	if env.File != "" {
-		location.WithPhysicalLocation(sarif.NewPhysicalLocation().
-			WithArtifactLocation(sarif.NewArtifactLocation().WithURI(env.File)).
-			WithRegion(sarif.NewRegion().WithStartLine(max(1, env.Line))))
+	out := sarifResult{RuleID: result.Check, Kind: "fail", Level: level, Locations: []sarifLocation{location},
+		Message:             sarifText{strings.Join(append([]string{string(result.Status) + ": " + result.Reason}, result.advice()...), "\n")},
+		PartialFingerprints: map[string]string{"verifyctlFinding/v1": result.Fingerprint}}
+	if result.Known {
+		out.BaselineState = "unchanged"
 	}
-	return out.WithLocations([]*sarif.Location{location})
+	return out
 }
 
 // header gives the environment a result is about; for an account, one of its environments.
