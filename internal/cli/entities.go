@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -144,8 +145,9 @@ func (o *entitiesDeleteOptions) run(ctx context.Context) error {
 	}
 	var result fleet.Result
 	place := fleet.Place{Environment: c.env, Identity: identity, Twilio: c.client, Deleter: w}
-	if err := fleet.Erase(ctx, []fleet.Place{place}, func(r fleet.Result) { result = r }); err != nil {
-		return err
+	err = fleet.Erase(ctx, []fleet.Place{place}, func(r fleet.Result) { result = r })
+	if result.Outcome == "" {
+		return err // it was not tried
 	}
-	return render.One(p, deletionResource, result)
+	return errors.Join(err, render.One(p, deletionResource, result))
 }

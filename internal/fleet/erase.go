@@ -78,13 +78,14 @@ func findTrace(ctx context.Context, p Place) Trace {
 // A place counts as done when Twilio says, asked again after the delete, that there is no such entity; only then is it
 // forgotten here. The error joins what went wrong; the other places are done nevertheless.
 func Erase(ctx context.Context, places []Place, report func(Result)) error {
-	failures := map[int]error{}
+	failures, done := map[int]error{}, 0
 	b := batch{workers: 1, now: time.Now, do: func(ctx context.Context, i int) Result { return places[i].erase(ctx, i) }}
 	b.report = func(r Result) {
 		if r.Err != nil {
 			failures[r.Item] = fmt.Errorf("%s: %w", places[r.Item].Environment.Name, r.Err)
 			b.fatal = nil // one environment's wrong keys are no reason to leave the person in another
 		}
+		done++
 		report(r)
 	}
 	numbers := make([]int, len(places))
@@ -92,7 +93,7 @@ func Erase(ctx context.Context, places []Place, report func(Result)) error {
 		numbers[i] = i
 	}
 	b.run(ctx, numbers) //nolint:errcheck // the failures are kept apart
-	if ctx.Err() != nil {
+	if ctx.Err() != nil && done < len(places) {
 		failures[len(places)] = interrupted(ctx, "interrupted; the same command goes on")
 	}
 	var all []error
