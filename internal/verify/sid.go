@@ -48,19 +48,11 @@ func ParseAPIKeySID(s string) (APIKeySID, error) { return parseSID[APIKeySID]("S
 // ParseServiceSID accepts a VA SID; the error is a usage [Error] that says what is wrong and where.
 func ParseServiceSID(s string) (ServiceSID, error) { return parseSID[ServiceSID]("VA", s) }
 
-// ParseEntitySID accepts a YE SID; the error is a usage [Error] that says what is wrong and where.
-func ParseEntitySID(s string) (EntitySID, error) { return parseSID[EntitySID]("YE", s) }
-
 // ParseFactorSID accepts a YF SID; the error is a usage [Error] that says what is wrong and where.
 func ParseFactorSID(s string) (FactorSID, error) { return parseSID[FactorSID]("YF", s) }
 
 // ParseChallengeSID accepts a YC SID; the error is a usage [Error] that says what is wrong and where.
 func ParseChallengeSID(s string) (ChallengeSID, error) { return parseSID[ChallengeSID]("YC", s) }
-
-// ParseNotificationSID accepts an NT SID; the error is a usage [Error] that says what is wrong and where.
-func ParseNotificationSID(s string) (NotificationSID, error) {
-	return parseSID[NotificationSID]("NT", s)
-}
 
 // ParseCredentialSID accepts a CR SID; the error is a usage [Error] that says what is wrong and where.
 func ParseCredentialSID(s string) (CredentialSID, error) { return parseSID[CredentialSID]("CR", s) }
