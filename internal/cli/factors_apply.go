@@ -189,12 +189,6 @@ func stateText(s fleet.ApplyState) string {
 // resultResource shows what became of factors and entities that were to be deleted.
 var resultResource = render.Resource[fleet.Result]{
 	SID: func(r fleet.Result) string { return r.SID },
-	View: func(r fleet.Result) any {
-		return struct {
-			fleet.Result
-			Error string `json:"error,omitempty"`
-		}{r, resultError(r)}
-	},
 	Columns: []render.Column[fleet.Result]{
 		{Name: "identity", Text: func(r fleet.Result) string { return string(r.Identity) }, Named: true},
 		{Name: "sid", Text: func(r fleet.Result) string { return r.SID }},
@@ -202,7 +196,7 @@ var resultResource = render.Resource[fleet.Result]{
 		{Name: "outcome", Text: func(r fleet.Result) string { return string(r.Outcome) }, Tone: outcomeTone},
 		{Name: "reason", Text: func(r fleet.Result) string { return string(r.Reason) }},
 		{Name: "detail", Text: func(r fleet.Result) string { return r.Detail }, Flex: true},
-		{Name: "error", Text: resultError, Flex: true},
+		{Name: "error", Text: func(r fleet.Result) string { return r.Error }, Flex: true},
 	},
 }
 
@@ -210,13 +204,6 @@ var (
 	outcomeResource  = resultResource.Without("friendly_name").Without("error")               // of a plan
 	deletionResource = resultResource.Without("identity").Without("reason").Without("detail") // of one identity
 )
-
-func resultError(r fleet.Result) string {
-	if r.Err == nil {
-		return ""
-	}
-	return r.Err.Error()
-}
 
 func outcomeTone(r fleet.Result) render.Tone {
 	switch r.Outcome {

@@ -396,6 +396,7 @@ func (r Result) ended(outcome Outcome, reason Reason, detail string) Result {
 }
 
 func (r Result) failed(err error) Result {
-	r.Outcome, r.Detail, r.Err = Failed, strings.ToValidUTF8(err.Error(), "?"), err
+	r.Error = strings.ToValidUTF8(err.Error(), "?")
+	r.Outcome, r.Detail, r.Err = Failed, r.Error, err
 	return r
 }

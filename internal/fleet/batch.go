@@ -38,6 +38,7 @@ type Result struct {
 	Outcome  Outcome         `json:"outcome"`
 	Reason   Reason          `json:"reason,omitempty"`
 	Detail   string          `json:"detail,omitempty"`
+	Error    string          `json:"error,omitempty"` // of Err
 	Err      error           `json:"-"`
 }
 
