@@ -62,7 +62,7 @@ type auditShowOptions struct {
 	identity string
 	sid      string
 	command  string
-	since    time.Duration
+	since    verify.Since
 }
 
 func newAuditShowCmd(s *shell) *cobra.Command {
@@ -81,7 +81,7 @@ func newAuditShowCmd(s *shell) *cobra.Command {
 	flags.StringVar(&o.identity, "identity", "", "only writes about this identity")
 	flags.StringVar(&o.sid, "sid", "", "only writes that name this SID")
 	flags.StringVar(&o.command, "command", "", "only writes of this command, such as 'factors delete'")
-	flags.DurationVar(&o.since, "since", 0, "only the last part of time, such as 24h")
+	flags.Var(&o.since, "since", "only those since, such as 24h, 7d or 2026-05-01")
 	return cmd
 }
 
@@ -99,8 +99,8 @@ func (o *auditShowOptions) run(ctx context.Context) error {
 		return err
 	}
 	filter := ledger.Filter{Environment: o.shell.flags.env, Identity: string(identity), SID: o.sid, Command: o.command}
-	if o.since > 0 {
-		filter.Since = time.Now().Add(-o.since)
+	if filter.Since, err = o.since.Time(time.Now()); err != nil {
+		return err
 	}
 	n, err := render.List(p, auditResource, audit.Entries(filter))
 	if err != nil {

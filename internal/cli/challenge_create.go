@@ -69,7 +69,8 @@ run; the same command continues safely. An action that was approved or denied is
 	flags.BoolVar(&o.all, "all-factors", false, "ask every verified push factor of the identity; the first answer counts")
 	flags.StringArrayVar(&o.fields, "field", nil, "a labelled line `Label=Value`, up to 20 times (36 and 128 characters)")
 	flags.StringArrayVar(&o.hidden, "hidden", nil, "a hidden detail `key=value` for the app (1,024 characters of JSON in all)")
-	flags.DurationVar(&o.request.Expires, "expires", verify.DefaultChallengeTTL, "how long it can be answered, at most 1h")
+	o.request.Expires = verify.DefaultChallengeTTL
+	flags.Var((*verify.Period)(&o.request.Expires), "expires", "how long it can be answered, at most 1h")
 	flags.StringVar(&o.request.ActionID, "action-id", "", "your `id` of what is approved; makes creating repeatable")
 	flags.BoolVar(&o.anew, "new", false, "ask again, although the action was approved or denied")
 	flags.BoolVar(&o.follow, "watch", false, "wait for the answer, as challenge watch does")

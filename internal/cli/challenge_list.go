@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"fmt"
 	"iter"
 	"slices"
 	"time"
@@ -20,13 +19,11 @@ type challengeListOptions struct {
 	identityArg string
 	status      string
 	factorArg   string
-	since       string
+	since       verify.Since
 	duplicates  bool
 	limit       int
 
 	filter verify.ChallengeFilter
-	ago    time.Duration
-	from   time.Time
 }
 
 func newChallengeListCmd(s *shell) *cobra.Command {
@@ -57,7 +54,7 @@ once, those of an action together.
 	flags := cmd.Flags()
 	flags.StringVar(&o.status, "status", "", "only pending, expired, approved or denied ones")
 	flags.StringVar(&o.factorArg, "factor", "", "only those of the factor YF…")
-	flags.StringVar(&o.since, "since", "", "only those created since, such as 24h, 7d or 2026-05-01")
+	flags.Var(&o.since, "since", "only those created since, such as 24h, 7d or 2026-05-01")
 	flags.BoolVar(&o.duplicates, "duplicates", false, "only those that ask a factor about one action more than once")
 	flags.IntVar(&o.limit, "limit", 0, "stop after this many")
 	completeValues(cmd, "status", "pending", "expired", "approved", "denied")
@@ -85,9 +82,6 @@ func (o *challengeListOptions) parse(args []string) error {
 	if o.limit < 0 {
 		return verify.Usagef("--limit %d is negative", o.limit)
 	}
-	if o.ago, o.from, err = parseSince("--since", o.since); err != nil {
-		return err
-	}
 	return nil
 }
 
@@ -96,15 +90,16 @@ func (o *challengeListOptions) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	from, err := o.since.Time(c.now())
+	if err != nil {
+		return err
+	}
 	identity, err := c.identityOrAsk(ctx, o.identityArg)
 	if err != nil {
 		return err
 	}
-	if o.ago > 0 {
-		o.from = c.now().Add(-o.ago)
-	}
 	var seen []string
-	rows := noted(&seen, createdSince(o.from, c.client.Challenges(ctx, c.service(), identity, o.filter)))
+	rows := noted(&seen, createdSince(from, c.client.Challenges(ctx, c.service(), identity, o.filter)))
 	if o.duplicates {
 		rows = duplicates(rows)
 	}
@@ -152,31 +147,4 @@ func duplicates(rows iter.Seq2[verify.Challenge, error]) iter.Seq2[verify.Challe
 		return failed[verify.Challenge](err)
 	}
 	return each(slices.Concat(challenge.Duplicates(list)...))
-}
-
-// parseSince reads how far back to look: a length of time before now, with d for days, or a date or instant.
-func parseSince(flag, text string) (ago time.Duration, from time.Time, err error) {
-	if text == "" {
-		return 0, time.Time{}, nil
-	}
-	for _, layout := range []string{time.DateOnly, time.RFC3339} {
-		if at, err := time.Parse(layout, text); err == nil {
-			return 0, at, nil
-		}
-	}
-	if ago, ok := parseLength(text); ok && ago > 0 {
-		return ago, time.Time{}, nil
-	}
-	return 0, time.Time{}, verify.Usagef("%s %q is not a length of time or a date", flag, text).
-		WithHint("write 90m, 24h or 7d, or 2026-05-01, or 2026-05-01T10:00:00Z")
-}
-
-// parseLength reads a Go duration, or whole days such as 7d.
-func parseLength(text string) (time.Duration, bool) {
-	var days int
-	if n, err := fmt.Sscanf(text, "%dd", &days); err == nil && n == 1 && text == fmt.Sprintf("%dd", days) && days < 36500 {
-		return time.Duration(days) * 24 * time.Hour, true
-	}
-	d, err := time.ParseDuration(text)
-	return d, err == nil
 }

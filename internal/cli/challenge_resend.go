@@ -63,7 +63,7 @@ machine has met. With --or-recreate an expired challenge is replaced by one new 
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&o.identityArg, "identity", "", "the identity it was created for")
-	flags.DurationVar(&o.ttl, "ttl", 0, "how long the provider tries to deliver, at most 5m (default: the challenge's remaining life)")
+	flags.Var((*verify.Period)(&o.ttl), "ttl", "how long the provider tries to deliver, at most 5m (default: the challenge's remaining life)")
 	flags.BoolVar(&o.recreate, "or-recreate", false, "replace an expired challenge by a new one of the same action")
 	o.write.register(flags)
 	complete(cmd, "identity", s.completeIdentity)

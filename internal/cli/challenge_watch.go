@@ -35,8 +35,8 @@ const receiptSecret = "VERIFYCTL_RECEIPT_SECRET"
 
 func (w *watchFlags) register(flags *pflag.FlagSet) {
 	w.given = flags
-	flags.DurationVar(&w.wait, "wait", 0, "how long to wait for an answer (default: until the challenge expires)")
-	flags.DurationVar(&w.resendAfter, "resend-after", 0, "send the push again when it is unanswered for so long, such as 8s")
+	flags.Var((*verify.Period)(&w.wait), "wait", "how long to wait for an answer (default: until the challenge expires)")
+	flags.Var((*verify.Period)(&w.resendAfter), "resend-after", "send the push again when it is unanswered for so long, such as 8s")
 	flags.IntVar(&w.maxResends, "max-resends", 1, "how often to send it again, at most 3; with --resend-after")
 	flags.StringVar(&w.receipts, "receipts", "", "listen on this `address` for the app's or backend's receipts, after which no push is sent again")
 }

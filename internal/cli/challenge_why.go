@@ -22,14 +22,13 @@ type whyOptions struct {
 
 	identityArg string
 	payload     string
-	since       string
+	since       verify.Since
 
 	refs []string
-	ago  time.Duration
 }
 
 // defaultSince is how far back "what fails now" looks.
-const defaultSince = time.Hour
+const defaultSince = verify.Period(time.Hour)
 
 func newWhyCmd(s *shell) *cobra.Command {
 	o := whyOptions{shell: s}
@@ -64,7 +63,7 @@ Status 0 says that a cause was found, 1 that it stays unknown.`,
 	flags := cmd.Flags()
 	flags.StringVar(&o.identityArg, "identity", "", "the identity of a challenge or factor")
 	flags.StringVar(&o.payload, "payload", "", "a debugger event in a `file`, or - for standard input")
-	flags.StringVar(&o.since, "since", "", "without REF, or for a VA… or CR…: how far back errors count (default 1h, with REF 24h)")
+	flags.Var(&o.since, "since", "without REF, or for a VA… or CR…: how far back errors count (default 1h, with REF 24h)")
 	complete(cmd, "identity", s.completeIdentity)
 	return cmd
 }
@@ -77,15 +76,8 @@ func (o *whyOptions) parse(args []string) error {
 	if o.payload != "" && len(o.refs) > 0 {
 		return verify.Usagef("--payload names what it is about, so it takes no REF")
 	}
-	if len(o.refs) == 0 && o.payload == "" {
-		o.ago = defaultSince
-	}
-	if o.since == "" {
-		return nil
-	}
-	var ok bool
-	if o.ago, ok = parseLength(o.since); !ok || o.ago <= 0 {
-		return verify.Usagef("--since %q is not a length of time such as 90m, 24h or 7d", o.since)
+	if len(o.refs) == 0 && o.payload == "" && o.since.IsZero() {
+		o.since = verify.Ago(defaultSince)
 	}
 	return nil
 }
@@ -172,7 +164,15 @@ func (o *whyOptions) ask(ctx context.Context, c *connection, subject challenge.S
 	sources := challenge.NewSources(c.client, memory, func(alerts challenge.AlertReader) challenge.Feed {
 		return debugger.NewFeed(alerts, memory, c.now)
 	})
-	answer, err := challenge.Why(ctx, challenge.Question{Subject: subject, Env: c.env, Others: o.others(c.env), Now: c.now(), Since: o.ago}, sources)
+	question := challenge.Question{Subject: subject, Env: c.env, Others: o.others(c.env), Now: c.now()}
+	from, err := o.since.Time(question.Now)
+	if err != nil {
+		return err
+	}
+	if !from.IsZero() {
+		question.Since = question.Now.Sub(from)
+	}
+	answer, err := challenge.Why(ctx, question, sources)
 	if err != nil {
 		return err
 	}

@@ -16,12 +16,10 @@ type debuggerAlertsOptions struct {
 	shell *shell
 
 	sieve  eventSieve
-	since  string
+	since  verify.Since
 	every  time.Duration
 	follow bool
 	store  bool
-
-	ago time.Duration
 }
 
 // shortestLook keeps following from starving logins: every look is a request of the account.
@@ -53,22 +51,17 @@ Silence is no proof: Twilio does not promise an alert for every push.
 		},
 	}
 	o.sieve.register(cmd)
-	cmd.Flags().StringVar(&o.since, "since", "24h", "how far back, such as 90m, 24h or 7d; at most 30d")
+	o.since = verify.Ago(verify.Period(24 * time.Hour))
+	cmd.Flags().Var(&o.since, "since", "how far back, such as 90m, 24h, 7d or 2026-01-31; at most 30d")
 	cmd.Flags().BoolVar(&o.follow, "follow", false, "go on with new alerts as they appear")
-	cmd.Flags().DurationVar(&o.every, "every", 15*time.Second, "how often --follow looks")
+	o.every = 15 * time.Second
+	cmd.Flags().Var((*verify.Period)(&o.every), "every", "how often --follow looks")
 	cmd.Flags().BoolVar(&o.store, "store", false, "keep the push errors on this machine")
 	return cmd
 }
 
 func (o *debuggerAlertsOptions) parse() error {
-	var ok bool
-	if o.ago, ok = parseLength(o.since); !ok || o.ago <= 0 {
-		return badLength("--since", o.since)
-	}
 	switch {
-	case o.ago > debugger.AlertsKept:
-		return verify.Usagef("--since %s: Twilio keeps alerts for 30 days", o.since).
-			WithHint("older ones are here if they were stored: %s", verify.Command(o.shell.flags.env, "debugger", "replay"))
 	case o.follow && o.sieve.groupBy != "":
 		return verify.Usagef("--follow and --group-by exclude each other: counting has no end")
 	case o.every < shortestLook:
@@ -87,6 +80,10 @@ func (o *debuggerAlertsOptions) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	from, err := alertsSince(o.since, c.now(), c.env.Name)
+	if err != nil {
+		return err
+	}
 	lister := debugger.AlertLister(c.client)
 	var kept *debugger.Recorder
 	if o.store {
@@ -97,13 +94,13 @@ func (o *debuggerAlertsOptions) run(ctx context.Context) error {
 	}
 	feed := debugger.NewFeed(lister, nil, c.now).FetchMissing(c.client)
 	now := c.now()
-	within := event.Span{From: now.Add(-min(o.ago, debugger.AlertsKept-time.Hour)), Until: now}
+	within := event.Span{From: from, Until: now}
 	if err := o.shell.printEvents(p, o.sieve.group, o.events(ctx, c, feed, within)); err != nil {
 		return err
 	}
 	o.sieve.say()
 	if o.sieve.shown+o.sieve.others == 0 {
-		o.shell.note("no push errors in the last %s of %s; that is no proof that all pushes arrived", o.since, c.label())
+		o.shell.note("no push errors of %s since %s; that is no proof that all pushes arrived", c.label(), stampOf(from))
 	}
 	return o.sayGaps(ctx, feed, within)
 }

@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"iter"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -16,9 +15,7 @@ type debuggerReplayOptions struct {
 	shell *shell
 
 	sieve eventSieve
-	since string
-
-	ago time.Duration
+	since verify.Since
 }
 
 func newDebuggerReplayCmd(s *shell) *cobra.Command {
@@ -40,22 +37,12 @@ read from Twilio. Times are those of the events, oldest first.
 		},
 	}
 	o.sieve.register(cmd)
-	cmd.Flags().StringVar(&o.since, "since", "", "only events of the last 24h, 7d and so on (default: all)")
+	cmd.Flags().Var(&o.since, "since", "only events of the last 24h, 7d and so on (default: all)")
 	return cmd
 }
 
 func (o *debuggerReplayOptions) parse() error {
-	if o.since != "" {
-		var ok bool
-		if o.ago, ok = parseLength(o.since); !ok || o.ago <= 0 {
-			return badLength("--since", o.since)
-		}
-	}
 	return o.sieve.parse()
-}
-
-func badLength(flag, value string) error {
-	return verify.Usagef("%s %q is not a length of time such as 90m, 24h or 7d", flag, value)
 }
 
 func (o *debuggerReplayOptions) run(ctx context.Context) error {
@@ -63,13 +50,13 @@ func (o *debuggerReplayOptions) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	filter := event.StoredFilter{}
+	if filter.Since, err = o.since.Time(c.now()); err != nil {
+		return err
+	}
 	memory, err := c.memory(ctx)
 	if err != nil {
 		return err
-	}
-	filter := event.StoredFilter{}
-	if o.ago > 0 {
-		filter.Since = c.now().Add(-o.ago)
 	}
 	if err := o.shell.printEvents(p, o.sieve.group, o.events(ctx, memory, filter)); err != nil {
 		return err

@@ -4,13 +4,11 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"github.com/verifyctl/verifyctl/internal/config"
-	"github.com/verifyctl/verifyctl/internal/debugger"
 	"github.com/verifyctl/verifyctl/internal/doctor"
 	"github.com/verifyctl/verifyctl/internal/render"
 	"github.com/verifyctl/verifyctl/internal/verify"
@@ -188,19 +186,19 @@ func (o *doctorOptions) requests() int {
 type examination struct {
 	shell *shell
 
-	since      string
+	since      verify.Since
 	noEvidence bool
 	sample     int
 	latency    bool
 	hosts      []string
 	iosApp     string
 
-	ago   time.Duration
 	build *doctor.Build
 }
 
 func (e *examination) register(flags *pflag.FlagSet) {
-	flags.StringVar(&e.since, "since", "24h", "how far back push errors are looked at, such as 90m, 24h or 7d; at most 30d")
+	e.since = verify.Ago(verify.Period(doctor.DefaultSince))
+	flags.Var(&e.since, "since", "how far back push errors are looked at, such as 90m, 24h, 7d or 2026-01-31; at most 30d")
 	flags.BoolVar(&e.noEvidence, "no-evidence", false, "do not look at push errors")
 	flags.IntVar(&e.sample, "sample", 0, "look at the factors and challenges of this many users of each Service")
 	flags.BoolVar(&e.latency, "latency", false, "measure latency with 20 requests")
@@ -209,13 +207,7 @@ func (e *examination) register(flags *pflag.FlagSet) {
 }
 
 func (e *examination) parse() (err error) {
-	var ok bool
-	if e.ago, ok = parseLength(e.since); !ok || e.ago <= 0 {
-		return badLength("--since", e.since)
-	}
 	switch {
-	case e.ago > debugger.AlertsKept:
-		return verify.Usagef("--since %s: Twilio keeps alerts for 30 days", e.since)
 	case e.sample < 0:
 		return verify.Usagef("--sample %d is negative", e.sample)
 	case len(e.hosts) > 0 && !e.latency:
@@ -247,7 +239,14 @@ func (e *examination) examine(ctx context.Context, chosen []*config.Target, opts
 			return doctor.Report{}, err
 		}
 	}
-	opts.Since, opts.NoEvidence, opts.Sample = e.ago, e.noEvidence, e.sample
+	if len(targets) > 0 && !e.since.IsZero() {
+		from, err := alertsSince(e.since, targets[0].Now, targets[0].Env.Name)
+		if err != nil {
+			return doctor.Report{}, err
+		}
+		opts.Since = targets[0].Now.Sub(from)
+	}
+	opts.NoEvidence, opts.Sample = e.noEvidence, e.sample
 	opts.Latency, opts.Hosts, opts.Timeout, opts.Build = e.latency, e.hosts, e.shell.flags.timeout, e.build
 	if e.shell.flags.mask {
 		opts.Mask = render.Mask

@@ -124,7 +124,7 @@ func readInput[T any](in io.Reader, flag, file string, parse func(io.Reader) (T,
 type planFile struct {
 	out      string
 	dryRun   bool
-	lifetime fleet.Period
+	lifetime verify.Period
 }
 
 func (f *planFile) register(cmd *cobra.Command) {
@@ -147,7 +147,7 @@ func (f *planFile) check(such string) error {
 	return nil
 }
 
-func days(n int) fleet.Period { return fleet.Period(n) * fleet.Period(24*time.Hour) }
+func days(n int) verify.Period { return verify.Period(n) * verify.Period(24*time.Hour) }
 
 // write shows a plan, puts it into its file for review, and says how to apply it.
 func (f *planFile) write(c *connection, p *render.Printer, resource render.Resource[fleet.PlanItem], plan fleet.Plan) error {

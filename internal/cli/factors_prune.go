@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -16,13 +15,13 @@ type factorsPruneOptions struct {
 	ceiling ceilingFlags
 
 	activityFile string
-	since        fleet.Period
+	since        verify.Since
 	rules        fleet.Rules
 	all          bool
 }
 
 func newFactorsPruneCmd(s *shell) *cobra.Command {
-	o := factorsPruneOptions{shell: s, since: days(30), rules: fleet.DefaultRules}
+	o := factorsPruneOptions{shell: s, since: verify.Ago(days(30)), rules: fleet.DefaultRules}
 	cmd := &cobra.Command{
 		Use:   "prune --out FILE",
 		Short: "Plan the deletion of dead factors, by evidence, for review",
@@ -74,8 +73,6 @@ func (o *factorsPruneOptions) parse() error {
 	switch {
 	case o.rules.MinUnanswered < 1:
 		return verify.Usagef("--min-unanswered %d: at least 1, because silence without a question proves nothing", o.rules.MinUnanswered)
-	case o.since <= 0:
-		return verify.Usagef("--since must be longer than nothing")
 	}
 	return o.file.check(verify.Command(o.shell.flags.env, "factors", "prune", "--out", "dead.ndjson"))
 }
@@ -89,15 +86,19 @@ func (o *factorsPruneOptions) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	now := c.now()
+	since, err := o.since.Time(now)
+	if err != nil {
+		return err
+	}
 	index, err := c.index(ctx)
 	if err != nil {
 		return err
 	}
-	now := c.now()
 	progress := o.shell.progress("reading candidates", c.now)
 	plan, err := fleet.PlanPrune(ctx, fleet.Sources{Feed: c.feed(index), Index: index, Twilio: c.client, Activity: activity}, now,
 		fleet.PruneOptions{
-			Environment: c.env, Rules: o.rules, Since: now.Add(-time.Duration(o.since)), Lifetime: o.file.lifetime, All: o.all, Concurrency: o.ceiling.concurrency,
+			Environment: c.env, Rules: o.rules, Since: since, Lifetime: o.file.lifetime, All: o.all, Concurrency: o.ceiling.concurrency,
 			Cost: func(candidates, requests int) {
 				o.shell.note("%s to look at, about %s", counted(candidates, "candidate"), counted(requests, "request"))
 			},

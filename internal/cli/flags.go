@@ -45,7 +45,8 @@ func (f *globalFlags) register(flags *pflag.FlagSet) {
 	flags.BoolVarP(&f.quiet, "quiet", "q", false, "print SIDs only")
 	flags.BoolVar(&f.mask, "mask", false, "shorten identities and names, for screenshots")
 	flags.BoolVar(&f.debug, "debug", false, "log requests and answers to standard error, without secrets")
-	flags.DurationVar(&f.timeout, "timeout", defaultTimeout, "time limit of one request, its retries aside")
+	f.timeout = defaultTimeout
+	flags.Var((*verify.Period)(&f.timeout), "timeout", "time limit of one request, its retries aside")
 }
 
 // jsonOutput is the flag that asks for JSON, as it stands on a command line.
@@ -97,8 +98,6 @@ func isEmptyValue(value pflag.Value) bool {
 // valueForm says what the value of a flag looks like.
 func valueForm(flag *pflag.Flag) string {
 	switch flag.Value.Type() {
-	case "duration":
-		return "a time such as 30s, 5m or 1h30m"
 	case "bool":
 		return "true or false"
 	case "int", "int64", "uint", "uint64":
@@ -125,10 +124,14 @@ func (s *shell) flagError(cmd *cobra.Command, err error) error {
 	}
 	var invalid *pflag.InvalidValueError
 	var now movedFlag
+	var worded *verify.Error
 	switch {
 	case errors.As(err, &invalid) && errors.As(err, &now):
 		usage.Message = fmt.Sprintf("%s has no --%s any more", cmd.CommandPath(), invalid.GetFlag().Name)
 		return usage.WithHint("it is now: %s", string(now))
+	case invalid != nil && errors.As(err, &worded):
+		usage.Message = fmt.Sprintf("--%s %s", invalid.GetFlag().Name, worded.Message)
+		return usage.WithHint("%s", worded.Hint)
 	case invalid != nil:
 		usage.Message = fmt.Sprintf("--%s %q is not %s", invalid.GetFlag().Name, invalid.GetValue(), valueForm(invalid.GetFlag()))
 	}

@@ -13,7 +13,7 @@ import (
 )
 
 func newFleetStaleCmd(s *shell) *cobra.Command {
-	age := fleet.Period(60 * 24 * time.Hour)
+	age := days(60)
 	limit := 0
 	cmd := &cobra.Command{
 		Use:   "stale",
@@ -28,7 +28,7 @@ after 270 days. A stale token is no dead factor: the phone may still answer by p
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			condition := func(now time.Time) (verify.Condition, error) {
 				return fleet.ParseWhere(fmt.Sprintf("factor_type = push and status = verified and platform in (apn, fcm) and updated < %q",
-					now.Add(-time.Duration(age)).UTC().Format(time.RFC3339)), now)
+					age.Before(now).UTC().Format(time.RFC3339)), now)
 			}
 			return s.listIndexed(cmd.Context(), limit, condition)
 		},

@@ -47,11 +47,11 @@ func newSimulatorClockCmd(o *simulatorOptions) *cobra.Command {
 			func(context.Context, *simulator.Simulator, []string) error { return nil }),
 		change("advance DURATION", "Move the clock forward", "  verifyctl -e demo simulator clock advance 6m", argsBetween(1, 1),
 			func(ctx context.Context, sim *simulator.Simulator, args []string) error {
-				d, err := time.ParseDuration(args[0])
+				d, err := verify.ParsePeriod(args[0])
 				if err != nil {
-					return verify.Usagef("%q is not a duration such as 90s, 6m or 24h", args[0])
+					return err
 				}
-				return sim.Advance(ctx, d)
+				return sim.Advance(ctx, time.Duration(d))
 			}),
 		change("freeze", "Stop the clock where it is", "  verifyctl -e demo simulator clock freeze", noArgs,
 			func(ctx context.Context, sim *simulator.Simulator, _ []string) error { return sim.Freeze(ctx) }),

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"strconv"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -45,7 +44,6 @@ the order of requests alone, so a test sees the same every time.`,
 
 func newFaultAddCmd(o *simulatorOptions) *cobra.Command {
 	var f simulator.Fault
-	var delay time.Duration
 	cmd := &cobra.Command{
 		Use:   "add KIND",
 		Short: "Add a fault",
@@ -69,7 +67,7 @@ func newFaultAddCmd(o *simulatorOptions) *cobra.Command {
 		ValidArgs: []string{"rate-limit", "concurrency", "error", "error-after", "reset-before", "reset-after", "latency",
 			"slow-body", "lose-push"},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			f.Kind, f.Delay = simulator.FaultKind(args[0]), simulator.Duration(delay)
+			f.Kind = simulator.FaultKind(args[0])
 			return withSimulator(cmd.Context(), o, faultResource, func(ctx context.Context, sim *simulator.Simulator) (simulator.Fault, error) {
 				return sim.AddFault(ctx, f)
 			})
@@ -83,7 +81,7 @@ func newFaultAddCmd(o *simulatorOptions) *cobra.Command {
 	flags.IntVar(&f.Status, "status", 0, "HTTP status of the error kinds (default 502)")
 	flags.IntVar(&f.RetryAfter, "retry-after", 0, "seconds to ask for with a 429")
 	flags.Int64Var(&f.Limit, "limit", 0, "requests at one time, of concurrency")
-	flags.DurationVar(&delay, "delay", 0, "real time, at most 1m, of latency and slow-body")
+	flags.Var((*verify.Period)(&f.Delay), "delay", "real time, at most 1m, of latency and slow-body")
 	return cmd
 }
 

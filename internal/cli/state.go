@@ -111,7 +111,7 @@ type statePurgeOptions struct {
 	shell *shell
 
 	kinds       []string
-	before      time.Duration
+	before      verify.Since
 	identityArg string
 	yes         bool
 
@@ -128,7 +128,7 @@ Nothing is changed at Twilio. The audit file stays.
 
 ` + exitHelp(0, 1, 6),
 		Example: `  verifyctl -e demo state purge seen --yes
-  verifyctl -e demo state purge events --before 2160h --yes
+  verifyctl -e demo state purge events --before 90d --yes
   verifyctl -e demo state purge --identity user-1001-amara --yes`,
 		Args: argsBetween(0, -1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -140,7 +140,7 @@ Nothing is changed at Twilio. The audit file stays.
 		cmd.ValidArgs = append(cmd.ValidArgs, string(kind))
 	}
 	flags := cmd.Flags()
-	flags.DurationVar(&o.before, "before", 0, "only what is older than this, such as 2160h")
+	flags.Var(&o.before, "before", "only what is older than this, such as 90d or 2026-01-31")
 	flags.StringVar(&o.identityArg, "identity", "", "only what is kept of this identity")
 	flags.BoolVarP(&o.yes, "yes", "y", false, "do not ask")
 	return cmd
@@ -203,10 +203,10 @@ func (o *statePurgeOptions) parse() ([]store.Kind, error) {
 		kinds = append(kinds, kind)
 	}
 	switch {
-	case o.identityArg != "" && (len(kinds) > 0 || o.before > 0):
+	case o.identityArg != "" && (len(kinds) > 0 || !o.before.IsZero()):
 		return nil, verify.Usagef("--identity forgets all kinds of one identity, whatever their age")
-	case o.before < 0 || o.before > 0 && len(kinds) == 0:
-		return nil, verify.Usagef("--before needs a kind, and a time above zero")
+	case !o.before.IsZero() && len(kinds) == 0:
+		return nil, verify.Usagef("--before needs a kind")
 	}
 	return kinds, nil
 }
@@ -233,12 +233,16 @@ func (o *statePurgeOptions) purge(ctx context.Context, memory *store.Store, kind
 	switch {
 	case o.identity != "":
 		return memory.PurgeIdentity(ctx, o.identity)
-	case o.before == 0:
+	case o.before.IsZero():
 		return memory.Purge(ctx, kinds...)
+	}
+	before, err := o.before.Time(time.Now())
+	if err != nil {
+		return nil, err
 	}
 	gone := map[store.Kind]int{}
 	for _, kind := range kinds {
-		n, err := memory.PurgeBefore(ctx, kind, time.Now().Add(-o.before))
+		n, err := memory.PurgeBefore(ctx, kind, before)
 		if err != nil {
 			return gone, err
 		}

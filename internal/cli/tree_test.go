@@ -7,6 +7,9 @@ import (
 	"testing"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/verifyctl/verifyctl/internal/verify"
 )
 
 func walk(cmd *cobra.Command, visit func(*cobra.Command)) {
@@ -90,6 +93,37 @@ func TestErrorsAreJSONWhenTheOutputIs(t *testing.T) {
 		status, _, stderr := runArgs(t, args...)
 		if status != 64 || !strings.HasPrefix(stderr, `{"error":{"kind":"usage"`) || strings.Count(stderr, "\n") != 1 {
 			t.Errorf("%q: status %d, stderr %q; want one JSON object", args, status, stderr)
+		}
+	}
+}
+
+// Every flag that takes a length of time or a time in the past takes the forms of all others, and says which they are.
+func TestTimesAreWrittenOneWay(t *testing.T) {
+	walk(Root(), func(cmd *cobra.Command) {
+		cmd.Flags().VisitAll(func(flag *pflag.Flag) {
+			forms := []string{"90m", "12h", "7d", "2w", "1h30m"}
+			switch flag.Value.(type) {
+			case *verify.Period:
+			case *verify.Since:
+				forms = append(forms, "2026-01-31", "2026-01-31T08:00:00Z")
+			default:
+				if kind := flag.Value.Type(); kind == "duration" || kind == "time" || flag.Name == "since" || flag.Name == "before" {
+					t.Errorf("%s --%s is a %T", cmd.CommandPath(), flag.Name, flag.Value)
+				}
+				return
+			}
+			for _, form := range forms {
+				if err := flag.Value.Set(form); err != nil {
+					t.Errorf("%s --%s %s: %v", cmd.CommandPath(), flag.Name, form, err)
+				}
+			}
+		})
+	})
+	for flag, forms := range map[string]string{"alerts --since": "90m, 12h, 7d or 2w, or a time: 2026-01-31, or 2026-01-31T08:00:00Z",
+		"alerts --every": "30s, 90m, 12h, 7d or 2w"} {
+		status, _, stderr := runArgs(t, append(strings.Fields("-e demo debugger "+flag), "soon")...)
+		if status != 64 || !strings.Contains(stderr, `"soon" is not a`) || !strings.Contains(stderr, forms) {
+			t.Errorf("%s soon: status %d, %s", flag, status, stderr)
 		}
 	}
 }

@@ -73,17 +73,3 @@ func FuzzParseActivity(f *testing.F) {
 		}
 	})
 }
-
-func TestPeriods(t *testing.T) {
-	for text, want := range map[string]string{"14d": "14d", "2w": "14d", "36h": "36h", "48h": "2d", "0": "0h", "0d": "0h"} {
-		p, err := ParsePeriod(text)
-		if again, err2 := ParsePeriod(p.String()); err != nil || err2 != nil || p.String() != want || again != p {
-			t.Errorf("%s is %s (%v %v), want %s", text, p, err, err2, want)
-		}
-	}
-	for _, text := range []string{"", "14", "d", "1m", "-1d", "1.5d", "99999999d", "1dd", "1d2h"} {
-		if p, err := ParsePeriod(text); verify.KindOf(err) != verify.KindUsage {
-			t.Errorf("%q passed as %s", text, p)
-		}
-	}
-}

@@ -105,7 +105,7 @@ func DeleteFactors(ctx context.Context, factors []verify.Factor, target Target, 
 		items = append(items, itemOf(f, Delete, ReasonSelected, ""))
 	}
 	var failures []error
-	a := newApplier(newPlan(target.Environment, purposeList, target.Now(), Period(day), items), target, ApplyOptions{
+	a := newApplier(newPlan(target.Environment, purposeList, target.Now(), verify.Period(day), items), target, ApplyOptions{
 		Concurrency: 1,
 		Report: func(r Result) {
 			failures = append(failures, r.Err)

@@ -35,7 +35,7 @@ func deadWorld(dead int) *world {
 func (w *world) mustPlan(t *testing.T, env verify.Environment) Plan {
 	t.Helper()
 	plan, err := PlanPrune(t.Context(), Sources{Feed: w, Index: w, Twilio: w}, w.now,
-		PruneOptions{Environment: env, Rules: DefaultRules, Since: worldBegin, Lifetime: Period(day), All: true})
+		PruneOptions{Environment: env, Rules: DefaultRules, Since: worldBegin, Lifetime: verify.Period(day), All: true})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -177,6 +177,14 @@ func BenchmarkIndex(b *testing.B) {
 			_, err := memory.FactorGroupsWhere(b.Context(), fields("metadata.app_version"), nil)
 			return err
 		},
+		"list stale": func() error {
+			for _, err := range memory.FactorsWhere(b.Context(), where("factor_type = push and platform in (apn, fcm) and updated < now-60d")) {
+				if err != nil {
+					return err
+				}
+			}
+			return nil
+		},
 		"stats where version": func() error {
 			_, err := memory.FactorGroupsWhere(b.Context(), fields("platform"), where("sdk_version < 3.0.1"))
 			return err

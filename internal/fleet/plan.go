@@ -75,7 +75,7 @@ func itemOf(f verify.Factor, decision Decision, reason Reason, detail string) Pl
 func (p Plan) Deletes() []PlanItem { return p.Items[:p.Header.Delete] }
 
 // newPlan starts a plan: the items to delete first, then the deferred, then the kept.
-func newPlan(env verify.Environment, purpose plan.Purpose, now time.Time, lifetime Period, items []PlanItem) Plan {
+func newPlan(env verify.Environment, purpose plan.Purpose, now time.Time, lifetime verify.Period, items []PlanItem) Plan {
 	h := PlanHeader{Header: plan.NewHeader(env, purpose, now, time.Duration(lifetime))}
 	for _, item := range items {
 		switch item.Decision {

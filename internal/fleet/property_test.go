@@ -35,7 +35,7 @@ func (w *world) prune(t *testing.T, seed uint64, rules Rules, weaken func(*world
 	if weaken != nil {
 		weaken(w, &from)
 	}
-	plan, err := PlanPrune(t.Context(), from, w.now, PruneOptions{Environment: worldEnv, Rules: rules, Since: worldBegin, Lifetime: Period(day)})
+	plan, err := PlanPrune(t.Context(), from, w.now, PruneOptions{Environment: worldEnv, Rules: rules, Since: worldBegin, Lifetime: verify.Period(day)})
 	if err != nil {
 		t.Fatalf("seed %d: %v", seed, err)
 	}
@@ -103,7 +103,7 @@ const worlds = 100 // of 100 phones or more each
 func TestNoLivingPhoneIsPruned(t *testing.T) {
 	for name, rules := range map[string]Rules{
 		"events":          DefaultRules,
-		"events and idle": {MinUnanswered: 1, Quiet: Period(14 * day), Idle: Period(30 * day)},
+		"events and idle": {MinUnanswered: 1, Quiet: verify.Period(14 * day), Idle: verify.Period(30 * day)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -11,13 +11,13 @@ import (
 
 // Rules are the operator's thresholds for what counts as a dead factor.
 type Rules struct {
-	MinUnanswered int    `json:"min_unanswered"` // challenges that expired unanswered after the event
-	Quiet         Period `json:"quiet"`          // how long the event must lie back
-	Idle          Period `json:"idle"`           // how long a factor must have given no sign of life; 0 turns the idle rule off
+	MinUnanswered int           `json:"min_unanswered"` // challenges that expired unanswered after the event
+	Quiet         verify.Period `json:"quiet"`          // how long the event must lie back
+	Idle          verify.Period `json:"idle"`           // how long a factor must have given no sign of life; 0 turns the idle rule off
 }
 
 // DefaultRules are the thresholds when the operator names none. The idle rule is off.
-var DefaultRules = Rules{MinUnanswered: 1, Quiet: Period(14 * day)}
+var DefaultRules = Rules{MinUnanswered: 1, Quiet: verify.Period(14 * day)}
 
 const (
 	// idleDays is on how many different days a challenge must have gone unanswered before inactivity alone counts.
@@ -178,7 +178,7 @@ func (r Rules) judgeIdle(s candidate, now time.Time) finding {
 	if r.Idle == 0 {
 		return conclude(ReasonNeedsIdle, evidence, "the idle rule is off")
 	}
-	begin, notAsked := r.Idle.before(now), ReasonNotAsked
+	begin, notAsked := r.Idle.Before(now), ReasonNotAsked
 	if sign := s.lastSign(); !sign.at.Before(begin) {
 		return conclude(sign.reason, evidence, "%s %s, within the idle period of %s", sign.what, stamp(sign.at), r.Idle)
 	}
@@ -218,7 +218,7 @@ func (s candidate) otherPlatform() bool {
 func (r Rules) since(event *DeadToken, now time.Time) time.Time {
 	begin := now
 	if r.Idle > 0 {
-		begin = r.Idle.before(now)
+		begin = r.Idle.Before(now)
 	}
 	if event != nil && event.At.Before(begin) {
 		begin = event.At
@@ -320,3 +320,5 @@ func daysOf(challenges []verify.Challenge) int {
 }
 
 func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+
+const day = 24 * time.Hour

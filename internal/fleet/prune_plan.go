@@ -46,7 +46,7 @@ type PruneOptions struct {
 	Environment verify.Environment
 	Rules       Rules
 	Since       time.Time                      // the events to look at begin here
-	Lifetime    Period                         // of the plan
+	Lifetime    verify.Period                  // of the plan
 	All         bool                           // read the challenges of more than [UnaskedEntities] factors, even in production
 	Concurrency int                            // reads at the same time; 0 means 16. The client may allow fewer
 	Cost        func(candidates, requests int) // called before the first request about a candidate; may be nil
@@ -308,7 +308,7 @@ func (p *planner) matchIndex(ctx context.Context, named map[string]*suspect) ([]
 }
 
 func (p *planner) idleSuspects(ctx context.Context, named map[string]*suspect) ([]suspect, error) {
-	since := p.Rules.Idle.before(p.now).UTC().Format(time.RFC3339)
+	since := p.Rules.Idle.Before(p.now).UTC().Format(time.RFC3339)
 	where, err := ParseWhere(fmt.Sprintf("factor_type = push and status = verified and created < %s and updated < %s", since, since), p.now)
 	if err != nil {
 		return nil, err

@@ -11,7 +11,7 @@ func (w *world) plan(t *testing.T, env verify.Environment, all bool) (Plan, erro
 	t.Helper()
 	w.reads = 0
 	return PlanPrune(t.Context(), Sources{Feed: w, Index: w, Twilio: w}, w.now,
-		PruneOptions{Environment: env, Rules: DefaultRules, Since: worldBegin, Lifetime: Period(day), All: all})
+		PruneOptions{Environment: env, Rules: DefaultRules, Since: worldBegin, Lifetime: verify.Period(day), All: all})
 }
 
 // A storm may name most of a fleet: that it is one is known without a request.

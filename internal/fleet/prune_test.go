@@ -36,7 +36,7 @@ func approved(sid verify.FactorSID, at time.Time) verify.Challenge {
 
 func TestFindings(t *testing.T) {
 	now := date(3, 1)
-	idle := Rules{MinUnanswered: 1, Quiet: Period(14 * day), Idle: Period(20 * day)}
+	idle := Rules{MinUnanswered: 1, Quiet: verify.Period(14 * day), Idle: verify.Period(20 * day)}
 	noEvent := func(s *candidate) { s.Event = nil }
 	weak := func(s *candidate) { s.Event.Code, s.Event.Grade = 52141, event.EvidenceWeak }
 	vain := func(s *candidate) {
@@ -66,8 +66,8 @@ func TestFindings(t *testing.T) {
 		{"a challenge that is pending", DefaultRules, []func(*candidate){func(s *candidate) {
 			s.Challenges[0].Status, s.Challenges[0].ExpirationDate = verify.ChallengePending, date(3, 2)
 		}}, ReasonNotAsked},
-		{"two wanted", Rules{MinUnanswered: 2, Quiet: Period(14 * day)}, nil, ReasonNotAsked},
-		{"too recent", Rules{MinUnanswered: 1, Quiet: Period(30 * day)}, nil, ReasonQuiet},
+		{"two wanted", Rules{MinUnanswered: 2, Quiet: verify.Period(14 * day)}, nil, ReasonNotAsked},
+		{"too recent", Rules{MinUnanswered: 1, Quiet: verify.Period(30 * day)}, nil, ReasonQuiet},
 		{"no time", DefaultRules, []func(*candidate){func(s *candidate) { s.Event.At = time.Time{} }}, ReasonUndated},
 		{"from the future", DefaultRules, []func(*candidate){func(s *candidate) { s.Event.At = date(3, 2) }}, ReasonUndated},
 		{"another platform", DefaultRules, []func(*candidate){func(s *candidate) { s.Event.Platform = verify.PlatformAPN }}, ReasonContradicted},

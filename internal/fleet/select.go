@@ -11,7 +11,7 @@ import (
 
 // PlanWhere makes a plan to delete every factor of the index that fits a condition. The index may be old; each factor has
 // to fit the condition again when it is read before its delete.
-func PlanWhere(ctx context.Context, index Index, env verify.Environment, condition verify.Condition, now time.Time, lifetime Period) (Plan, error) {
+func PlanWhere(ctx context.Context, index Index, env verify.Environment, condition verify.Condition, now time.Time, lifetime verify.Period) (Plan, error) {
 	fresh, err := index.Freshness(ctx)
 	if err != nil {
 		return Plan{}, err
@@ -39,7 +39,7 @@ type FactorRef struct {
 }
 
 // PlanList makes a plan to delete the factors of a list. What the index knows of them is shown with it.
-func PlanList(ctx context.Context, index Index, env verify.Environment, refs []FactorRef, now time.Time, lifetime Period) (Plan, error) {
+func PlanList(ctx context.Context, index Index, env verify.Environment, refs []FactorRef, now time.Time, lifetime verify.Period) (Plan, error) {
 	var items []PlanItem
 	for _, ref := range refs {
 		f := verify.Factor{SID: ref.SID, Identity: ref.Identity}

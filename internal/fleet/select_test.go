@@ -20,7 +20,7 @@ func TestIncidentDeletesWhatStillFits(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	plan, err := PlanWhere(t.Context(), w, worldEnv, condition, w.now, Period(day))
+	plan, err := PlanWhere(t.Context(), w, worldEnv, condition, w.now, verify.Period(day))
 	if err != nil || plan.Header.Delete != 30 {
 		t.Fatalf("%+v, %v", plan.Header, err)
 	}
@@ -69,10 +69,10 @@ func TestListIsReadAsFactorsListPrintsIt(t *testing.T) {
 func TestListThatContradictsTheIndexIsRefused(t *testing.T) {
 	w := deadWorld(2)
 	refs := []FactorRef{{w.phones[0].factor.Identity, w.phones[0].factor.SID}, {"somebody-else", w.phones[1].factor.SID}}
-	if _, err := PlanList(t.Context(), w, worldEnv, refs, w.now, Period(day)); verify.KindOf(err) != verify.KindRefused {
+	if _, err := PlanList(t.Context(), w, worldEnv, refs, w.now, verify.Period(day)); verify.KindOf(err) != verify.KindRefused {
 		t.Errorf("%v", err)
 	}
-	plan, err := PlanList(t.Context(), w, worldEnv, append(refs[:1], FactorRef{"unknown-here", factorA}), w.now, Period(day))
+	plan, err := PlanList(t.Context(), w, worldEnv, append(refs[:1], FactorRef{"unknown-here", factorA}), w.now, verify.Period(day))
 	if err != nil || plan.Header.Delete != 2 || plan.Items[0].Platform != verify.PlatformFCM {
 		t.Errorf("%+v, %v", plan, err)
 	}

@@ -267,7 +267,7 @@ func writeList(t *testing.T, s *served, dir string) map[verify.FactorSID]bool {
 			selected[sid] = true
 		}
 	}
-	plan, err := fleet.PlanList(t.Context(), memory, simulated(s.service), refs, time.Now(), fleet.Period(24*time.Hour))
+	plan, err := fleet.PlanList(t.Context(), memory, simulated(s.service), refs, time.Now(), verify.Period(24*time.Hour))
 	if err != nil {
 		t.Fatal(err)
 	}

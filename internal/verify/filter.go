@@ -231,41 +231,26 @@ func (f FactorField) operand(op Op, value string, now time.Time) (o Operand, err
 	return o, nil
 }
 
-// parseDate reads 2026-01-01, which is that day in UTC, an RFC 3339 instant, or now-30d, which is now less 30 days; hours
-// (h), days (d) and weeks (w) can be taken away.
+// parseDate reads 2026-01-01, which is that day in UTC, an RFC 3339 instant, or now-30d, which is now less that [Period].
 func parseDate(s string, now time.Time) (Operand, error) {
-	if day, err := time.Parse(time.DateOnly, s); err == nil {
-		return Operand{Text: s, From: day, Until: day.AddDate(0, 0, 1)}, nil
-	}
-	instant, err := time.Parse(time.RFC3339, s)
-	if err != nil {
-		ago, ok := parseAge(s)
-		if !ok {
+	from, until, ok := parseTime(s)
+	if !ok {
+		ago, err := ParsePeriod(strings.TrimPrefix(s, "now-"))
+		isAgo := err == nil && strings.HasPrefix(s, "now-")
+		if !isAgo && s != "now" {
 			problem := Usagef("%q is not a date", s).WithHint("write 2026-01-31, 2026-01-31T08:00:00Z, or now-30d for 30 days ago")
-			if _, ok := parseAge("now-" + s); ok {
+			if err == nil {
 				problem = problem.WithHint("write now-%s for %s ago", s, s)
 			}
 			return Operand{}, problem
 		}
-		instant = now.Add(-ago).Truncate(time.Second)
+		from = ago.Before(now).Truncate(time.Second).UTC()
+		until = from.Add(1)
 	}
-	instant = instant.UTC()
-	return Operand{Text: instant.Format(time.RFC3339Nano), From: instant, Until: instant.Add(1)}, nil
-}
-
-func parseAge(s string) (time.Duration, bool) {
-	rest, ok := strings.CutPrefix(s, "now")
-	if !ok || rest == "" {
-		return 0, ok
+	if until.Sub(from) == 1 {
+		s = from.Format(time.RFC3339Nano)
 	}
-	rest, ok = strings.CutPrefix(rest, "-")
-	if !ok || rest == "" {
-		return 0, false
-	}
-	units := map[byte]time.Duration{'h': time.Hour, 'd': 24 * time.Hour, 'w': 7 * 24 * time.Hour}
-	unit := units[rest[len(rest)-1]]
-	n, err := strconv.ParseUint(rest[:len(rest)-1], 10, 16)
-	return time.Duration(n) * unit, unit != 0 && err == nil
+	return Operand{Text: s, From: from, Until: until}, nil
 }
 
 // Match tells whether the factor fits.
