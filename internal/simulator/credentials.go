@@ -172,7 +172,8 @@ func createCredential(c *call) (reply, error) {
 	if err := c.insertCredential(cr); err != nil {
 		return reply{}, err
 	}
-	return created(c.credentialJSON(cr)), nil
+	after := c.credentialJSON(cr)
+	return created(after), c.record(auditedCredential, cr.sid, nil, after)
 }
 
 func (t *tx) insertCredential(cr *credential) error {
@@ -186,6 +187,7 @@ func updateCredential(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
+	before := c.credentialJSON(cr)
 	if err := c.readCredential(cr); err != nil {
 		return reply{}, err
 	}
@@ -195,7 +197,8 @@ func updateCredential(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	return ok(c.credentialJSON(cr)), nil
+	after := c.credentialJSON(cr)
+	return ok(after), c.record(auditedCredential, cr.sid, before, after)
 }
 
 // deleteCredential removes a credential, in use or not; a Service that names it goes on naming it.
@@ -204,8 +207,10 @@ func deleteCredential(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	_, err = c.exec("DELETE FROM credentials WHERE seq = ?", cr.seq)
-	return noContent(), err
+	if _, err = c.exec("DELETE FROM credentials WHERE seq = ?", cr.seq); err != nil {
+		return reply{}, err
+	}
+	return noContent(), c.record(auditedCredential, cr.sid, c.credentialJSON(cr), nil)
 }
 
 // readCredential takes over the parameters that were sent (twilio_notify_v1.json, CreateCredential). What it learns

@@ -3,7 +3,9 @@ package simulator
 import (
 	"database/sql"
 	"encoding/json"
+	"net"
 	"net/http"
+	"reflect"
 )
 
 func eventRoutes() []route {
@@ -13,8 +15,8 @@ func eventRoutes() []route {
 	}
 }
 
-// auditEvent is a Monitor Event as stored: who changed what in the account. Which events Verify produces is not
-// published, so only changes to accounts and keys make one.
+// auditEvent is a Monitor Event as stored: who changed what in the account. Changes to Services, push credentials and
+// API keys make one; how Twilio names those of Services and push credentials is not published.
 type auditEvent struct {
 	seq                                          int64
 	sid, account, actor, actorType               string
@@ -96,4 +98,64 @@ func fetchEvent(c *call) (reply, error) {
 		return reply{}, err
 	}
 	return ok(c.eventJSON(e)), nil
+}
+
+// The resources whose changes are recorded, as event_type and resource_type name them.
+const (
+	auditedService    = "verify-service"
+	auditedCredential = "push-credential"
+	auditedKey        = "api-key"
+)
+
+// change is a property of a resource before and after (twilio_monitor_v1.json, ListEvent).
+type change struct {
+	Previous any `json:"previous"`
+	Updated  any `json:"updated"`
+}
+
+// record makes an event of what the caller did to a resource: before and after are its replies, nil where it did not
+// exist. As documented for events of the form RESOURCE.updated, those name the properties that changed.
+func (c *call) record(resourceType, sid string, before, after any) error {
+	e := &auditEvent{
+		sid: c.newSID("AE"), account: c.account, actor: c.account, actorType: "account", resource: sid, resourceType: resourceType,
+		source: "api", fromIP: callerIP(c.req), at: millis(c.now),
+	}
+	switch {
+	case before == nil:
+		e.kind = resourceType + ".created"
+	case after == nil:
+		e.kind = resourceType + ".deleted"
+	default:
+		e.kind = resourceType + ".updated"
+		e.data = text(string(encode(map[string]any{"resource_properties": changes(before, after)})))
+	}
+	return c.insertEvent(e)
+}
+
+// changes are the properties in which two replies differ.
+func changes(before, after any) map[string]change {
+	was, is := properties(before), properties(after)
+	changed := map[string]change{}
+	for name, value := range is {
+		if name != "date_updated" && !reflect.DeepEqual(was[name], value) {
+			changed[name] = change{was[name], value}
+		}
+	}
+	return changed
+}
+
+func properties(resource any) map[string]any {
+	var object map[string]any
+	if err := json.Unmarshal(encode(resource), &object); err != nil {
+		panic("simulator: a resource is no object: " + err.Error()) // our own types: a programming error
+	}
+	return object
+}
+
+// callerIP is where a request came from; the network inside this process has no addresses.
+func callerIP(r *http.Request) string {
+	if host, _, err := net.SplitHostPort(r.RemoteAddr); err == nil {
+		return host
+	}
+	return "127.0.0.1"
 }

@@ -38,7 +38,7 @@ type Fault struct {
 	ID   int64     `json:"id"` // given by AddFault
 	Kind FaultKind `json:"kind"`
 	// Operation is the operationId of Twilio's OpenAPI documents, such as CreateChallenge, or a pattern such as List*.
-	// Empty matches every operation; it means nothing for pushes.
+	// Empty matches every operation; lose-push takes none.
 	Operation string `json:"operation,omitempty"`
 	// Rate is the share of matching requests that are hit, 0 < Rate ≤ 1; zero means all.
 	Rate float64 `json:"rate,omitempty"`
@@ -46,7 +46,7 @@ type Fault struct {
 	Skip  int64 `json:"skip,omitempty"`
 	Count int64 `json:"count,omitempty"`
 
-	Status     int      `json:"status,omitempty"`      // of error kinds; 502 when zero
+	Status     int      `json:"status,omitempty"`      // of the reply; 502 when zero for error kinds, 429 for rate-limit and concurrency
 	RetryAfter int      `json:"retry_after,omitempty"` // seconds, of rate-limit and concurrency; no header when zero
 	Limit      int64    `json:"limit,omitempty"`       // requests at one time, of concurrency
 	Delay      Duration `json:"delay,omitempty"`       // of latency and slow-body; real time, at most a minute
@@ -78,13 +78,35 @@ func (f *Fault) check() error {
 	if _, err := path.Match(f.Operation, ""); err != nil {
 		return badInput("the operation %q is not a pattern", f.Operation)
 	}
-	if f.Operation != "" && f.Kind != FaultLosePush && !f.matchesAny() {
+	if f.Operation != "" && !f.matchesAny() {
 		return badInput("no operation matches %q", f.Operation)
 	}
-	if f.Status == 0 {
-		f.Status = http.StatusBadGateway
+	return f.checkDetails()
+}
+
+// checkDetails refuses what a kind has no use for, and completes the status of those that reply.
+func (f *Fault) checkDetails() error {
+	limited, failing := f.Kind == FaultRateLimit || f.Kind == FaultConcurrency, f.Kind == FaultError || f.Kind == FaultErrorAfter
+	for _, given := range []struct {
+		name        string
+		is, belongs bool
+	}{
+		{"a status", f.Status != 0, failing || limited && f.Status == http.StatusTooManyRequests},
+		{"retry_after", f.RetryAfter != 0, limited},
+		{"a limit", f.Limit != 0, f.Kind == FaultConcurrency},
+		{"a delay", f.Delay != 0, f.Kind == FaultLatency || f.Kind == FaultSlowBody},
+		{"an operation", f.Operation != "", f.Kind != FaultLosePush},
+	} {
+		if given.is && !given.belongs {
+			return badInput("the fault %s does not take %s", f.Kind, given.name)
+		}
 	}
-	if f.Status < 400 || f.Status > 599 {
+	switch {
+	case limited:
+		f.Status = http.StatusTooManyRequests
+	case failing && f.Status == 0:
+		f.Status = http.StatusBadGateway
+	case failing && (f.Status < 400 || f.Status > 599):
 		return badInput("%d is not the status of an error", f.Status)
 	}
 	return nil
@@ -237,8 +259,10 @@ func (fired firedFaults) before(ctx context.Context, w http.ResponseWriter) *rep
 			reset(w)
 		case FaultRateLimit, FaultConcurrency:
 			refusal := refuse(http.StatusTooManyRequests, 20429, "Too many requests")
+			// The OpenAPI document has both headers with a 429, and no value of the second.
+			refusal.header = http.Header{"Twilio-Reached-Rate-Limit": {"true"}}
 			if f.RetryAfter > 0 {
-				refusal.header = http.Header{"Retry-After": {strconv.Itoa(f.RetryAfter)}}
+				refusal.header.Set("Retry-After", strconv.Itoa(f.RetryAfter))
 			}
 			answer := refusal.reply()
 			return &answer

@@ -66,7 +66,7 @@ func TestFaults(t *testing.T) {
 				t.Errorf("status %d, want %d: %s", status, tt.status, body)
 			}
 			switch {
-			case status == 429 && (header.Get("Retry-After") != "7" || !strings.Contains(body, "20429")):
+			case status == 429 && (header.Get("Retry-After") != "7" || header.Get("Twilio-Reached-Rate-Limit") == "" || !strings.Contains(body, "20429")):
 				t.Errorf("429 with %v %s", header, body)
 			case status > 500 && (header.Get("Content-Type") != "text/html" || !strings.HasPrefix(body, "<html>")):
 				t.Errorf("%d with %v %s", status, header, body)
@@ -155,9 +155,16 @@ func TestFaultRules(t *testing.T) {
 	for _, f := range []simulator.Fault{
 		{Kind: "earthquake"}, {Kind: simulator.FaultError, Status: 200}, {Kind: simulator.FaultError, Rate: 2}, {Kind: simulator.FaultConcurrency},
 		{Kind: simulator.FaultError, Operation: "CreateChallenges"}, {Kind: simulator.FaultError, Operation: "["}, {Kind: simulator.FaultLatency, Delay: -1},
+		{Kind: simulator.FaultRateLimit, Status: 503}, {Kind: simulator.FaultResetAfter, Status: 502}, {Kind: simulator.FaultError, RetryAfter: 2},
+		{Kind: simulator.FaultRateLimit, Limit: 3}, {Kind: simulator.FaultError, Delay: 1}, {Kind: simulator.FaultLosePush, Operation: "CreateChallenge"},
 	} {
 		if _, err := c.sim.AddFault(t.Context(), f); err == nil {
 			t.Errorf("%+v was taken", f)
+		}
+	}
+	for kind, status := range map[simulator.FaultKind]int{simulator.FaultRateLimit: 429, simulator.FaultError: 502, simulator.FaultResetAfter: 0} {
+		if f, err := c.sim.AddFault(t.Context(), simulator.Fault{Kind: kind}); err != nil || f.Status != status {
+			t.Errorf("%s shows the status %d, want %d (%v)", kind, f.Status, status, err)
 		}
 	}
 	if err := c.sim.RemoveFault(t.Context(), 5); err == nil {

@@ -104,7 +104,7 @@ func createKey(c *call) (reply, error) {
 	if err := c.insertKey(k); err != nil {
 		return reply{}, err
 	}
-	return created(newKeyJSON{k.json(), k.secret}), nil
+	return created(newKeyJSON{k.json(), k.secret}), c.record(auditedKey, k.sid, nil, k.json())
 }
 
 func (t *tx) insertKey(k *apiKey) error {
@@ -156,6 +156,7 @@ func updateKey(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
+	before := k.json()
 	if err := c.readKey(k); err != nil {
 		return reply{}, err
 	}
@@ -164,7 +165,7 @@ func updateKey(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	return ok(k.json()), nil
+	return ok(k.json()), c.record(auditedKey, k.sid, before, k.json())
 }
 
 func deleteKey(c *call) (reply, error) {
@@ -172,6 +173,8 @@ func deleteKey(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	_, err = c.exec("DELETE FROM api_keys WHERE seq = ?", k.seq)
-	return noContent(), err
+	if _, err = c.exec("DELETE FROM api_keys WHERE seq = ?", k.seq); err != nil {
+		return reply{}, err
+	}
+	return noContent(), c.record(auditedKey, k.sid, k.json(), nil)
 }

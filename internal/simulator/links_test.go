@@ -19,10 +19,10 @@ type crawler struct {
 }
 
 // notServed are the resources that documented links name and that have nothing to do with push.
-var notServed = regexp.MustCompile(`/(VerificationCheck|Verifications|RateLimits|MessagingConfigurations|AccessTokens|Test|Validate)$|^/2010-04-01/Accounts/[^/]+$`)
+var notServed = regexp.MustCompile(`/(Test|Validate)$|^/2010-04-01/Accounts/[^/]+$`)
 
 // postOnly are the links that cannot be read.
-var postOnly = regexp.MustCompile(`/Notifications$`)
+var postOnly = regexp.MustCompile(`/(Notifications|AccessTokens|VerificationCheck|Verifications)$`)
 
 var (
 	isoDate = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$`)

@@ -406,3 +406,80 @@ func TestAlertFilters(t *testing.T) {
 	c.refused(400, 20001, "GET", "/v1/Alerts?StartDate=yesterday")
 	c.refused(400, 20001, "GET", "/v1/Alerts?LogLevel=fatal")
 }
+
+// TestEntityRate holds Twilio's 40 entities a second for an account, made by themselves or with their first factor,
+// wherever time passes.
+func TestEntityRate(t *testing.T) {
+	at := start
+	c := open(t, simulator.Options{Wall: func() time.Time { return at }})
+	services := []string{c.newService(), c.newService()}
+	for i := range 40 {
+		c.ok("POST", "/v2/Services/"+services[i%2]+"/Entities", "Identity", fmt.Sprintf("user-%04d", i))
+	}
+	c.refused(429, 60328, "POST", "/v2/Services/"+services[0]+"/Entities", "Identity", "user-0040")
+	h := newHandset(t, c, services[1], "user-0040")
+	c.refused(429, 60328, "POST", h.entity()+"/Factors", h.enrolmentForm("none")...)
+	at = at.Add(time.Second)
+	c.ok("POST", h.entity()+"/Factors", h.enrolmentForm("none")...)
+
+	if _, err := c.sim.ChangeSettings(t.Context(), func(g *simulator.Settings) { g.EntityRate = simulator.NoEntityRate }); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 50 {
+		c.ok("POST", "/v2/Services/"+services[0]+"/Entities", "Identity", fmt.Sprintf("user-1%03d", i))
+	}
+	if _, err := c.sim.ChangeSettings(t.Context(), func(g *simulator.Settings) { g.EntityRate = -2 }); err == nil {
+		t.Error("an entity rate of -2 was taken")
+	}
+}
+
+// TestRestOfVerify is what the links of a Service lead to beside push: nothing is there, and no code is sent.
+func TestRestOfVerify(t *testing.T) {
+	c := frozen(t)
+	at := "/v2/Services/" + c.newService()
+	for _, list := range []struct{ path, key string }{{"/RateLimits", "rate_limits"}, {"/MessagingConfigurations", "messaging_configurations"}} {
+		if a := c.ok("GET", at+list.path); len(a.items(list.key)) != 0 || a.body["meta"] == nil {
+			t.Errorf("%s: %s", list.path, a.raw)
+		}
+	}
+	c.refused(403, 60223, "POST", at+"/Verifications", "To", "+15005550006", "Channel", "sms")
+	c.refused(400, 20001, "POST", at+"/Verifications", "To", "+15005550006")
+	c.refused(404, 20404, "POST", at+"/VerificationCheck", "To", "+15005550006", "Code", "123456")
+	c.refused(404, 20404, "GET", "/v2/Services/VA"+strings.Repeat("0", 32)+"/RateLimits")
+}
+
+// TestChangesAreEvents finds what was changed in the account in Monitor, with the properties before and after.
+func TestChangesAreEvents(t *testing.T) {
+	c := frozen(t)
+	service := c.newService()
+	c.ok("POST", "/v2/Services/"+service, "FriendlyName", "Renamed", "Push.FcmCredentialSid", fcmCredential)
+	credential := c.ok("POST", "/v1/Credentials", "Type", "apn", "Sandbox", "true", "Certificate", testCertificate(t, "com.example.app"), "PrivateKey", "-").text("sid")
+	c.ok("POST", "/v1/Credentials/"+credential, "Sandbox", "false")
+	c.ok("DELETE", "/v1/Credentials/"+credential)
+	key := c.ok("POST", "/v1/Keys", "AccountSid", simulator.DefaultAccountSID, "FriendlyName", "ci")
+	c.as(key.text("sid"), key.text("secret")).ok("DELETE", "/v2/Services/"+service)
+	c.refused(400, 60200, "POST", "/v2/Services", "FriendlyName", "no: colons") // a refused change is none
+
+	events := c.ok("GET", "/v1/Events").items("events")
+	want := "verify-service.deleted api-key.created push-credential.deleted push-credential.updated push-credential.created verify-service.updated verify-service.created"
+	if got := strings.Join(column(events, "event_type"), " "); got != want {
+		t.Fatalf("newest first, the events are\n%s, want\n%s", got, want)
+	}
+	for _, e := range events {
+		if e["actor_sid"] != simulator.DefaultAccountSID || e["actor_type"] != "account" || e["source"] != "api" || e["source_ip_address"] != "127.0.0.1" {
+			t.Errorf("who did it: %v", e)
+		}
+	}
+	if got := fmt.Sprint(events[3]["event_data"]); got != "map[resource_properties:map[sandbox:map[previous:True updated:False]]]" {
+		t.Errorf("the credential's change is %s", got)
+	}
+	got := fmt.Sprint(events[5]["event_data"])
+	for _, want := range []string{"friendly_name:map[previous:", "updated:Renamed]", "fcm_credential_sid:" + fcmCredential} {
+		if !strings.Contains(got, want) {
+			t.Errorf("the Service's change is %s, without %s", got, want)
+		}
+	}
+	if got := column(c.ok("GET", "/v1/Events?ResourceSid="+credential).items("events"), "resource_type"); len(got) != 3 || got[0] != "push-credential" {
+		t.Errorf("of the credential: %v", got)
+	}
+}

@@ -16,6 +16,10 @@ func serviceRoutes() []route {
 		on(verify, http.MethodGet, "v2/Services/{}", "FetchService", fetchService).forDevices(),
 		on(verify, http.MethodPost, "v2/Services/{}", "UpdateService", updateService),
 		on(verify, http.MethodDelete, "v2/Services/{}", "DeleteService", deleteService),
+		on(verify, http.MethodGet, "v2/Services/{}/RateLimits", "ListRateLimit", emptyOf("rate_limits")),
+		on(verify, http.MethodGet, "v2/Services/{}/MessagingConfigurations", "ListMessagingConfiguration", emptyOf("messaging_configurations")),
+		on(verify, http.MethodPost, "v2/Services/{}/Verifications", "CreateVerification", createVerification),
+		on(verify, http.MethodPost, "v2/Services/{}/VerificationCheck", "CreateVerificationCheck", checkVerification),
 	}
 }
 
@@ -198,7 +202,8 @@ func createService(c *call) (reply, error) {
 	if err := c.insertService(s); err != nil {
 		return reply{}, err
 	}
-	return created(c.serviceJSON(s)), nil
+	after := c.serviceJSON(s)
+	return created(after), c.record(auditedService, s.sid, nil, after)
 }
 
 func (t *tx) insertService(s *service) error {
@@ -213,6 +218,7 @@ func updateService(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
+	before := c.serviceJSON(s)
 	if err := c.readService(s); err != nil {
 		return reply{}, err
 	}
@@ -222,7 +228,8 @@ func updateService(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	return ok(c.serviceJSON(s)), nil
+	after := c.serviceJSON(s)
+	return ok(after), c.record(auditedService, s.sid, before, after)
 }
 
 func deleteService(c *call) (reply, error) {
@@ -243,7 +250,7 @@ func deleteService(c *call) (reply, error) {
 			return reply{}, err
 		}
 	}
-	return noContent(), nil
+	return noContent(), c.record(auditedService, s.sid, c.serviceJSON(s), nil)
 }
 
 // readService takes over the parameters that were sent (twilio_verify_v2.json, CreateService and UpdateService).
@@ -308,3 +315,31 @@ func serviceNameProblem(name string) string {
 	}
 	return ""
 }
+
+// emptyOf lists what a Service has none of here: the parts of Verify that have nothing to do with push.
+func emptyOf(key string) func(*call) (reply, error) {
+	return func(c *call) (reply, error) {
+		if _, err := c.service(); err != nil {
+			return reply{}, err
+		}
+		return listing[struct{}]{
+			key: key, order: "seq", query: "SELECT seq FROM services WHERE 0 = 1",
+			scan: func(*sql.Rows) (struct{}, int64, error) { return struct{}{}, 0, nil },
+		}.page(c)
+	}
+}
+
+// createVerification refuses to send a code: every channel but push is off here (error 60223).
+func createVerification(c *call) (reply, error) {
+	if _, err := c.service(); err != nil {
+		return reply{}, err
+	}
+	channel, sent := c.form.get("Channel")
+	if !sent {
+		return reply{}, missing("Channel")
+	}
+	return reply{}, refuse(http.StatusForbidden, 60223, "Delivery channel disabled: %s", channel)
+}
+
+// checkVerification finds no code to check, as none was sent.
+func checkVerification(c *call) (reply, error) { return reply{}, c.notFound() }

@@ -18,9 +18,13 @@ type Settings struct {
 	DebuggerWebhookURL string `json:"debugger_webhook_url,omitempty"`
 	// SignatureFields are the keys that phones have to sign, in place of the usual ones.
 	SignatureFields []string `json:"signature_fields,omitempty"`
-	// EntityRate is how many entities a Service may get per second (error 60328); zero for no limit.
+	// EntityRate is how many entities an account may get in a second (error 60328): zero for Twilio's 40, which a clock
+	// that stands still does not hold, NoEntityRate for no limit.
 	EntityRate int `json:"entity_rate,omitempty"`
 }
+
+// NoEntityRate as the entity rate means no limit.
+const NoEntityRate = -1
 
 func (g Settings) check() error {
 	switch g.AlertShape {
@@ -31,8 +35,12 @@ func (g Settings) check() error {
 	if u, err := url.Parse(g.DebuggerWebhookURL); g.DebuggerWebhookURL != "" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
 		return badInput("%q is not an http or https URL", g.DebuggerWebhookURL)
 	}
-	if slices.Contains(g.SignatureFields, "") || g.EntityRate < 0 {
-		return badInput("a signature field cannot be empty, an entity rate not negative")
+	if slices.Contains(g.SignatureFields, "") {
+		return badInput("a signature field cannot be empty")
+	}
+	if g.EntityRate < NoEntityRate {
+		return badInput("the entity rate %d is neither a number of entities per second, 0 for Twilio's %d, nor %d for no limit",
+			g.EntityRate, documentedEntityRate, NoEntityRate)
 	}
 	return nil
 }

@@ -29,7 +29,7 @@ func TestMain(m *testing.M) {
 }
 
 func serveForever(state string) {
-	sim, err := simulator.Open(context.Background(), simulator.Options{State: state})
+	sim, err := simulator.Open(context.Background(), simulator.Options{State: state, World: hurried})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
@@ -43,6 +43,9 @@ func serveForever(state string) {
 	fmt.Fprintln(os.Stderr, sim.Serve(l))
 	os.Exit(1)
 }
+
+// hurried is a world that takes any number of entities in a second.
+var hurried = simulator.World{Settings: &simulator.Settings{EntityRate: simulator.NoEntityRate}}
 
 // TestKilled loses nothing that was acknowledged, however often the process is killed.
 func TestKilled(t *testing.T) {
@@ -282,7 +285,7 @@ func TestSameBytes(t *testing.T) {
 
 // TestManyClients lets 100 clients at one world and counts afterwards.
 func TestManyClients(t *testing.T) {
-	c := open(t, simulator.Options{State: filepath.Join(t.TempDir(), "world.db")})
+	c := open(t, simulator.Options{State: filepath.Join(t.TempDir(), "world.db"), World: hurried})
 	service := c.newService()
 	entities := "/v2/Services/" + service + "/Entities"
 	errs := make(chan error, 100)
