@@ -74,6 +74,9 @@ var controls = map[string]control{
 	"POST devices/{factor}/rotate-token": func(s *Simulator, r *http.Request) (any, error) {
 		return s.RotateToken(r.Context(), r.PathValue("factor"))
 	},
+	"POST devices/{factor}/reinstall": func(s *Simulator, r *http.Request) (any, error) {
+		return s.Reinstall(r.Context(), r.PathValue("factor"))
+	},
 
 	"POST credentials/{sid}/contents": func(s *Simulator, r *http.Request) (any, error) {
 		contents, err := argument[CredentialContents](r)

@@ -2,6 +2,7 @@ package simulator
 
 import (
 	"database/sql"
+	"encoding/hex"
 	"fmt"
 	"net/url"
 	"strings"
@@ -137,14 +138,26 @@ func judgeAPNs(t *tx, f *factor, p *phone, cr *credential) *verdict {
 		return refusedPtr(52131, "The APNs certificate has expired")
 	case g.KeyMismatch || g.Revoked:
 		return refusedPtr(52145, "Failed to authenticate with APNs: TLS handshake failed")
+	case !isAPNsToken(f.token.String):
+		return refusedPtr(52134, invalidAPNsToken)
 	case g.VoIP || g.Topic != "" && g.Topic != f.appID.String:
 		return refusedPtr(52143, "DeviceTokenNotForTopic")
 	case p.BadToken:
 		return refusedPtr(52142, "BadDeviceToken: the provided APNs device token is not correct")
 	case p.Build == BuildDebug && !sandbox, p.Build == BuildDistribution && sandbox:
-		return refusedPtr(52134, "The specified device token is either malformed or not valid for the given environment.")
+		return refusedPtr(52134, invalidAPNsToken)
 	}
 	return nil
+}
+
+// invalidAPNsToken is the description of a real 52134, which Twilio gives for both of its reasons.
+const invalidAPNsToken = "The specified device token is either malformed or not valid for the given environment."
+
+// isAPNsToken tells whether Apple would take a text for a device token: 32 bytes or more, written in hexadecimal. Twilio
+// takes any text at enrolment.
+func isAPNsToken(token string) bool {
+	raw, err := hex.DecodeString(token)
+	return err == nil && len(raw) >= 32
 }
 
 func judgeFCM(f *factor, p *phone, cr *credential) *verdict {

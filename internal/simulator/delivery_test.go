@@ -102,6 +102,9 @@ func TestDelivery(t *testing.T) {
 		{"a certificate of another app", apn(simulator.CredentialContents{Topic: "com.example.other"}), iPhone, simulator.Refused, 52143},
 		{"a VoIP certificate", apn(simulator.CredentialContents{VoIP: true}), iPhone, simulator.Refused, 52143},
 		{"a wrong APNs token", phone(0, func(f *simulator.WorldFactor) { f.BadToken = true }), iPhone, simulator.Refused, 52142},
+		{"an APNs token that is no hexadecimal", phone(0, func(f *simulator.WorldFactor) { f.Token = strings.Repeat("xy", 32) }), iPhone, simulator.Refused, 52134},
+		{"an APNs token that was cut", phone(0, func(f *simulator.WorldFactor) { f.Token = strings.Repeat("a1", 31) }), iPhone, simulator.Refused, 52134},
+		{"a longer APNs token", phone(0, func(f *simulator.WorldFactor) { f.Token = strings.Repeat("a1", 80) }), iPhone, simulator.Delivered, 0},
 		{"a legacy FCM key", fcm(simulator.CredentialContents{Legacy: true}), androidPhone, simulator.Refused, 52117},
 		{"a gcm credential", func(w *simulator.World) { w.Credentials[1].Type = "gcm" }, androidPhone, simulator.Refused, 52117},
 		{"a revoked FCM key", fcm(simulator.CredentialContents{Revoked: true}), androidPhone, simulator.Refused, 52109},
@@ -167,14 +170,68 @@ func TestUninstalled(t *testing.T) {
 	if err == nil {
 		t.Errorf("an uninstalled app got a new token: %+v", d)
 	}
-	if _, err := c.sim.ChangeDevice(t.Context(), androidPhone, func(s *simulator.DeviceState) { s.Uninstalled = false }); err != nil {
-		t.Fatal(err)
-	}
-	if d, err = c.sim.RotateToken(t.Context(), androidPhone); err != nil || d.TokenDead {
+	if d, err = c.sim.Reinstall(t.Context(), androidPhone); err != nil || d.TokenDead || d.Uninstalled {
 		t.Fatalf("a reinstalled app: %+v, %v", d, err)
 	}
 	if p := ring(c, androidPhone); p.Outcome != simulator.Delivered {
 		t.Errorf("after a new token the push was %s", p.Outcome)
+	}
+}
+
+// TestTokenUpdateShowsLife of an app from outside: only the app itself, by its own key, shows that it is back.
+func TestTokenUpdateShowsLife(t *testing.T) {
+	c := open(t, phones(func(*simulator.World) {}))
+	h := newHandset(t, c, fleetService, "user-1001-amara")
+	h.token = "android:" + strings.Repeat("x", 40)
+	h.enrol("fcm")
+	h.verify()
+	gone := func(state *simulator.DeviceState) { state.Uninstalled = true }
+	if _, err := c.sim.ChangeDevice(t.Context(), h.factor, gone); err != nil {
+		t.Fatal(err)
+	}
+	if p := ring(c, h.factor); p.Code != 52103 {
+		t.Fatalf("without the app the push was %s with %d", p.Outcome, p.Code)
+	}
+	at := h.entity() + "/Factors/" + h.factor
+	c.ok("POST", at, "Config.NotificationToken", "backend:"+strings.Repeat("y", 40))
+	if p := ring(c, h.factor); p.Code != 52103 {
+		t.Errorf("the backend's token brought the app back: %s with %d", p.Outcome, p.Code)
+	}
+	h.signed().ok("POST", at, "Config.NotificationToken", "android:"+strings.Repeat("z", 40))
+	if p := ring(c, h.factor); p.Outcome != simulator.Delivered {
+		t.Errorf("after the app's own update the push was %s with %d", p.Outcome, p.Code)
+	}
+}
+
+// TestBuildIsThePhones: how an app is signed is declared, by the phone or its Service, never guessed from the credential,
+// and stays when the credential changes.
+func TestBuildIsThePhones(t *testing.T) {
+	for _, tt := range []struct {
+		service, phone, want simulator.Build
+	}{{"", "", ""}, {"", "debug", "debug"}, {"debug", "", "debug"}, {"debug", "distribution", "distribution"}} {
+		c := open(t, phones(func(w *simulator.World) { w.Services[0].IOSBuild = tt.service }))
+		e := simulator.Enrolment{Service: fleetService, Identity: "user-1001-amara", DeviceState: simulator.DeviceState{Build: tt.phone}}
+		d, err := c.sim.Enroll(t.Context(), e)
+		if err != nil || d.Build != tt.want {
+			t.Fatalf("declared %q by the Service and %q by the phone, the build is %q, want %q (%v)", tt.service, tt.phone, d.Build, tt.want, err)
+		}
+		for _, sandbox := range []string{"false", "true", "false"} {
+			c.ok("POST", "/v1/Credentials/"+apnCredential, "Sandbox", sandbox)
+			want := 0
+			if tt.want == simulator.BuildDebug && sandbox == "false" || tt.want == simulator.BuildDistribution && sandbox == "true" {
+				want = 52134
+			}
+			if p := ring(c, d.Factor); p.Code != want {
+				t.Errorf("build %q, sandbox %s: the push got %d, want %d", d.Build, sandbox, p.Code, want)
+			}
+		}
+	}
+	c := frozen(t)
+	if _, err := c.sim.Enroll(t.Context(), simulator.Enrolment{Service: c.newService(), Identity: "user-1001-amara", DeviceState: simulator.DeviceState{Build: "adhoc"}}); err == nil {
+		t.Error("an unknown build was taken")
+	}
+	if err := c.sim.Apply(t.Context(), simulator.World{Services: []simulator.WorldService{{IOSBuild: "adhoc"}}}); err == nil {
+		t.Error("a Service with an unknown build was taken")
 	}
 }
 

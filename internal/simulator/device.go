@@ -35,10 +35,9 @@ type Device struct {
 	DeviceState
 }
 
-// DeviceState is how a phone is set up and what became of it. The zero value is an app in perfect order, except that
-// an iOS app enrolled without a Build gets the one that the Service's credential serves at that time.
+// DeviceState is how a phone is set up and what became of it. The zero value is an app in perfect order.
 type DeviceState struct {
-	Build       Build  `json:"build,omitempty"`       // how the iOS app is signed
+	Build       Build  `json:"build,omitempty"`       // how the iOS app is signed; what its Service declares when empty at enrolment
 	Project     string `json:"project,omitempty"`     // the Android app's Firebase project; "" fits every credential
 	Uninstalled bool   `json:"uninstalled,omitempty"` // the app is gone
 	Muted       bool   `json:"muted,omitempty"`       // notifications are off: pushes arrive unseen
@@ -141,10 +140,8 @@ func (s *Simulator) ChangeDevice(ctx context.Context, factorSID string, change f
 			return err
 		}
 		change(&h.DeviceState)
-		switch h.Build {
-		case "", BuildDebug, BuildDistribution:
-		default:
-			return badInput("unknown build %q: it is %q or %q", h.Build, BuildDebug, BuildDistribution)
+		if err := h.Build.check(); err != nil {
+			return err
 		}
 		h.phone.set(h.DeviceState, t.now)
 		d = h.Device
@@ -206,6 +203,9 @@ func (s *Simulator) prepareEnrolment(ctx context.Context, e *Enrolment) (*ecdsa.
 	e.SDKVersion = cmp.Or(e.SDKVersion, map[string]string{platformAPN: iosSDK}[e.Platform], androidSDK)
 	e.Name = cmp.Or(e.Name, "Simulated phone")
 	e.AppID = cmp.Or(e.AppID, "com.example.app")
+	if err := e.Build.check(); err != nil {
+		return nil, login{}, err
+	}
 	var key *ecdsa.PrivateKey
 	var owner login
 	err := s.update(ctx, func(t *tx) error {
@@ -340,13 +340,21 @@ func (s *Simulator) RotateToken(ctx context.Context, factorSID string) (Device, 
 		}
 		form = url.Values{"FriendlyName": {h.Name}, "Config.SdkVersion": {h.factor.sdkVersion.String}, "Config.AppId": {h.AppID},
 			"Config.NotificationPlatform": {h.Platform}, "Config.NotificationToken": {demoToken(h.Platform, t.world.seed+t.next())}}
-		h.phone.BadToken = false
-		return t.storePhone(factorSID, h.phone)
+		return nil
 	})
 	if err != nil {
 		return Device{}, err
 	}
 	return s.deviceAfter(ctx, factorSID, s.asPhone(ctx, factorSID, http.MethodPost, path, form))
+}
+
+// Reinstall brings the app of a phone back, as an iOS app does that keeps its key over a reinstallation: it has a new
+// push token, which it tells Twilio.
+func (s *Simulator) Reinstall(ctx context.Context, factorSID string) (Device, error) {
+	if _, err := s.ChangeDevice(ctx, factorSID, func(state *DeviceState) { state.Uninstalled = false }); err != nil {
+		return Device{}, err
+	}
+	return s.RotateToken(ctx, factorSID)
 }
 
 // pathOf gives the path of a resource of the phone's identity. A phone whose app is gone can do nothing.

@@ -392,7 +392,10 @@ func updateFactor(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	return ok(c.factorJSON(f)), nil
+	if _, sent := c.form.get("Config.NotificationToken"); sent && c.caller != nil {
+		err = c.alive(f)
+	}
+	return ok(c.factorJSON(f)), err
 }
 
 // verifyFactor checks the proof of possession: for push the ASN.1 signature over the factor SID, in standard Base64, for

@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// Build is how a phone's iOS app is signed, which decides for which APNs environment its push token is good.
+// Build is how a phone's iOS app is signed, which decides for which APNs environment its push token is good, whatever
+// credential the Service has. Undeclared, the zero value, is good for both.
 type Build string
 
 // The builds. TestFlight and Ad Hoc are distribution.
@@ -15,6 +16,14 @@ const (
 	BuildDebug        Build = "debug"
 	BuildDistribution Build = "distribution"
 )
+
+func (b Build) check() error {
+	switch b {
+	case "", BuildDebug, BuildDistribution:
+		return nil
+	}
+	return badInput("unknown build %q: it is %q or %q", b, BuildDebug, BuildDistribution)
+}
 
 // phone is the simulated phone of a factor, as stored. The zero value is one in perfect order.
 type phone struct {
@@ -70,21 +79,27 @@ func (t *tx) privateKey(f *factor, p *phone) (*ecdsa.PrivateKey, error) {
 	return nil, nil
 }
 
-// installed notes for which APNs environment a new token is good, when nobody says: the one that the Service's
-// credential serves at that time, because an app is enrolled while it works.
+// installed gives the phone of a new factor the build that its Service declares, unless it has one. Undeclared, its
+// pushes pass whatever the credential's sandbox setting: how an app from outside is signed cannot be known here.
 func (t *tx) installed(f *factor) error {
-	if f.platform.String != platformAPN {
+	declared := f.entity.service.settings.IOSBuild
+	if f.platform.String != platformAPN || declared == "" {
 		return nil
 	}
 	p, err := t.phoneOf(f.sid)
 	if err != nil || p.Build != "" {
 		return err
 	}
-	p.Build = BuildDistribution
-	if cr, err := t.credentialBySID(f.entity.service.apn.String); err != nil {
+	p.Build = declared
+	return t.storePhone(f.sid, p)
+}
+
+// alive notes that the app of a factor told its push token: it is there, and knows the token.
+func (t *tx) alive(f *factor) error {
+	p, err := t.phoneOf(f.sid)
+	if err != nil || p.uninstalled == nil && !p.BadToken {
 		return err
-	} else if cr != nil && cr.sandbox.String == "True" {
-		p.Build = BuildDebug
 	}
+	p.uninstalled, p.Reported, p.BadToken = nil, false, false
 	return t.storePhone(f.sid, p)
 }

@@ -102,6 +102,7 @@ func (d demoSeed) plantCredentials() error {
 
 // plantService makes a Service with its webhook and its users' phones.
 func (d demoSeed) plantService(s *service, env DemoEnvironment, users []demoUser) error {
+	s.settings.IOSBuild = env.IOSBuild
 	if err := d.insertService(s); err != nil {
 		return err
 	}

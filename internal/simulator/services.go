@@ -49,6 +49,7 @@ type serviceSettings struct {
 	WhatsApp        serviceWhatsApp `json:"whatsapp"`
 	Passkeys        servicePasskeys `json:"passkeys"`
 	VerifyEvents    bool            `json:"verify_event_subscription_enabled"`
+	IOSBuild        Build           `json:"ios_build,omitempty"` // of the app that enrols there; no API shows it
 }
 
 type serviceTOTP struct {

@@ -63,6 +63,7 @@ type WorldService struct {
 	APN         string         `json:"apn_credential_sid,omitempty"`
 	FCM         string         `json:"fcm_credential_sid,omitempty"`
 	IncludeDate bool           `json:"include_date,omitempty"`
+	IOSBuild    Build          `json:"ios_build,omitempty"` // how the iOS app that enrols there is signed
 	Created     Moment         `json:"created,omitempty"`
 	Updated     Moment         `json:"updated,omitempty"`
 	Webhooks    []WorldWebhook `json:"webhooks,omitempty"`
@@ -233,7 +234,11 @@ func (t *tx) putService(w WorldService) error {
 		s.sid = t.newSID("VA")
 	}
 	s.apn, s.fcm = textOrNull(w.APN), textOrNull(w.FCM)
-	var err error
+	s.settings.IOSBuild = w.IOSBuild
+	err := w.IOSBuild.check()
+	if err != nil {
+		return err
+	}
 	if s.created, s.updated, err = t.span(w.Created, w.Updated); err != nil {
 		return err
 	}
@@ -331,6 +336,9 @@ func (t *tx) putFactor(e *entity, w WorldFactor) (*factor, error) {
 		return nil, err
 	}
 	if err := t.insertFactor(f); err != nil {
+		return nil, err
+	}
+	if err := w.Build.check(); err != nil {
 		return nil, err
 	}
 	p := &phone{}
