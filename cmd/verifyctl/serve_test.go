@@ -75,6 +75,7 @@ type serving struct {
 	Proxy   string `json:"connect_proxy"`
 	CAFile  string `json:"ca_file"`
 	State   string `json:"state"`
+	Control string `json:"control_file"`
 }
 
 // serve starts a simulator on free ports and waits until it says where it listens.
@@ -168,6 +169,92 @@ func TestServeToAnotherProcess(t *testing.T) {
 	}
 }
 
+// say gives what a command writes to standard error; it must end with a status.
+func (h home) say(t *testing.T, status int, env []string, args ...string) string {
+	t.Helper()
+	cmd := h.command(t, env, args...)
+	var messages bytes.Buffer
+	cmd.Stderr = &messages
+	_ = cmd.Run() // its status is looked at
+	if got := cmd.ProcessState.ExitCode(); got != status {
+		t.Fatalf("verifyctl %s exited with %d, want %d\n%s", strings.Join(args, " "), got, status, messages.String())
+	}
+	return messages.String()
+}
+
+// TestCommandsFindTheServer: commands beside a running server work on its world, which nobody else can reach, and say so.
+func TestCommandsFindTheServer(t *testing.T) {
+	h := newHome(t)
+	if got := h.say(t, 0, nil, "simulator", "clock", "show"); !strings.Contains(got, "no simulator is running; working on "+h.path("state")) {
+		t.Errorf("without a server it says %q", got)
+	}
+	enroll := []string{"simulator", "device", "enroll", "--identity", "user-2001-new", "--platform", "none"}
+	first := h.serve(t, "--state", ":memory:")
+	if got := h.say(t, 0, nil, enroll...); !strings.Contains(got, "working on the simulator at "+first.BaseURL+" (state :memory:)") {
+		t.Errorf("with one server it says %q", got)
+	}
+	user := first.BaseURL + "/v2/Services/" + simulator.DemoServiceSID + "/Entities/user-2001-new"
+	if status, err := get(user); err != nil || status != http.StatusOK {
+		t.Errorf("the server answers %d for the phone's user, %v", status, err)
+	}
+	for _, args := range [][]string{{"clock", "advance", "5m"}, {"fault", "list"}, {"pushes"}, {"settings"}, {"generate", "--entities", "1"}, {"device", "list", "--limit", "1"}} {
+		if got := h.say(t, 0, nil, append([]string{"simulator"}, args...)...); !strings.Contains(got, first.BaseURL) {
+			t.Errorf("%v says %q", args, got)
+		}
+	}
+	info, err := os.Stat(first.Control)
+	if err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("the server's file: %v, %v", info, err)
+	}
+
+	// Several: one has to be chosen, by its address or by the environment that is reached there.
+	second := h.serve(t, "--state", ":memory:", "--tls")
+	_, address, _ := strings.Cut(second.BaseURL, "://")
+	got := h.say(t, 64, nil, enroll...)
+	for _, want := range []string{first.BaseURL, second.BaseURL, "--server "} {
+		if !strings.Contains(got, want) {
+			t.Errorf("with two servers it says %q, without %q", got, want)
+		}
+	}
+	if got := h.say(t, 0, nil, append(enroll, "--server", address)...); got != "" {
+		t.Errorf("with --server it says %q", got)
+	}
+	h.environment(t, "base_url: "+second.BaseURL, "ca_file: "+second.CAFile, "ios_build: debug")
+	config := []string{"VERIFYCTL_CONFIG=" + h.path("environments.yaml")}
+	build := h.run(t, 0, config, "-e", "sim", "simulator", "device", "enroll", "--identity", "user-3001-ios", "--jq", ".build")
+	if build != "debug" {
+		t.Errorf("the phone of an environment with debug builds has %q", build)
+	}
+	if got := h.run(t, 0, nil, "simulator", "device", "list", "--server", address, "--identity", "user-3001-ios", "-q"); !strings.HasPrefix(got, "YF") {
+		t.Errorf("the environment's server has the phones %q", got)
+	}
+	h.say(t, 64, nil, "simulator", "clock", "show", "--server", "127.0.0.1:1")
+	h.say(t, 64, nil, "simulator", "clock", "show", "--state", ":memory:")
+	h.say(t, 64, nil, "simulator", "clock", "show", "--server", address, "--state", h.path("world.sqlite"))
+
+	// One that was killed leaves its file, and is not taken for a server.
+	if err := second.cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	second.logs.Wait()
+	_ = second.cmd.Wait()
+	if _, err := os.Stat(second.Control); err != nil {
+		t.Errorf("a killed server left no file to see through: %v", err)
+	}
+	if got := h.say(t, 0, nil, "simulator", "clock", "show"); !strings.Contains(got, first.BaseURL) {
+		t.Errorf("beside a killed server it says %q", got)
+	}
+	if status := first.stop(t, syscall.SIGTERM); status != 0 {
+		t.Errorf("SIGTERM ended serve with %d, want 0", status)
+	}
+	if left, err := filepath.Glob(h.path("state/simulator-*.json")); err != nil || len(left) != 0 {
+		t.Errorf("what is left of the servers: %v, %v", left, err)
+	}
+	if got := h.say(t, 0, nil, "simulator", "clock", "show"); !strings.Contains(got, "no simulator is running") {
+		t.Errorf("after the end it says %q", got)
+	}
+}
+
 // TestServeSaysWhatAClientNeeds: for a person, a line each.
 func TestServeSaysWhatAClientNeeds(t *testing.T) {
 	h := newHome(t)
@@ -182,7 +269,7 @@ func TestServeSaysWhatAClientNeeds(t *testing.T) {
 	defer time.AfterFunc(processTime, func() { _ = serve.Process.Kill() }).Stop()
 	lines := bufio.NewScanner(out)
 	for _, want := range []string{"base URL:      http://127.0.0.1:", "account SID:   " + simulator.DefaultAccountSID,
-		"auth token:    " + simulator.DefaultAuthToken, "connect proxy: http://127.0.0.1:", "trust:         ", "state:         :memory:"} {
+		"auth token:    " + simulator.DefaultAuthToken, "connect proxy: http://127.0.0.1:", "trust:         ", "state:         :memory:", "control:       " + h.path("state")} {
 		if !lines.Scan() || !strings.HasPrefix(lines.Text(), want) {
 			t.Errorf("serve said %q, want %s…", lines.Text(), want)
 		}
@@ -236,6 +323,7 @@ func TestServeAsTwilio(t *testing.T) {
 func TestServeKilled(t *testing.T) {
 	h := newHome(t)
 	entities := "/v2/Services/" + simulator.DemoServiceSID + "/Entities"
+	h.run(t, 0, nil, "simulator", "settings", "--state", h.path("world.sqlite"), "--entity-rate", "-1")
 	var mu sync.Mutex
 	var acknowledged []string
 	for round := range 5 {

@@ -78,7 +78,7 @@ func (o *demoOptions) run(ctx context.Context) error {
 	if o.step && !o.shell.inTerminal {
 		return verify.Usagef("--step waits for Enter, and standard input is no terminal")
 	}
-	world, err := openDemo(ctx, ":memory:")
+	world, err := openDemo(ctx, simulator.Memory)
 	if err != nil {
 		return err
 	}
@@ -110,7 +110,7 @@ func (o *demoOptions) announce(i int, step demoStep) {
 }
 
 // play runs one command of the tour as if it had been typed, on the tour's own world and state.
-func (o *demoOptions) play(ctx context.Context, world *demoWorld, state string, step demoStep) {
+func (o *demoOptions) play(ctx context.Context, world *localWorld, state string, step demoStep) {
 	t := o.shell.terminal
 	out := &indented{w: o.shell.out}
 	t.in, t.inTerminal, t.out, t.err = strings.NewReader(""), false, out, out

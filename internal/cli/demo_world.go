@@ -2,7 +2,9 @@ package cli
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
+	"net/http"
 	"os"
 	"path/filepath"
 	"time"
@@ -12,26 +14,42 @@ import (
 	"github.com/verifyctl/verifyctl/internal/verify"
 )
 
-// demoWorld is the embedded simulator: it serves a network inside this process, without a port.
-type demoWorld struct {
+// localWorld is the embedded simulator: it serves a network inside this process, without a port.
+type localWorld struct {
 	sim     *simulator.Simulator
 	network *simulator.PipeListener
+	secret  string // of its control API
 }
 
-// openDemo starts the embedded simulator on its state file, or on a fresh copy in memory.
-func openDemo(ctx context.Context, state string) (*demoWorld, error) {
-	sim, err := simulator.Open(ctx, simulator.Options{State: state, Seed: simulator.SeedDemo})
+// openWorld starts the embedded simulator on a world.
+func openWorld(ctx context.Context, opts simulator.Options) (*localWorld, error) {
+	opts.ControlSecret = rand.Text()
+	sim, err := simulator.Open(ctx, opts)
 	if err != nil {
-		return nil, &verify.Error{Kind: verify.KindFailed, Message: "cannot open the demo world: " + err.Error(), Cause: err,
-			Hint: "start it anew: verifyctl demo reset"}
+		return nil, err
 	}
-	w := &demoWorld{sim: sim, network: simulator.NewPipeListener()}
+	w := &localWorld{sim: sim, network: simulator.NewPipeListener(), secret: opts.ControlSecret}
 	go sim.Serve(w.network) // ends when the network is closed
 	return w, nil
 }
 
-// now gives the demo world's time, which runs only while a command runs.
-func (w *demoWorld) now() time.Time {
+// control reaches the world's control API.
+func (w *localWorld) control() *simulator.Control {
+	return simulator.NewControl("http://simulator", w.secret, &http.Transport{DialContext: w.network.DialContext})
+}
+
+// openDemo opens the demo world in its state file, or a fresh copy in memory.
+func openDemo(ctx context.Context, state string) (*localWorld, error) {
+	w, err := openWorld(ctx, simulator.Options{State: state, Seed: simulator.SeedDemo})
+	if err != nil {
+		return nil, &verify.Error{Kind: verify.KindFailed, Message: "cannot open the demo world: " + err.Error(), Cause: err,
+			Hint: "start it anew: verifyctl demo reset"}
+	}
+	return w, nil
+}
+
+// now gives the world's time, which runs only while a command runs.
+func (w *localWorld) now() time.Time {
 	t, err := w.sim.Now(context.Background())
 	if err != nil {
 		return simulator.DemoInstant // the state cannot be read, which every request will say
@@ -40,17 +58,17 @@ func (w *demoWorld) now() time.Time {
 }
 
 // reach makes a client one of the demo world.
-func (w *demoWorld) reach(opts *twilio.Options) {
+func (w *localWorld) reach(opts *twilio.Options) {
 	opts.Username, opts.Password, opts.KeySource = simulator.DefaultAccountSID, simulator.DefaultAuthToken, "the demo"
 	opts.Account, opts.BaseURL = simulator.DefaultAccountSID, "http://simulator"
 	opts.Dial, opts.Now = w.network.DialContext, w.now
 }
 
-// Close stores the demo world's clock.
-func (w *demoWorld) Close() error { return errors.Join(w.network.Close(), w.sim.Close()) }
+// Close stores the world's clock.
+func (w *localWorld) Close() error { return errors.Join(w.network.Close(), w.sim.Close()) }
 
 // demo gives the embedded simulator of this run.
-func (s *shell) demo(ctx context.Context) (*demoWorld, error) {
+func (s *shell) demo(ctx context.Context) (*localWorld, error) {
 	if s.opened.demo == nil {
 		dir, err := s.stateDir()
 		if err != nil {

@@ -36,7 +36,7 @@ type resources struct {
 	byName   map[string]*connection
 	limiters map[verify.AccountSID]*twilio.Limiter
 	ceiling  twilio.Limits // what flags such as --rps ask for; set before connecting
-	demo     *demoWorld
+	demo     *localWorld
 	ledger   *ledger.Ledger
 	key      *statedir.Key
 	closers  []io.Closer

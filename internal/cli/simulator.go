@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"path/filepath"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/verifyctl/verifyctl/internal/config"
 	"github.com/verifyctl/verifyctl/internal/render"
 	"github.com/verifyctl/verifyctl/internal/simulator"
 	"github.com/verifyctl/verifyctl/internal/verify"
@@ -18,8 +20,9 @@ const simulatorState = "simulator.sqlite"
 
 // simulatorOptions say which simulated world a command works on.
 type simulatorOptions struct {
-	shell *shell
-	state string
+	shell  *shell
+	state  string
+	server string
 }
 
 func newSimulatorCmd(s *shell) *cobra.Command {
@@ -30,12 +33,17 @@ func newSimulatorCmd(s *shell) *cobra.Command {
 		Long: `The simulator is the Verify Push API on this machine, with state: Services, entities, factors, challenges, pushes, alerts.
 Backends and apps are pointed to it for tests; no request leaves the machine.
 
-Its commands work on the world of "simulator serve", on the file of --state, or with -e demo on the demo world. They work
-on the file itself, so a server may be running on it or not.`,
+Its commands work on the server that is running, and say which one that is; with --server on one of several, with -e on the
+one that the environment's base_url names. Without a server they work on simulator.sqlite in the state directory, with
+--state on another file, with -e demo on the demo world.`,
 	}
 	cmd.PersistentFlags().StringVar(&o.state, "state", "", "file that holds the simulated world (default: simulator.sqlite in the state directory)")
-	cmd.AddCommand(newSimulatorServeCmd(o), newSimulatorDeviceCmd(o), newSimulatorClockCmd(o), newSimulatorFaultCmd(o),
-		newSimulatorPushesCmd(o), newSimulatorSettingsCmd(o), newSimulatorGenerateCmd(o))
+	cmd.AddCommand(newSimulatorServeCmd(o))
+	for _, c := range []*cobra.Command{newSimulatorDeviceCmd(o), newSimulatorClockCmd(o), newSimulatorFaultCmd(o),
+		newSimulatorPushesCmd(o), newSimulatorSettingsCmd(o), newSimulatorGenerateCmd(o)} {
+		c.PersistentFlags().StringVar(&o.server, "server", "", "the running simulator at this `address`, such as 127.0.0.1:8281, where several run")
+		cmd.AddCommand(c)
+	}
 	return cmd
 }
 
@@ -48,24 +56,80 @@ func (o *simulatorOptions) file() (string, error) {
 	return filepath.Join(dir, simulatorState), err
 }
 
-// open opens the world to work on, making it when there is none yet, and gives what closes it.
-func (o *simulatorOptions) open(ctx context.Context) (*simulator.Simulator, func() error, error) {
-	if _, isDemo := demoService(o.shell.flags.env); isDemo && o.state == "" {
+// environment gives the environment that -e names, nil without one.
+func (o *simulatorOptions) environment() (*config.Target, error) {
+	if !o.shell.globalSet.Changed("env") {
+		return nil, nil
+	}
+	return o.shell.named(o.shell.flags.env)
+}
+
+// service gives the Service of the environment that -e names, "" without one.
+func (o *simulatorOptions) service() (string, error) {
+	env, err := o.environment()
+	if err != nil || env == nil {
+		return "", err
+	}
+	return string(env.Environment.ServiceSID), nil
+}
+
+// open reaches the world to work on, making a file when there is none yet, and gives what lets go of it. A world that
+// nobody named is named here.
+func (o *simulatorOptions) open(ctx context.Context) (*simulator.Control, func() error, error) {
+	if o.state != "" && o.server != "" {
+		return nil, nil, verify.Usagef("--state and --server name two worlds").WithHint("give one of them")
+	}
+	if o.state == simulator.Memory {
+		return nil, nil, verify.Usagef("a world in memory is its server's").WithHint("leave --state out while the server runs")
+	}
+	env, err := o.environment()
+	if err != nil {
+		return nil, nil, err
+	}
+	if env != nil && env.Environment.Demo && o.state == "" && o.server == "" {
 		world, err := o.shell.demo(ctx)
 		if err != nil {
 			return nil, nil, err
 		}
-		return world.sim, func() error { return nil }, nil // the run closes it
+		control := world.control()
+		return control, control.Close, nil // the run closes the world
 	}
+	if o.state == "" {
+		switch server, err := o.running(ctx); {
+		case err != nil:
+			return nil, nil, err
+		case server != nil:
+			return o.openServer(server, env == nil)
+		}
+	}
+	return o.openFile(ctx)
+}
+
+func (o *simulatorOptions) openServer(server *runningServer, say bool) (*simulator.Control, func() error, error) {
+	if say && o.server == "" {
+		o.shell.note("working on the simulator at %s", server)
+	}
+	control, err := server.control()
+	if err != nil {
+		return nil, nil, err
+	}
+	return control, control.Close, nil
+}
+
+func (o *simulatorOptions) openFile(ctx context.Context) (*simulator.Control, func() error, error) {
 	file, err := o.file()
 	if err != nil {
 		return nil, nil, err
 	}
-	sim, err := simulator.Open(ctx, simulator.Options{State: file, Seed: simulator.SeedDemo, Clock: simulator.Clock{Mode: simulator.ClockWall}})
+	world, err := openWorld(ctx, simulator.Options{State: file, Seed: simulator.SeedDemo, Clock: simulator.Clock{Mode: simulator.ClockWall}})
 	if err != nil {
 		return nil, nil, simulatorError(err)
 	}
-	return sim, sim.Close, nil
+	if o.state == "" {
+		o.shell.note("no simulator is running; working on %s", file)
+	}
+	control := world.control()
+	return control, func() error { return errors.Join(control.Close(), world.Close()) }, nil
 }
 
 // simulatorError gives the errors of the simulator our kinds: it knows nothing of this program's vocabulary.
@@ -85,7 +149,7 @@ func simulatorError(err error) error {
 }
 
 // withSimulator opens the world, does something with it and prints what came of it.
-func withSimulator[T any](ctx context.Context, o *simulatorOptions, r render.Resource[T], do func(context.Context, *simulator.Simulator) (T, error)) error {
+func withSimulator[T any](ctx context.Context, o *simulatorOptions, r render.Resource[T], do func(context.Context, *simulator.Control) (T, error)) error {
 	sim, end, err := o.open(ctx)
 	if err != nil {
 		return err
@@ -102,7 +166,7 @@ func withSimulator[T any](ctx context.Context, o *simulatorOptions, r render.Res
 }
 
 // withSimulatorList is [withSimulator] for a list.
-func withSimulatorList[T any](ctx context.Context, o *simulatorOptions, r render.Resource[T], none string, do func(context.Context, *simulator.Simulator) ([]T, error)) error {
+func withSimulatorList[T any](ctx context.Context, o *simulatorOptions, r render.Resource[T], none string, do func(context.Context, *simulator.Control) ([]T, error)) error {
 	if err := r.CheckColumns(o.shell.flags.columns); err != nil {
 		return err
 	}
@@ -111,11 +175,11 @@ func withSimulatorList[T any](ctx context.Context, o *simulatorOptions, r render
 		return err
 	}
 	values, err := do(ctx, sim)
-	now, nowErr := sim.Now(ctx)
-	if err := errors.Join(simulatorError(err), nowErr, end()); err != nil {
+	clock, clockErr := sim.Clock(ctx)
+	if err := errors.Join(simulatorError(cmp.Or(err, clockErr)), end()); err != nil {
 		return err
 	}
-	p, err := o.shell.printer(func() time.Time { return now })
+	p, err := o.shell.printer(func() time.Time { return clock.Now })
 	if err != nil {
 		return err
 	}

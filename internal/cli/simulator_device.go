@@ -63,12 +63,17 @@ by its push or by polling. This is what no account can do for an operator: only 
 		newDeviceEnrollCmd(o), newDeviceListCmd(o),
 		newDeviceAnswerCmd(o, "approve", "Approve a pending challenge as the user", true),
 		newDeviceAnswerCmd(o, "deny", "Deny a pending challenge as the user", false),
-		newDeviceChangeCmd(o, "uninstall", "Remove the app from the phone; its factor stays at Twilio", func(s *simulator.DeviceState) { s.Uninstalled = true }),
-		newDeviceChangeCmd(o, "mute", "Switch notifications off: pushes arrive unseen", func(s *simulator.DeviceState) { s.Muted = true }),
-		newDeviceChangeCmd(o, "unmute", "Switch notifications on again", func(s *simulator.DeviceState) { s.Muted = false }),
-		newDeviceChangeCmd(o, "lose-pushes", "Let the phone lose every push from now on", func(s *simulator.DeviceState) { s.LosesPushes = true }),
-		newDeviceChangeCmd(o, "get-pushes", "Let the phone get pushes again", func(s *simulator.DeviceState) { s.LosesPushes = false }),
-		newDeviceRotateCmd(o),
+		newDeviceChangeCmd(o, "uninstall", "Remove the app from the phone; its factor stays at Twilio", map[string]any{"uninstalled": true}),
+		newDeviceChangeCmd(o, "mute", "Switch notifications off: pushes arrive unseen", map[string]any{"muted": true}),
+		newDeviceChangeCmd(o, "unmute", "Switch notifications on again", map[string]any{"muted": false}),
+		newDeviceChangeCmd(o, "lose-pushes", "Let the phone lose every push from now on", map[string]any{"loses_pushes": true}),
+		newDeviceChangeCmd(o, "get-pushes", "Let the phone get pushes again", map[string]any{"loses_pushes": false}),
+		newDeviceTokenCmd(o, "rotate-token", "Give the phone a new push token, which its app tells Twilio",
+			"Give the phone a new push token, which its app tells Twilio; a dead token is thereby replaced.", (*simulator.Control).RotateToken),
+		newDeviceTokenCmd(o, "reinstall", "Install the app again; it tells Twilio its new push token",
+			`Install the app again, as an iOS app does that keeps its key meanwhile: it has a new push token, which it tells Twilio. An app
+that lost its key enrols anew instead.`, (*simulator.Control).Reinstall),
+		newDeviceBuildCmd(o),
 	)
 	return cmd
 }
@@ -84,15 +89,15 @@ func (c *deviceChoice) register(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&c.factor, "factor", "", "the phone's factor YF…, where the identity has several")
 }
 
-func (c *deviceChoice) find(ctx context.Context, sim *simulator.Simulator, s *shell) (simulator.Device, error) {
+func (c *deviceChoice) find(ctx context.Context, sim *simulator.Control, o *simulatorOptions) (simulator.Device, error) {
 	if c.identity == "" && c.factor == "" {
 		return simulator.Device{}, verify.Usagef("which phone? Name --identity or --factor")
 	}
-	filter := simulator.DeviceFilter{Identity: c.identity, Factor: c.factor}
-	if env, ok := demoService(s.flags.env); ok {
-		filter.Service = env
+	service, err := o.service()
+	if err != nil {
+		return simulator.Device{}, err
 	}
-	devices, err := sim.Devices(ctx, filter)
+	devices, err := sim.Devices(ctx, simulator.DeviceFilter{Service: service, Identity: c.identity, Factor: c.factor})
 	switch {
 	case err != nil:
 		return simulator.Device{}, err
@@ -110,16 +115,6 @@ func (c *deviceChoice) find(ctx context.Context, sim *simulator.Simulator, s *sh
 	return devices[0], nil
 }
 
-// demoService gives the Service of a demo environment.
-func demoService(name string) (string, bool) {
-	for _, e := range simulator.DemoEnvironments() {
-		if e.Name == name {
-			return e.ServiceSID, true
-		}
-	}
-	return "", false
-}
-
 func newDeviceEnrollCmd(o *simulatorOptions) *cobra.Command {
 	var e simulator.Enrolment
 	build := ""
@@ -131,14 +126,18 @@ func newDeviceEnrollCmd(o *simulatorOptions) *cobra.Command {
 		Example: `  verifyctl -e demo simulator device enroll --identity user-1003-chloe --name 'iPhone 17' --platform apn
   verifyctl -e demo simulator device enroll --identity user-2001-new --platform none --name Tablet`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if e.Service == "" {
-				e.Service, _ = demoService(o.shell.flags.env)
-			}
 			if _, err := verify.ParseIdentity(e.Identity); err != nil {
 				return err
 			}
-			e.Build = simulator.Build(build)
-			return withSimulator(cmd.Context(), o, deviceResource, func(ctx context.Context, sim *simulator.Simulator) (simulator.Device, error) {
+			build, err := oneOf("--ios-build", build, simulator.BuildDebug, simulator.BuildDistribution)
+			if err != nil {
+				return err
+			}
+			e.Build = build
+			if err := o.fromEnvironment(&e); err != nil {
+				return err
+			}
+			return withSimulator(cmd.Context(), o, deviceResource, func(ctx context.Context, sim *simulator.Control) (simulator.Device, error) {
 				if e.Service == "" {
 					e.Service = simulator.DemoServiceSID
 				}
@@ -151,26 +150,57 @@ func newDeviceEnrollCmd(o *simulatorOptions) *cobra.Command {
 	flags.StringVar(&e.Service, "into", "", "the Service VA… (default: the environment's, else the demo's live one)")
 	flags.StringVar(&e.Name, "name", "Virtual phone", "the phone's friendly name")
 	flags.StringVar(&e.Platform, "platform", "", "apn, fcm or none (default apn)")
-	flags.StringVar(&e.AppID, "app-id", "com.example.app", "the app")
-	flags.StringVar(&build, "build", "", "how the iOS app is signed: debug or distribution (default: what the credential serves now)")
+	flags.StringVar(&e.AppID, "app-id", "", "the app (default: the environment's first app id, else com.example.app)")
+	flags.StringVar(&build, "ios-build", "", "how the iOS app is signed, whatever credential the Service has: debug or distribution (default: the environment's ios_build, else the Service's)")
 	flags.StringToStringVar(&e.Metadata, "metadata", nil, "what the app notes at enrolment, such as app_version=1.2.3")
 	flags.BoolVar(&e.Unverified, "unverified", false, "stop before the proof of possession")
+	moved(cmd, "verifyctl simulator device enroll --ios-build BUILD", "build")
 	return cmd
+}
+
+// fromEnvironment completes an enrolment by what the environment of -e declares.
+func (o *simulatorOptions) fromEnvironment(e *simulator.Enrolment) error {
+	target, err := o.environment()
+	if err != nil || target == nil {
+		return err
+	}
+	env := target.Environment
+	if e.Service == "" {
+		e.Service = string(env.ServiceSID)
+	}
+	if e.Service != string(env.ServiceSID) {
+		return nil
+	}
+	if e.AppID == "" && len(env.AppIDs) > 0 {
+		e.AppID = env.AppIDs[0]
+	}
+	isIOS := e.Platform == "" || e.Platform == string(verify.PlatformAPN)
+	declared := env.IOSBuild == verify.IOSDebug || env.IOSBuild == verify.IOSDistribution
+	if isIOS && declared && e.Build == "" {
+		e.Build = simulator.Build(env.IOSBuild)
+	}
+	return nil
 }
 
 func newDeviceListCmd(o *simulatorOptions) *cobra.Command {
 	var filter simulator.DeviceFilter
 	cmd := &cobra.Command{
 		Use: "list", Aliases: []string{"ls"}, Short: "List the phones and what is wrong with them",
-		Long: "List the simulated phones, of one environment with -e demo, demo-staging or demo-dev.\n\n" + exitHelp(0, 1), Example: "  verifyctl -e demo simulator device list --identity user-1001-amara",
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			filter.Service, _ = demoService(o.shell.flags.env)
-			return withSimulatorList(cmd.Context(), o, deviceResource, "there are no such phones", func(ctx context.Context, sim *simulator.Simulator) ([]simulator.Device, error) {
+		Long: "List the simulated phones, with -e those of one environment.\n\n" + exitHelp(0, 1), Example: "  verifyctl -e demo simulator device list --identity user-1001-amara",
+		RunE: func(cmd *cobra.Command, _ []string) (err error) {
+			if filter.Service, err = o.service(); err != nil {
+				return err
+			}
+			if cmd.Flags().Changed("limit") && filter.Limit < 1 {
+				return verify.Usagef("--limit is a number from 1, not %d", filter.Limit)
+			}
+			return withSimulatorList(cmd.Context(), o, deviceResource, "there are no such phones", func(ctx context.Context, sim *simulator.Control) ([]simulator.Device, error) {
 				return sim.Devices(ctx, filter)
 			})
 		},
 	}
 	cmd.Flags().StringVar(&filter.Identity, "identity", "", "only phones of this user")
+	cmd.Flags().IntVar(&filter.Limit, "limit", 0, "at most this many (default: all)")
 	return cmd
 }
 
@@ -202,17 +232,17 @@ polling, whether or not a push arrived.
 		Args:    argsBetween(0, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			challenge := strings.Join(args, "")
-			return withSimulator(cmd.Context(), o, answeredResource, func(ctx context.Context, sim *simulator.Simulator) (answered, error) {
-				device, err := choice.find(ctx, sim, o.shell)
+			return withSimulator(cmd.Context(), o, answeredResource, func(ctx context.Context, sim *simulator.Control) (answered, error) {
+				device, err := choice.find(ctx, sim, o)
 				if err != nil {
 					return answered{}, err
 				}
-				sid, err := sim.Answer(ctx, device.Factor, challenge, approve)
 				status := string(verify.ChallengeDenied)
 				if approve {
 					status = string(verify.ChallengeApproved)
 				}
-				return answered{device.Factor, sid, status}, err
+				answer, err := sim.Answer(ctx, device.Factor, simulator.DeviceAnswer{Challenge: challenge, Status: status})
+				return answered{device.Factor, answer.Challenge, answer.Status}, err
 			})
 		},
 	}
@@ -220,14 +250,14 @@ polling, whether or not a push arrived.
 	return cmd
 }
 
-func newDeviceChangeCmd(o *simulatorOptions, verb, short string, change func(*simulator.DeviceState)) *cobra.Command {
+func newDeviceChangeCmd(o *simulatorOptions, verb, short string, change map[string]any) *cobra.Command {
 	var choice deviceChoice
 	cmd := &cobra.Command{
 		Use: verb + " --identity IDENTITY", Short: short, Long: short + ".\n\n" + exitHelp(0, 1, 5),
 		Example: "  verifyctl -e demo simulator device " + verb + " --identity user-1003-chloe",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return withSimulator(cmd.Context(), o, deviceResource, func(ctx context.Context, sim *simulator.Simulator) (simulator.Device, error) {
-				device, err := choice.find(ctx, sim, o.shell)
+			return withSimulator(cmd.Context(), o, deviceResource, func(ctx context.Context, sim *simulator.Control) (simulator.Device, error) {
+				device, err := choice.find(ctx, sim, o)
 				if err != nil {
 					return device, err
 				}
@@ -239,19 +269,48 @@ func newDeviceChangeCmd(o *simulatorOptions, verb, short string, change func(*si
 	return cmd
 }
 
-func newDeviceRotateCmd(o *simulatorOptions) *cobra.Command {
+// newDeviceTokenCmd is a command by which the phone's app gets a new push token and tells it.
+func newDeviceTokenCmd(o *simulatorOptions, verb, short, long string, do func(*simulator.Control, context.Context, string) (simulator.Device, error)) *cobra.Command {
 	var choice deviceChoice
 	cmd := &cobra.Command{
-		Use: "rotate-token --identity IDENTITY", Short: "Give the phone a new push token, which its app tells Twilio",
-		Long:    "Give the phone a new push token, which its app tells Twilio; a dead token is thereby replaced.\n\n" + exitHelp(0, 1, 5),
-		Example: "  verifyctl -e demo simulator device rotate-token --identity user-1003-chloe",
+		Use: verb + " --identity IDENTITY", Short: short, Long: long + "\n\n" + exitHelp(0, 1, 5),
+		Example: "  verifyctl -e demo simulator device " + verb + " --identity user-1003-chloe",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return withSimulator(cmd.Context(), o, deviceResource, func(ctx context.Context, sim *simulator.Simulator) (simulator.Device, error) {
-				device, err := choice.find(ctx, sim, o.shell)
+			return withSimulator(cmd.Context(), o, deviceResource, func(ctx context.Context, sim *simulator.Control) (simulator.Device, error) {
+				device, err := choice.find(ctx, sim, o)
 				if err != nil {
 					return device, err
 				}
-				return sim.RotateToken(ctx, device.Factor)
+				return do(sim, ctx, device.Factor)
+			})
+		},
+	}
+	choice.register(cmd)
+	return cmd
+}
+
+func newDeviceBuildCmd(o *simulatorOptions) *cobra.Command {
+	var choice deviceChoice
+	builds := []string{string(simulator.BuildDebug), string(simulator.BuildDistribution)}
+	cmd := &cobra.Command{
+		Use: "ios-build debug|distribution --identity IDENTITY", Short: "Declare how the phone's iOS app is signed",
+		Long: `Declare how the iOS app of a phone is signed, above all of one that enrolled from outside. A debug build gets pushes by a
+credential with sandbox true, a distribution build by one with sandbox false; undeclared, it gets them by either.
+
+` + exitHelp(0, 1, 5),
+		Example: "  verifyctl -e demo simulator device ios-build distribution --identity user-1003-chloe",
+		Args:    argsBetween(1, 1), ValidArgs: builds,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			build, err := oneOf("ios-build", args[0], builds...)
+			if err != nil {
+				return err
+			}
+			return withSimulator(cmd.Context(), o, deviceResource, func(ctx context.Context, sim *simulator.Control) (simulator.Device, error) {
+				device, err := choice.find(ctx, sim, o)
+				if err != nil {
+					return device, err
+				}
+				return sim.ChangeDevice(ctx, device.Factor, map[string]any{"build": build})
 			})
 		},
 	}

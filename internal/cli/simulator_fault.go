@@ -68,7 +68,7 @@ func newFaultAddCmd(o *simulatorOptions) *cobra.Command {
 			"slow-body", "lose-push"},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			f.Kind = simulator.FaultKind(args[0])
-			return withSimulator(cmd.Context(), o, faultResource, func(ctx context.Context, sim *simulator.Simulator) (simulator.Fault, error) {
+			return withSimulator(cmd.Context(), o, faultResource, func(ctx context.Context, sim *simulator.Control) (simulator.Fault, error) {
 				return sim.AddFault(ctx, f)
 			})
 		},
@@ -90,7 +90,7 @@ func newFaultListCmd(o *simulatorOptions) *cobra.Command {
 		Use: "list", Aliases: []string{"ls"}, Short: "List the faults, and how often they fired",
 		Long: "List the faults of the world, and how often each matched and fired.\n\n" + exitHelp(0, 1), Example: "  verifyctl -e demo simulator fault list",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return withSimulatorList(cmd.Context(), o, faultResource, "there are no faults", func(ctx context.Context, sim *simulator.Simulator) ([]simulator.Fault, error) {
+			return withSimulatorList(cmd.Context(), o, faultResource, "there are no faults", func(ctx context.Context, sim *simulator.Control) ([]simulator.Fault, error) {
 				return sim.Faults(ctx)
 			})
 		},
@@ -111,7 +111,7 @@ func newFaultClearCmd(o *simulatorOptions) *cobra.Command {
 				}
 				id = n
 			}
-			return withSimulatorList(cmd.Context(), o, faultResource, "there are no faults", func(ctx context.Context, sim *simulator.Simulator) ([]simulator.Fault, error) {
+			return withSimulatorList(cmd.Context(), o, faultResource, "there are no faults", func(ctx context.Context, sim *simulator.Control) ([]simulator.Fault, error) {
 				if err := sim.RemoveFault(ctx, id); err != nil {
 					return nil, err
 				}

@@ -28,7 +28,7 @@ func newSimulatorGenerateCmd(o *simulatorOptions) *cobra.Command {
 ` + exitHelp(0, 1),
 		Example: "  verifyctl simulator generate --state fleet.sqlite --entities 1000 --factors 2",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return withSimulator(cmd.Context(), o, generatedResource, func(ctx context.Context, sim *simulator.Simulator) (simulator.Generated, error) {
+			return withSimulator(cmd.Context(), o, generatedResource, func(ctx context.Context, sim *simulator.Control) (simulator.Generated, error) {
 				return sim.Generate(ctx, fleet)
 			})
 		},

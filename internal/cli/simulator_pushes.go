@@ -45,7 +45,7 @@ only a refused push leaves a trace, in the debugger.
 ` + exitHelp(0, 1),
 		Example: "  verifyctl -e demo simulator pushes --identity user-1001-amara",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return withSimulatorList(cmd.Context(), o, pushResource, "there are no such pushes", func(ctx context.Context, sim *simulator.Simulator) ([]simulator.Push, error) {
+			return withSimulatorList(cmd.Context(), o, pushResource, "there are no such pushes", func(ctx context.Context, sim *simulator.Control) ([]simulator.Push, error) {
 				return sim.Pushes(ctx, filter)
 			})
 		},

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -9,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -131,7 +133,7 @@ func (o *serveOptions) parseSeed() error {
 }
 
 func (o *serveOptions) run(ctx context.Context) (err error) {
-	o.options.Log = o.requestLog()
+	o.options.Log, o.options.ControlSecret = o.requestLog(), rand.Text()
 	sim, err := simulator.Open(ctx, o.options)
 	if err != nil {
 		return simulatorError(err)
@@ -157,8 +159,36 @@ func (o *serveOptions) run(ctx context.Context) (err error) {
 		}
 		servers = append(servers, proxy)
 	}
-	o.announce(account, servers, authority)
+	v := o.describe(account, servers, authority)
+	remove, err := o.leave(&v)
+	if err != nil { // clients from outside need no file of ours
+		o.shell.note("warning: other verifyctl commands cannot find this server: %s", err)
+		remove = func() error { return nil }
+	}
+	defer func() { err = errors.Join(err, remove()) }()
+	o.announce(v, servers)
 	return serveUntilDone(ctx, servers)
+}
+
+// leave tells the other commands of this server.
+func (o *serveOptions) leave(v *served) (remove func() error, err error) {
+	dir, err := o.shell.stateDir()
+	if err != nil {
+		return nil, err
+	}
+	running := runningServer{PID: os.Getpid(), BaseURL: v.BaseURL, State: v.State, Secret: o.options.ControlSecret}
+	if v.State != simulator.Memory {
+		if running.State, err = filepath.Abs(v.State); err != nil {
+			return nil, err
+		}
+	}
+	if o.tls {
+		running.CAFile = v.CAFile
+	}
+	if remove, err = running.leave(dir); err == nil {
+		v.ControlFile = running.file
+	}
+	return remove, err
 }
 
 // server is one listener with what serves it.
@@ -284,10 +314,11 @@ type served struct {
 	ConnectProxy string `json:"connect_proxy,omitempty"`
 	CAFile       string `json:"ca_file,omitempty"`
 	State        string `json:"state"`
+	ControlFile  string `json:"control_file,omitempty"` // which holds the secret of the control API
 }
 
-// announce says where the servers are; the first is the API, the second the proxy.
-func (o *serveOptions) announce(account simulator.Account, servers []server, authority *simulator.Authority) {
+// describe tells what clients need of the servers; the first is the API, the second the proxy.
+func (o *serveOptions) describe(account simulator.Account, servers []server, authority *simulator.Authority) served {
 	scheme := "http"
 	if o.tls {
 		scheme = "https"
@@ -300,6 +331,11 @@ func (o *serveOptions) announce(account simulator.Account, servers []server, aut
 	if authority != nil {
 		v.CAFile = authority.File
 	}
+	return v
+}
+
+// announce says where the servers are.
+func (o *serveOptions) announce(v served, servers []server) {
 	for _, s := range servers {
 		if tcp, ok := s.addr.(*net.TCPAddr); ok && !tcp.IP.IsLoopback() {
 			o.shell.note("warning: %s can be reached from other machines", tcp)
@@ -329,6 +365,9 @@ func writeServed(w io.Writer, v served) {
 		fmt.Fprintf(w, "trust:         %s (SSL_CERT_FILE, NODE_EXTRA_CA_CERTS, REQUESTS_CA_BUNDLE; on a phone install it as a CA)\n", v.CAFile)
 	}
 	fmt.Fprintf(w, "state:         %s\n", v.State)
+	if v.ControlFile != "" {
+		fmt.Fprintf(w, "control:       %s (the secret of /__simulator/, while this server runs)\n", v.ControlFile)
+	}
 }
 
 // reachable gives an address a client can dial: an unspecified one is this machine's own.

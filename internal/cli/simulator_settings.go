@@ -19,29 +19,33 @@ var settingsResource = render.Resource[simulator.Settings]{Columns: []render.Col
 
 func newSimulatorSettingsCmd(o *simulatorOptions) *cobra.Command {
 	var shape, webhook string
+	var rate int
 	cmd := &cobra.Command{
 		Use: "settings", Short: "Show or change what only Twilio's Console sets",
-		Long: `Show the settings of the simulated account, or change them: where the debugger's webhook goes, and how much the alerts of
-failed pushes tell, because what Twilio's tell is not established.
+		Long: `Show the settings of the simulated account, or change them: where the debugger's webhook goes, how fast entities may be
+made, and how much the alerts of failed pushes tell, because what Twilio's tell is not established.
 
 ` + exitHelp(0, 1),
 		Example: `  verifyctl -e demo simulator settings
   verifyctl -e demo simulator settings --alert-shape bare`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return withSimulator(cmd.Context(), o, settingsResource, func(ctx context.Context, sim *simulator.Simulator) (simulator.Settings, error) {
-				return sim.ChangeSettings(ctx, func(g *simulator.Settings) {
-					if cmd.Flags().Changed("alert-shape") {
-						g.AlertShape = simulator.AlertShape(shape)
+			return withSimulator(cmd.Context(), o, settingsResource, func(ctx context.Context, sim *simulator.Control) (simulator.Settings, error) {
+				change := map[string]any{}
+				for flag, setting := range map[string]struct {
+					name  string
+					value any
+				}{"alert-shape": {"alert_shape", shape}, "debugger-webhook": {"debugger_webhook_url", webhook}, "entity-rate": {"entity_rate", rate}} {
+					if cmd.Flags().Changed(flag) {
+						change[setting.name] = setting.value
 					}
-					if cmd.Flags().Changed("debugger-webhook") {
-						g.DebuggerWebhookURL = webhook
-					}
-				})
+				}
+				return sim.ChangeSettings(ctx, change)
 			})
 		},
 	}
 	cmd.Flags().StringVar(&shape, "alert-shape", "", "what alerts of failed pushes tell: correlated, credential-only or bare")
 	cmd.Flags().StringVar(&webhook, "debugger-webhook", "", "where every push alert is posted, signed; empty for nowhere")
+	cmd.Flags().IntVar(&rate, "entity-rate", 0, "how many entities the account may get in a second: 0 for Twilio's 40, which a frozen clock does not hold, -1 for no limit")
 	completeValues(cmd, "alert-shape", "correlated", "credential-only", "bare")
 	return cmd
 }

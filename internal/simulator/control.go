@@ -4,15 +4,21 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
 	"net/http"
+	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 )
 
-// controlPath is where the simulation itself is controlled, as JSON, with the credentials of any account in it. Twilio
-// uses no such path. Every call does what the method of the same name does.
+// controlPath is where the simulation itself is controlled, as JSON, by whoever knows the server's secret. Twilio uses no
+// such path. Every call does what the method of the same name does.
 const controlPath = "/__simulator/"
+
+// SecretHeader carries the secret of [Options] to the control API.
+const SecretHeader = "X-Simulator-Secret"
 
 // control is one control call: its argument is the JSON body, its result the JSON reply.
 type control func(s *Simulator, r *http.Request) (any, error)
@@ -47,13 +53,20 @@ var controls = map[string]control{
 
 	"GET pushes": func(s *Simulator, r *http.Request) (any, error) {
 		q := r.URL.Query()
-		limit, _ := strconv.Atoi(q.Get("limit"))
+		limit, err := limitOf(q)
+		if err != nil {
+			return nil, err
+		}
 		return s.Pushes(r.Context(), PushFilter{q.Get("service_sid"), q.Get("identity"), q.Get("factor_sid"), q.Get("challenge_sid"), limit})
 	},
 
 	"GET devices": func(s *Simulator, r *http.Request) (any, error) {
 		q := r.URL.Query()
-		return s.Devices(r.Context(), DeviceFilter{q.Get("service_sid"), q.Get("identity"), q.Get("factor_sid")})
+		limit, err := limitOf(q)
+		if err != nil {
+			return nil, err
+		}
+		return s.Devices(r.Context(), DeviceFilter{q.Get("service_sid"), q.Get("identity"), q.Get("factor_sid"), limit})
 	},
 	"POST devices": func(s *Simulator, r *http.Request) (any, error) {
 		e, err := argument[Enrolment](r)
@@ -101,26 +114,49 @@ var controls = map[string]control{
 	},
 }
 
-// clockReport is the clock as the control API shows it.
-type clockReport struct {
-	Now    time.Time `json:"now"`
-	Frozen bool      `json:"frozen"`
+// controlQueries are the parameters that calls take in their query; the others take none.
+var controlQueries = map[string][]string{
+	"GET pushes":  {"challenge_sid", "factor_sid", "identity", "limit", "service_sid"},
+	"GET devices": {"factor_sid", "identity", "limit", "service_sid"},
 }
 
-func (s *Simulator) clockReport(ctx context.Context) (clockReport, error) {
-	var report clockReport
+// checkQuery refuses parameters that a call does not know, which would otherwise pick everything.
+func checkQuery(q url.Values, known []string) error {
+	for _, name := range slices.Sorted(maps.Keys(q)) {
+		switch {
+		case slices.Contains(known, name):
+		case len(known) == 0:
+			return badInput("unknown parameter %q: this call takes none", name)
+		default:
+			return badInput("unknown parameter %q: it is one of %s", name, strings.Join(known, ", "))
+		}
+	}
+	return nil
+}
+
+// limitOf is how many items are asked for, 0 for all.
+func limitOf(q url.Values) (int, error) {
+	if !q.Has("limit") {
+		return 0, nil
+	}
+	limit, err := strconv.Atoi(q.Get("limit"))
+	if err != nil || limit < 1 {
+		return 0, badInput("limit is a number from 1, not %q", q.Get("limit"))
+	}
+	return limit, nil
+}
+
+func (s *Simulator) clockReport(ctx context.Context) (ClockReading, error) {
+	var report ClockReading
 	err := s.view(ctx, func(t *tx) error {
-		report = clockReport{t.now, t.world.clock.frozenAt.Valid}
+		report = ClockReading{t.now, t.world.clock.frozenAt.Valid}
 		return nil
 	})
 	return report, err
 }
 
 func setClock(s *Simulator, r *http.Request) (any, error) {
-	change, err := argument[struct {
-		Advance Duration `json:"advance"`
-		Frozen  *bool    `json:"frozen"`
-	}](r)
+	change, err := argument[ClockChange](r)
 	if err != nil {
 		return nil, err
 	}
@@ -139,10 +175,7 @@ func setClock(s *Simulator, r *http.Request) (any, error) {
 }
 
 func answerAsDevice(s *Simulator, r *http.Request) (any, error) {
-	answer, err := argument[struct {
-		Challenge string `json:"challenge_sid"`
-		Status    string `json:"status"`
-	}](r)
+	answer, err := argument[DeviceAnswer](r)
 	if err != nil {
 		return nil, err
 	}
@@ -160,9 +193,12 @@ func newControlMux(s *Simulator) *http.ServeMux {
 		method, path, _ := strings.Cut(pattern, " ")
 		mux.HandleFunc(method+" "+controlPath+"v1/"+path, func(w http.ResponseWriter, r *http.Request) {
 			s.frameControl(w, r, func() reply {
+				if err := checkQuery(r.URL.Query(), controlQueries[pattern]); err != nil {
+					return controlRefusal(err)
+				}
 				result, err := do(s, r)
 				if err != nil {
-					return controlRefusal(err).reply()
+					return controlRefusal(err)
 				}
 				return ok(result)
 			})
@@ -177,9 +213,14 @@ func (s *Simulator) serveControl(w http.ResponseWriter, r *http.Request) {
 		s.frameControl(w, r, func() reply { return notFound(r.URL.EscapedPath()).reply() })
 		return
 	}
-	if err := s.admit(r); err != nil {
-		s.frameControl(w, r, func() reply { return controlRefusal(err).reply() })
+	if refused := s.admit(r); refused != nil {
+		s.frameControl(w, r, func() reply { return *refused })
 		return
+	}
+	// A fleet of a million takes longer than any request of Twilio's.
+	deadlines := http.NewResponseController(w)
+	if err := errors.Join(deadlines.SetReadDeadline(time.Time{}), deadlines.SetWriteDeadline(time.Time{})); err != nil {
+		s.opts.Log.Debug("the deadlines of a control call stay", "error", err)
 	}
 	s.control().ServeHTTP(w, r)
 }
@@ -187,17 +228,30 @@ func (s *Simulator) serveControl(w http.ResponseWriter, r *http.Request) {
 // maxWorld is the largest control argument; worlds can be large.
 const maxWorld = 64 << 20
 
-// admit lets holders of an account's token in, so that no page in a browser can turn the world over.
-func (s *Simulator) admit(r *http.Request) error {
-	user, password, sent := r.BasicAuth()
-	return s.view(r.Context(), func(t *tx) error {
-		c := call{tx: t}
-		if !sent {
-			return errUnauthenticated
-		}
-		return c.authenticateAccount(user, password)
-	})
+// admit lets in whoever knows the secret of this server. No page in a browser does, and what a page of elsewhere sends is
+// refused before that.
+func (s *Simulator) admit(r *http.Request) *reply {
+	var refused controlError
+	sent := r.Header.Get(SecretHeader)
+	switch {
+	case s.opts.ControlSecret == "":
+		refused = controlError{Status: http.StatusForbidden, Message: "this server has no control API"}
+	case crossOrigin.Check(r) != nil:
+		refused = controlError{Status: http.StatusForbidden, Message: "the control API does not take requests from other sites"}
+	case sent == "":
+		refused = controlError{Status: http.StatusUnauthorized, Message: "the control API asks for the server's secret in the header " + SecretHeader}
+	case !equal(s.opts.ControlSecret, sent):
+		refused = controlError{Status: http.StatusForbidden, Message: "this is not the server's secret"}
+	default:
+		return nil
+	}
+	answer := refused.reply()
+	return &answer
 }
+
+var crossOrigin = http.NewCrossOriginProtection()
+
+func (e controlError) reply() reply { return reply{status: e.Status, body: e} }
 
 func (s *Simulator) frameControl(w http.ResponseWriter, r *http.Request, do func() reply) {
 	var f frame
@@ -206,19 +260,20 @@ func (s *Simulator) frameControl(w http.ResponseWriter, r *http.Request, do func
 	answer.write(w, f)
 }
 
-// controlRefusal turns an error into a reply like the API's.
-func controlRefusal(err error) *apiError {
+// controlRefusal turns the error of a call into its reply.
+func controlRefusal(err error) reply {
 	var refused *apiError
 	var input InputError
+	failed := controlError{Status: http.StatusInternalServerError, Message: err.Error()}
 	switch {
 	case errors.As(err, &refused):
-		return refused
+		failed.Status, failed.Code = refused.status, refused.code
 	case errors.As(err, &input):
-		return invalid(20001, "%s", input)
+		failed.Status = http.StatusBadRequest
 	case errors.Is(err, ErrNotFound):
-		return refuse(http.StatusNotFound, 20404, "%s", err)
+		failed.Status = http.StatusNotFound
 	}
-	return refuse(http.StatusInternalServerError, 20500, "%s", err)
+	return failed.reply()
 }
 
 // argument reads a control call's JSON body.

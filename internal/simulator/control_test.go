@@ -2,9 +2,13 @@ package simulator_test
 
 import (
 	"context"
+	"encoding/base64"
+	"errors"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/verifyctl/verifyctl/internal/simulator"
 )
@@ -16,9 +20,7 @@ func (c *client) control(method, path, body string) answer {
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	if c.user != "" {
-		req.SetBasicAuth(c.user, c.pass)
-	}
+	req.Header.Set(simulator.SecretHeader, controlSecret)
 	resp, err := c.http.Do(req)
 	if err != nil {
 		c.t.Fatal(err)
@@ -96,14 +98,112 @@ func TestControlAPI(t *testing.T) {
 		{"POST", "devices", `{"service_sid":"VA0","identity":"user-1001-amara"}`, 404},
 		{"POST", "devices", `{"service_sid":"` + fleetService + `","identity":"x"}`, 400},
 		{"POST", "credentials/CR0/contents", `{}`, 404}, {"POST", "world", `{"services":[{"created":"soon"}]}`, 400},
-		{"POST", "generate", `{}`, 400},
+		{"POST", "generate", `{}`, 400}, {"GET", "pushes?identitty=x", ``, 400}, {"GET", "devices?challenge_sid=x", ``, 400},
+		{"GET", "devices?limit=all", ``, 400}, {"GET", "pushes?limit=0", ``, 400}, {"GET", "clock?now=1", ``, 400}, {"DELETE", "faults?id=1", ``, 400},
 	} {
 		if a := c.control(tt.method, tt.path, tt.body); a.status != tt.status || a.text("message") == "" {
 			t.Errorf("%s %s %s: %d %s, want %d", tt.method, tt.path, tt.body, a.status, a.raw, tt.status)
 		}
 	}
-	if a := c.as("", "").control("GET", "clock", ""); a.status != 401 {
-		t.Errorf("without credentials: %d", a.status)
+	if a := c.control("GET", "pushes?identitty=x", ""); !strings.Contains(a.text("message"), "challenge_sid, factor_sid, identity, limit, service_sid") {
+		t.Errorf("an unknown parameter: %s", a.raw)
+	}
+}
+
+// TestControlIsGuarded: only whoever knows the server's secret gets in, and no page of another site, whatever it knows.
+func TestControlIsGuarded(t *testing.T) {
+	c := frozen(t)
+	for _, tt := range []struct {
+		name, method string
+		header       http.Header
+		status       int
+	}{
+		{"the secret", "POST", http.Header{simulator.SecretHeader: {controlSecret}}, 200},
+		{"no secret", "POST", http.Header{}, 401},
+		{"no secret to read", "GET", http.Header{}, 401},
+		{"the account's credentials", "POST", http.Header{"Authorization": {"Basic " + base64.StdEncoding.EncodeToString([]byte(c.user+":"+c.pass))}}, 401},
+		{"another secret", "POST", http.Header{simulator.SecretHeader: {"of-another-test"}}, 403},
+		{"a page of another site", "POST", http.Header{simulator.SecretHeader: {controlSecret}, "Sec-Fetch-Site": {"cross-site"}}, 403},
+		{"a page of another origin", "POST", http.Header{simulator.SecretHeader: {controlSecret}, "Origin": {"https://evil.example"}}, 403},
+		{"what a browser asks first", "OPTIONS", http.Header{"Origin": {"https://evil.example"}, "Access-Control-Request-Headers": {simulator.SecretHeader}}, 404},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			req, err := http.NewRequestWithContext(t.Context(), tt.method, "http://"+c.host+"/__simulator/v1/clock", strings.NewReader(`{}`))
+			if err != nil {
+				t.Fatal(err)
+			}
+			req.Header = tt.header
+			a := c.as("", "").send(req)
+			if a.status != tt.status {
+				t.Errorf("%d %s, want %d", a.status, a.raw, tt.status)
+			}
+			if (a.status == 401 || a.status == 403) && (a.text("message") == "" || a.body["more_info"] != nil || a.body["code"] != nil || a.header.Get("Access-Control-Allow-Origin") != "") {
+				t.Errorf("the refusal is %v %s", a.header, a.raw)
+			}
+		})
+	}
+	without, err := simulator.Open(t.Context(), simulator.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer without.Close()
+	rec := httptest.NewRecorder()
+	req := httptest.NewRequest("GET", "/__simulator/v1/clock", nil)
+	req.Header.Set(simulator.SecretHeader, "")
+	if without.ServeHTTP(rec, req); rec.Code != 403 {
+		t.Errorf("a server without a secret answers %d", rec.Code)
+	}
+}
+
+// TestControlClient does what the methods do, with their errors.
+func TestControlClient(t *testing.T) {
+	c := open(t, phones(func(*simulator.World) {}))
+	ctx := t.Context()
+	control := simulator.NewControl("http://"+c.host, controlSecret, c.http.Transport)
+	frozen := true
+	if r, err := control.ChangeClock(ctx, simulator.ClockChange{Frozen: &frozen, Advance: simulator.Duration(time.Minute)}); err != nil || !r.Frozen || !r.Now.Equal(start.Add(time.Minute)) {
+		t.Errorf("clock %v, %v", r, err)
+	}
+	d, err := control.Enroll(ctx, simulator.Enrolment{Service: fleetService, Identity: "user-2001-new", Platform: "fcm", DeviceState: simulator.DeviceState{Muted: true}})
+	if err != nil || !d.Muted {
+		t.Fatalf("enrolled %+v, %v", d, err)
+	}
+	if d, err = control.ChangeDevice(ctx, d.Factor, map[string]any{"muted": false, "uninstalled": true}); err != nil || d.Muted || !d.Uninstalled {
+		t.Errorf("changed %+v, %v", d, err)
+	}
+	if d, err = control.Reinstall(ctx, d.Factor); err != nil || d.Uninstalled {
+		t.Errorf("reinstalled %+v, %v", d, err)
+	}
+	ring(c, "YF"+strings.Repeat("b", 32))
+	if a, err := control.Answer(ctx, "YF"+strings.Repeat("b", 32), simulator.DeviceAnswer{Status: "denied"}); err != nil || a.Challenge == "" {
+		t.Errorf("answered %+v, %v", a, err)
+	}
+	if pushes, err := control.Pushes(ctx, simulator.PushFilter{Identity: "user-1001-amara", Limit: 5}); err != nil || len(pushes) != 1 {
+		t.Errorf("pushes %v, %v", pushes, err)
+	}
+	if devices, err := control.Devices(ctx, simulator.DeviceFilter{Service: fleetService, Limit: 2}); err != nil || len(devices) != 2 {
+		t.Errorf("devices %v, %v", devices, err)
+	}
+	if f, err := control.AddFault(ctx, simulator.Fault{Kind: simulator.FaultRateLimit}); err != nil || f.ID != 1 || f.Status != 429 {
+		t.Errorf("fault %+v, %v", f, err)
+	}
+	if err := control.RemoveFault(ctx, 0); err != nil {
+		t.Error(err)
+	}
+
+	var input simulator.InputError
+	if _, err := control.ChangeSettings(ctx, map[string]any{"alert_shape": "round"}); !errors.As(err, &input) {
+		t.Errorf("a wrong setting: %v", err)
+	}
+	if err := control.RemoveFault(ctx, 9); !errors.Is(err, simulator.ErrNotFound) {
+		t.Errorf("a fault that is not there: %v", err)
+	}
+	_, err = control.Enroll(ctx, simulator.Enrolment{Service: fleetService, Identity: "short"})
+	if err == nil || errors.As(err, &input) || !strings.Contains(err.Error(), "60305") {
+		t.Errorf("what the API refuses: %v", err)
+	}
+	if _, err := simulator.NewControl("http://"+c.host, "wrong", c.http.Transport).Clock(ctx); err == nil || !strings.Contains(err.Error(), "secret") {
+		t.Errorf("with a wrong secret: %v", err)
 	}
 }
 

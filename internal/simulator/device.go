@@ -62,19 +62,23 @@ type Enrolment struct {
 // DeviceFilter picks devices; an empty field picks all.
 type DeviceFilter struct {
 	Service, Identity, Factor string
+	Limit                     int // the first ones; 0 for all
 }
 
 // Devices gives the phones of all push factors that the filter picks, in the order they were enrolled.
 func (s *Simulator) Devices(ctx context.Context, filter DeviceFilter) ([]Device, error) {
 	devices := []Device{}
+	if filter.Limit <= 0 {
+		filter.Limit = -1
+	}
 	err := s.view(ctx, func(t *tx) error {
 		var sids []string
 		err := t.each(func(rows *sql.Rows) error {
 			sids = append(sids, "")
 			return rows.Scan(&sids[len(sids)-1])
 		}, `SELECT f.sid FROM factors f JOIN entities e ON e.seq = f.entity_id JOIN services s ON s.seq = e.service_id
-			WHERE f.type = 'push' AND (?1 = '' OR s.sid = ?1) AND (?2 = '' OR e.identity = ?2) AND (?3 = '' OR f.sid = ?3) ORDER BY f.seq`,
-			filter.Service, filter.Identity, filter.Factor)
+			WHERE f.type = 'push' AND (?1 = '' OR s.sid = ?1) AND (?2 = '' OR e.identity = ?2) AND (?3 = '' OR f.sid = ?3)
+			ORDER BY f.seq LIMIT ?4`, filter.Service, filter.Identity, filter.Factor, filter.Limit)
 		for _, sid := range sids {
 			d, derr := t.device(sid)
 			if derr != nil {

@@ -68,7 +68,7 @@ const (
 // Options say where the state is and what it is when it has to be made. The zero value is an empty world in memory
 // with the default credentials, on the wall clock.
 type Options struct {
-	// State is the SQLite file; "" or ":memory:" keeps the state in memory and forgets it on Close.
+	// State is the SQLite file; "" is [Memory].
 	State string
 	// Seed is what a new state holds; empty means [SeedEmpty].
 	Seed Seed
@@ -89,6 +89,8 @@ type Options struct {
 	OmitCredentialSID bool
 	// WebhooksAnywhere lets webhooks be posted to other machines. Without it only loopback addresses are called.
 	WebhooksAnywhere bool
+	// ControlSecret is what the control API asks for. Without one there is no control API.
+	ControlSecret string
 	// Log receives one record per request and per failed webhook; nil logs nothing.
 	Log *slog.Logger
 
@@ -129,11 +131,12 @@ func Open(ctx context.Context, opts Options) (*Simulator, error) {
 	return s, nil
 }
 
-const memory = ":memory:"
+// Memory as the state keeps it in memory and forgets it on Close.
+const Memory = ":memory:"
 
 func (o *Options) complete() error {
 	if o.State == "" {
-		o.State = memory
+		o.State = Memory
 	}
 	if o.Wall == nil {
 		o.Wall = time.Now

@@ -18,6 +18,8 @@ import (
 // start is where the clocks of test worlds stand.
 var start = time.Date(2026, 5, 4, 10, 0, 0, 0, time.UTC)
 
+const controlSecret = "of-this-test"
+
 // client talks to a simulator through its in-memory network.
 type client struct {
 	t    testing.TB
@@ -31,6 +33,7 @@ type client struct {
 // open opens a world and serves it in memory for the length of a test.
 func open(t testing.TB, opts simulator.Options) *client {
 	t.Helper()
+	opts.ControlSecret = controlSecret
 	sim, err := simulator.Open(t.Context(), opts)
 	if err != nil {
 		t.Fatalf("open: %v", err)

@@ -30,7 +30,7 @@ const (
 // openDB opens the file without looking into it. A state in memory has one connection, because each would be its own.
 func openDB(state string) (*sql.DB, error) {
 	const settings = "_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)&_txlock=immediate"
-	if state == memory {
+	if state == Memory {
 		db, err := sql.Open("sqlite", "file::memory:?"+settings)
 		if err != nil {
 			return nil, err

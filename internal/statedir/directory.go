@@ -40,8 +40,8 @@ func dirOn(goos string, getenv func(string) string) (string, error) {
 	return filepath.Join(append([]string{home}, below...)...), nil
 }
 
-// prepare makes the state directory, for its owner only, or checks that nobody else can write to it.
-func prepare(dir string) error {
+// Prepare makes the state directory, for its owner only, or checks that nobody else can write to it.
+func Prepare(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return Failure("cannot make the state directory", err).
 			WithHint("set VERIFYCTL_STATE_DIR to a directory you can write to")

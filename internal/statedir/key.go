@@ -30,7 +30,7 @@ type Key struct {
 // OpenKey reads the key of a state directory, and makes it the first time, when it makes the directory too. A damaged key
 // is an error and is never replaced.
 func OpenKey(ctx context.Context, dir string) (*Key, error) {
-	if err := prepare(dir); err != nil {
+	if err := Prepare(dir); err != nil {
 		return nil, err
 	}
 	path := filepath.Join(dir, keyFile)
