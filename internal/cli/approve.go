@@ -35,13 +35,13 @@ const (
 )
 
 // approve lets a write pass, or says why not: a read-only environment takes none; production must be named by -e on the
-// command line and confirmed by its name; elsewhere what cannot be undone is asked about, or takes --yes.
+// command line and confirmed by its name, the demo's live environment too; elsewhere what cannot be undone is asked about, or takes --yes.
 func (c *connection) approve(ctx context.Context, w writeFlags, question string, h harm) error {
 	if c.env.ReadOnly {
 		return verify.Refusedf("%s is read-only in the environment file", c.label()).
 			WithHint("a write there needs readonly: false for %s", c.label())
 	}
-	if c.env.IsProduction() {
+	if c.env.ConfirmsByName() {
 		return c.approveProduction(ctx, w, question)
 	}
 	if h == harmless || w.yes {

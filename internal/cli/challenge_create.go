@@ -52,8 +52,8 @@ run; the same command continues safely. An action that was approved or denied is
 --action-id one is made and shown.
 
 ` + exitHelp(append(writeStatuses, 8, 10, 11)...),
-		Example: `  verifyctl -e demo challenge create user-1013-mateo --message 'Log in to Bank?'
-  verifyctl -e demo challenge create user-1013-mateo --message 'Pay 20 EUR?' --field Amount='20 EUR' --expires 2m --action-id payment-4711`,
+		Example: `  verifyctl -e demo challenge create user-1013-mateo --message 'Log in to Bank?' --confirm demo
+  verifyctl -e demo challenge create user-1013-mateo --message 'Pay 20 EUR?' --field Amount='20 EUR' --expires 2m --action-id payment-4711 --confirm demo`,
 		Args:              argsBetween(0, 1),
 		ValidArgsFunction: s.completeIdentity,
 		RunE: func(cmd *cobra.Command, args []string) error {

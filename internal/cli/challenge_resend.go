@@ -49,8 +49,8 @@ The challenge is read first; what cannot work is refused with the reason. --iden
 machine has met. With --or-recreate an expired challenge is replaced by one new challenge of the same action.
 
 ` + exitHelp(append(writeStatuses, 11)...),
-		Example: `  verifyctl -e demo challenge resend YC52bcb3c787af8cbe9af2a9a70f3c0fd6 --identity user-1001-amara
-  verifyctl -e demo challenge resend YC1c9f73e5b73c36ee409298d703cbf13c --identity user-1001-amara --or-recreate`,
+		Example: `  verifyctl -e demo challenge resend YC52bcb3c787af8cbe9af2a9a70f3c0fd6 --identity user-1001-amara --confirm demo
+  verifyctl -e demo challenge resend YC1c9f73e5b73c36ee409298d703cbf13c --identity user-1001-amara --or-recreate --confirm demo`,
 		Args:              argsBetween(0, 1),
 		ValidArgsFunction: s.completeChallenge,
 		RunE: func(cmd *cobra.Command, args []string) error {

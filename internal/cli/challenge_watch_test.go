@@ -78,7 +78,7 @@ func TestReceiptKeepsTheWatchFromResending(t *testing.T) {
 		case strings.Contains(line, "is not sent again"), strings.Contains(line, "was sent again"):
 			cancel()
 		}
-	}, append(watchPending, "--resend-after", "1s", "--max-resends", "2")...)
+	}, append(watchPending, "--resend-after", "1s", "--max-resends", "2", "--confirm", "demo")...)
 	if status != 130 || !strings.Contains(stderr, "the phone has confirmed YC52bcb3c787af8cbe9af2a9a70f3c0fd6: its push is not sent again") ||
 		strings.Contains(stderr, "was sent again") {
 		t.Errorf("status %d, %s", status, stderr)

@@ -24,9 +24,9 @@ var demoSteps = []demoStep{
 	{"Whose job is such an error, and is the factor dead? It is not.",
 		[]string{"debugger", "explain", "52134"}},
 	{"The mend is one change, and the doctor prints what takes it back.",
-		[]string{"-e", "demo", "doctor", "--fix", "--credential", simulator.DemoSpareCredentialSID, "--only", "PUSH-APN-0[1-6]"}},
+		[]string{"-e", "demo", "doctor", "--fix", "--credential", simulator.DemoSpareCredentialSID, "--only", "PUSH-APN-0[1-6]", "--confirm", "demo"}},
 	{"Amara's question is still pending. Send its push again.",
-		[]string{"-e", "demo", "challenge", "resend", simulator.DemoPendingChallengeSID, "--identity", simulator.DemoIdentity}},
+		[]string{"-e", "demo", "challenge", "resend", simulator.DemoPendingChallengeSID, "--identity", simulator.DemoIdentity, "--confirm", "demo"}},
 	{"Only a simulator can tell what became of each push.",
 		[]string{"-e", "demo", "simulator", "pushes", "--challenge", simulator.DemoPendingChallengeSID}},
 	{"And only the phone's own key can answer. Her virtual phone has one.",
@@ -34,7 +34,7 @@ var demoSteps = []demoStep{
 	{"The backend sees it approved.",
 		[]string{"-e", "demo", "challenge", "list", simulator.DemoIdentity, "--columns", "sid,status,message,created"}},
 	{"Her old phone is gone, she says. A deleted factor cannot be brought back; what it was is kept here.",
-		[]string{"-e", "demo", "factors", "delete", simulator.DemoIdentity, simulator.DemoDeadFactorSID, "--yes", "--reason", "phone replaced, says the user"}},
+		[]string{"-e", "demo", "factors", "delete", simulator.DemoIdentity, simulator.DemoDeadFactorSID, "--confirm", "demo", "--reason", "phone replaced, says the user"}},
 	{"Every write left a record.",
 		[]string{"audit", "show", "--columns", "time,phase,outcome,command,sids"}},
 }
@@ -56,7 +56,8 @@ func newDemoCmd(s *shell) *cobra.Command {
 shown before its real output, and can be repeated by hand with the same SIDs.
 
 The tour runs on a fresh copy in memory. The environment "demo" itself keeps its state between commands; "verifyctl demo
-reset" restores it.
+reset" restores it. A write in "demo" is confirmed by its name as in production, typed or with --confirm demo, which the tour
+gives itself; demo-staging and demo-dev take --yes.
 
 ` + exitHelp(0),
 		Example: "  verifyctl demo\n  verifyctl demo --step",

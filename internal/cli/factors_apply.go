@@ -43,7 +43,7 @@ goes on, and a plan that is done sends nothing.
 		Example: `  verifyctl -e demo fleet sync
   verifyctl -e demo factors plan --where 'sdk_version < 3.0.1' --out incident.ndjson
   verifyctl -e demo factors apply incident.ndjson --dry-run
-  verifyctl -e demo factors apply incident.ndjson --yes`,
+  verifyctl -e demo factors apply incident.ndjson --confirm demo`,
 		Args: argsBetween(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.file = args[0]

@@ -43,7 +43,7 @@ For factors of many identities there is "verifyctl factors plan", which writes t
 
 ` + exitHelp(writeStatuses...),
 		Example: `  verifyctl -e demo factors delete user-1001-amara --device 'Pixel*' --dry-run
-  verifyctl -e demo factors delete user-1001-amara YFdeaf3bf5746a672e2eeb5e50f10afabc --yes`,
+  verifyctl -e demo factors delete user-1001-amara YFdeaf3bf5746a672e2eeb5e50f10afabc --confirm demo`,
 		Args:              argsBetween(1, -1),
 		ValidArgsFunction: s.completeIdentityThenFactors,
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -42,7 +42,7 @@ A plan for which nothing was found is written too; applying it does nothing.
 ` + exitHelp(0, 1, 6),
 		Example: `  verifyctl -e demo fleet sync
   verifyctl -e demo factors plan --where 'platform = apn and sdk_version < 3.0.1' --out incident.ndjson
-  verifyctl -e demo factors apply incident.ndjson --yes`,
+  verifyctl -e demo factors apply incident.ndjson --confirm demo`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if (o.where == "") == (o.from == "") {

@@ -44,7 +44,7 @@ credential. The index ("fleet sync") tells how many factors there are.
 ` + exitHelp(readStatuses...),
 		Example: `  verifyctl -e demo fleet sync
   verifyctl -e demo factors prune --out dead.ndjson
-  verifyctl -e demo factors apply dead.ndjson --yes`,
+  verifyctl -e demo factors apply dead.ndjson --confirm demo`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := o.parse(); err != nil {
 				return err

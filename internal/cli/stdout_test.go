@@ -55,10 +55,10 @@ func TestAReaderThatGoesAwayEndsNoBatch(t *testing.T) {
 	t.Setenv("XDG_CONFIG_HOME", t.TempDir())
 	for _, format := range []string{"-q", "--output=ndjson", "--output=json", "--output=csv", "--output=table"} {
 		state := t.TempDir()
-		if status, stderr := runInto(state, failingFile{syscall.EPIPE}, "-e", "demo", "factors", "delete", "user-1001-amara", "--all", "--yes", format); status != 0 {
+		if status, stderr := runInto(state, failingFile{syscall.EPIPE}, "-e", "demo", "factors", "delete", "user-1001-amara", "--all", "--confirm", "demo", format); status != 0 {
 			t.Fatalf("%s: status %d, %q", format, status, stderr)
 		}
-		status, stderr := runInto(state, failingFile{syscall.EPIPE}, "-e", "demo", "factors", "delete", "user-1001-amara", "--all", "--yes", format)
+		status, stderr := runInto(state, failingFile{syscall.EPIPE}, "-e", "demo", "factors", "delete", "user-1001-amara", "--all", "--confirm", "demo", format)
 		if status != 5 || !strings.Contains(stderr, "no factor to delete") {
 			t.Errorf("%s: after it status %d, %q", format, status, stderr)
 		}

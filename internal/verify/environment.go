@@ -65,9 +65,11 @@ type CredentialNote struct {
 
 // IsProduction tells whether writes need the care of production: everything that is neither development nor staging.
 // The demo environments are not production, whatever part they play.
-func (e Environment) IsProduction() bool {
-	return !e.Demo && e.Kind != Development && e.Kind != Staging
-}
+func (e Environment) IsProduction() bool { return !e.Demo && e.ConfirmsByName() }
+
+// ConfirmsByName tells whether a write is confirmed by the environment's name, as production asks: in the demo's live
+// environment too, where that is rehearsed.
+func (e Environment) ConfirmsByName() bool { return e.Kind != Development && e.Kind != Staging }
 
 // Uses tells whether the environment declares a platform.
 func (e Environment) Uses(p Platform) bool {
