@@ -96,13 +96,6 @@ func (s *Simulator) Now(ctx context.Context) (time.Time, error) {
 	return now, err
 }
 
-// Frozen tells whether the clock stands still.
-func (s *Simulator) Frozen(ctx context.Context) (bool, error) {
-	var frozen bool
-	err := s.view(ctx, func(t *tx) error { frozen = t.world.clock.frozenAt.Valid; return nil })
-	return frozen, err
-}
-
 // Advance moves the clock by d, which may not be negative: what happened stays in the past. What falls due in between,
 // such as a late alert, is there afterwards.
 func (s *Simulator) Advance(ctx context.Context, d time.Duration) error {
