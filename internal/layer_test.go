@@ -22,7 +22,8 @@ var layers = map[string]struct {
 	"internal/verify":       {nil, "the vocabulary stands on nothing"},
 	"internal/event":        {[]string{"internal/verify"}, "decoding is pure"},
 	"internal/challenge":    {[]string{"internal/verify", "internal/event"}, "what operators do is told what it needs through small interfaces"},
-	"internal/doctor":       {[]string{"internal/verify", "internal/event"}, "what operators do is told what it needs through small interfaces"},
+	"internal/pushfile":     {[]string{"internal/verify"}, "what reads files from outside is told nothing else, and used by doctor and cli"},
+	"internal/doctor":       {[]string{"internal/verify", "internal/event", "internal/pushfile"}, "what operators do is told what it needs through small interfaces"},
 	"internal/debugger":     {[]string{"internal/verify", "internal/event"}, "what operators do is told what it needs through small interfaces"},
 	"internal/plan":         {[]string{"internal/verify"}, "it binds and seals plans, whatever they change"},
 	"internal/fleet":        {[]string{"internal/verify", "internal/event", "internal/plan"}, "what operators do is told what it needs through small interfaces"},
@@ -50,6 +51,8 @@ var onlyImporters = map[string]string{
 	"github.com/charmbracelet/bubbletea": "internal/prompt",
 	"github.com/spf13/viper":             "internal/config",
 	"github.com/zalando/go-keyring":      "internal/config",
+	"howett.net/plist":                   "internal/pushfile",
+	"software.sslmate.com/src/go-pkcs12": "internal/pushfile",
 }
 
 // neverInProduct must not be linked into the binary.

@@ -1,23 +1,29 @@
 package cli
 
 import (
+	"context"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/verifyctl/verifyctl/internal/doctor"
+	"github.com/verifyctl/verifyctl/internal/prompt"
+	"github.com/verifyctl/verifyctl/internal/pushfile"
 	"github.com/verifyctl/verifyctl/internal/render"
 	"github.com/verifyctl/verifyctl/internal/verify"
 )
 
 type credentialsLintOptions struct {
-	shell      *shell
-	record     string
-	credential string
+	shell         *shell
+	record        string
+	credential    string
+	passphraseEnv string
+	extract       string
 
-	files  []string
-	attach verify.CredentialSID
+	files      []string
+	attach     verify.CredentialSID
+	passphrase *string // from the variable; nil when none was named
 }
 
 func newCredentialsLintCmd(s *shell) *cobra.Command {
@@ -28,23 +34,33 @@ func newCredentialsLintCmd(s *shell) *cobra.Command {
 		Long: `Read the files of a push credential offline, before they are uploaded: no API gives their contents back.
 
 Of an APNs certificate: expiry, bundle ids, which of Apple's environments it serves, whether it is for VoIP only, and
-whether the private key belongs to it. Of an FCM service account: project, client, whether its key parses. A legacy server
-key, an encrypted key, a .p8 key and an app's google-services.json are told apart. Nothing is sent anywhere.
+whether the private key belongs to it. Of an FCM service account: project, client, whether its key parses. What is
+neither is named: an app's google-services.json, a .p8 key, a request for a certificate. Nothing is sent anywhere.
+
+A .p12 is opened: with an empty pass phrase, that of --passphrase-env, or one that is asked for at the terminal.
+
+--extract DIR writes what was read as Twilio wants it: cert.pem and key.pem (BEGIN RSA PRIVATE KEY), or
+service-account.json. That mends text which was changed on its way here: on one line, indented, in base64, with Bag
+Attributes, in rich text. The files are for their owner only; nothing is written over a file or through a link.
 
 --record notes expiry and bundle ids in the environment file, so that doctor warns a month before (PUSH-APN-11).
 
 ` + exitHelp(0, 1),
-		Example: "  verifyctl credentials lint apns.pem apns.key\n  verifyctl credentials lint service-account.json --record staging",
-		Args:    argsBetween(1, -1),
+		Example: `  verifyctl credentials lint apns.pem apns.key
+  verifyctl credentials lint apns.p12 --passphrase-env P12_PASSPHRASE --extract clean
+  verifyctl credentials lint service-account.json --record staging`,
+		Args: argsBetween(1, -1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.files = args
 			if err := o.parse(); err != nil {
 				return err
 			}
-			return o.run()
+			return o.run(cmd.Context())
 		},
 	}
 	cmd.Flags().StringVar(&o.record, "record", "", "note what the files tell in this `environment` of the file")
+	cmd.Flags().StringVar(&o.passphraseEnv, "passphrase-env", "", "the environment `variable` that holds the pass phrase of a .p12")
+	cmd.Flags().StringVar(&o.extract, "extract", "", "write clean files for Twilio into this `folder`")
 	cmd.Flags().StringVar(&o.credential, "credential", "", "with --record, the push credential CR… that was made of them")
 	return cmd
 }
@@ -59,21 +75,40 @@ func (o *credentialsLintOptions) parse() error {
 			return err
 		}
 	}
+	if o.passphraseEnv != "" {
+		passphrase := o.shell.getenv(o.passphraseEnv)
+		if passphrase == "" {
+			return verify.Usagef("--passphrase-env %s: the variable is not set, or empty; an empty pass phrase is tried without it", o.passphraseEnv)
+		}
+		o.passphrase = &passphrase
+	}
 	return nil
 }
 
-func (o *credentialsLintOptions) run() error {
+func (o *credentialsLintOptions) run(ctx context.Context) error {
 	now := time.Now()
 	p, err := o.shell.printer(func() time.Time { return now }, lintResource)
 	if err != nil {
 		return err
 	}
-	lint, err := doctor.LintFiles(o.files, now)
+	lint, err := pushfile.LintFiles(o.files, pushfile.Options{Now: now, Passphrase: func(file string) (string, error) {
+		if o.passphrase != nil {
+			return *o.passphrase, nil
+		}
+		return o.shell.prompter().Secret(ctx, prompt.Question{Text: "Pass phrase of " + file + ":", Instead: "--passphrase-env NAME"})
+	}})
 	if err != nil {
 		return err
 	}
+	written, extractErr := o.write(lint)
 	if _, err := render.List(p, lintResource, each(lint.Lines)); err != nil {
 		return err
+	}
+	if len(written) > 0 {
+		o.shell.note("wrote %s", strings.Join(written, ", "))
+	}
+	if extractErr != nil {
+		return extractErr
 	}
 	if err := lint.Outcome(); err != nil {
 		if o.record != "" {
@@ -87,8 +122,16 @@ func (o *credentialsLintOptions) run() error {
 	return o.note(lint)
 }
 
+// write extracts what was read where that was asked for, before it is told: what is mended then no longer fails.
+func (o *credentialsLintOptions) write(lint *pushfile.Lint) ([]string, error) {
+	if o.extract == "" {
+		return nil, nil
+	}
+	return lint.Extract(o.extract)
+}
+
 // note records what the files tell in the environment file.
-func (o *credentialsLintOptions) note(lint *doctor.Lint) error {
+func (o *credentialsLintOptions) note(lint *pushfile.Lint) error {
 	if lint.Platform == "" {
 		return verify.Usagef("there is nothing to record: the files are neither a push certificate nor a service account")
 	}
@@ -110,12 +153,12 @@ func (o *credentialsLintOptions) note(lint *doctor.Lint) error {
 	return nil
 }
 
-var lintResource = render.Resource[doctor.LintLine]{
-	Columns: []render.Column[doctor.LintLine]{
-		{Name: "file", Text: func(l doctor.LintLine) string { return l.File }},
-		{Name: "status", Text: func(l doctor.LintLine) string { return string(l.Status) }, Tone: func(l doctor.LintLine) render.Tone { return statusTone(l.Status) }},
-		{Name: "what", Text: func(l doctor.LintLine) string { return l.What }},
-		{Name: "reason", Text: func(l doctor.LintLine) string { return l.Reason }, Flex: true},
-		{Name: "fix", Text: func(l doctor.LintLine) string { return l.Fix }, Flex: true},
+var lintResource = render.Resource[pushfile.Line]{
+	Columns: []render.Column[pushfile.Line]{
+		{Name: "file", Text: func(l pushfile.Line) string { return l.File }},
+		{Name: "status", Text: func(l pushfile.Line) string { return string(l.Status) }, Tone: func(l pushfile.Line) render.Tone { return statusTone(doctor.Status(l.Status)) }},
+		{Name: "what", Text: func(l pushfile.Line) string { return l.What }},
+		{Name: "reason", Text: func(l pushfile.Line) string { return l.Reason }, Flex: true},
+		{Name: "fix", Text: func(l pushfile.Line) string { return l.Fix }, Flex: true},
 	},
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/verifyctl/verifyctl/internal/config"
 	"github.com/verifyctl/verifyctl/internal/doctor"
+	"github.com/verifyctl/verifyctl/internal/pushfile"
 	"github.com/verifyctl/verifyctl/internal/render"
 	"github.com/verifyctl/verifyctl/internal/verify"
 )
@@ -47,8 +48,9 @@ Factors and challenges are looked at with --sample N, the first N users of each 
 API tells takes somebody's word: attestations in the environment file. "doctor checks" lists every check, and
 docs/reference/checks.md explains it.
 
---ios-app reads offline how an app is signed and which app it is, and compares that with the declaration and the push
-credential.
+--ios-app reads offline what an app was signed with (the entitlements in its code signature, which iOS goes by) and which
+app it is, and compares that with its provisioning profile, the declaration and the push credential. A .mobileprovision
+or .entitlements file alone cannot tell what was signed.
 
 Besides the usual formats, -o junit and -o sarif write what CI systems read. The JSON follows
 docs/reference/doctor.schema.json.
@@ -193,7 +195,7 @@ type examination struct {
 	hosts      []string
 	iosApp     string
 
-	build *doctor.Build
+	app *pushfile.App
 }
 
 func (e *examination) register(flags *pflag.FlagSet) {
@@ -203,7 +205,7 @@ func (e *examination) register(flags *pflag.FlagSet) {
 	flags.IntVar(&e.sample, "sample", 0, "look at the factors and challenges of this many users of each Service")
 	flags.BoolVar(&e.latency, "latency", false, "measure latency with 20 requests")
 	flags.StringSliceVar(&e.hosts, "hosts", nil, "with --latency, other hosts of Twilio's to compare with")
-	flags.StringVar(&e.iosApp, "ios-app", "", "compare with this app: an .ipa, .xcarchive, .app or .mobileprovision `file`")
+	flags.StringVar(&e.iosApp, "ios-app", "", "compare with this app: an .ipa, .app, .xcarchive or .mobileprovision `file`")
 }
 
 func (e *examination) parse() (err error) {
@@ -215,7 +217,7 @@ func (e *examination) parse() (err error) {
 	case e.iosApp == "":
 		return nil
 	}
-	if e.build, err = doctor.ReadBuild(e.iosApp); err != nil {
+	if e.app, err = pushfile.ReadApp(e.iosApp); err != nil {
 		return fmt.Errorf("--ios-app: %w", err)
 	}
 	return nil
@@ -247,7 +249,7 @@ func (e *examination) examine(ctx context.Context, chosen []*config.Target, opts
 		opts.Since = targets[0].Now.Sub(from)
 	}
 	opts.NoEvidence, opts.Sample = e.noEvidence, e.sample
-	opts.Latency, opts.Hosts, opts.Timeout, opts.Build = e.latency, e.hosts, e.shell.flags.timeout, e.build
+	opts.Latency, opts.Hosts, opts.Timeout, opts.App = e.latency, e.hosts, e.shell.flags.timeout, e.app
 	if e.shell.flags.mask {
 		opts.Mask = render.Mask
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/verifyctl/verifyctl/internal/pushfile"
 	"github.com/verifyctl/verifyctl/internal/verify"
 )
 
@@ -20,39 +21,99 @@ func buildChecks() []Check {
 }
 
 func unlessBuildGiven(snap *Snapshot) string {
-	if snap.Build == nil {
+	if snap.App == nil {
 		return "no app was given; --ios-app App.ipa reads one"
 	}
 	return ""
 }
 
-// facts says what the app says about itself.
-func (b *Build) facts() []string {
-	facts := []string{fmt.Sprintf("%s: aps-environment %s, bundle id %q, team %q, profile %q", b.File, orWord(b.Environment, "missing"), b.AppID, b.Team, b.Profile)}
-	if b.Archive {
+// seenInApp says what the app says about itself.
+func seenInApp(app *pushfile.App) []string {
+	facts := []string{app.File + ": " + appRead(app)}
+	e := app.Entitlements()
+	facts[0] += fmt.Sprintf(": aps-environment %s, bundle id %q, team %q", orWord(e.Environment, "missing"), app.AppID(), e.Team())
+	switch {
+	case app.Profile != nil:
+		facts = append(facts, fmt.Sprintf("profile %q: aps-environment %s, for %s", app.Profile.Name, orWord(app.Profile.Environment, "missing"), app.Profile.Application))
+	case app.Misread != "":
+		facts = append(facts, "its profile cannot be read: "+app.Misread)
+	}
+	if app.Archive {
 		facts = append(facts, "an archive is signed again when it is exported: look at the exported .ipa too")
 	}
 	return facts
 }
 
-func signedAsDeclared(snap *Snapshot) Answer {
-	b := snap.Build
+// appRead says where the entitlements come from.
+func appRead(app *pushfile.App) string {
 	switch {
-	case b.Environment == "":
-		return fail("the app has no aps-environment: iOS gives it no push token").about(b.File).seen(b.facts()...).
-			fix("add the Push Notifications capability to the app, and a new profile")
-	case b.Signed == verify.IOSUndeclared:
-		return unknown("aps-environment is %q, neither development nor production", b.Environment).about(b.File).seen(b.facts()...)
-	case snap.Env.IOSBuild == verify.IOSUndeclared:
-		return unknown("the environment does not declare how its iOS app is signed; this one is a %s build", b.Signed).about(b.File).seen(b.facts()...).
-			fix("if this is what users have, declare ios_build: %s", b.Signed)
-	case b.Signed != snap.Env.IOSBuild:
-		return fail("the app is a %s build, the environment declares %s", b.Signed, snap.Env.IOSBuild).about(b.File).seen(b.facts()...).
-			fix("correct ios_build, or sign the app for the environment it is meant for")
-	case !b.Expires.IsZero() && b.Expires.Before(snap.Now):
-		return warn("the app is a %s build as declared, but its profile expired on %s", b.Signed, day(b.Expires)).about(b.File).seen(b.facts()...).fix("sign it with a new profile")
+	case app.Signed != nil:
+		return "the code signature"
+	case app.Profile != nil:
+		return "the provisioning profile"
+	case app.Requested != nil:
+		return "the .entitlements file"
 	}
-	return pass("the app is a %s build, as declared", b.Signed).about(b.File).seen(b.facts()...)
+	return "nothing that was signed"
+}
+
+// signedAsDeclared goes by the code signature, as iOS does. A profile says only what may be signed.
+func signedAsDeclared(snap *Snapshot) Answer {
+	return judgeSigning(snap).about(snap.App.File).seen(seenInApp(snap.App)...)
+}
+
+func judgeSigning(snap *Snapshot) Answer {
+	app, e := snap.App, snap.App.Entitlements()
+	build, declared := e.Build(), snap.Env.IOSBuild
+	switch {
+	case app.Simulator:
+		return unknown("the app was built for the simulator: it tells nothing of the one that users have").fix("give the .ipa that users get")
+	case app.Flaw != "":
+		return fail("%s: iOS does not run such an app", app.Flaw).fix("sign the whole app again with one profile, and check the new .ipa")
+	case e.Environment == "":
+		return lacksPush(app)
+	case app.Signed != nil && app.Profile != nil && app.Profile.Environment != e.Environment:
+		return fail("the app was signed with aps-environment %s, but its profile allows %s: iOS does not install it", e.Environment, orWord(app.Profile.Environment, "none")).
+			fix("sign the app again with entitlements that its profile allows, and check the new .ipa")
+	case app.Signed != nil && app.Profile != nil && e.Application != "" && !app.Profile.Covers(e):
+		return fail("the app was signed as %s, but its profile is for %s: iOS does not install it", e.Application, app.Profile.Application).
+			fix("sign the app again with its own profile, and check the new .ipa")
+	case build == verify.IOSUndeclared:
+		return unknown("aps-environment is %q, neither development nor production", e.Environment)
+	case declared == verify.IOSUndeclared:
+		return unknown("the environment does not declare how its iOS app is signed; this one is a %s build%s", build, onlyRead(app)).
+			fix("if this is what users have, declare ios_build: %s", build)
+	case build != declared && app.Requested == nil:
+		return fail("the app is a %s build, the environment declares %s%s", build, declared, onlyRead(app)).
+			fix("correct ios_build, or sign the app for the environment it is meant for")
+	case app.Signed == nil:
+		return unknown("what the app was signed with was not read: %s. It says %s; the environment declares %s", app.Unread, e.Environment, declared).
+			fix("give the .ipa that users get: its code signature tells")
+	case app.Profile != nil && !app.Profile.Expires.IsZero() && app.Profile.Expires.Before(snap.Now):
+		return warn("the app is a %s build as declared, but its profile expired on %s", build, day(app.Profile.Expires)).fix("sign it with a new profile")
+	}
+	return pass("the app is a %s build by its code signature, as declared", build)
+}
+
+// lacksPush is about an app without aps-environment.
+func lacksPush(app *pushfile.App) Answer {
+	const capability = "add the Push Notifications capability to the app, make a new profile, and sign with it"
+	switch {
+	case app.Signed != nil && app.Profile != nil && app.Profile.Environment != "":
+		return fail("the app was signed without aps-environment: iOS gives it no push token. Its profile allows %s, but iOS goes by the code signature", app.Profile.Environment).
+			fix("sign the app again with the entitlements of its profile (codesign --entitlements), and check the new .ipa")
+	case app.Signed != nil:
+		return fail("the app was signed without aps-environment: iOS gives it no push token").fix(capability)
+	}
+	return fail("%s has no aps-environment: an app that is signed by it gets no push token from iOS", appRead(app)).fix(capability)
+}
+
+// onlyRead qualifies what is said of an app whose signature was not read.
+func onlyRead(app *pushfile.App) string {
+	if app.Signed != nil {
+		return ""
+	}
+	return ", as far as " + appRead(app) + " tells; what was signed was not read"
 }
 
 func servesBuild(snap *Snapshot) Answer {
@@ -60,26 +121,33 @@ func servesBuild(snap *Snapshot) Answer {
 	if !ok {
 		return instead
 	}
-	want := wantedSandbox(snap.Build.Signed)
+	e := snap.App.Entitlements()
+	want := wantedSandbox(e.Build())
 	switch {
-	case want == verify.SandboxUnknown:
-		return unknown("how the app is signed is not known")
+	case want == verify.SandboxUnknown || snap.App.Simulator || snap.App.Requested != nil:
+		return unknown("which credential the app needs cannot be told; see BUILD-01")
 	case credential.Sandbox == want:
-		return pass("%s has sandbox %s", credential.SID, want).about(string(credential.SID))
+		return pass("%s has sandbox %s%s", credential.SID, want, onlyRead(snap.App)).about(string(credential.SID))
 	case credential.Sandbox == verify.SandboxUnknown:
 		return unreadableSandbox(credential)
 	}
-	return fail("%s has sandbox %s, but the app is signed for %s: Apple refuses every push to it (52134)", snap.named(credential), credential.Sandbox, snap.Build.Environment).
+	return fail("%s has sandbox %s, but the app is signed for %s: Apple refuses every push to it (52134)", snap.named(credential), credential.Sandbox, e.Environment).
 		about(string(credential.SID)).fix("attach a credential with sandbox %s, or sign the app for the other environment", want)
 }
 
 func declaredBundle(snap *Snapshot) Answer {
+	app, id := snap.App, snap.App.AppID()
 	switch {
+	case id == "":
+		return unknown("which app it is cannot be told from %s", appRead(app)).fix("give the .ipa that users get")
+	case app.Signed != nil && app.Signed.Application != "" && app.Signed.AppID() != id:
+		return fail("the app calls itself %s, but it was signed as %s: iOS does not install it", id, app.Signed.AppID()).about(id).
+			fix("sign the app again with its own profile, and check the new .ipa")
 	case len(snap.Env.AppIDs) == 0:
-		return unknown("the environment does not declare app_ids; the app's is %s", snap.Build.AppID).about(snap.Build.AppID).fix("declare app_ids: [%s]", snap.Build.AppID)
-	case contains(snap.Env.AppIDs, snap.Build.AppID):
-		return pass("%s is declared", snap.Build.AppID).about(snap.Build.AppID)
+		return unknown("the environment does not declare app_ids; the app's is %s", id).about(id).fix("declare app_ids: [%s]", id)
+	case contains(snap.Env.AppIDs, id):
+		return pass("%s is declared", id).about(id)
 	}
-	return fail("the app is %s, the environment declares %s", snap.Build.AppID, strings.Join(snap.Env.AppIDs, ", ")).about(snap.Build.AppID).
+	return fail("the app is %s, the environment declares %s", id, strings.Join(snap.Env.AppIDs, ", ")).about(id).
 		fix("correct app_ids, or build the app for this environment: a certificate serves one bundle id")
 }

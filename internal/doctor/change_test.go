@@ -157,3 +157,20 @@ func TestNothingIsPlannedWhereThereIsAChoice(t *testing.T) {
 		t.Errorf("planned %v", changes)
 	}
 }
+func FuzzParseChange(f *testing.F) {
+	f.Add("apn=" + sid("CR", 1))
+	f.Add(sid("YW", 1) + ".status=enabled")
+	f.Add(sid("YW", 1) + ".event_types=*,challenge.approved")
+	f.Fuzz(func(t *testing.T, text string) {
+		change, err := ParseChange(text)
+		if err != nil {
+			if verify.KindOf(err) != verify.KindUsage {
+				t.Fatalf("%q: %v is no usage error", text, err)
+			}
+			return
+		}
+		if change.String() != text {
+			t.Fatalf("%q reads back as %q", text, change.String())
+		}
+	})
+}

@@ -7,6 +7,7 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/verifyctl/verifyctl/internal/pushfile"
 	"github.com/verifyctl/verifyctl/internal/verify"
 )
 
@@ -20,7 +21,7 @@ type Options struct {
 	Timeout    time.Duration // of each read
 	Only, Skip []string      // check ids or globs
 	Declared   []verify.Environment
-	Build      *Build              // an app to compare with what is declared and attached
+	App        *pushfile.App       // an app to compare with what is declared and attached
 	Mask       func(string) string // shortens identities and names; nil leaves them
 }
 

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/verifyctl/verifyctl/internal/event"
+	"github.com/verifyctl/verifyctl/internal/pushfile"
 	"github.com/verifyctl/verifyctl/internal/verify"
 )
 
@@ -59,7 +60,7 @@ type Snapshot struct {
 	Since      time.Time            // from when on push errors were looked at
 	Peers      []*Snapshot          // every snapshot of the run, this one among them
 	Declared   []verify.Environment // every environment of the environment file, examined or not
-	Build      *Build               // the app given for comparison, nil when none was
+	App        *pushfile.App        // the app given for comparison, nil when none was
 	NoLink     error                // why there is no connection at all, nil when there is one
 
 	Service     Reading[verify.Service]

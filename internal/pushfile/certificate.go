@@ -1,16 +1,22 @@
-package doctor
+package pushfile
 
 import (
 	"crypto"
 	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rsa"
 	"crypto/x509"
 	"encoding/asn1"
-	"encoding/pem"
 	"errors"
-	"path/filepath"
+	"fmt"
 	"slices"
 	"strings"
+	"time"
 )
+
+// expiresSoon is when a certificate's end is near: Apple's last a year, and a month is the least that a renewal needs.
+const expiresSoon = 30 * 24 * time.Hour
 
 // Apple's extensions of push certificates.
 var (
@@ -35,7 +41,14 @@ func (l *Lint) addCertificate(file string, certificate *x509.Certificate) {
 	const what = "certificate"
 	c := readPushCertificate(file, certificate)
 	if !c.isForPush() {
-		l.say(file, Fail, what, "take the one called Apple Push Services", "it is no push certificate: %s", certificate.Subject)
+		if !slices.ContainsFunc(l.others, certificate.Equal) {
+			l.others = append(l.others, certificate)
+			l.otherFiles = append(l.otherFiles, file)
+		}
+		return
+	}
+	if slices.ContainsFunc(l.certificates, func(have pushCertificate) bool { return have.certificate.Equal(certificate) }) {
+		l.say(file, Pass, what, "", "it is there twice")
 		return
 	}
 	l.certificates = append(l.certificates, c)
@@ -53,20 +66,41 @@ func (l *Lint) addCertificate(file string, certificate *x509.Certificate) {
 	if topics := c.pushTopics(); len(topics) > 0 {
 		l.say(file, Pass, what, "", "bundle id %s", strings.Join(topics, ", "))
 	} else if !c.voipOnly() {
-		l.say(file, Warn, what, "", "it does not say for which bundle id it is")
+		l.say(file, Warn, what, "look up in Apple's developer portal which app it is for", "it does not say for which bundle id it is")
 	}
 }
+
+// lintOthers says what the certificates are that are not for push. Beside one that is, an authority's does no harm.
+func (l *Lint) lintOthers() {
+	const what, take = "certificate", "take the one called Apple Push Services"
+	for i, certificate := range l.others {
+		file, name := l.otherFiles[i], certificate.Subject.String()
+		switch {
+		case certificate.IsCA && len(l.certificates) > 0:
+			l.sayMendable(file, Warn, what, "beside the push certificate there is that of an authority, %s, which Twilio's guide leaves out", name)
+		case certificate.IsCA:
+			l.say(file, Fail, what, take, "it is the certificate of an authority, not a push certificate: %s", name)
+		case slices.ContainsFunc(signingNames, func(prefix string) bool { return strings.HasPrefix(certificate.Subject.CommonName, prefix) }):
+			l.say(file, Fail, what, take, "it signs apps, and is no push certificate: %s", name)
+		default:
+			l.say(file, Fail, what, take, "it is no push certificate: %s", name)
+		}
+	}
+}
+
+// signingNames begin the names of Apple's certificates for signing apps.
+var signingNames = []string{"Apple Development", "Apple Distribution", "iPhone Developer", "iPhone Distribution", "iOS Development", "iOS Distribution", "Mac Developer", "Developer ID"}
 
 func (c pushCertificate) lintDates(l *Lint) {
 	const what, renew = "certificate", "renew it in Apple's developer portal, and upload it as a new credential"
 	from, until := c.certificate.NotBefore.UTC(), c.certificate.NotAfter.UTC()
-	switch left := until.Sub(l.now); {
-	case l.now.Before(from):
-		l.say(c.file, Fail, what, "", "it is not valid before %s", day(from))
+	switch left := until.Sub(l.options.Now); {
+	case l.options.Now.Before(from):
+		l.say(c.file, Fail, what, "wait for that day, or set this machine's clock right", "it is not valid before %s", day(from))
 	case left <= 0:
 		l.say(c.file, Fail, what, renew, "it expired on %s (52131)", day(until))
 	case left < expiresSoon:
-		l.say(c.file, Warn, what, renew, "it expires on %s, in %s", day(until), days(left))
+		l.say(c.file, Warn, what, renew, "it expires on %s, in %d days", day(until), int(left/(24*time.Hour)))
 	default:
 		l.say(c.file, Pass, what, "", "it expires on %s", day(until))
 	}
@@ -144,19 +178,47 @@ func (c pushCertificate) pushTopics() []string {
 	return nil
 }
 
-func (c pushCertificate) belongsTo(key privateKey) bool {
-	public, ok := key.public.(interface{ Equal(crypto.PublicKey) bool })
-	return ok && public.Equal(c.certificate.PublicKey)
+func day(t time.Time) string { return t.UTC().Format(time.DateOnly) }
+
+func (k privateKey) belongsTo(certificate *x509.Certificate) bool {
+	public, ok := k.signer.Public().(interface{ Equal(crypto.PublicKey) bool })
+	return ok && public.Equal(certificate.PublicKey)
 }
 
-func (l *Lint) addKey(file string, block *pem.Block) {
-	key, err := parsePrivateKey(block.Bytes)
-	if err != nil {
-		l.say(file, Fail, "private key", "export it again", "it cannot be read: %v", err)
-		return
+// describeKey says what a key is, with its article.
+func describeKey(public crypto.PublicKey) string {
+	switch key := public.(type) {
+	case *rsa.PublicKey:
+		return fmt.Sprintf("an RSA key of %d bits", key.N.BitLen())
+	case *ecdsa.PublicKey:
+		return "an EC key (" + key.Params().Name + ")"
+	case ed25519.PublicKey:
+		return "an Ed25519 key"
 	}
-	_, elliptic := key.Public().(*ecdsa.PublicKey)
-	l.keys = append(l.keys, privateKey{file: file, public: key.Public(), p8: elliptic && strings.EqualFold(filepath.Ext(file), ".p8")})
+	return "a key of another type"
+}
+
+// addKey takes in a private key, and tells whether it was understood. Its form is "" when it is not from PEM text.
+func (l *Lint) addKey(file, form string, der []byte) bool {
+	signer, err := parsePrivateKey(der)
+	if err != nil {
+		l.say(file, Fail, "private key", "copy the file again, whole; if it stays so, export the key again", "it cannot be read: it is cut off or damaged")
+		return false
+	}
+	ec, isEC := signer.Public().(*ecdsa.PublicKey)
+	p8 := isEC && ec.Curve == elliptic.P256() && form == "PRIVATE KEY"
+	if !slices.ContainsFunc(l.keys, func(have privateKey) bool { return sameKey(have.signer, signer) }) {
+		l.keys = append(l.keys, privateKey{file: file, signer: signer, p8: p8})
+	}
+	if _, isRSA := signer.Public().(*rsa.PublicKey); isRSA && form == "PRIVATE KEY" {
+		l.sayMendable(file, Warn, "private key", "it is in PKCS #8 form (BEGIN PRIVATE KEY), where Twilio's guide shows BEGIN RSA PRIVATE KEY; whether Twilio takes it as it is, is not known")
+	}
+	return true
+}
+
+func sameKey(a, b crypto.Signer) bool {
+	public, ok := a.Public().(interface{ Equal(crypto.PublicKey) bool })
+	return ok && public.Equal(b.Public())
 }
 
 // parsePrivateKey reads a key in any of the forms that PEM files hold.
