@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"path"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -85,9 +84,6 @@ func (o *factorsDeleteOptions) parse(args []string) error {
 	case chosen > 1:
 		return verify.Usagef("factor SIDs, --device and --all exclude each other")
 	}
-	if _, err := path.Match(o.device, ""); err != nil {
-		return verify.Usagef("--device %q is not a glob: %w", o.device, err)
-	}
 	return nil
 }
 
@@ -144,8 +140,7 @@ func (o *factorsDeleteOptions) choose(c *connection, identity verify.Identity, f
 	if o.all || o.device != "" {
 		var fit []verify.Factor
 		for _, f := range factors {
-			name, glob := strings.ToLower(f.FriendlyName), strings.ToLower(o.device)
-			if matched, _ := path.Match(glob, name); o.all || matched {
+			if o.all || verify.Glob(o.device, f.FriendlyName) {
 				fit = append(fit, f)
 			}
 		}

@@ -11,6 +11,7 @@ import (
 	"github.com/verifyctl/verifyctl/internal/fleet"
 	"github.com/verifyctl/verifyctl/internal/render"
 	"github.com/verifyctl/verifyctl/internal/verify"
+	"github.com/verifyctl/verifyctl/internal/where"
 )
 
 type factorsListOptions struct {
@@ -52,7 +53,7 @@ production that stops at 1,000 entities unless --limit or --all is given. With -
 				return err
 			}
 			if o.where != "" {
-				return s.listIndexed(cmd.Context(), o.limit, func(now time.Time) (verify.Condition, error) { return where(o.where, now) })
+				return s.listIndexed(cmd.Context(), o.limit, func(now time.Time) (where.Condition, error) { return parseWhere(o.where, now) })
 			}
 			return o.run(cmd.Context())
 		},

@@ -85,7 +85,7 @@ func (o *factorsPlanOptions) run(ctx context.Context) error {
 
 func (o *factorsPlanOptions) plan(ctx context.Context, c *connection) (fleet.Plan, error) {
 	if o.where != "" {
-		condition, err := where(o.where, c.now())
+		condition, err := parseWhere(o.where, c.now())
 		if err != nil {
 			return fleet.Plan{}, err
 		}

@@ -7,9 +7,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/verifyctl/verifyctl/internal/fleet"
 	"github.com/verifyctl/verifyctl/internal/render"
 	"github.com/verifyctl/verifyctl/internal/verify"
+	"github.com/verifyctl/verifyctl/internal/where"
 )
 
 func newFleetStaleCmd(s *shell) *cobra.Command {
@@ -26,8 +26,8 @@ after 270 days. A stale token is no dead factor: the phone may still answer by p
 		Example: `  verifyctl -e demo fleet stale
   verifyctl -e demo fleet stale --token-age 270d -o csv`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			condition := func(now time.Time) (verify.Condition, error) {
-				return fleet.ParseWhere(fmt.Sprintf("factor_type = push and status = verified and platform in (apn, fcm) and updated < %q",
+			condition := func(now time.Time) (where.Condition, error) {
+				return where.Parse(fmt.Sprintf("factor_type = push and status = verified and platform in (apn, fcm) and updated < %q",
 					age.Before(now).UTC().Format(time.RFC3339)), now)
 			}
 			return s.listIndexed(cmd.Context(), limit, condition)
@@ -39,7 +39,7 @@ after 270 days. A stale token is no dead factor: the phone may still answer by p
 }
 
 // listIndexed lists the factors of the index that fit a condition.
-func (s *shell) listIndexed(ctx context.Context, limit int, condition func(now time.Time) (verify.Condition, error)) error {
+func (s *shell) listIndexed(ctx context.Context, limit int, condition func(now time.Time) (where.Condition, error)) error {
 	if limit < 0 {
 		return verify.Usagef("--limit %d is negative", limit)
 	}

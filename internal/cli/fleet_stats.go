@@ -8,6 +8,7 @@ import (
 
 	"github.com/verifyctl/verifyctl/internal/render"
 	"github.com/verifyctl/verifyctl/internal/verify"
+	"github.com/verifyctl/verifyctl/internal/where"
 )
 
 type fleetStatsOptions struct {
@@ -50,7 +51,7 @@ func (o *fleetStatsOptions) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	condition, err := where(o.where, c.now())
+	condition, err := parseWhere(o.where, c.now())
 	if err != nil {
 		return err
 	}
@@ -67,7 +68,7 @@ func (o *fleetStatsOptions) run(ctx context.Context) error {
 }
 
 // statsResource shows counts by fields.
-func statsResource(fields []verify.FactorField) render.Resource[verify.FactorGroup] {
+func statsResource(fields []where.Field) render.Resource[verify.FactorGroup] {
 	r := render.Resource[verify.FactorGroup]{View: func(g verify.FactorGroup) any {
 		view := map[string]any{"count": g.Count}
 		for i, f := range fields {

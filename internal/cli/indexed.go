@@ -6,10 +6,10 @@ import (
 	"slices"
 	"time"
 
-	"github.com/verifyctl/verifyctl/internal/fleet"
 	"github.com/verifyctl/verifyctl/internal/render"
 	"github.com/verifyctl/verifyctl/internal/store"
 	"github.com/verifyctl/verifyctl/internal/verify"
+	"github.com/verifyctl/verifyctl/internal/where"
 )
 
 // indexedView is the JSON form of a factor out of the index: Twilio's names, and when it was read.
@@ -81,12 +81,12 @@ func (c *connection) sayFreshness(fresh verify.Freshness) {
 	c.shell.note("%s; what changed since is not in it", text)
 }
 
-// where reads --where; the condition is nil when the flag was not given.
-func where(expression string, now time.Time) (verify.Condition, error) {
+// parseWhere reads --where; the condition is nil when the flag was not given.
+func parseWhere(expression string, now time.Time) (where.Condition, error) {
 	if expression == "" {
 		return nil, nil
 	}
-	condition, err := fleet.ParseWhere(expression, now)
+	condition, err := where.Parse(expression, now)
 	if e, ok := err.(*verify.Error); ok {
 		e.Message = "--where: " + e.Message
 	}
@@ -96,15 +96,15 @@ func where(expression string, now time.Time) (verify.Condition, error) {
 const whereHelp = "only factors that fit this `expression`, such as 'platform = apn and updated < now-60d'; asks the index"
 
 // fieldsOf reads a list of field names, such as that of --by.
-func fieldsOf(flag string, names []string) ([]verify.FactorField, error) {
-	var fields []verify.FactorField
+func fieldsOf(flag string, names []string) ([]where.Field, error) {
+	var fields []where.Field
 	var known []string
-	for _, f := range verify.FactorFields() {
+	for _, f := range where.Fields() {
 		known = append(known, f.Name)
 	}
 	for _, name := range names {
-		field, ok := verify.FactorFieldOf(name)
-		if !ok || field.Kind == verify.FieldDate {
+		field, ok := where.FieldOf(name)
+		if !ok || field.IsDate() {
 			known := slices.DeleteFunc(known, func(n string) bool { return n == "created" || n == "updated" })
 			err := verify.Usagef("%s: there is no field %q to count by", flag, name).WithHint("the fields are %v and metadata.KEY", known)
 			if near := verify.Nearest(name, known); near != "" {

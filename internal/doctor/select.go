@@ -1,7 +1,7 @@
 package doctor
 
 import (
-	"path"
+	"slices"
 	"strings"
 
 	"github.com/verifyctl/verifyctl/internal/verify"
@@ -33,12 +33,9 @@ func choose(catalogue []Check, only, skip []string) ([]Check, error) {
 }
 
 func matchesSome(catalogue []Check, flag, pattern string) error {
-	if _, err := path.Match(pattern, ""); err != nil {
-		return verify.Usagef("%s %q is not a check id or a pattern such as PUSH-*", flag, pattern)
-	}
 	ids := make([]string, len(catalogue))
 	for i, c := range catalogue {
-		if matches(c.ID, pattern) {
+		if verify.Glob(pattern, c.ID) {
 			return nil
 		}
 		ids[i] = c.ID
@@ -47,19 +44,12 @@ func matchesSome(catalogue []Check, flag, pattern string) error {
 	if near := verify.Nearest(strings.ToUpper(pattern), ids); near != "" {
 		return err.WithHint("did you mean %s %s?", flag, near)
 	}
+	if strings.ContainsAny(pattern, "[]{}") {
+		return err.WithHint("in a pattern * stands for any text and ? for one character, and nothing else is special")
+	}
 	return err.WithHint("see every check: verifyctl doctor checks")
 }
 
 func matchesAny(id string, patterns []string) bool {
-	for _, pattern := range patterns {
-		if matches(id, pattern) {
-			return true
-		}
-	}
-	return false
-}
-
-func matches(id, pattern string) bool {
-	ok, _ := path.Match(strings.ToUpper(pattern), id)
-	return ok
+	return slices.ContainsFunc(patterns, func(pattern string) bool { return verify.Glob(pattern, id) })
 }

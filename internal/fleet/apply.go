@@ -10,6 +10,7 @@ import (
 
 	"github.com/verifyctl/verifyctl/internal/event"
 	"github.com/verifyctl/verifyctl/internal/verify"
+	"github.com/verifyctl/verifyctl/internal/where"
 )
 
 // FactorDeleter deletes a factor that was just read, after recording what it was, and says how that ended: deleted,
@@ -77,7 +78,7 @@ func Apply(ctx context.Context, plan Plan, target Target, opts ApplyOptions) (Ap
 	a := newApplier(plan, target, opts)
 	err := plan.CheckTarget(target.Environment, target.Now())
 	if err == nil && plan.Header.Purpose == purposeFit {
-		a.where, err = ParseWhere(plan.Header.Where, plan.Header.Created)
+		a.where, err = where.Parse(plan.Header.Where, plan.Header.Created)
 	}
 	if err == nil {
 		err = a.recall(ctx)
@@ -126,7 +127,7 @@ type applier struct {
 	Target
 	plan  Plan
 	opts  ApplyOptions
-	where verify.Condition
+	where where.Condition
 	batch batch
 
 	results map[int]Outcome // of every item that was ever tried; written under batch.mu

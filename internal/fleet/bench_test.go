@@ -20,6 +20,7 @@ import (
 	"github.com/verifyctl/verifyctl/internal/store"
 	"github.com/verifyctl/verifyctl/internal/twilio"
 	"github.com/verifyctl/verifyctl/internal/verify"
+	"github.com/verifyctl/verifyctl/internal/where"
 )
 
 var (
@@ -153,15 +154,15 @@ func BenchmarkIndex(b *testing.B) {
 			}
 		}
 	})
-	fields := func(names ...string) (fields []verify.FactorField) {
+	fields := func(names ...string) (fields []where.Field) {
 		for _, name := range names {
-			field, _ := verify.FactorFieldOf(name)
+			field, _ := where.FieldOf(name)
 			fields = append(fields, field)
 		}
 		return fields
 	}
-	where := func(expression string) verify.Condition {
-		c, err := fleet.ParseWhere(expression, time.Now())
+	where := func(expression string) where.Condition {
+		c, err := where.Parse(expression, time.Now())
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/verifyctl/verifyctl/internal/verify"
+	"github.com/verifyctl/verifyctl/internal/where"
 )
 
 // lived is what a prune made of a world.
@@ -215,7 +216,7 @@ func (n neverAnswered) Challenges(_ context.Context, _ verify.ServiceSID, identi
 // endlessFleet says that each platform has so many factors that nothing is a storm.
 type endlessFleet struct{ Index }
 
-func (e endlessFleet) FactorGroupsWhere(context.Context, []verify.FactorField, verify.Condition) ([]verify.FactorGroup, error) {
+func (e endlessFleet) FactorGroupsWhere(context.Context, []where.Field, where.Condition) ([]verify.FactorGroup, error) {
 	var groups []verify.FactorGroup
 	for _, p := range []verify.Platform{verify.PlatformAPN, verify.PlatformFCM, verify.PlatformNone, ""} {
 		groups = append(groups, verify.FactorGroup{Values: []string{string(p)}, Count: 1e9})

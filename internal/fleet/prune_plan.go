@@ -11,6 +11,7 @@ import (
 
 	"github.com/verifyctl/verifyctl/internal/event"
 	"github.com/verifyctl/verifyctl/internal/verify"
+	"github.com/verifyctl/verifyctl/internal/where"
 )
 
 // Feed gives the debugger events of a time, each once, and tells of which parts of it nothing was captured.
@@ -21,9 +22,9 @@ type Feed interface {
 
 // Index is what this machine remembers of a Service's factors, as its latest crawl left it.
 type Index interface {
-	FactorsWhere(ctx context.Context, condition verify.Condition) iter.Seq2[verify.IndexedFactor, error]
+	FactorsWhere(ctx context.Context, condition where.Condition) iter.Seq2[verify.IndexedFactor, error]
 	FindFactors(ctx context.Context, sids ...verify.FactorSID) ([]verify.IndexedFactor, error)
-	FactorGroupsWhere(ctx context.Context, by []verify.FactorField, condition verify.Condition) ([]verify.FactorGroup, error)
+	FactorGroupsWhere(ctx context.Context, by []where.Field, condition where.Condition) ([]verify.FactorGroup, error)
 	Freshness(ctx context.Context) (verify.Freshness, error)
 }
 
@@ -116,8 +117,8 @@ func (p *planner) prepare(ctx context.Context) error {
 
 // platformCounts gives the number of push factors on each platform.
 func platformCounts(ctx context.Context, index Index) (map[verify.Platform]int, error) {
-	platform, _ := verify.FactorFieldOf("platform")
-	groups, err := index.FactorGroupsWhere(ctx, []verify.FactorField{platform}, nil)
+	platform, _ := where.FieldOf("platform")
+	groups, err := index.FactorGroupsWhere(ctx, []where.Field{platform}, nil)
 	counts := map[verify.Platform]int{}
 	for _, g := range groups {
 		counts[verify.Platform(g.Values[0])] += g.Count
@@ -309,7 +310,7 @@ func (p *planner) matchIndex(ctx context.Context, named map[string]*suspect) ([]
 
 func (p *planner) idleSuspects(ctx context.Context, named map[string]*suspect) ([]suspect, error) {
 	since := p.Rules.Idle.Before(p.now).UTC().Format(time.RFC3339)
-	where, err := ParseWhere(fmt.Sprintf("factor_type = push and status = verified and created < %s and updated < %s", since, since), p.now)
+	where, err := where.Parse(fmt.Sprintf("factor_type = push and status = verified and created < %s and updated < %s", since, since), p.now)
 	if err != nil {
 		return nil, err
 	}

@@ -7,11 +7,12 @@ import (
 	"time"
 
 	"github.com/verifyctl/verifyctl/internal/verify"
+	"github.com/verifyctl/verifyctl/internal/where"
 )
 
 // PlanWhere makes a plan to delete every factor of the index that fits a condition. The index may be old; each factor has
 // to fit the condition again when it is read before its delete.
-func PlanWhere(ctx context.Context, index Index, env verify.Environment, condition verify.Condition, now time.Time, lifetime verify.Period) (Plan, error) {
+func PlanWhere(ctx context.Context, index Index, env verify.Environment, condition where.Condition, now time.Time, lifetime verify.Period) (Plan, error) {
 	fresh, err := index.Freshness(ctx)
 	if err != nil {
 		return Plan{}, err

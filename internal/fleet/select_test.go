@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/verifyctl/verifyctl/internal/verify"
+	"github.com/verifyctl/verifyctl/internal/where"
 )
 
 func TestIncidentDeletesWhatStillFits(t *testing.T) {
@@ -16,7 +17,7 @@ func TestIncidentDeletesWhatStillFits(t *testing.T) {
 		p := w.newPhone("phone", verify.Identity("victim-"+strings.Repeat("x", i+1)), verify.PlatformAPN, worldBegin)
 		p.factor.Metadata = map[string]string{"app_version": "4.2.0"}
 	}
-	condition, err := ParseWhere("metadata.app_version = 4.2.0 and created < now-1d", w.now)
+	condition, err := where.Parse("metadata.app_version = 4.2.0 and created < now-1d", w.now)
 	if err != nil {
 		t.Fatal(err)
 	}

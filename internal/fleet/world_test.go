@@ -14,6 +14,7 @@ import (
 
 	"github.com/verifyctl/verifyctl/internal/event"
 	"github.com/verifyctl/verifyctl/internal/verify"
+	"github.com/verifyctl/verifyctl/internal/where"
 )
 
 // world is a Service with its phones over a hundred days, and everything that the planner can read of it at any time of
@@ -481,7 +482,7 @@ func (w *world) Events(_ context.Context, within event.Span) iter.Seq2[event.Eve
 
 func (w *world) Gaps(context.Context, event.Span) ([]event.Span, error) { return nil, nil }
 
-func (w *world) FactorsWhere(_ context.Context, condition verify.Condition) iter.Seq2[verify.IndexedFactor, error] {
+func (w *world) FactorsWhere(_ context.Context, condition where.Condition) iter.Seq2[verify.IndexedFactor, error] {
 	return func(yield func(verify.IndexedFactor, error) bool) {
 		for _, p := range w.phones {
 			f := w.seen(p)
@@ -501,7 +502,7 @@ func (w *world) FindFactors(_ context.Context, sids ...verify.FactorSID) (found 
 	return found, nil
 }
 
-func (w *world) FactorGroupsWhere(_ context.Context, by []verify.FactorField, _ verify.Condition) ([]verify.FactorGroup, error) {
+func (w *world) FactorGroupsWhere(_ context.Context, by []where.Field, _ where.Condition) ([]verify.FactorGroup, error) {
 	counts := map[string]int{}
 	for _, p := range w.phones {
 		counts[by[0].Text(p.factor)]++

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"path"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -75,8 +76,8 @@ func (f *Fault) check() error {
 	case f.Kind == FaultConcurrency && f.Limit < 1:
 		return badInput("a concurrency fault needs a limit of at least 1")
 	}
-	if _, err := path.Match(f.Operation, ""); err != nil {
-		return badInput("the operation %q is not a pattern", f.Operation)
+	if strings.ContainsAny(f.Operation, `[]\`) {
+		return badInput("the operation %q is not a pattern: * stands for any text, ? for one character", f.Operation)
 	}
 	if f.Operation != "" && !f.matchesAny() {
 		return badInput("no operation matches %q", f.Operation)
@@ -125,7 +126,7 @@ func (f *Fault) matches(operation string) bool {
 	if f.Operation == "" {
 		return true
 	}
-	matched, err := path.Match(f.Operation, operation)
+	matched, err := path.Match(strings.ToLower(f.Operation), strings.ToLower(operation))
 	return err == nil && matched
 }
 

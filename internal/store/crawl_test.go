@@ -16,6 +16,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/verifyctl/verifyctl/internal/verify"
+	"github.com/verifyctl/verifyctl/internal/where"
 )
 
 func entityOf(n int) verify.Entity {
@@ -335,12 +336,12 @@ func TestDeclaredMetadataGivesTheSameAnswers(t *testing.T) {
 		check(t, s.SaveFactors(ctx, crawl, []verify.EntityFactors{{Entity: verify.Entity{Identity: f.Identity}, Factors: []verify.Factor{f}, ReadAt: noon}}))
 	}
 	odd := `it's a "key"`
-	field := func(key string) []verify.FactorField {
-		f, ok := verify.FactorFieldOf(verify.MetadataPrefix + key)
+	field := func(key string) []where.Field {
+		f, ok := where.FieldOf(where.MetadataPrefix + key)
 		if !ok {
 			t.Fatal(key)
 		}
-		return []verify.FactorField{f}
+		return []where.Field{f}
 	}
 	put(6, nil)
 	for n := range 6 {
@@ -523,9 +524,9 @@ func TestCountsAreThoseOfTheFactors(t *testing.T) {
 	}
 	names := []string{"platform", "app_id", "sdk_version", "status", "factor_type", "friendly_name", "metadata.app_version", "metadata.os", "metadata.free"}
 	rapid.Check(t, func(t *rapid.T) {
-		var by []verify.FactorField
+		var by []where.Field
 		for _, name := range rapid.SliceOfNDistinct(rapid.SampledFrom(names), 1, 4, rapid.ID).Draw(t, "fields") {
-			field, _ := verify.FactorFieldOf(name)
+			field, _ := where.FieldOf(name)
 			by = append(by, field)
 		}
 		want := map[string]int{}

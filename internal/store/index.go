@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/verifyctl/verifyctl/internal/verify"
+	"github.com/verifyctl/verifyctl/internal/where"
 )
 
 // FindFactors gives the factors of the index that have one of the SIDs.
@@ -84,7 +85,7 @@ func (s *Store) indexedService(ctx context.Context) (account verify.AccountSID, 
 
 // factorColumn gives the SQL expression for a field of factors that is not computed. Declared metadata keys have a column
 // of their own; others are read out of the JSON, which is slower.
-func (s *Store) factorColumn(ctx context.Context, field verify.FactorField) (string, error) {
+func (s *Store) factorColumn(ctx context.Context, field where.Field) (string, error) {
 	key, isMetadata := field.MetadataKey()
 	if !isMetadata {
 		column, ok := factorColumns[field.Name]
@@ -107,7 +108,7 @@ func (s *Store) factorColumn(ctx context.Context, field verify.FactorField) (str
 	return "coalesce((SELECT value FROM json_each(metadata) WHERE key = '" + strings.ReplaceAll(key, "'", "''") + "'), '')", nil
 }
 
-// factorColumns gives the columns of the fields that [verify.FactorFields] names.
+// factorColumns gives the columns of the fields that [where.Fields] names.
 var factorColumns = map[string]string{
 	"sid": "sid", "identity": "identity", "entity_sid": "entity_sid", "friendly_name": "friendly_name", "status": "status",
 	"factor_type": "factor_type", "platform": "platform", "app_id": "app_id", "sdk_version": "sdk_version",
@@ -115,7 +116,7 @@ var factorColumns = map[string]string{
 }
 
 // factorGroups counts the factors that fit an SQL condition by the values they have in some fields, most first.
-func (s *Store) factorGroups(ctx context.Context, by []verify.FactorField, where string, args ...any) ([]verify.FactorGroup, error) {
+func (s *Store) factorGroups(ctx context.Context, by []where.Field, where string, args ...any) ([]verify.FactorGroup, error) {
 	if len(by) == 0 {
 		return nil, errors.New("no field to group by")
 	}

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/verifyctl/verifyctl/internal/verify"
+	"github.com/verifyctl/verifyctl/internal/where"
 )
 
 var indexSize = flag.Int("store.factors", 200_000, "how many factors the index of the benchmarks has")
@@ -76,9 +77,9 @@ func BenchmarkGroups(b *testing.B) {
 	s := openStore(b, bigIndex(b))
 	for _, names := range [][]string{{"platform", "app_id", "sdk_version", "status"}, {"metadata.app_version"},
 		{"platform", "app_id", "sdk_version", "status", "metadata.app_version"}, {"metadata.os"}} {
-		var fields []verify.FactorField
+		var fields []where.Field
 		for _, name := range names {
-			field, _ := verify.FactorFieldOf(name)
+			field, _ := where.FieldOf(name)
 			fields = append(fields, field)
 		}
 		b.Run(fmt.Sprint(names), func(b *testing.B) {

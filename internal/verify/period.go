@@ -97,7 +97,7 @@ func (s Since) String() string { return s.text }
 // Set reads the time from a flag.
 func (s *Since) Set(text string) error {
 	ago, err := ParsePeriod(text)
-	at, _, isTime := parseTime(text)
+	at, _, isTime := ParseTime(text)
 	if err != nil && !isTime || err == nil && ago == 0 {
 		return Usagef("%q is not a time in the past", text).
 			WithHint("write how long ago, such as 90m, 12h, 7d or 2w, or a time: 2026-01-31, or 2026-01-31T08:00:00Z")
@@ -109,8 +109,8 @@ func (s *Since) Set(text string) error {
 // Type names the kind of value for help.
 func (s *Since) Type() string { return "time" }
 
-// parseTime reads an RFC 3339 time, or a day in UTC, and gives when it begins and has ended.
-func parseTime(s string) (from, until time.Time, ok bool) {
+// ParseTime reads an RFC 3339 time, or a day in UTC, and gives when it begins and has ended.
+func ParseTime(s string) (from, until time.Time, ok bool) {
 	if from, err := time.Parse(time.DateOnly, s); err == nil {
 		return from, from.AddDate(0, 0, 1), true
 	}

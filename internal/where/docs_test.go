@@ -1,12 +1,10 @@
-package fleet
+package where
 
 import (
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-
-	"github.com/verifyctl/verifyctl/internal/verify"
 )
 
 // The page about --where names every field and every operator, and its examples are expressions.
@@ -16,11 +14,11 @@ func TestWherePageIsComplete(t *testing.T) {
 		t.Fatal(err)
 	}
 	page := string(text)
-	for _, f := range verify.FactorFields() {
+	for _, f := range Fields() {
 		if !strings.Contains(page, "| `"+f.Name+"` |") {
 			t.Errorf("the page does not tell of the field %s", f.Name)
 		}
-		for _, word := range f.Words {
+		for _, word := range f.words {
 			if !strings.Contains(page, "`"+word+"`") {
 				t.Errorf("the page does not tell that %s can be %s", f.Name, word)
 			}
@@ -37,7 +35,7 @@ func TestWherePageIsComplete(t *testing.T) {
 		t.Fatal("the page has no examples")
 	}
 	for _, example := range strings.Split(strings.TrimSpace(examples), "\n") {
-		if _, err := ParseWhere(example, whereNow); err != nil {
+		if _, err := Parse(example, whereNow); err != nil {
 			t.Errorf("%s: %v", example, err)
 		}
 	}

@@ -1,4 +1,4 @@
-package fleet
+package where
 
 import (
 	"strings"
@@ -32,7 +32,7 @@ func TestWhereBindsAsDocumented(t *testing.T) {
 		{"identity='*'", `identity = "*"`},
 		{" \n status\t=\nverified ", "status = verified"},
 	} {
-		c, err := ParseWhere(tc.in, whereNow)
+		c, err := Parse(tc.in, whereNow)
 		if err != nil || c.String() != tc.want {
 			t.Errorf("%q reads as %v (%v), want %s", tc.in, c, err, tc.want)
 		}
@@ -64,7 +64,7 @@ func TestWhereShowsTheMistake(t *testing.T) {
 		{strings.Repeat("(", 5000), "has 5000 bytes", "", "--from FILE"},
 		{"status=\xff", "not valid UTF-8", "", ""},
 	} {
-		_, err := ParseWhere(tc.in, whereNow)
+		_, err := Parse(tc.in, whereNow)
 		e, ok := err.(*verify.Error)
 		if !ok || e.Kind != verify.KindUsage {
 			t.Errorf("%q: %v is not a usage error", tc.in, err)
@@ -81,7 +81,7 @@ func TestWhereShowsTheMistake(t *testing.T) {
 
 func TestWhereSurvivesNesting(t *testing.T) {
 	deep := strings.Repeat("(", 2000) + "status=verified" + strings.Repeat(")", 2000)
-	if c, err := ParseWhere(deep, whereNow); err != nil || c.String() != "status = verified" {
+	if c, err := Parse(deep, whereNow); err != nil || c.String() != "status = verified" {
 		t.Errorf("%v, %v", c, err)
 	}
 }
@@ -90,7 +90,7 @@ func TestWhereSurvivesNesting(t *testing.T) {
 func TestWhereWritesWhatItReads(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		c := drawCondition(t, 3)
-		again, err := ParseWhere(c.String(), whereNow)
+		again, err := Parse(c.String(), whereNow)
 		if err != nil || again.String() != c.String() {
 			t.Fatalf("%s reads as %v (%v)", c, again, err)
 		}
@@ -102,7 +102,7 @@ func TestWhereWritesWhatItReads(t *testing.T) {
 	})
 }
 
-func FuzzParseWhere(f *testing.F) {
+func FuzzParse(f *testing.F) {
 	for _, seed := range []string{
 		"platform=apn and sdk_version<3.0.1 and updated<2026-01-01", "not (status=verified or metadata.a in (1,'2'))",
 		"friendly_name ~ \"*\\u00e9*\"", "((((", "a=", "created<now-1w", "x y z", "'", "\"\\", "and and and", "metadata.=1",
@@ -110,44 +110,44 @@ func FuzzParseWhere(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, expression string) {
-		c, err := ParseWhere(expression, whereNow)
+		c, err := Parse(expression, whereNow)
 		if err != nil {
 			if c != nil || verify.KindOf(err) != verify.KindUsage {
 				t.Fatalf("%q: %v beside %v", expression, c, err)
 			}
 			return
 		}
-		if again, err := ParseWhere(c.String(), whereNow); err != nil || again.String() != c.String() {
+		if again, err := Parse(c.String(), whereNow); err != nil || again.String() != c.String() {
 			t.Fatalf("%q is %s, which reads as %v (%v)", expression, c, again, err)
 		}
 		c.Match(verify.Factor{})
 	})
 }
 
-func drawCondition(t *rapid.T, depth int) verify.Condition {
+func drawCondition(t *rapid.T, depth int) Condition {
 	kind := rapid.IntRange(0, 5).Draw(t, "kind")
 	if depth == 0 {
 		kind = 0
 	}
 	switch kind {
 	case 1:
-		return verify.And{drawCondition(t, depth-1), drawCondition(t, depth-1)}
+		return and{drawCondition(t, depth-1), drawCondition(t, depth-1)}
 	case 2:
-		return verify.Or{drawCondition(t, depth-1), drawCondition(t, depth-1), drawCondition(t, depth-1)}
+		return or{drawCondition(t, depth-1), drawCondition(t, depth-1), drawCondition(t, depth-1)}
 	case 3:
-		return verify.Not{Condition: drawCondition(t, depth-1)}
+		return not{drawCondition(t, depth-1)}
 	}
 	for {
 		name := rapid.SampledFrom([]string{"sid", "identity", "friendly_name", "status", "factor_type", "platform", "app_id",
 			"sdk_version", "created", "updated", "metadata.app_version", "metadata.os"}).Draw(t, "field")
-		field, _ := verify.FactorFieldOf(name)
-		op := rapid.SampledFrom([]verify.Op{verify.OpEqual, verify.OpNotEqual, verify.OpLess, verify.OpLessEqual, verify.OpGreater,
-			verify.OpGreaterEqual, verify.OpLike, verify.OpNotLike, verify.OpIn, verify.OpNotIn}).Draw(t, "op")
+		field, _ := FieldOf(name)
+		op := rapid.SampledFrom([]operator{opEqual, opNotEqual, opLess, opLessEqual, opGreater,
+			opGreaterEqual, opLike, opNotLike, opIn, opNotIn}).Draw(t, "op")
 		values := rapid.SliceOfN(rapid.SampledFrom(interestingValues), 1, 3).Draw(t, "values")
-		if op != verify.OpIn && op != verify.OpNotIn {
+		if op != opIn && op != opNotIn {
 			values = values[:1]
 		}
-		if c, _, err := verify.NewComparison(field, op, whereNow, values...); err == nil {
+		if c, _, err := newComparison(field, op, whereNow, values...); err == nil {
 			return c
 		}
 	}

