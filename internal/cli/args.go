@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -9,8 +10,8 @@ import (
 	"github.com/verifyctl/verifyctl/internal/verify"
 )
 
-// refuseUnknown makes every group refuse subcommands it does not have, and every leaf that declares no arguments refuse
-// any: cobra alone runs a group's help and exits 0.
+// refuseUnknown makes every group refuse subcommands it does not have, every leaf that declares no arguments refuse any,
+// and all of them empty ones: cobra alone runs a group's help and exits 0.
 func refuseUnknown(cmd *cobra.Command) {
 	for _, child := range cmd.Commands() {
 		refuseUnknown(child)
@@ -18,11 +19,21 @@ func refuseUnknown(cmd *cobra.Command) {
 	if cmd.HasSubCommands() && !cmd.Runnable() {
 		cmd.Args = unknownCommand
 		cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
-		return
 	}
 	if cmd.Args == nil {
 		cmd.Args = noArgs
 	}
+	cmd.Args = cobra.MatchAll(noEmptyArgs, cmd.Args)
+}
+
+// noEmptyArgs refuses an empty argument: it is nearly always a variable of the shell that is not set, and without its
+// IDENTITY a command would take everybody.
+func noEmptyArgs(cmd *cobra.Command, args []string) error {
+	if i := slices.Index(args, ""); i >= 0 {
+		return verify.Usagef("argument %d of %s is empty", i+1, cmd.CommandPath()).
+			WithHint("leave it out or give it a value; a variable of the shell may not be set")
+	}
+	return nil
 }
 
 func unknownCommand(cmd *cobra.Command, args []string) error {

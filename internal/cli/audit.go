@@ -86,7 +86,7 @@ func newAuditShowCmd(s *shell) *cobra.Command {
 }
 
 func (o *auditShowOptions) run(ctx context.Context) error {
-	p, err := o.shell.printer(time.Now, auditResource)
+	p, err := o.shell.printer(time.Now)
 	if err != nil {
 		return err
 	}

@@ -129,7 +129,7 @@ met.
 }
 
 func (o *challengeShowOptions) run(ctx context.Context) error {
-	c, p, err := o.shell.begin(ctx, needsService, challengeResource)
+	c, p, err := o.shell.begin(ctx, needsService)
 	if err != nil {
 		return err
 	}

@@ -124,7 +124,7 @@ func (o *challengeCreateOptions) parseAction() (err error) {
 }
 
 func (o *challengeCreateOptions) run(ctx context.Context) error {
-	c, p, err := o.shell.begin(ctx, needsService, challengeResource)
+	c, p, err := o.shell.begin(ctx, needsService)
 	if err != nil {
 		return err
 	}

@@ -86,7 +86,7 @@ func (o *challengeListOptions) parse(args []string) error {
 }
 
 func (o *challengeListOptions) run(ctx context.Context) error {
-	c, p, err := o.shell.begin(ctx, needsService, challengeResource)
+	c, p, err := o.shell.begin(ctx, needsService)
 	if err != nil {
 		return err
 	}

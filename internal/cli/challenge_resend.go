@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -101,9 +100,6 @@ func (o *challengeResendOptions) run(ctx context.Context) error {
 		}
 		return o.again(ctx, c, p, found, factor)
 	}
-	if err := o.shell.checkColumns(notificationResource); err != nil {
-		return err
-	}
 	if err := challenge.CheckResend(c.env.Name, found, factor, c.now()); err != nil {
 		return err
 	}
@@ -146,7 +142,7 @@ func (o *challengeResendOptions) send(ctx context.Context, w *writer, p *render.
 
 // again replaces an expired challenge by a new one of the same action, once however often this is asked.
 func (o *challengeResendOptions) again(ctx context.Context, c *connection, p *render.Printer, old verify.Challenge, factor verify.Factor) error {
-	if err := errors.Join(o.shell.checkColumns(challengeResource), challenge.CheckFactor(c.env.Name, factor)); err != nil {
+	if err := challenge.CheckFactor(c.env.Name, factor); err != nil {
 		return err
 	}
 	order := challenge.Again(old)

@@ -128,7 +128,7 @@ func (o *challengeWatchOptions) parse(args []string) error {
 }
 
 func (o *challengeWatchOptions) run(ctx context.Context) error {
-	c, p, err := o.shell.begin(ctx, needsService, challengeResource)
+	c, p, err := o.shell.begin(ctx, needsService)
 	if err != nil {
 		return err
 	}

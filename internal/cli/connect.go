@@ -33,12 +33,8 @@ const (
 )
 
 // begin is how a command on the chosen environment begins: -e, VERIFYCTL_ENV, the current one of the environment file, or
-// TWILIO_*. It gives the connection, and the printer for what the command shows, whose columns it checks before anything
-// is asked.
-func (s *shell) begin(ctx context.Context, need needs, shows ...columned) (*connection, *render.Printer, error) {
-	if err := s.checkColumns(shows...); err != nil {
-		return nil, nil, err
-	}
+// TWILIO_*. It gives the connection, and the printer for the results.
+func (s *shell) begin(ctx context.Context, need needs) (*connection, *render.Printer, error) {
 	target, err := s.chosen()
 	if err != nil {
 		return nil, nil, err
@@ -106,7 +102,7 @@ type rowsOf[T any] = iter.Seq2[T, error]
 // listFrom is a whole command that prints a list. Of an empty one standard error says none, in which ENV stands for the
 // environment; that is no error.
 func listFrom[T any](ctx context.Context, s *shell, need needs, r render.Resource[T], none string, rows func(context.Context, *connection) rowsOf[T]) error {
-	c, p, err := s.begin(ctx, need, r)
+	c, p, err := s.begin(ctx, need)
 	if err != nil {
 		return err
 	}
@@ -119,7 +115,7 @@ func listFrom[T any](ctx context.Context, s *shell, need needs, r render.Resourc
 
 // showFrom is a whole command that prints one value.
 func showFrom[T any](ctx context.Context, s *shell, need needs, r render.Resource[T], fetch func(context.Context, *connection) (T, error)) error {
-	c, p, err := s.begin(ctx, need, r)
+	c, p, err := s.begin(ctx, need)
 	if err != nil {
 		return err
 	}

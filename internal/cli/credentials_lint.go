@@ -87,7 +87,7 @@ func (o *credentialsLintOptions) parse() error {
 
 func (o *credentialsLintOptions) run(ctx context.Context) error {
 	now := time.Now()
-	p, err := o.shell.printer(func() time.Time { return now }, lintResource)
+	p, err := o.shell.printer(func() time.Time { return now })
 	if err != nil {
 		return err
 	}

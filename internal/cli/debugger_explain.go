@@ -60,7 +60,7 @@ func (o *debuggerExplainOptions) parse(cmd *cobra.Command) error {
 		}
 		o.arg = o.args[0]
 	}
-	return codeResource.CheckColumns(o.shell.flags.columns)
+	return nil
 }
 
 // codeView is an entry of the catalogue as it is shown.

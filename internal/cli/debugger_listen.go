@@ -91,7 +91,7 @@ func (o *debuggerListenOptions) parse() error {
 	if err := o.shell.goLive(); err != nil {
 		return err
 	}
-	return eventResource.CheckColumns(o.shell.flags.columns)
+	return nil
 }
 
 func (o *debuggerListenOptions) run(ctx context.Context) error {

@@ -111,7 +111,7 @@ on every device. To keep the entity and its history, use "verifyctl factors dele
 }
 
 func (o *entitiesDeleteOptions) run(ctx context.Context) error {
-	c, p, err := o.shell.begin(ctx, needsService, deletionResource)
+	c, p, err := o.shell.begin(ctx, needsService)
 	if err != nil {
 		return err
 	}

@@ -76,9 +76,6 @@ var eraseResource = render.Resource[eraseResult]{
 }
 
 func (o *entitiesEraseOptions) run(ctx context.Context) error {
-	if err := eraseResource.CheckColumns(o.shell.flags.columns); err != nil {
-		return err
-	}
 	connections, err := o.connections(ctx)
 	if err != nil {
 		return err

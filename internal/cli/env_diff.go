@@ -82,7 +82,10 @@ is no failure; what could not be read is shown as unknown, and makes the exit st
 
 func (o *envDiffOptions) run(ctx context.Context, nameA, nameB string) error {
 	resource := envDifferences(nameA, nameB)
-	p, err := o.shell.printer(time.Now, resource)
+	if err := resource.CheckColumns(o.shell.flags.columns); err != nil {
+		return err
+	}
+	p, err := o.shell.printer(time.Now)
 	if err != nil {
 		return err
 	}

@@ -23,7 +23,7 @@ printed.
 }
 
 func listEnvironments(s *shell) error {
-	p, err := s.printer(time.Now, envResource)
+	p, err := s.printer(time.Now)
 	if err != nil {
 		return err
 	}

@@ -20,7 +20,7 @@ func newEnvShowCmd(s *shell) *cobra.Command {
 		Args:              argsBetween(0, 1),
 		ValidArgsFunction: s.completeEnvironments(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			p, err := s.printer(time.Now, envResource)
+			p, err := s.printer(time.Now)
 			if err != nil {
 				return err
 			}

@@ -95,7 +95,7 @@ func newFactorsShowCmd(s *shell) *cobra.Command {
 }
 
 func (o *factorsShowOptions) run(ctx context.Context) error {
-	c, p, err := o.shell.begin(ctx, needsService, factorResource(nil))
+	c, p, err := o.shell.begin(ctx, needsService)
 	if err != nil {
 		return err
 	}

@@ -65,7 +65,7 @@ func (o *factorsApplyOptions) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	c, p, err := o.shell.begin(ctx, needsService, outcomeResource)
+	c, p, err := o.shell.begin(ctx, needsService)
 	if err != nil {
 		return err
 	}

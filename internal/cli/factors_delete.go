@@ -88,7 +88,7 @@ func (o *factorsDeleteOptions) parse(args []string) error {
 }
 
 func (o *factorsDeleteOptions) run(ctx context.Context) error {
-	c, p, err := o.shell.begin(ctx, needsService, deletionResource)
+	c, p, err := o.shell.begin(ctx, needsService)
 	if err != nil {
 		return err
 	}

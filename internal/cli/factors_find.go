@@ -44,7 +44,7 @@ func newFactorsFindCmd(s *shell) *cobra.Command {
 
 func (o *factorsFindOptions) run(ctx context.Context) error {
 	r := indexedResource()
-	c, p, err := o.shell.begin(ctx, needsMemory, r)
+	c, p, err := o.shell.begin(ctx, needsMemory)
 	if err != nil {
 		return err
 	}

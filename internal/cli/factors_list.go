@@ -96,7 +96,7 @@ func (o *factorsListOptions) parse(args []string) error {
 	if o.limit < 0 {
 		return verify.Usagef("--limit %d is negative", o.limit)
 	}
-	return factorResource(nil).CheckColumns(o.shell.flags.columns)
+	return nil
 }
 
 // checkWhere refuses flags that --where makes superfluous: they would not be looked at.

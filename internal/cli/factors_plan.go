@@ -62,7 +62,7 @@ A plan for which nothing was found is written too; applying it does nothing.
 }
 
 func (o *factorsPlanOptions) run(ctx context.Context) error {
-	c, p, err := o.shell.begin(ctx, needsMemory, planResource)
+	c, p, err := o.shell.begin(ctx, needsMemory)
 	if err != nil {
 		return err
 	}

@@ -82,7 +82,7 @@ func (o *factorsPruneOptions) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	c, p, err := o.shell.begin(ctx, needsService, planResource)
+	c, p, err := o.shell.begin(ctx, needsService)
 	if err != nil {
 		return err
 	}

@@ -65,15 +65,13 @@ func (f *globalFlags) format(args []string) render.Format {
 	return render.Format(f.output)
 }
 
-// mayBeEmpty are the flags that can be given an empty value: "no environment", "no reason".
-var mayBeEmpty = []string{"env", "service", "config", "reason", "message", "debugger-webhook"}
-
 // checkFlags refuses values that parse but cannot be meant, whichever command has the flag. An empty one is nearly always
-// a variable of the shell that is not set; without its --identity or --where a command would take everybody.
+// a variable of the shell that is not set; without its --identity or --where a command would take everybody. A flag for
+// which it has a meaning says so in its help.
 func (s *shell) checkFlags(cmd *cobra.Command) error {
 	var errs []error
 	cmd.Flags().Visit(func(flag *pflag.Flag) {
-		if isEmptyValue(flag.Value) && !slices.Contains(mayBeEmpty, flag.Name) {
+		if (isEmptyValue(flag.Value) || s.givenEmpty(flag)) && !strings.Contains(flag.Usage, "empty") {
 			errs = append(errs, verify.Usagef("--%s is empty", flag.Name).
 				WithHint("leave it out or give it a value; a variable of the shell may not be set"))
 		}
@@ -85,6 +83,16 @@ func (s *shell) checkFlags(cmd *cobra.Command) error {
 		errs = append(errs, verify.Usagef("--timeout %v is not more than zero", s.flags.timeout))
 	}
 	return errors.Join(errs...)
+}
+
+// givenEmpty tells whether a flag of several values got an empty one beside others, which its value does not show.
+func (s *shell) givenEmpty(flag *pflag.Flag) bool {
+	for i, arg := range s.args {
+		if arg == "--"+flag.Name+"=" || arg == "" && i > 0 && s.args[i-1] == "--"+flag.Name {
+			return true
+		}
+	}
+	return false
 }
 
 func isEmptyValue(value pflag.Value) bool {

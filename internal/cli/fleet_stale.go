@@ -44,7 +44,7 @@ func (s *shell) listIndexed(ctx context.Context, limit int, condition func(now t
 		return verify.Usagef("--limit %d is negative", limit)
 	}
 	r := indexedResource()
-	c, p, err := s.begin(ctx, needsMemory, r)
+	c, p, err := s.begin(ctx, needsMemory)
 	if err != nil {
 		return err
 	}

@@ -47,7 +47,10 @@ func (o *fleetStatsOptions) run(ctx context.Context) error {
 		return verify.Usagef("--by names no field")
 	}
 	r := statsResource(fields)
-	c, p, err := o.shell.begin(ctx, needsMemory, r)
+	if err := r.CheckColumns(o.shell.flags.columns); err != nil {
+		return err
+	}
+	c, p, err := o.shell.begin(ctx, needsMemory)
 	if err != nil {
 		return err
 	}

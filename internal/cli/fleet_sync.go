@@ -88,7 +88,7 @@ var crawlResource = render.Resource[crawlRow]{Columns: []render.Column[crawlRow]
 }}
 
 func (o *fleetSyncOptions) run(ctx context.Context) error {
-	c, p, err := o.shell.begin(ctx, needsService, crawlResource)
+	c, p, err := o.shell.begin(ctx, needsService)
 	if err != nil {
 		return err
 	}

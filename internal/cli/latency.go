@@ -48,7 +48,7 @@ edge serves a request is chosen by DNS now.
 const maxLatencyCount = 200
 
 func (o *latencyOptions) run(ctx context.Context) error {
-	c, p, err := o.shell.begin(ctx, needsAccount, latencyResource)
+	c, p, err := o.shell.begin(ctx, needsAccount)
 	if err != nil {
 		return err
 	}

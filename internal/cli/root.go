@@ -3,7 +3,7 @@
 package cli
 
 import (
-	"strings"
+	"errors"
 
 	"github.com/spf13/cobra"
 )
@@ -31,9 +31,11 @@ Start with: verifyctl demo`,
 	s.globalSet = root.PersistentFlags()
 	s.flags.register(s.globalSet)
 	complete(root, "env", s.completeEnvironment)
+	complete(root, "output", completeOutput)
+	complete(root, "columns", completeColumns)
 	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error {
-		s.command = strings.TrimPrefix(cmd.CommandPath(), "verifyctl ")
-		return s.checkFlags(cmd)
+		s.command = commandOf(cmd)
+		return errors.Join(s.checkFlags(cmd), s.checkOutput(cmd))
 	}
 	root.SetFlagErrorFunc(s.flagError)
 	root.SetHelpCommand(newHelpCmd())

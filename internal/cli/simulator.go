@@ -167,9 +167,6 @@ func withSimulator[T any](ctx context.Context, o *simulatorOptions, r render.Res
 
 // withSimulatorList is [withSimulator] for a list.
 func withSimulatorList[T any](ctx context.Context, o *simulatorOptions, r render.Resource[T], none string, do func(context.Context, *simulator.Control) ([]T, error)) error {
-	if err := r.CheckColumns(o.shell.flags.columns); err != nil {
-		return err
-	}
 	sim, end, err := o.open(ctx)
 	if err != nil {
 		return err

@@ -52,7 +52,7 @@ func newStateListCmd(s *shell) *cobra.Command {
 		Long:    "List what this machine keeps of each environment.\n\n" + exitHelp(0, 1),
 		Example: "  verifyctl state list",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			p, err := s.printer(time.Now, keptResource)
+			p, err := s.printer(time.Now)
 			if err != nil {
 				return err
 			}
@@ -196,9 +196,6 @@ func (o *statePurgeOptions) parse() ([]store.Kind, error) {
 		kind, err := oneOf("state purge", word, store.Kinds()...)
 		if err != nil {
 			return nil, err
-		}
-		if kind == "" {
-			return nil, verify.Usagef("a kind to forget is empty").WithHint("to forget every kind, name none")
 		}
 		kinds = append(kinds, kind)
 	}

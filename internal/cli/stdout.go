@@ -73,24 +73,8 @@ func withoutReaderGone(err error) error {
 	return errors.Join(rest...)
 }
 
-// columned is what a command shows, a [render.Resource].
-type columned interface{ CheckColumns(names []string) error }
-
-// checkColumns refuses --columns that what a command shows does not have.
-func (s *shell) checkColumns(shows ...columned) error {
-	for _, resource := range shows {
-		if err := resource.CheckColumns(s.flags.columns); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// printer makes the printer that the global flags ask for, for what the command shows; now is the environment's clock.
-func (s *shell) printer(now func() time.Time, shows ...columned) (*render.Printer, error) {
-	if err := s.checkColumns(shows...); err != nil {
-		return nil, err
-	}
+// printer makes the printer that the global flags ask for; now is the environment's clock.
+func (s *shell) printer(now func() time.Time) (*render.Printer, error) {
 	format := render.Table
 	if s.flags.output != "" {
 		parsed, err := render.ParseFormat(s.flags.output)

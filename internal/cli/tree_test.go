@@ -5,6 +5,7 @@ import (
 	"context"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -31,7 +32,9 @@ func runArgs(t *testing.T, args ...string) (status int, stdout, stderr string) {
 		}
 		return ""
 	}}}
-	status = run(context.Background(), s, args)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second) // for what would serve or wait for ever
+	defer cancel()
+	status = run(ctx, s, args)
 	return status, out.String(), err.String()
 }
 

@@ -35,13 +35,14 @@ func ParseFormat(s string) (Format, error) {
 		return Format(s), nil
 	}
 	err := verify.Usagef("--output %q is not a format", s)
-	if near := verify.Nearest(s, formatNames()); near != "" {
+	if near := verify.Nearest(s, FormatNames()); near != "" {
 		return "", err.WithHint("did you mean %s?", near)
 	}
-	return "", err.WithHint("the formats are %s", strings.Join(formatNames(), ", "))
+	return "", err.WithHint("the formats are %s", strings.Join(FormatNames(), ", "))
 }
 
-func formatNames() []string {
+// FormatNames lists the output formats in the order help shows them.
+func FormatNames() []string {
 	names := make([]string, len(formats))
 	for i, f := range formats {
 		names[i] = string(f)
@@ -95,6 +96,10 @@ func (o Options) check() error {
 		return verify.Usagef("--quiet excludes --jq and --template")
 	case o.filtered() && o.Format != JSON && o.Format != NDJSON && o.Format != Table:
 		return verify.Usagef("--jq and --template work on JSON, not on %s", o.Format)
+	case o.Quiet && (o.Columns != nil || o.NoHeader || o.Format != Table):
+		return verify.Usagef("--quiet prints SIDs only: it excludes --output, --columns and --no-header")
+	case o.NoHeader && o.structured():
+		return verify.Usagef("--no-header is for table, csv and markdown")
 	case o.Columns != nil && (o.filtered() || o.Format == JSON || o.Format == NDJSON):
 		return verify.Usagef("--columns chooses columns of table, csv and markdown").
 			WithHint("choose keys of JSON with --jq")
