@@ -23,6 +23,7 @@ func walk(cmd *cobra.Command, visit func(*cobra.Command)) {
 // runArgs runs the program in this process, with no terminal and an empty machine.
 func runArgs(t *testing.T, args ...string) (status int, stdout, stderr string) {
 	t.Helper()
+	t.Chdir(t.TempDir()) // what a command writes without being told where is nobody's
 	t.Setenv("XDG_CONFIG_HOME", t.TempDir())
 	state := t.TempDir()
 	var out, err bytes.Buffer
