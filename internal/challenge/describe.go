@@ -67,21 +67,12 @@ func describeEvent(e event.Event) string {
 		name = "alert " + e.EventSID
 	}
 	if !e.Timestamp.IsZero() {
-		name += " at " + stamp(e.Timestamp)
+		name += " at " + verify.Stamp(e.Timestamp)
 	}
 	if e.Description != "" {
 		code += fmt.Sprintf(" (%q)", cut(e.Description, 100))
 	}
 	return name + ": " + code
-}
-
-func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
-
-func plural(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
 }
 
 func collect[T any](rows iter.Seq2[T, error]) ([]T, error) {

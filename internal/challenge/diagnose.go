@@ -64,7 +64,7 @@ func (d *diagnosis) answer() {
 	took := c.DateResponded.Sub(c.DateCreated).Truncate(time.Second)
 	cause := Cause{Kind: Answered, Confidence: Certain, Owner: string(event.OwnerBackend),
 		Summary:  fmt.Sprintf("the user %s it %v after it was created", c.Status, took),
-		Evidence: []string{fmt.Sprintf("challenge %s was %s at %s", c.SID, c.Status, stamp(c.DateResponded))},
+		Evidence: []string{fmt.Sprintf("challenge %s was %s at %s", c.SID, c.Status, verify.Stamp(c.DateResponded))},
 		Next:     verify.Command(d.env.Name, "challenge", "show", string(c.SID), "--identity", string(c.Identity))}
 	if c.Status == verify.ChallengeApproved {
 		cause.Summary += "; if they still wait, the backend has not taken the answer"
@@ -85,7 +85,7 @@ func (d *diagnosis) device() {
 		case f.IsPush() && f.Status != verify.FactorVerified:
 			d.causes.add(Cause{Kind: FactorUnverified, Confidence: d.ifOnly(list), Owner: string(event.OwnerApp),
 				Summary:  fmt.Sprintf("factor %s (%q) is not verified: no challenge can be created for it", f.SID, f.FriendlyName),
-				Evidence: []string{fmt.Sprintf("it was created at %s; Twilio removes unverified factors after 1 to 24 hours", stamp(f.DateCreated))},
+				Evidence: []string{fmt.Sprintf("it was created at %s; Twilio removes unverified factors after 1 to 24 hours", verify.Stamp(f.DateCreated))},
 				Next:     verify.Command(d.env.Name, "factors", "show", string(f.Identity), string(f.SID))})
 		case f.IsPush() && f.Config.Platform == verify.PlatformNone:
 			cause := Cause{Kind: PlatformNone, Confidence: d.ifOnly(list), Owner: OwnerUser,
@@ -195,7 +195,7 @@ func (d *diagnosis) changed(at time.Time) string {
 	if at.IsZero() {
 		return ""
 	}
-	return ", last changed " + stamp(at)
+	return ", last changed " + verify.Stamp(at)
 }
 
 // sandboxContradicts tells whether a credential serves the other of Apple's environments than the builds need. What is
@@ -225,7 +225,7 @@ func (d *diagnosis) resendLimit() {
 	}
 	d.causes.add(Cause{Kind: ResendLimit, Confidence: Certain, Owner: OwnerUser, ErrorCode: limitReached,
 		Summary: fmt.Sprintf("its push was sent again %d times, as often as Twilio allows: only opening the app helps", used),
-		Evidence: []string{fmt.Sprintf("%s from this machine, %d at most for a challenge", plural(used, "resend"),
+		Evidence: []string{fmt.Sprintf("%s from this machine, %d at most for a challenge", verify.Count(used, "resend"),
 			verify.MaxNotifications)},
 		Next: d.watch()})
 }
@@ -248,11 +248,11 @@ func (d *diagnosis) silence() {
 	c := d.challenge.value
 	cause := Cause{Kind: ExpiredUnanswered, Confidence: confidence, Owner: OwnerUser,
 		Summary:  "nobody answered before it expired, and no error is known: the push came unseen or got lost, or the user did not react",
-		Evidence: []string{fmt.Sprintf("challenge %s expired at %s", c.SID, stamp(c.ExpirationDate)), "no push error names it or its factor"},
+		Evidence: []string{fmt.Sprintf("challenge %s expired at %s", c.SID, verify.Stamp(c.ExpirationDate)), "no push error names it or its factor"},
 		Next: verify.Command(d.env.Name, "challenge", "create", string(c.Identity), "--factor", string(c.FactorSID), "--message",
 			c.Details.Message)}
 	if len(d.receipts) > 0 {
-		cause.Summary = fmt.Sprintf("nobody answered before it expired, though the app confirmed at %s that it had it", stamp(d.receipts[0].At))
+		cause.Summary = fmt.Sprintf("nobody answered before it expired, though the app confirmed at %s that it had it", verify.Stamp(d.receipts[0].At))
 	}
 	d.causes.add(cause)
 }
@@ -267,7 +267,7 @@ func (d *diagnosis) state() string {
 	case d.asked != "" && d.credentials[d.asked].ok():
 		return "push credential " + describeCredential(d.credentials[d.asked].value)
 	case d.factors.ok():
-		return fmt.Sprintf("identity %s has %s and no challenge", d.identity, plural(len(d.factors.value), "factor"))
+		return fmt.Sprintf("identity %s has %s and no challenge", d.identity, verify.Count(len(d.factors.value), "factor"))
 	case d.event != nil:
 		return describeEvent(*d.event)
 	case d.setup.ok():
@@ -292,13 +292,13 @@ func (d *diagnosis) cannotKnow() []string {
 		list = append(list, "how many pushes a backend has sent: Twilio does not tell, and allows 3 resends in all")
 	}
 	if d.unattributed > 0 && d.identity != "" {
-		list = append(list, fmt.Sprintf("whose %s of this time %s: the alerts name no factor", plural(d.unattributed, "push error"),
+		list = append(list, fmt.Sprintf("whose %s of this time %s: the alerts name no factor", verify.Count(d.unattributed, "push error"),
 			isAre(d.unattributed)))
 	}
 	switch {
 	case d.unreachable() != nil:
 	case d.eventsErr != nil && errors.Is(d.eventsErr, errSpent):
-		list = append(list, "push errors before "+stamp(d.eventsFrom)+": "+errSpent.Error())
+		list = append(list, "push errors before "+verify.Stamp(d.eventsFrom)+": "+errSpent.Error())
 	case d.eventsErr != nil:
 		list = append(list, "push errors: "+d.eventsErr.Error())
 	case len(d.causes) == 0 || d.causes[ExpiredUnanswered] != nil:

@@ -250,7 +250,7 @@ func (q *inquiry) readFactors(ctx context.Context) {
 	if q.isFatal(ctx, err) {
 		return
 	}
-	result := fmt.Sprintf("has %s", plural(len(list), "factor"))
+	result := fmt.Sprintf("has %s", verify.Count(len(list), "factor"))
 	if err != nil {
 		result = q.failure(err)
 	}
@@ -412,10 +412,10 @@ func (q *inquiry) readEvents(ctx context.Context, span event.Span) {
 		return
 	}
 	f := &q.facts
-	result := fmt.Sprintf("%s from %s to %s", plural(n, "event"), stamp(span.From), stamp(span.Until))
+	result := fmt.Sprintf("%s from %s to %s", verify.Count(n, "event"), verify.Stamp(span.From), verify.Stamp(span.Until))
 	if failed != nil {
 		f.eventsErr = failed
-		result = fmt.Sprintf("%s back to %s; %s", plural(n, "event"), stamp(oldest), q.failure(failed))
+		result = fmt.Sprintf("%s back to %s; %s", verify.Count(n, "event"), verify.Stamp(oldest), q.failure(failed))
 	} else {
 		oldest = span.From
 	}

@@ -103,7 +103,7 @@ func (d *diagnosis) challengeAbsent() {
 			Next: verify.Command(d.env.Name, "entities", "show", string(d.identity))})
 	case d.factors.ok():
 		d.neverHere("challenge", string(d.challengeID), fmt.Sprintf("identity %s is here, with %s", d.identity,
-			plural(len(d.factors.value), "factor")))
+			verify.Count(len(d.factors.value), "factor")))
 	default:
 		d.neverHere("challenge", string(d.challengeID), "identity "+string(d.identity)+" is not here either")
 	}
@@ -116,12 +116,12 @@ func (d *diagnosis) factorAbsent() {
 	switch {
 	case len(d.deleted) > 0:
 		last := d.deleted[len(d.deleted)-1]
-		gone.Evidence = []string{fmt.Sprintf("it was deleted from this machine at %s by %s", stamp(last.At), last.By)}
+		gone.Evidence = []string{fmt.Sprintf("it was deleted from this machine at %s by %s", verify.Stamp(last.At), last.By)}
 	case d.challenge.ok():
 		gone.Evidence = []string{fmt.Sprintf("challenge %s was created for it, and it is not there any more", d.challenge.value.SID)}
 	case len(d.challenges.value) > 0:
 		gone.Evidence = []string{fmt.Sprintf("challenge %s was created for it at %s, and it is not there any more",
-			d.challenges.value[0].SID, stamp(d.challenges.value[0].DateCreated))}
+			d.challenges.value[0].SID, verify.Stamp(d.challenges.value[0].DateCreated))}
 	case d.knownHere || d.isNamedHere(d.factorID):
 		gone.Confidence = Likely
 		gone.Evidence = []string{"it was met in this environment, and it is not there any more; Twilio removes unverified factors by itself"}
@@ -129,7 +129,7 @@ func (d *diagnosis) factorAbsent() {
 		why := "identity " + string(d.identity) + " is not here either"
 		if d.factors.ok() {
 			why = fmt.Sprintf("identity %s is here, with %s; Twilio keeps no history of deleted ones", d.identity,
-				plural(len(d.factors.value), "other factor"))
+				verify.Count(len(d.factors.value), "other factor"))
 		}
 		d.neverHere("factor", string(d.factorID), why)
 		return

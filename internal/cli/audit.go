@@ -111,7 +111,7 @@ func (o *auditShowOptions) run(ctx context.Context) error {
 	case err != nil:
 		return err
 	case unreadable > 0:
-		o.shell.note("%s of the audit file cannot be read and may be missing here; see verifyctl audit verify", counted(unreadable, "line"))
+		o.shell.note("%s of the audit file cannot be read and may be missing here; see verifyctl audit verify", verify.Count(unreadable, "line"))
 	case n == 0:
 		o.shell.note("nothing was written to Twilio from this machine that fits")
 	}

@@ -133,7 +133,7 @@ func (o *challengeResendOptions) send(ctx context.Context, w *writer, p *render.
 	}
 	o.shell.note("accepted is not delivered: whether a phone rang cannot be known")
 	o.shell.note("%s of this challenge sent from here (a backend may have sent more; Twilio allows %d); it expires %s",
-		counted(resent.Used, "resend"), verify.MaxNotifications, render.Age(found.ExpirationDate, w.c.now()))
+		verify.Count(resent.Used, "resend"), verify.MaxNotifications, render.Age(found.ExpirationDate, w.c.now()))
 	if resent.Forgotten != nil {
 		o.shell.note("this machine could not note how it ended, so it counts as maybe sent: %v", resent.Forgotten)
 	}

@@ -147,9 +147,9 @@ func (s *shell) lintOutcome(texts *challenge.Texts, findings []challenge.Finding
 		}
 	}
 	if wrong > 0 {
-		return &verify.Error{Kind: verify.KindFailed, Message: fmt.Sprintf("%s in %s", counted(wrong, "mistake"), counted(len(texts.Names()), "text"))}
+		return &verify.Error{Kind: verify.KindFailed, Message: fmt.Sprintf("%s in %s", verify.Count(wrong, "mistake"), verify.Count(len(texts.Names()), "text"))}
 	}
-	s.note("%s in %s: every one fits", counted(len(texts.Names()), "text"), counted(locales, "translation"))
+	s.note("%s in %s: every one fits", verify.Count(len(texts.Names()), "text"), verify.Count(locales, "translation"))
 	return nil
 }
 

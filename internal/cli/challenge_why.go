@@ -216,9 +216,9 @@ var causeResource = render.Resource[challenge.Cause]{
 		{Name: "owner", Text: func(c challenge.Cause) string { return c.Owner }},
 		{Name: "summary", Text: func(c challenge.Cause) string { return c.Summary }, Flex: true},
 		{Name: "next", Text: func(c challenge.Cause) string { return c.Next }, Flex: true},
-		{Name: "error_code", Text: func(c challenge.Cause) string { return numberOrNothing(c.ErrorCode) }, Wide: true},
-		{Name: "count", Text: func(c challenge.Cause) string { return numberOrNothing(c.Count) }, Wide: true},
-		{Name: "factors", Text: func(c challenge.Cause) string { return numberOrNothing(c.Factors) }, Wide: true},
+		{Name: "error_code", Text: func(c challenge.Cause) string { return numberOrNone(c.ErrorCode) }, Wide: true},
+		{Name: "count", Text: func(c challenge.Cause) string { return numberOrNone(c.Count) }, Wide: true},
+		{Name: "factors", Text: func(c challenge.Cause) string { return numberOrNone(c.Factors) }, Wide: true},
 		{Name: "since", Time: func(c challenge.Cause) time.Time { return c.Since }, Wide: true},
 		{Name: "last", Time: func(c challenge.Cause) time.Time { return c.Last }, Wide: true},
 	},
@@ -287,7 +287,7 @@ func answerPage(a challenge.Answer, width int) []byte {
 	for _, c := range a.Causes {
 		line(0, "")
 		line(0, "%s (%s)", strings.ReplaceAll(string(c.Kind), "_", " "), c.Confidence)
-		line(2, "%s.", upperFirst(c.Summary))
+		line(2, "%s.", verify.UpperFirst(c.Summary))
 		line(2, "Whose job: %s%s", ownerInWords(c.Owner), countOf(c))
 		if c.Next != "" {
 			fmt.Fprintf(&b, "  Next: %s\n", render.Sanitize(c.Next))
@@ -297,7 +297,7 @@ func answerPage(a challenge.Answer, width int) []byte {
 		}
 	}
 	line(0, "")
-	line(0, "Checked with %s:", counted(a.Requests, "request"))
+	line(0, "Checked with %s:", verify.Count(a.Requests, "request"))
 	for _, c := range a.Checked {
 		line(2, "- %s: %s", strings.TrimSpace(c.What+" "+c.SID), c.Result)
 	}
@@ -333,18 +333,11 @@ func countOf(c challenge.Cause) string {
 	if c.Count < 2 {
 		return ""
 	}
-	text := fmt.Sprintf("; %s", counted(c.Count, "alert"))
+	text := fmt.Sprintf("; %s", verify.Count(c.Count, "alert"))
 	if c.Factors > 0 {
-		text += fmt.Sprintf(" about %s", counted(c.Factors, "factor"))
+		text += fmt.Sprintf(" about %s", verify.Count(c.Factors, "factor"))
 	}
-	return text + " since " + c.Since.UTC().Format(time.RFC3339)
-}
-
-func upperFirst(s string) string {
-	if s == "" {
-		return s
-	}
-	return strings.ToUpper(s[:1]) + s[1:]
+	return text + " since " + verify.Stamp(c.Since)
 }
 
 // writeWrapped writes a paragraph that is broken at spaces so that no line is wider. A word that is wider stays whole, for

@@ -100,7 +100,7 @@ func (o *debuggerAlertsOptions) run(ctx context.Context) error {
 	}
 	o.sieve.say()
 	if o.sieve.shown+o.sieve.others == 0 {
-		o.shell.note("no push errors of %s since %s; that is no proof that all pushes arrived", c.label(), stampOf(from))
+		o.shell.note("no push errors of %s since %s; that is no proof that all pushes arrived", c.label(), verify.Stamp(from))
 	}
 	return o.sayGaps(ctx, feed, within)
 }
@@ -130,7 +130,7 @@ func (o *debuggerAlertsOptions) events(ctx context.Context, c *connection, feed 
 func (o *debuggerAlertsOptions) sayGaps(ctx context.Context, feed *debugger.Feed, within event.Span) error {
 	gaps, err := feed.Gaps(ctx, within)
 	for _, gap := range gaps {
-		o.shell.note("not all alerts between %s and %s could be had: Twilio gives no more", gap.From.UTC().Format(time.RFC3339), gap.Until.UTC().Format(time.RFC3339))
+		o.shell.note("not all alerts between %s and %s could be had: Twilio gives no more", verify.Stamp(gap.From), verify.Stamp(gap.Until))
 	}
 	return err
 }

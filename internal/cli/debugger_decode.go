@@ -224,10 +224,10 @@ func (o *debuggerDecodeOptions) addCredentials(ctx context.Context, attribution 
 func (o *debuggerDecodeOptions) say() {
 	o.sieve.say()
 	if o.oversized > 0 {
-		o.shell.note("skipped %s larger than 8 MiB", counted(o.oversized, "event"))
+		o.shell.note("skipped %s larger than 8 MiB", verify.Count(o.oversized, "event"))
 	}
 	if o.unreadable > 0 {
-		o.shell.note("%s held no event", counted(o.unreadable, "record"))
+		o.shell.note("%s held no event", verify.Count(o.unreadable, "record"))
 	}
 }
 
@@ -243,11 +243,11 @@ func (o *debuggerDecodeOptions) outcome() error {
 	case f.shown == 1:
 		return notFound("no factor in it: %s", eventWords(f.last))
 	case f.shown > 0:
-		return notFound("no factor in any of %s", counted(f.shown, "event"))
+		return notFound("no factor in any of %s", verify.Count(f.shown, "event"))
 	case f.skipped() == 1:
 		return notFound("no factor in it: %s", eventWords(*f.firstNoise))
 	case f.noise != nil:
-		return notFound("no factor in it: none of %s is a push error", counted(f.skipped(), "event"))
+		return notFound("no factor in it: none of %s is a push error", verify.Count(f.skipped(), "event"))
 	}
 	return notFound("no event fits --for and --code")
 }

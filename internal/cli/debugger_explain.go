@@ -90,7 +90,7 @@ var codeResource = render.Resource[event.Code]{
 		{Name: "action", Text: func(c event.Code) string { return string(c.Action) }, Wide: true},
 		{Name: "prune_evidence", Text: func(c event.Code) string { return string(c.Evidence) }, Wide: true},
 		{Name: "level", Text: func(c event.Code) string { return c.Level }, Wide: true},
-		{Name: "http_status", Text: func(c event.Code) string { return numberOrNothing(c.HTTPStatus) }, Wide: true},
+		{Name: "http_status", Text: func(c event.Code) string { return numberOrNone(c.HTTPStatus) }, Wide: true},
 		{Name: "url", Text: func(c event.Code) string { return c.URL() }, Wide: true},
 		{Name: "facts_date", Text: func(event.Code) string { return event.FactsDate }, Wide: true},
 	},

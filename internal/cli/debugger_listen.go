@@ -148,7 +148,7 @@ func (o *debuggerListenOptions) serve(ctx context.Context, c *connection, p *ren
 		background.Go(func() {
 			debugger.Backfill(ctx, recorder, keepers.own, backfillEvery, c.clock(), func(added int) {
 				if added > 0 {
-					o.shell.note("fetched %s that had not been delivered", counted(added, "alert"))
+					o.shell.note("fetched %s that had not been delivered", verify.Count(added, "alert"))
 				}
 			}, func(err error) {
 				o.shell.note("alerts could not be fetched: %v; trying again in %s", err, backfillEvery)

@@ -144,16 +144,16 @@ func (f *eventSieve) skipped() int {
 // say tells on standard error what was left out.
 func (f *eventSieve) say() {
 	if n := f.skipped(); n > 1 || n == 1 && f.shown > 0 {
-		f.shell.note("left out %s that %s no push errors: %s; --all shows them", counted(n, "event"), isAre(n), noiseWords(f.noise))
+		f.shell.note("left out %s that %s no push errors: %s; --all shows them", verify.Count(n, "event"), isAre(n), noiseWords(f.noise))
 	}
 	if f.others > 0 {
-		f.shell.note("left out %s that --for and --code do not name", counted(f.others, "event"))
+		f.shell.note("left out %s that --for and --code do not name", verify.Count(f.others, "event"))
 	}
 	if f.twice > 0 {
-		f.shell.note("left out %s seen before", counted(f.twice, "event"))
+		f.shell.note("left out %s seen before", verify.Count(f.twice, "event"))
 	}
 	if f.unattributed > 0 {
-		f.shell.note("of none of the configured environments: %s", counted(f.unattributed, "event"))
+		f.shell.note("of none of the configured environments: %s", verify.Count(f.unattributed, "event"))
 	}
 }
 

@@ -161,7 +161,7 @@ func (o *doctorOptions) run(ctx context.Context) error {
 		return err
 	}
 	if o.verbose {
-		o.shell.note("%s sent", counted(o.requests(), "request"))
+		o.shell.note("%s sent", verify.Count(o.requests(), "request"))
 	}
 	return outcome(report, o.on)
 }

@@ -27,7 +27,7 @@ func (e *examination) pace(chosen []*config.Target) {
 	if e.sample > 0 {
 		for _, target := range chosen {
 			if target.Environment.IsProduction() {
-				e.shell.note("%s is production: looking at %s takes up to %d requests, ten a second", target.Environment.Name, counted(e.sample, "user"), 2*e.sample+1)
+				e.shell.note("%s is production: looking at %s takes up to %d requests, ten a second", target.Environment.Name, verify.Count(e.sample, "user"), 2*e.sample+1)
 			}
 		}
 		return

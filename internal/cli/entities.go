@@ -127,7 +127,7 @@ func (o *entitiesDeleteOptions) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	o.shell.note("to be deleted in %s: entity %s, %s, and its challenge history", c.label(), entity.SID, counted(len(factors), "factor"))
+	o.shell.note("to be deleted in %s: entity %s, %s, and its challenge history", c.label(), entity.SID, verify.Count(len(factors), "factor"))
 	if err := o.shell.showOnErr(c.now, func(p *render.Printer) error {
 		_, err := render.List(p, factorResource(c.hashToken), each(factors))
 		return err
@@ -138,7 +138,7 @@ func (o *entitiesDeleteOptions) run(ctx context.Context) error {
 		o.shell.note("dry run: nothing was deleted")
 		return nil
 	}
-	question := fmt.Sprintf("Delete %s with %s in %s? This cannot be undone.", identity, counted(len(factors), "factor"), c.label())
+	question := fmt.Sprintf("Delete %s with %s in %s? This cannot be undone.", identity, verify.Count(len(factors), "factor"), c.label())
 	w, err := c.writer(ctx, o.write, question, destructive)
 	if err != nil {
 		return err

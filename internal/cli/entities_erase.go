@@ -161,7 +161,7 @@ func (o *entitiesEraseOptions) show(traces []fleet.Trace) error {
 			o.shell.note("%s: whether %s is there is unknown: %v", t.Environment, t.Identity, t.Err)
 			unread = append(unread, fmt.Errorf("%s: %w", t.Environment, t.Err))
 		case t.Here:
-			o.shell.note("%s: entity %s of %s, %s, and its challenge history", t.Environment, t.Entity.SID, t.Identity, counted(len(t.Factors), "factor"))
+			o.shell.note("%s: entity %s of %s, %s, and its challenge history", t.Environment, t.Entity.SID, t.Identity, verify.Count(len(t.Factors), "factor"))
 		default:
 			o.shell.note("%s: %s is not there", t.Environment, t.Identity)
 		}
@@ -190,7 +190,7 @@ func (o *entitiesEraseOptions) approve(ctx context.Context, c *connection, quest
 }
 
 func (o *entitiesEraseOptions) question(c *connection, t fleet.Trace) string {
-	return fmt.Sprintf("Erase %s with %s in %s? This cannot be undone.", t.Identity, counted(len(t.Factors), "factor"), c.label())
+	return fmt.Sprintf("Erase %s with %s in %s? This cannot be undone.", t.Identity, verify.Count(len(t.Factors), "factor"), c.label())
 }
 
 // forget makes this machine forget the identity in one environment and in the audit file.

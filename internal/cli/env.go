@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -76,7 +75,7 @@ var envResource = render.Resource[envRow]{
 		{Name: "username", Text: func(r envRow) string { return r.Username }, Wide: true},
 		{Name: "secret_from", Text: func(r envRow) string { return r.SecretFrom }, Wide: true},
 		{Name: "app_ids", Text: func(r envRow) string { return joined(r.AppIDs) }, Wide: true},
-		{Name: "max_factors", Text: func(r envRow) string { return numberOrNothing(r.MaxFactors) }, Wide: true},
+		{Name: "max_factors", Text: func(r envRow) string { return numberOrNone(r.MaxFactors) }, Wide: true},
 		{Name: "metadata_keys", Text: func(r envRow) string { return joined(r.MetadataKeys) }, Wide: true},
 		{Name: "identity_from", Text: func(r envRow) string { return r.IdentityFrom }, Wide: true},
 		{Name: "templates_only", Text: func(r envRow) string { return yesOrNothing(r.TemplatesOnly) }, Wide: true},
@@ -95,13 +94,6 @@ func yesOrNothing(b bool) string {
 		return "yes"
 	}
 	return ""
-}
-
-func numberOrNothing(n int) string {
-	if n == 0 {
-		return ""
-	}
-	return fmt.Sprint(n)
 }
 
 func joined[T ~string](values []T) string {

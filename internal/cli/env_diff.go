@@ -117,7 +117,7 @@ func (o *envDiffOptions) run(ctx context.Context, nameA, nameB string) error {
 		o.shell.note("not read: %s", problem)
 	}
 	if len(problems) > 0 {
-		return &verify.Error{Kind: verify.KindPartial, Message: fmt.Sprintf("%s could not be read, so some facts are unknown", counted(len(problems), "resource"))}
+		return &verify.Error{Kind: verify.KindPartial, Message: fmt.Sprintf("%s could not be read, so some facts are unknown", verify.Count(len(problems), "resource"))}
 	}
 	return nil
 }

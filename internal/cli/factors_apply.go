@@ -153,7 +153,7 @@ func (o *factorsApplyOptions) question(c *connection, plan fleet.Plan) string {
 	if n := plan.Header.Delete; n > fleet.FirstStage {
 		stage = fmt.Sprintf(", %d first", fleet.FirstStage)
 	}
-	return fmt.Sprintf("Delete %s in %s%s? This cannot be undone.", counted(plan.Header.Delete, "factor"), c.label(), stage)
+	return fmt.Sprintf("Delete %s in %s%s? This cannot be undone.", verify.Count(plan.Header.Delete, "factor"), c.label(), stage)
 }
 
 // next is the command that goes on after a stage.

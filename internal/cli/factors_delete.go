@@ -111,7 +111,7 @@ func (o *factorsDeleteOptions) run(ctx context.Context) error {
 		o.shell.note("dry run: nothing was deleted")
 		return nil
 	}
-	question := fmt.Sprintf("Delete %s of %s in %s? This cannot be undone.", counted(len(selected), "factor"), identity, c.label())
+	question := fmt.Sprintf("Delete %s of %s in %s? This cannot be undone.", verify.Count(len(selected), "factor"), identity, c.label())
 	w, err := c.writer(ctx, o.write, question, destructive)
 	if err != nil {
 		return err
@@ -217,7 +217,7 @@ func (o *factorsDeleteOptions) delete(ctx context.Context, c *connection, w *wri
 		})
 	}))
 	if left := len(rest) - 3; ctx.Err() != nil && left > 0 {
-		stopped := &verify.Error{Kind: verify.KindInterrupted, Message: fmt.Sprintf("interrupted: %d of %s not tried", left, counted(len(selected), "factor")),
+		stopped := &verify.Error{Kind: verify.KindInterrupted, Message: fmt.Sprintf("interrupted: %d of %s not tried", left, verify.Count(len(selected), "factor")),
 			Hint: "go on with the rest: " + verify.Command(c.env.Name, rest...)}
 		return errors.Join(stopped, deleteErr)
 	}

@@ -152,7 +152,7 @@ func (o *factorsListOptions) walk(ctx context.Context, c *connection, p *render.
 	n, err := render.List(p, factorResource(c.hashToken), setAside(walk, &failed))
 	progress.Close()
 	if n == 0 && err == nil && len(failed) == 0 {
-		o.shell.note("no factor%s in %s of %s", forFilter(o.filter), counted(seen.Entities, "entity"), c.label())
+		o.shell.note("no factor%s in %s of %s", forFilter(o.filter), verify.Count(seen.Entities, "entity"), c.label())
 	}
 	if o.limit > 0 && n == o.limit {
 		o.shell.note("stopped at --limit %d; there may be more", o.limit)
@@ -162,7 +162,7 @@ func (o *factorsListOptions) walk(ctx context.Context, c *connection, p *render.
 	}
 	if len(failed) > 0 && err == nil {
 		return &verify.Error{Kind: verify.KindPartial,
-			Message: fmt.Sprintf("%d of %s could not be read; their factors are missing above", len(failed), counted(seen.Entities, "entity"))}
+			Message: fmt.Sprintf("%d of %s could not be read; their factors are missing above", len(failed), verify.Count(seen.Entities, "entity"))}
 	}
 	return err
 }

@@ -78,7 +78,7 @@ func (o *factorsPlanOptions) run(ctx context.Context) error {
 		identities[item.Identity] = true
 	}
 	if len(identities) > 0 {
-		o.shell.note("%s to contact: they have to enrol again", counted(len(identities), "identity"))
+		o.shell.note("%s to contact: they have to enrol again", verify.Count(len(identities), "identity"))
 	}
 	return nil
 }
@@ -200,18 +200,16 @@ func decisionTone(i fleet.PlanItem) render.Tone {
 func (s *shell) sayPlan(plan fleet.Plan) {
 	h := plan.Header
 	if e := h.Evidence; e != nil {
-		s.note("events from %s to %s: %d failed pushes of this Service, %d other events", stampOf(e.From), stampOf(e.Until), e.Events, e.Others)
+		s.note("events from %s to %s: %d failed pushes of this Service, %d other events", verify.Stamp(e.From), verify.Stamp(e.Until), e.Events, e.Others)
 		for _, gap := range e.Gaps {
-			s.note("no events are known from %s to %s: deaths in that time are not seen", stampOf(gap.From), stampOf(gap.Until))
+			s.note("no events are known from %s to %s: deaths in that time are not seen", verify.Stamp(gap.From), verify.Stamp(gap.Until))
 		}
 	}
 	for _, storm := range h.Storms {
-		s.note("storm: %d of %d %s factors failed with %d within one hour around %s; what failed then is deferred", storm.Factors, storm.Of, storm.Platform, storm.Code, stampOf(storm.From))
+		s.note("storm: %d of %d %s factors failed with %d within one hour around %s; what failed then is deferred", storm.Factors, storm.Of, storm.Platform, storm.Code, verify.Stamp(storm.From))
 	}
 	s.note("%d to delete, %d deferred, %d kept%s", h.Delete, h.Defer, h.Keep, reasonCounts(plan.Items))
 }
-
-func stampOf(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
 // reasonCounts says how many items there are of each reason.
 func reasonCounts(items []fleet.PlanItem) string {

@@ -100,7 +100,7 @@ func (o *factorsPruneOptions) run(ctx context.Context) error {
 		fleet.PruneOptions{
 			Environment: c.env, Rules: o.rules, Since: since, Lifetime: o.file.lifetime, All: o.all, Concurrency: o.ceiling.concurrency,
 			Cost: func(candidates, requests int) {
-				o.shell.note("%s to look at, about %s", counted(candidates, "candidate"), counted(requests, "request"))
+				o.shell.note("%s to look at, about %s", verify.Count(candidates, "candidate"), verify.Count(requests, "request"))
 			},
 			Progress: func(done, of int) { progress.Set(int64(done), int64(of), "") },
 		})
@@ -117,7 +117,7 @@ func (o *factorsPruneOptions) activity() (fleet.Activity, error) {
 	}
 	activity, err := readInput(o.shell.in, "--activity", o.activityFile, fleet.ParseActivity)
 	if err == nil {
-		o.shell.note("the backend speaks of %s", counted(activity.Len(), "factor"))
+		o.shell.note("the backend speaks of %s", verify.Count(activity.Len(), "factor"))
 	}
 	return activity, err
 }

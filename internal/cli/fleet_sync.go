@@ -112,7 +112,7 @@ func (o *fleetSyncOptions) run(ctx context.Context) error {
 		o.shell.note("token refreshes leave no event: a push token may have changed without being read again")
 	}
 	if err != nil {
-		o.shell.note("read %s this time; what was read is kept", counted(done.Read, "entity"))
+		o.shell.note("read %s this time; what was read is kept", verify.Count(done.Read, "entity"))
 		return err
 	}
 	requests, _ := o.shell.limiter(c.env).Counts()
@@ -128,7 +128,7 @@ type syncMeter struct {
 
 // announce tells the cost before the first factors are read.
 func (m *syncMeter) announce(cost fleet.SyncCost, rps float64) {
-	known, amount := cost.Entities, counted(cost.Entities, "entity")
+	known, amount := cost.Entities, verify.Count(cost.Entities, "entity")
 	switch {
 	case cost.AtLeast && cost.Entities > fleet.UnaskedEntities+1:
 		amount = "about " + amount

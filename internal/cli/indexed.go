@@ -76,7 +76,7 @@ func (c *connection) sayFreshness(fresh verify.Freshness) {
 		text += fmt.Sprintf(", its oldest reading %s", render.Age(fresh.OldestRead, c.now()))
 	}
 	if fresh.Unfinished.ID != 0 {
-		text += fmt.Sprintf("; a crawl begun %s is not finished, %s to read", render.Age(fresh.Unfinished.Started, c.now()), counted(fresh.Waiting, "entity"))
+		text += fmt.Sprintf("; a crawl begun %s is not finished, %s to read", render.Age(fresh.Unfinished.Started, c.now()), verify.Count(fresh.Waiting, "entity"))
 	}
 	c.shell.note("%s; what changed since is not in it", text)
 }

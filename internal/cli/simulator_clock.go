@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"strconv"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -13,7 +12,7 @@ import (
 )
 
 var clockResource = render.Resource[simulator.ClockReading]{Columns: []render.Column[simulator.ClockReading]{
-	{Name: "now", Text: func(c simulator.ClockReading) string { return c.Now.UTC().Format(time.RFC3339) }},
+	{Name: "now", Text: func(c simulator.ClockReading) string { return verify.Stamp(c.Now) }},
 	{Name: "frozen", Text: func(c simulator.ClockReading) string { return strconv.FormatBool(c.Frozen) }},
 }}
 

@@ -180,7 +180,7 @@ func (o *statePurgeOptions) run(ctx context.Context) error {
 	forgot := 0
 	for _, kind := range store.Kinds() {
 		if gone[kind] > 0 {
-			o.shell.note("forgot %s of %s", counted(gone[kind], "row"), kind)
+			o.shell.note("forgot %s of %s", verify.Count(gone[kind], "row"), kind)
 			forgot += gone[kind]
 		}
 	}

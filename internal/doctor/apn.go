@@ -256,8 +256,8 @@ func tallied(snap *Snapshot, events []event.Event) string {
 			names = append(names, strings.TrimSpace(fmt.Sprintf("%d %s", code, e.ErrorName)))
 		}
 	}
-	return fmt.Sprintf("%s, %s on %s since %s", strings.Join(names, ", "), count(len(events), "event", "events"),
-		count(devicesOf(events), "device", "devices"), clock(first, snap.Now))
+	return fmt.Sprintf("%s, %s on %s since %s", strings.Join(names, ", "), verify.Count(len(events), "event"),
+		verify.Count(devicesOf(events), "device"), clock(first, snap.Now))
 }
 
 func fixOf(code int) string {

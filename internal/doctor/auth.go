@@ -233,12 +233,4 @@ func clockAgrees(snap *Snapshot) Answer {
 
 func day(t time.Time) string { return t.UTC().Format(time.DateOnly) }
 
-func days(d time.Duration) string { return count(int(d/(24*time.Hour)), "day", "days") }
-
-// count writes a number with its noun.
-func count(n int, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %s", n, many)
-}
+func days(d time.Duration) string { return verify.Count(int(d/(24*time.Hour)), "day") }

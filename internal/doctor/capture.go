@@ -94,13 +94,13 @@ func capturing(snap *Snapshot) Answer {
 			return warn("between %s and %s nothing was captured", clock(gap, snap.Now), clock(span.From, snap.Now)).fix("read the alerts of that time while Twilio keeps them").run(backfill)
 		}
 	}
-	return pass("%s; everything since %s, until %s", count(snap.Capture.Value.Events, "event", "events"), clock(covered[len(covered)-1].From, snap.Now), clock(newest, snap.Now))
+	return pass("%s; everything since %s, until %s", verify.Count(snap.Capture.Value.Events, "event"), clock(covered[len(covered)-1].From, snap.Now), clock(newest, snap.Now))
 }
 
 func listComplete(snap *Snapshot) Answer {
 	missing := snap.Events.Value.Missing
 	if len(missing) == 0 {
-		return pass("%s since %s", count(len(snap.Events.Value.Events), "event", "events"), clock(snap.Since, snap.Now))
+		return pass("%s since %s", verify.Count(len(snap.Events.Value.Events), "event"), clock(snap.Since, snap.Now))
 	}
 	var gaps []string
 	for _, gap := range missing {
@@ -125,7 +125,7 @@ func attributable(snap *Snapshot) Answer {
 	case total == 0:
 		return pass("there are none")
 	case float64(foreign) > foreignShare*float64(total):
-		return note("%d of %s name no Verify Service", foreign, count(total, "push error", "push errors")).fix("other products share the stream; look at some with %s", snap.command("debugger", "alerts"))
+		return note("%d of %s name no Verify Service", foreign, verify.Count(total, "push error")).fix("other products share the stream; look at some with %s", snap.command("debugger", "alerts"))
 	}
-	return pass("%d of %s name no Verify Service", foreign, count(total, "push error", "push errors"))
+	return pass("%d of %s name no Verify Service", foreign, verify.Count(total, "push error"))
 }

@@ -103,7 +103,7 @@ func noFlood(snap *Snapshot) Answer {
 		}
 	}
 	if len(flooded) > 0 {
-		return snap.aboutChallenges(fail("%s flooded", count(len(flooded), "user was", "users were")), flooded).
+		return snap.aboutChallenges(fail("%s flooded", verify.Count(len(flooded), "user was", "users were")), flooded).
 			fix("somebody may have the password and push until the user gives in, or a backend retries in a loop: stop it, and warn the user")
 	}
 	return snap.aboutChallenges(pass("nobody got more than %d within ten minutes", burst), nil)
@@ -144,7 +144,7 @@ func noFatigue(snap *Snapshot) Answer {
 		}
 	}
 	if len(suspects) > 0 {
-		return snap.aboutChallenges(fail("%s after denying again and again", count(len(suspects), "approval came", "approvals came")), suspects).
+		return snap.aboutChallenges(fail("%s after denying again and again", verify.Count(len(suspects), "approval came", "approvals came")), suspects).
 			fix("lock the account and call the user: this is what a worn-down victim looks like")
 	}
 	return snap.aboutChallenges(pass("nobody did"), nil)
@@ -175,7 +175,7 @@ func oncePerAction(snap *Snapshot) Answer {
 		}
 	}
 	if len(doubles) > 0 {
-		return snap.aboutChallenges(warn("%s more than once to the same factor", count(len(doubles), "action was sent", "actions were sent")), doubles).
+		return snap.aboutChallenges(warn("%s more than once to the same factor", verify.Count(len(doubles), "action was sent", "actions were sent")), doubles).
 			fix("have the backend look for a pending challenge with the action_id before it creates one; verifyctl challenge create does")
 	}
 	return snap.aboutChallenges(pass("no action was sent twice to a factor"), nil)
@@ -190,7 +190,7 @@ func marked(snap *Snapshot) Answer {
 		}
 	}
 	if len(challenges) > 0 && without == len(challenges) {
-		return snap.aboutChallenges(warn("none of %s has an action_id, so doubles cannot be told", count(without, "challenge", "challenges")), nil).
+		return snap.aboutChallenges(warn("none of %s has an action_id, so doubles cannot be told", verify.Count(without, "challenge")), nil).
 			fix("put action_id into the hidden details")
 	}
 	return snap.aboutChallenges(pass("%d of %d challenges have none", without, len(challenges)), nil)
@@ -206,7 +206,7 @@ func (snap *Snapshot) breaking(what string, broken func(verify.Challenge) string
 		}
 	}
 	if len(examples) == 0 {
-		return snap.aboutChallenges(pass("none of %s", count(len(challenges), "challenge", "challenges")), nil)
+		return snap.aboutChallenges(pass("none of %s", verify.Count(len(challenges), "challenge")), nil)
 	}
 	return snap.aboutChallenges(warn("%d of %d challenges %s", len(examples), len(challenges), what), examples)
 }

@@ -47,9 +47,9 @@ func opaqueIdentities(snap *Snapshot) Answer {
 	how := "use random ids or keyed hashes for new enrolments; an identity cannot be changed, so those users have to enrol again"
 	switch {
 	case len(bad) > 0:
-		return fail("%s personal, or outside Twilio's rule", count(len(bad), "identity is", "identities are")).sampled(sample).seen(firstExamples(bad)...).fix("%s", how)
+		return fail("%s personal, or outside Twilio's rule", verify.Count(len(bad), "identity is", "identities are")).sampled(sample).seen(firstExamples(bad)...).fix("%s", how)
 	case len(names) > 0:
-		return warn("%s like a person's name", count(len(names), "identity looks", "identities look")).sampled(sample).seen(firstExamples(names)...).fix("%s", how)
+		return warn("%s like a person's name", verify.Count(len(names), "identity looks", "identities look")).sampled(sample).seen(firstExamples(names)...).fix("%s", how)
 	}
 	return pass("none looks personal").sampled(sample)
 }
@@ -63,7 +63,7 @@ func unguessable(snap *Snapshot) Answer {
 	}
 	sample := snap.Factors.Value.String()
 	if hashes > 0 {
-		return note("%s 64 hexadecimal digits: perhaps a plain SHA-256 of an e-mail address, which can be guessed", count(hashes, "identity is", "identities are")).
+		return note("%s 64 hexadecimal digits: perhaps a plain SHA-256 of an e-mail address, which can be guessed", verify.Count(hashes, "identity is", "identities are")).
 			sampled(sample).fix("make sure that the hash has a key")
 	}
 	return pass("none looks like a plain hash").sampled(sample)
@@ -78,7 +78,7 @@ func noEmptyEntities(snap *Snapshot) Answer {
 	}
 	sample := snap.Factors.Value.String()
 	if len(empty) > 0 {
-		return warn("%s no factor", count(len(empty), "entity has", "entities have")).sampled(sample).seen(firstExamples(empty)...).
+		return warn("%s no factor", verify.Count(len(empty), "entity has", "entities have")).sampled(sample).seen(firstExamples(empty)...).
 			fix("delete those whose users are gone").run(snap.command("entities", "delete", empty[0]))
 	}
 	return pass("every entity has one").sampled(sample)
@@ -95,7 +95,7 @@ func noSecrets(snap *Snapshot) Answer {
 	}
 	sample := snap.Challenges.Value.String()
 	if len(examples) > 0 {
-		return warn("%s what looks like a secret", count(len(examples), "challenge carries", "challenges carry")).sampled(sample).seen(firstExamples(examples)...).
+		return warn("%s what looks like a secret", verify.Count(len(examples), "challenge carries", "challenges carry")).sampled(sample).seen(firstExamples(examples)...).
 			fix("leave it out of details and hidden details: the phone and Twilio keep both")
 	}
 	return pass("none looks like it").sampled(sample)

@@ -3,6 +3,8 @@ package doctor
 import (
 	"fmt"
 	"strings"
+
+	"github.com/verifyctl/verifyctl/internal/verify"
 )
 
 // ChecksPage gives docs/reference/checks.md: every check, made from the table that makes them.
@@ -35,7 +37,7 @@ gives no other way to choose. Latency is measured with ` + "`--latency`" + `, th
 			group = c.Group()
 			fmt.Fprintf(&b, "## %s\n\n", group)
 		}
-		fmt.Fprintf(&b, "### %s\n\n%s.\n\n", c.ID, upperFirst(c.Title))
+		fmt.Fprintf(&b, "### %s\n\n%s.\n\n", c.ID, verify.UpperFirst(c.Title))
 		facts := []string{"severity " + string(c.Severity), string(c.Certainty)}
 		if c.Scope == PerAccount {
 			facts = append(facts, "once for each account")
@@ -67,8 +69,6 @@ func resourceList(c Check) string {
 	}
 	return strings.Join(names, ", ")
 }
-
-func upperFirst(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
 
 // PracticesPage gives docs/best-practices.md: every question of Twilio's page, and what deals with it here.
 func PracticesPage() string {

@@ -266,11 +266,11 @@ func (t *tally) headline(c Cause) string {
 	}
 	switch {
 	case c.Devices > 0 && c.OfDevices >= c.Devices:
-		fmt.Fprintf(&b, ", %d of %s (%d %%)", c.Devices, count(c.OfDevices, "device", "devices"), c.Devices*100/c.OfDevices)
+		fmt.Fprintf(&b, ", %d of %s (%d %%)", c.Devices, verify.Count(c.OfDevices, "device"), c.Devices*100/c.OfDevices)
 	case c.Devices > 0:
-		fmt.Fprintf(&b, ", %s", count(c.Devices, "device", "devices"))
+		fmt.Fprintf(&b, ", %s", verify.Count(c.Devices, "device"))
 	default:
-		fmt.Fprintf(&b, ", %s", count(c.Events, "event", "events"))
+		fmt.Fprintf(&b, ", %s", verify.Count(c.Events, "event"))
 	}
 	if c.Credential != "" {
 		fmt.Fprintf(&b, ", %s", c.Credential)

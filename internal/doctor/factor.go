@@ -105,7 +105,7 @@ func (snap *Snapshot) offenders(what string, broken func(verify.Factor) string) 
 		}
 	}
 	if len(examples) == 0 {
-		return snap.aboutSample(pass("none of %s", count(len(factors), "push factor", "push factors")), nil)
+		return snap.aboutSample(pass("none of %s", verify.Count(len(factors), "push factor")), nil)
 	}
 	return snap.aboutSample(warn("%d of %d push factors %s", len(examples), len(factors), what), examples)
 }
@@ -134,7 +134,7 @@ func fewFactors(snap *Snapshot) Answer {
 	if len(over) == 0 {
 		return snap.aboutSample(pass("nobody has more than %d", limit), nil)
 	}
-	return snap.aboutSample(warn("%s more than %d push factors", count(len(over), "user has", "users have"), limit), over).
+	return snap.aboutSample(warn("%s more than %d push factors", verify.Count(len(over), "user has", "users have"), limit), over).
 		fix("see which are still used").run(snap.command("factors", "list", snap.masked(string(worst))))
 }
 
@@ -160,7 +160,7 @@ func verified(snap *Snapshot) Answer {
 		return snap.aboutSample(warn("%d of %d enrolments of the last day are not completed", unverified, created), nil).
 			fix("look at the app's enrolment: the factor is created, but never verified")
 	case len(old) > 0:
-		return snap.aboutSample(warn("%s older than a day and still unverified; Twilio usually deletes them within a day", count(len(old), "factor is", "factors are")), old)
+		return snap.aboutSample(warn("%s older than a day and still unverified; Twilio usually deletes them within a day", verify.Count(len(old), "factor is", "factors are")), old)
 	}
 	return snap.aboutSample(pass("%d of %d of the last day are unverified, none is older", unverified, created), nil)
 }

@@ -180,9 +180,9 @@ func (r Report) Outcome(on FailOn) error {
 	}
 	switch {
 	case failed > 0:
-		return &verify.Error{Kind: verify.KindFailed, Message: fmt.Sprintf("%s did not pass", count(failed, "check", "checks"))}
+		return &verify.Error{Kind: verify.KindFailed, Message: fmt.Sprintf("%s did not pass", verify.Count(failed, "check"))}
 	case unread > 0:
-		return &verify.Error{Kind: verify.KindPartial, Message: fmt.Sprintf("%s could not be made", count(unread, "check", "checks"))}
+		return &verify.Error{Kind: verify.KindPartial, Message: fmt.Sprintf("%s could not be made", verify.Count(unread, "check"))}
 	}
 	return nil
 }

@@ -101,7 +101,7 @@ func knownServices(snap *Snapshot) Answer {
 		}
 	}
 	if len(strangers) > 0 {
-		return note("%s with push credentials in no environment of the file: %s", count(len(strangers), "Service", "Services"), strings.Join(strangers, ", ")).
+		return note("%s with push credentials in no environment of the file: %s", verify.Count(len(strangers), "Service"), strings.Join(strangers, ", ")).
 			fix("add them to the environment file, or retire them")
 	}
 	return pass("all are")
@@ -162,11 +162,11 @@ func unchanged(snap *Snapshot) Answer {
 	case snap.Now.Sub(updated) > recentChange:
 		return pass("last changed on %s", day(updated))
 	}
-	a := warn("the Service was changed at %s", updated.UTC().Format(time.RFC3339)).about(string(snap.Service.Value.SID)).
+	a := warn("the Service was changed at %s", verify.Stamp(updated)).about(string(snap.Service.Value.SID)).
 		fix("find out whether it was meant; %s shows what was written from here", "verifyctl audit show")
 	for _, change := range snap.Changes.Value {
 		if strings.EqualFold(change.ResourceSID, string(snap.Service.Value.SID)) {
-			a = a.seen(fmt.Sprintf("%s %s by %s %s (%s)", change.EventDate.UTC().Format(time.RFC3339), change.EventType, change.ActorType, change.ActorSID, change.Source))
+			a = a.seen(fmt.Sprintf("%s %s by %s %s (%s)", verify.Stamp(change.EventDate), change.EventType, change.ActorType, change.ActorSID, change.Source))
 		}
 	}
 	return a

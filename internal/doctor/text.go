@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"github.com/verifyctl/verifyctl/internal/verify"
 )
 
 // TextOptions say how much of a report people see.
@@ -131,8 +133,8 @@ func (s Summary) folded(unread int) string {
 }
 
 func (s Summary) sentence(environments int) string {
-	text := fmt.Sprintf("%d failed, %s, %d unknown, %d passed, %d skipped in %s.", s.Fail, count(s.Warn, "warning", "warnings"),
-		s.Unknown, s.Pass, s.Skipped, count(environments, "environment", "environments"))
+	text := fmt.Sprintf("%d failed, %s, %d unknown, %d passed, %d skipped in %s.", s.Fail, verify.Count(s.Warn, "warning"),
+		s.Unknown, s.Pass, s.Skipped, verify.Count(environments, "environment"))
 	if s.Known > 0 {
 		text += fmt.Sprintf(" %d of them known from the baseline.", s.Known)
 	}

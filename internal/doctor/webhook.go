@@ -52,7 +52,7 @@ func (snap *Snapshot) enabledWebhooks() []verify.Webhook {
 
 func someEnabled(snap *Snapshot) Answer {
 	if enabled := snap.enabledWebhooks(); len(enabled) > 0 {
-		return pass("%s enabled", count(len(enabled), "is", "are"))
+		return pass("%s enabled", verify.Count(len(enabled), "is", "are"))
 	}
 	if len(snap.Webhooks.Value) == 0 {
 		a := fail("the Service has no webhook: the backend learns of answers by polling only").
@@ -225,5 +225,5 @@ func noneDisabled(snap *Snapshot) Answer {
 	if len(disabled) == 0 {
 		return pass("none is")
 	}
-	return snap.enable(warn("%s disabled: %s", count(len(disabled), "webhook is", "webhooks are"), hookNames(disabled)).about(string(disabled[0].SID)), disabled)
+	return snap.enable(warn("%s disabled: %s", verify.Count(len(disabled), "webhook is", "webhooks are"), hookNames(disabled)).about(string(disabled[0].SID)), disabled)
 }

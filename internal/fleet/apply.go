@@ -340,7 +340,7 @@ func (a *applier) lookAgain(ctx context.Context, item PlanItem, factor verify.Fa
 		return "", "", "", nil
 	}
 	if !factor.DateUpdated.Equal(item.DateUpdated) {
-		return Kept, ReasonChanged, fmt.Sprintf("it was updated at %s, after the plan was made", stamp(factor.DateUpdated)), nil
+		return Kept, ReasonChanged, fmt.Sprintf("it was updated at %s, after the plan was made", verify.Stamp(factor.DateUpdated)), nil
 	}
 	rules := *a.plan.Header.Rules
 	subject := candidate{Factor: factor, Storms: a.storms}
@@ -353,7 +353,7 @@ func (a *applier) lookAgain(ctx context.Context, item PlanItem, factor verify.Fa
 		return "", "", "", err
 	}
 	if storm, ok := begunSince(a.storms, factor.Config.Platform, a.plan.Header.Created); ok {
-		return Deferred, ReasonStorm, fmt.Sprintf("a storm of %d began on %s at %s", storm.Code, storm.Platform, stamp(storm.From)), nil
+		return Deferred, ReasonStorm, fmt.Sprintf("a storm of %d began on %s at %s", storm.Code, storm.Platform, verify.Stamp(storm.From)), nil
 	}
 	if j := rules.judge(subject, now); j.Decision != Delete {
 		return map[Decision]Outcome{Keep: Kept, Defer: Deferred}[j.Decision], j.Reason, j.Detail, nil

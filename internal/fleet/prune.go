@@ -151,25 +151,25 @@ func (r Rules) judgeDeadToken(s candidate, now time.Time) finding {
 		return conclude(ReasonContradicted, evidence, "the event is about %s, and the factor is of %s", s.Event.Platform, s.Factor.Config.Platform)
 	}
 	if sign := s.lastSign(); !sign.at.Before(at.Add(-sign.slack)) {
-		return conclude(sign.reason, evidence, "%s %s, and the event is of %s", sign.what, stamp(sign.at), stamp(at))
+		return conclude(sign.reason, evidence, "%s %s, and the event is of %s", sign.what, verify.Stamp(sign.at), verify.Stamp(at))
 	}
 	if storm, ok := struckBy(s.Storms, s.Factor.Config.Platform, s.Event.Code, at); ok {
 		return conclude(ReasonStorm, evidence, "%d of %d %s factors failed with %d within one hour around %s: that is a broken credential, not uninstalled apps",
-			storm.Factors, storm.Of, storm.Platform, storm.Code, stamp(storm.From))
+			storm.Factors, storm.Of, storm.Platform, storm.Code, verify.Stamp(storm.From))
 	}
 	begin, tooRecent, notAsked := at, ReasonQuiet, ReasonNotAsked
 	if end := lastStorm(s.Storms, s.Factor.Config.Platform); end.After(begin) {
 		begin, tooRecent, notAsked = end, ReasonStorm, ReasonStorm // a storm silences living phones too
 	}
 	if now.Before(begin.Add(time.Duration(r.Quiet))) {
-		return conclude(tooRecent, evidence, "the quiet period of %s since %s is not over", r.Quiet, stamp(begin))
+		return conclude(tooRecent, evidence, "the quiet period of %s since %s is not over", r.Quiet, verify.Stamp(begin))
 	}
 	unanswered := s.unansweredSince(begin, now)
 	evidence.Unanswered, evidence.LastUnanswered = len(unanswered), latest(unanswered)
 	if need := max(r.MinUnanswered, 1); len(unanswered) < need {
-		return conclude(notAsked, evidence, "%d challenges expired on it since %s, %d are needed", len(unanswered), stamp(begin), need)
+		return conclude(notAsked, evidence, "%d challenges expired on it since %s, %d are needed", len(unanswered), verify.Stamp(begin), need)
 	}
-	return conclude(ReasonDeadToken, evidence, "%d at %s, %d unanswered since", s.Event.Code, stamp(at), len(unanswered))
+	return conclude(ReasonDeadToken, evidence, "%d at %s, %d unanswered since", s.Event.Code, verify.Stamp(at), len(unanswered))
 }
 
 // judgeIdle decides on inactivity.
@@ -180,7 +180,7 @@ func (r Rules) judgeIdle(s candidate, now time.Time) finding {
 	}
 	begin, notAsked := r.Idle.Before(now), ReasonNotAsked
 	if sign := s.lastSign(); !sign.at.Before(begin) {
-		return conclude(sign.reason, evidence, "%s %s, within the idle period of %s", sign.what, stamp(sign.at), r.Idle)
+		return conclude(sign.reason, evidence, "%s %s, within the idle period of %s", sign.what, verify.Stamp(sign.at), r.Idle)
 	}
 	if end := lastStorm(s.Storms, s.Factor.Config.Platform); end.After(begin) {
 		begin, notAsked = end, ReasonStorm // a storm silences living phones too
@@ -193,9 +193,9 @@ func (r Rules) judgeIdle(s candidate, now time.Time) finding {
 		asked, need = len(unanswered), max(r.MinUnanswered, 1)
 	}
 	if asked < need {
-		return conclude(notAsked, evidence, "since %s it was challenged in vain %d times, %d are needed", stamp(begin), asked, need)
+		return conclude(notAsked, evidence, "since %s it was challenged in vain %d times, %d are needed", verify.Stamp(begin), asked, need)
 	}
-	return conclude(ReasonIdle, evidence, "no sign of life for %s, %d unanswered, the last of %s", r.Idle, len(unanswered), stamp(evidence.LastUnanswered))
+	return conclude(ReasonIdle, evidence, "no sign of life for %s, %d unanswered, the last of %s", r.Idle, len(unanswered), verify.Stamp(evidence.LastUnanswered))
 }
 
 // eventStands tells whether nothing speaks against the event of the subject but that the factor was not asked enough.
@@ -318,7 +318,5 @@ func daysOf(challenges []verify.Challenge) int {
 	}
 	return len(days)
 }
-
-func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
 const day = 24 * time.Hour

@@ -213,7 +213,7 @@ func (w *world) text(a *alarm) string {
 		info["bindingType"] = a.binding
 	}
 	return asJSON(map[string]any{
-		"Sid": w.sid("NO"), "AccountSid": string(worldEnv.AccountSID), "ParentAccountSid": "", "Timestamp": stamp(a.at), "Level": "ERROR",
+		"Sid": w.sid("NO"), "AccountSid": string(worldEnv.AccountSID), "ParentAccountSid": "", "Timestamp": verify.Stamp(a.at), "Level": "ERROR",
 		"PayloadType": "application/json",
 		"Payload":     asJSON(map[string]any{"resource_sid": w.sid("NT"), "service_sid": nil, "error_code": fmt.Sprint(a.code), "more_info": info}),
 	})

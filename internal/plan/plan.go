@@ -205,9 +205,9 @@ func (p Plan[H, I]) CheckTarget(env verify.Environment, now time.Time) error {
 	case !verify.SameSID(h.ServiceSID, env.ServiceSID):
 		return verify.Refusedf("the plan is for Service %s, and %s has Service %s", h.ServiceSID, name, env.ServiceSID).WithHint("%s", again)
 	case !now.Before(h.Expires):
-		return verify.Refusedf("the plan expired at %s", stamp(h.Expires)).WithHint("make it again: what it rests on may have changed since")
+		return verify.Refusedf("the plan expired at %s", verify.Stamp(h.Expires)).WithHint("make it again: what it rests on may have changed since")
 	case h.Created.After(now.Add(time.Hour)):
-		return verify.Refusedf("the plan was made at %s, which lies in the future", stamp(h.Created)).WithHint("check the clocks of the two machines")
+		return verify.Refusedf("the plan was made at %s, which lies in the future", verify.Stamp(h.Created)).WithHint("check the clocks of the two machines")
 	}
 	return nil
 }
@@ -218,5 +218,3 @@ func nameOf(environment string) string {
 	}
 	return "environment " + environment
 }
-
-func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }

@@ -16,6 +16,8 @@ import (
 	"github.com/olekukonko/tablewriter"
 	"github.com/olekukonko/tablewriter/renderer"
 	"github.com/olekukonko/tablewriter/tw"
+
+	"github.com/verifyctl/verifyctl/internal/verify"
 )
 
 const (
@@ -28,7 +30,7 @@ const (
 func cell[T any](p *Printer, c Column[T], v T) string {
 	if c.Time != nil {
 		if t := c.Time(v); !t.IsZero() {
-			return t.UTC().Format(time.RFC3339)
+			return verify.Stamp(t)
 		}
 		return ""
 	}
@@ -355,7 +357,7 @@ func recordCell[T any](p *Printer, c Column[T], v T) string {
 	if t.IsZero() {
 		return "-"
 	}
-	return fmt.Sprintf("%s (%s)", t.UTC().Format(time.RFC3339), Age(t, p.opts.Now()))
+	return fmt.Sprintf("%s (%s)", verify.Stamp(t), Age(t, p.opts.Now()))
 }
 
 func writeRecord(w io.Writer, names, row []string, tones []Tone) error {
