@@ -206,7 +206,8 @@ func (l *Lint) addKey(file, form string, der []byte) bool {
 		return false
 	}
 	ec, isEC := signer.Public().(*ecdsa.PublicKey)
-	p8 := isEC && ec.Curve == elliptic.P256() && form == "PRIVATE KEY"
+	_, notPKCS8 := x509.ParsePKCS8PrivateKey(der)
+	p8 := isEC && ec.Curve == elliptic.P256() && notPKCS8 == nil // as Apple gives them out
 	if !slices.ContainsFunc(l.keys, func(have privateKey) bool { return sameKey(have.signer, signer) }) {
 		l.keys = append(l.keys, privateKey{file: file, signer: signer, p8: p8})
 	}

@@ -121,8 +121,9 @@ func (l *Lint) candidates() []*x509.Certificate {
 		all = slices.DeleteFunc(slices.Clone(l.others), func(c *x509.Certificate) bool { return c.IsCA })
 	}
 	if len(l.keys) == 1 {
-		if i := slices.IndexFunc(all, l.keys[0].belongsTo); i >= 0 {
-			return all[i : i+1]
+		own := slices.DeleteFunc(slices.Clone(all), func(c *x509.Certificate) bool { return !l.keys[0].belongsTo(c) })
+		if len(own) > 0 {
+			return own
 		}
 	}
 	return all

@@ -10,7 +10,9 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"unicode"
 	"unicode/utf16"
+	"unicode/utf8"
 
 	"github.com/verifyctl/verifyctl/internal/verify"
 )
@@ -80,27 +82,43 @@ next:
 }
 
 func fromUTF16(text []byte) ([]byte, wrapping, bool) {
-	var order binary.ByteOrder
+	order, marked := orderOfUTF16(text)
+	if order == nil || len(text)%2 != 0 {
+		return nil, wrapping{}, false
+	}
 	body := text
-	switch {
-	case len(text) < 4 || len(text)%2 != 0:
-		return nil, wrapping{}, false
-	case text[0] == 0xFF && text[1] == 0xFE:
-		order, body = binary.LittleEndian, text[2:]
-	case text[0] == 0xFE && text[1] == 0xFF:
-		order, body = binary.BigEndian, text[2:]
-	case text[0] != 0 && text[1] == 0 && text[2] != 0 && text[3] == 0:
-		order = binary.LittleEndian
-	case text[0] == 0 && text[1] != 0 && text[2] == 0 && text[3] != 0:
-		order = binary.BigEndian
-	default:
-		return nil, wrapping{}, false
+	if marked {
+		body = text[2:]
 	}
 	units := make([]uint16, len(body)/2)
 	for i := range units {
 		units[i] = order.Uint16(body[2*i:])
 	}
 	return []byte(string(utf16.Decode(units))), wrapping{Fail, "it is in UTF-16, as Windows programs save it: Twilio takes plain text"}, true
+}
+
+// orderOfUTF16 tells UTF-16 by its byte order mark, or by the zeros that plain letters have in every second byte.
+func orderOfUTF16(text []byte) (order binary.ByteOrder, marked bool) {
+	switch {
+	case bytes.HasPrefix(text, []byte{0xFF, 0xFE}):
+		return binary.LittleEndian, true
+	case bytes.HasPrefix(text, []byte{0xFE, 0xFF}):
+		return binary.BigEndian, true
+	}
+	var zeros [2]int
+	head := text[:min(len(text), 512)]
+	for i, b := range head {
+		if b == 0 {
+			zeros[i%2]++
+		}
+	}
+	switch enough := len(head)/4 + 1; {
+	case zeros[0] == 0 && zeros[1] >= enough:
+		return binary.LittleEndian, false
+	case zeros[1] == 0 && zeros[0] >= enough:
+		return binary.BigEndian, false
+	}
+	return nil, false
 }
 
 func withoutMark(text []byte) ([]byte, wrapping, bool) {
@@ -126,7 +144,7 @@ func fromRTF(text []byte) ([]byte, wrapping, bool) {
 		rest = rest[1:]
 	}
 	inner := out.String()
-	if at := strings.IndexAny(inner, "{["); at >= 0 && strings.Contains(inner, `"private_key"`) { // font tables come first
+	if at := strings.IndexAny(inner, "{["); at >= 0 && strings.Contains(inner, "private_key") { // font tables come first
 		inner = inner[at:]
 	} else if at := pemMarker().FindStringIndex(inner); at != nil {
 		inner = inner[at[0]:]
@@ -160,7 +178,7 @@ func fromJSONText(text []byte) ([]byte, wrapping, bool) {
 }
 
 // assignment matches NAME=VALUE, also as a shell or YAML has it, where the value looks like a credential.
-var assignment = lazily(`(?m)^[ \t]*(?:export[ \t]+|set[ \t]+|\$env:)?[A-Za-z_][A-Za-z0-9_.-]*[ \t]*[=:][ \t]*([{"'` + "`" + `]|-----BEGIN|MII|ey|LS0t)`)
+var assignment = lazily(`(?m)^[ \t]*(?:export[ \t]+|set[ \t]+|\$env:)?[A-Za-z_][A-Za-z0-9_.-]*[ \t]*[=:][ \t]*([{"'` + "`" + `]|-----BEGIN|[A-Za-z0-9+/_-]{64})`)
 
 func fromAssignment(text []byte) ([]byte, wrapping, bool) {
 	trimmed := bytes.TrimSpace(text)
@@ -171,16 +189,34 @@ func fromAssignment(text []byte) ([]byte, wrapping, bool) {
 		value := trimmed[m[2]:]
 		if quote := value[0]; strings.IndexByte("\"'`", quote) >= 0 {
 			value = unquote(value, quote)
-		} else if quote != '{' && quote != '-' {
+		} else if quote == '{' || quote == '[' {
+			value = oneValue(value)
+		} else if quote != '-' {
 			value, _, _ = bytes.Cut(value, []byte("\n"))
+			if _, _, ok := fromBase64(value); !ok {
+				return nil, wrapping{}, false
+			}
+		}
+		if len(value) < minBase64 {
+			return nil, wrapping{}, false
 		}
 		return value, wrapping{Fail, "it is a setting (NAME=VALUE), as in a .env file: Twilio takes the value alone"}, true
 	}
 	at := bytes.IndexByte(trimmed, '{')
-	if at > 0 && bytes.Contains(trimmed[at:], []byte(`"private_key"`)) {
+	if at > 0 && bytes.Contains(trimmed[at:], []byte("private_key")) {
 		return trimmed[at:], wrapping{Fail, "there is text before the JSON: Twilio takes the JSON alone"}, true
 	}
 	return nil, wrapping{}, false
+}
+
+// oneValue gives the JSON value at the start of a text, or all of it where there is none.
+func oneValue(text []byte) []byte {
+	var value json.RawMessage
+	d := json.NewDecoder(bytes.NewReader(text))
+	if d.Decode(&value) != nil {
+		return text
+	}
+	return value
 }
 
 // unquote gives what is between a quotation mark and the next one at the end of a line; in double ones what is escaped
@@ -224,17 +260,25 @@ func fromBase64(text []byte) ([]byte, wrapping, bool) {
 		return nil, wrapping{}, false
 	}
 	decoded := looseBase64(string(trimmed))
-	switch inner := bytes.TrimSpace(decoded); {
-	case len(inner) == 0:
+	switch {
+	case len(decoded) == 0:
 		return nil, wrapping{}, false
-	case inner[0] == '{' || inner[0] == '"' || bytes.Contains(inner, []byte("-----BEGIN ")) || bytes.HasPrefix(inner, []byte("\ufeff")) || bytes.HasPrefix(inner, []byte("LS0t")):
-		return decoded, wrapping{Fail, "it is in base64: Twilio takes what is in it"}, true
 	case looksLikePKCS12(decoded):
 		return decoded, wrapping{Fail, "it is a PKCS #12 file in base64"}, true
 	case isDER(decoded):
 		return decoded, wrapping{Fail, "its BEGIN and END lines are missing: Twilio answers 20001, could not parse it"}, true
+	case isText(decoded):
+		return decoded, wrapping{Fail, "it is in base64: Twilio takes what is in it"}, true
 	}
 	return nil, wrapping{}, false
+}
+
+// isText tells text that may hold a credential from the noise that words give when they are taken for base64.
+func isText(decoded []byte) bool {
+	if order, _ := orderOfUTF16(decoded); order != nil {
+		return true
+	}
+	return utf8.Valid(decoded) && !bytes.ContainsFunc(decoded, func(r rune) bool { return unicode.IsControl(r) && !unicode.IsSpace(r) })
 }
 
 // isDER tells bytes that are exactly one ASN.1 sequence.

@@ -83,6 +83,7 @@ type certificateOptions struct {
 	name       string
 	uid        string
 	from, till time.Time
+	authority  bool
 	extensions []pkix.Extension
 }
 
@@ -95,7 +96,8 @@ func makeCertificate(t testing.TB, o certificateOptions) []byte {
 	if o.uid != "" {
 		subject.ExtraNames = []pkix.AttributeTypeAndValue{{Type: oidUserID, Value: o.uid}, {Type: asn1.ObjectIdentifier{2, 5, 4, 3}, Value: o.name}}
 	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: subject, NotBefore: o.from, NotAfter: o.till, ExtraExtensions: o.extensions}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: subject, NotBefore: o.from, NotAfter: o.till, ExtraExtensions: o.extensions,
+		IsCA: o.authority, BasicConstraintsValid: o.authority}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, certificateKey().Public(), certificateKey())
 	if err != nil {
 		t.Fatal(err)

@@ -56,12 +56,16 @@ func readPEM(text []byte) (blocks []pemBlock, outside string) {
 	return blocks, strings.Trim(strings.NewReplacer(`\n`, "", `\r`, "").Replace(around.String()), "\ufeff \t\r\n\"'`,;\\")
 }
 
+// blankLine matches what Go reads over inside a block, and OpenSSL does not.
+var blankLine = lazily(`\n[ \t]*\r?\n`)
+
 func readBlock(text []byte, begin, end []int, kind string) pemBlock {
 	startsLine := begin[0] == 0 || text[begin[0]-1] == '\n'
-	if strict, _ := pem.Decode(text[begin[0]:end[1]]); strict != nil && startsLine && strict.Type == kind {
+	body := text[begin[1]:end[0]]
+	strict, _ := pem.Decode(text[begin[0]:end[1]])
+	if strict != nil && startsLine && strict.Type == kind && (len(strict.Headers) > 0 || !blankLine().Match(body)) {
 		return pemBlock{kind: kind, der: strict.Bytes, encrypted: strict.Headers["DEK-Info"] != ""}
 	}
-	body := text[begin[1]:end[0]]
 	block := pemBlock{kind: kind, encrypted: bytes.Contains(body, []byte("ENCRYPTED"))}
 	switch {
 	case bytes.Contains(body, []byte(`\n`)):
