@@ -1,10 +1,12 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
 	"os"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -22,22 +24,26 @@ type debuggerExplainOptions struct {
 	arg   string
 	words bool // the arguments are words to search
 	args  []string
+
+	message string // what Twilio said beside the code
 }
 
 func newDebuggerExplainCmd(s *shell) *cobra.Command {
 	o := debuggerExplainOptions{shell: s}
 	cmd := &cobra.Command{
-		Use:   "explain CODE|SID|FILE",
+		Use:   "explain CODE [MESSAGE]|SID|FILE",
 		Short: "Say what an error code means for Verify Push, and whose job the fix is",
 		Long: `Explain an error code without the network: what it means for Verify Push, its cause and fix, whose job that is, and
 whether the push token is dead. Codes of the mobile SDKs (60401 to 60407, 68001 to 68007) and of the iOS keychain (-25300,
--128) are in it too. No code proves that a factor is dead.
+-128) are in it too. No code proves that a factor is dead. Some codes stand for many things: give the message beside the
+code too, or paste the whole line.
 
 A FILE (or - for standard input) is decoded and its codes are explained. The SID of an alert, NO…, is read from the
 environment's account first. With --search the words are looked for instead.
 
 ` + exitHelp(0, 4, 5, 9),
 		Example: `  verifyctl debugger explain 52134
+  verifyctl debugger explain 20001 Could not parse certificate
   verifyctl debugger explain -25300
   verifyctl debugger explain --search certificate expired`,
 		Args: argsBetween(1, -1),
@@ -55,10 +61,12 @@ environment's account first. With --search the words are looked for instead.
 
 func (o *debuggerExplainOptions) parse(cmd *cobra.Command) error {
 	if !o.words {
-		if err := argsBetween(1, 1)(cmd, o.args); err != nil {
+		o.arg = o.args[0]
+		if isNumber(o.arg) && len(o.args) > 1 && !isNumber(o.args[1]) {
+			o.message = strings.Join(o.args[1:], " ")
+		} else if err := argsBetween(1, 1)(cmd, o.args); err != nil {
 			return err
 		}
-		o.arg = o.args[0]
 	}
 	return nil
 }
@@ -105,7 +113,7 @@ func (o *debuggerExplainOptions) run(ctx context.Context) error {
 		return o.search(p)
 	}
 	if number, err := strconv.Atoi(o.arg); err == nil {
-		return explainNumber(p, number)
+		return explainNumber(p, number, o.message)
 	}
 	if prefix, ok := verify.SIDPrefix(o.arg); ok {
 		return o.explainSID(ctx, p, prefix)
@@ -123,7 +131,7 @@ func (o *debuggerExplainOptions) search(p *render.Printer) error {
 }
 
 // explainNumber explains one code. People leave out the sign of the keychain's.
-func explainNumber(p *render.Printer, number int) error {
+func explainNumber(p *render.Printer, number int, message string) error {
 	code, ok := event.Lookup(number)
 	if !ok {
 		code, ok = event.Lookup(-number)
@@ -132,7 +140,29 @@ func explainNumber(p *render.Printer, number int) error {
 		err := notFound("%d is not in the catalogue, which has what was known on %s", number, event.FactsDate).(*verify.Error)
 		return err.WithHint("if it is a code of Twilio, its page is https://www.twilio.com/docs/api/errors/%d", max(number, -number))
 	}
-	return render.One(p, codeResource, code)
+	return render.One(p, codeResource, code.Beside(message))
+}
+
+func isNumber(s string) bool {
+	_, err := strconv.Atoi(s)
+	return err == nil
+}
+
+// numberIn finds the code in a line that was pasted.
+var numberIn = regexp.MustCompile(`\b[1-9][0-9]{4}\b`)
+
+// explainText explains a line that was pasted as an argument, and tells whether there was anything to explain.
+func explainText(p *render.Printer, text string) (bool, error) {
+	for _, digits := range numberIn.FindAllString(text, -1) {
+		number, _ := strconv.Atoi(digits) //nolint:errcheck // five digits
+		if code, ok := event.Lookup(number); ok {
+			return true, render.One(p, codeResource, code.Beside(strings.Trim(strings.Replace(text, digits, "", 1), " :.-–—")))
+		}
+	}
+	if code, ok := event.LookupMessage(text); ok {
+		return true, render.One(p, codeResource, code)
+	}
+	return false, nil
 }
 
 // explainSID explains the code of an alert; for other SIDs it says what they are.
@@ -162,24 +192,37 @@ func (o *debuggerExplainOptions) explainFile(p *render.Printer) error {
 	if o.arg != "-" {
 		file, err := os.Open(o.arg)
 		if err != nil {
+			if done, err := explainText(p, o.arg); done {
+				return err
+			}
 			return verify.Usagef("%q is neither a code, nor a SID, nor a file that can be read: %w", o.arg, err).
 				WithHint("search the catalogue: verifyctl debugger explain --search %s", o.arg)
 		}
 		defer file.Close()
 		in = file
 	}
+	text, err := io.ReadAll(io.LimitReader(in, maxExplained))
+	if err != nil {
+		return fmt.Errorf("cannot read %s: %w", o.arg, err)
+	}
 	var events []event.Event
-	for e, err := range event.Decode(io.LimitReader(in, maxExplained), event.Options{}) {
+	for e, err := range event.Decode(bytes.NewReader(text), event.Options{}) {
 		if err != nil {
 			return fmt.Errorf("cannot read %s: %w", o.arg, err)
 		}
 		events = append(events, e)
+	}
+	code, ok := event.LookupMessage(string(text))
+	if ok && (len(events) == 0 || len(events) == 1 && events[0].Description == "" && hasCode(events[0], code.Number)) {
+		return render.One(p, codeResource, code)
 	}
 	return o.explainEvents(p, events)
 }
 
 // maxExplained bounds what explain reads: it is for an event, not for an export.
 const maxExplained = 16 << 20
+
+func hasCode(e event.Event, number int) bool { return e.ErrorCode != nil && *e.ErrorCode == number }
 
 // explainEvents explains each code of the events once.
 func (o *debuggerExplainOptions) explainEvents(p *render.Printer, events []event.Event) error {
@@ -189,7 +232,8 @@ func (o *debuggerExplainOptions) explainEvents(p *render.Printer, events []event
 			continue
 		}
 		code, ok := event.Lookup(*e.ErrorCode)
-		if ok && !slices.ContainsFunc(found, func(have event.Code) bool { return have.Number == code.Number }) {
+		code = code.Beside(e.Description)
+		if ok && !slices.ContainsFunc(found, func(have event.Code) bool { return have == code }) {
 			found = append(found, code)
 		}
 	}

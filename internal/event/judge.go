@@ -221,7 +221,7 @@ func (j *judgement) decide() {
 	case hasPrefix(e.ServiceSID, "VA") && isFetchFailure(j.code.Number):
 		j.conclude(WebhookFailed, FixWebhook, j.code.Cause)
 	default:
-		j.conclude(j.code.Verdict, j.code.Action, j.code.Cause)
+		j.conclude(j.code.Verdict, j.code.Action, j.code.Beside(j.f.description).Cause)
 	}
 }
 

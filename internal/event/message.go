@@ -1,0 +1,56 @@
+package event
+
+import "strings"
+
+// messages are what Twilio's REST API writes beside a code that stands for many things, so that the code alone would
+// mislead. Whoever has only the sentence has the code by it where the sentence is of no other.
+var messages = []struct {
+	number int
+	has    string // in the message, in small letters
+	alone  bool   // the sentence tells its code
+	owner  Owner
+	name   string
+	cause  string
+	fix    string
+}{
+	{20001, "could not parse certificate", true, OwnerCredential, "Could not parse certificate",
+		"The certificate of the push credential is not PEM text as Twilio reads it: on one line, indented, with \\n in letters, in binary, without its BEGIN and END lines, or another file.",
+		"verifyctl credentials lint CERT.pem says what it is, and with --extract DIR writes it as Twilio wants it."},
+	{20001, "could not parse private key", true, OwnerCredential, "Could not parse private key",
+		"The private key of the push credential is not PEM text as Twilio reads it, or it is encrypted.",
+		"verifyctl credentials lint CERT.pem KEY.pem says what it is, and with --extract DIR writes it as Twilio wants it."},
+	{20001, "'secret' must be present", true, OwnerCredential, "Secret must be present",
+		"An FCM credential was sent without its Secret, which is the JSON of a service account.",
+		"Send the whole JSON as Secret; verifyctl credentials lint service-account.json checks it first."},
+	{20001, "must be present", false, OwnerBackend, "A parameter is missing", "A parameter that Twilio needs was not sent: the message names it.", "Send it."},
+	{20001, "missing required parameter", false, OwnerBackend, "A parameter is missing", "A parameter that Twilio needs was not sent: the message names it.", "Send it."},
+	{20001, "unknown parameter", false, OwnerBackend, "Unknown parameters", "The request had parameters Twilio does not know; it ignored them.", "Check how the parameters are spelled."},
+	{20001, "", false, OwnerBackend, "Bad request", "Twilio refused the request for what the message beside the code says.", "Correct what the message names."},
+}
+
+// Beside gives the entry as the message beside the code makes it out. An empty message changes nothing.
+func (c Code) Beside(message string) Code {
+	message = strings.TrimSpace(message)
+	for _, m := range messages {
+		if m.number == c.Number && message != "" && strings.Contains(strings.ToLower(message), m.has) {
+			c.Name, c.Cause, c.Fix, c.Owner = m.name, m.cause, m.fix, m.owner
+			if m.name != "Unknown parameters" { // that one is a warning, and no refusal
+				c.Level, c.HTTPStatus = "error", 400
+			}
+			return c
+		}
+	}
+	return c
+}
+
+// LookupMessage gives the entry that a sentence without its code stands for, and whether there is one.
+func LookupMessage(text string) (Code, bool) {
+	text = strings.ToLower(text)
+	for _, m := range messages {
+		if m.alone && strings.Contains(text, m.has) {
+			code, ok := Lookup(m.number)
+			return code.Beside(m.has), ok
+		}
+	}
+	return Code{}, false
+}
