@@ -219,7 +219,7 @@ func TestCommandsFindTheServer(t *testing.T) {
 	if got := h.say(t, 0, nil, append(enroll, "--server", address)...); got != "" {
 		t.Errorf("with --server it says %q", got)
 	}
-	h.environment(t, "base_url: "+second.BaseURL, "ca_file: "+second.CAFile, "ios_build: debug")
+	h.environment(t, "base_url: "+strings.Replace(second.BaseURL, "127.0.0.1", "localhost", 1), "ca_file: "+second.CAFile, "ios_build: debug")
 	config := []string{"VERIFYCTL_CONFIG=" + h.path("environments.yaml")}
 	build := h.run(t, 0, config, "-e", "sim", "simulator", "device", "enroll", "--identity", "user-3001-ios", "--jq", ".build")
 	if build != "debug" {

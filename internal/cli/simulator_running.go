@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -43,7 +44,7 @@ func (r *runningServer) leave(dir string) (remove func() error, err error) {
 	if err != nil {
 		return nil, statedir.Failure("cannot tell other commands of this server", err)
 	}
-	remove = func() error { return errors.Join(removeIfThere(r.file), removeIfThere(lock.Name()), lock.Close()) }
+	remove = func() error { return errors.Join(removeIfThere(r.file), lock.Close(), removeIfThere(lock.Name())) }
 	content, err := json.MarshalIndent(r, "", "  ")
 	if err == nil {
 		_, err = statedir.TryLock(lock)
@@ -108,8 +109,9 @@ func readRunning(file string) (*runningServer, error) {
 	if err != nil {
 		return nil, statedir.Failure("cannot look for running simulators", err)
 	}
-	defer lock.Close()
-	switch free, err := statedir.TryLock(lock); {
+	free, err := statedir.TryLock(lock)
+	lock.Close()
+	switch {
 	case err != nil:
 		return nil, statedir.Failure("cannot look for running simulators", err)
 	case free:
@@ -171,7 +173,7 @@ func (o *simulatorOptions) running(ctx context.Context) (*runningServer, error) 
 	switch {
 	case wanted != "":
 		for _, s := range servers {
-			if strings.TrimPrefix(strings.TrimPrefix(strings.TrimSuffix(wanted, "/"), "http://"), "https://") == s.address() {
+			if s.isAt(wanted) {
 				return s, nil
 			}
 		}
@@ -190,6 +192,19 @@ func (o *simulatorOptions) running(ctx context.Context) (*runningServer, error) 
 func (r *runningServer) address() string {
 	_, address, _ := strings.Cut(r.BaseURL, "://")
 	return address
+}
+
+// isAt tells whether an address or a URL leads to the server. This machine has several names.
+func (r *runningServer) isAt(wanted string) bool {
+	if _, address, isURL := strings.Cut(wanted, "://"); isURL {
+		wanted = address
+	}
+	host, port, err := net.SplitHostPort(strings.TrimSuffix(wanted, "/"))
+	ownHost, ownPort, ownErr := net.SplitHostPort(r.address())
+	if err != nil || ownErr != nil || port != ownPort {
+		return false
+	}
+	return strings.EqualFold(host, ownHost) || verify.IsLoopback(host) && verify.IsLoopback(ownHost)
 }
 
 func namesOf(servers []*runningServer) string {

@@ -192,6 +192,9 @@ func TestTokenUpdateShowsLife(t *testing.T) {
 	if p := ring(c, h.factor); p.Code != 52103 {
 		t.Fatalf("without the app the push was %s with %d", p.Outcome, p.Code)
 	}
+	if _, err := c.sim.Reinstall(t.Context(), h.factor); err == nil {
+		t.Error("an app from outside was installed again from here")
+	}
 	at := h.entity() + "/Factors/" + h.factor
 	c.ok("POST", at, "Config.NotificationToken", "backend:"+strings.Repeat("y", 40))
 	if p := ring(c, h.factor); p.Code != 52103 {

@@ -355,7 +355,14 @@ func (s *Simulator) RotateToken(ctx context.Context, factorSID string) (Device, 
 // Reinstall brings the app of a phone back, as an iOS app does that keeps its key over a reinstallation: it has a new
 // push token, which it tells Twilio.
 func (s *Simulator) Reinstall(ctx context.Context, factorSID string) (Device, error) {
-	if _, err := s.ChangeDevice(ctx, factorSID, func(state *DeviceState) { state.Uninstalled = false }); err != nil {
+	before, err := s.Devices(ctx, DeviceFilter{Factor: factorSID})
+	if err == nil && len(before) > 0 && !before[0].HasKey {
+		err = badInput("device %s was enrolled from outside: its app tells its token itself", factorSID)
+	}
+	if err == nil {
+		_, err = s.ChangeDevice(ctx, factorSID, func(state *DeviceState) { state.Uninstalled = false })
+	}
+	if err != nil {
 		return Device{}, err
 	}
 	return s.RotateToken(ctx, factorSID)
