@@ -260,31 +260,27 @@ func fewDenied(snap *Snapshot) Answer {
 // billedAsSeen compares usage with answered challenges. That says something only when everybody was looked at: every
 // user, all their challenges, and every Service of the account.
 func billedAsSeen(snap *Snapshot) Answer {
-	seen := map[verify.ServiceSID]bool{}
+	looked := map[verify.ServiceSID]*Snapshot{}
+	for _, peer := range snap.accountPeers() {
+		if peer.Challenges.OK() {
+			looked[peer.Env.ServiceSID] = peer
+		}
+	}
 	answered := int64(0)
 	since := snap.Now.AddDate(0, 0, -usageDays).Truncate(24 * time.Hour)
-	for _, peer := range snap.accountPeers() {
-		if !peer.Challenges.OK() || seen[peer.Env.ServiceSID] {
-			continue
-		}
-		if peer.Challenges.Value.More {
+	for _, service := range snap.Services.Value {
+		peer := looked[service.SID]
+		switch {
+		case peer == nil:
+			return unknown("%s was not looked at, and its challenges are billed too", snap.serviceName(service))
+		case peer.Challenges.Value.More:
 			return unknown("only some users of %s were looked at", peer.Env.Name).fix("a larger --sample compares all")
 		}
-		seen[peer.Env.ServiceSID] = true
 		for _, user := range peer.Challenges.Value.Users {
 			if len(user.Items) == challengesPerUser {
 				return unknown("only the newest %d challenges of each user were looked at", challengesPerUser)
 			}
-			for _, challenge := range user.Items {
-				if (challenge.Status == verify.ChallengeApproved || challenge.Status == verify.ChallengeDenied) && !challenge.DateResponded.Before(since) {
-					answered++
-				}
-			}
-		}
-	}
-	for _, service := range snap.Services.Value {
-		if !seen[service.SID] {
-			return unknown("%s was not looked at, and its challenges are billed too", snap.serviceName(service))
+			answered += answeredSince(user.Items, since)
 		}
 	}
 	billed := int64(0)
@@ -297,4 +293,13 @@ func billedAsSeen(snap *Snapshot) Answer {
 			fix("users who were deleted take their challenges along; else look for an environment you do not know, or for a leaked key")
 	}
 	return pass("Twilio counted %d in %d days, %d answered challenges are there", billed, usageDays, answered)
+}
+
+func answeredSince(challenges []verify.Challenge, since time.Time) (n int64) {
+	for _, c := range challenges {
+		if (c.Status == verify.ChallengeApproved || c.Status == verify.ChallengeDenied) && !c.DateResponded.Before(since) {
+			n++
+		}
+	}
+	return n
 }
