@@ -23,8 +23,8 @@ type Percentiles struct {
 	P99   time.Duration `json:"p99"`
 }
 
-// PercentilesOf sums up durations; all zero when there are none.
-func PercentilesOf(durations []time.Duration) Percentiles {
+// percentilesOf sums up durations; all zero when there are none.
+func percentilesOf(durations []time.Duration) Percentiles {
 	if len(durations) == 0 {
 		return Percentiles{}
 	}
@@ -68,10 +68,10 @@ func SummariseLatency(p verify.Probe) LatencySummary {
 		}
 		estimated = append(estimated, max(0, s.FirstByte-roundTrip))
 	}
-	l := LatencySummary{DNS: PercentilesOf(dns), Connect: PercentilesOf(connect), TLS: PercentilesOf(tls),
-		Cold: PercentilesOf(cold), Reused: PercentilesOf(reused), Server: PercentilesOf(told)}
+	l := LatencySummary{DNS: percentilesOf(dns), Connect: percentilesOf(connect), TLS: percentilesOf(tls),
+		Cold: percentilesOf(cold), Reused: percentilesOf(reused), Server: percentilesOf(told)}
 	if len(told) == 0 && roundTrip > 0 {
-		l.Server, l.ServerEstimated = PercentilesOf(estimated), true
+		l.Server, l.ServerEstimated = percentilesOf(estimated), true
 	}
 	return l
 }

@@ -103,7 +103,7 @@ func DeleteFactors(ctx context.Context, factors []verify.Factor, target Target, 
 	target.Outcomes = nil
 	var items []PlanItem
 	for _, f := range factors {
-		items = append(items, itemOf(f, Delete, ReasonSelected, ""))
+		items = append(items, itemOf(f, Delete, reasonSelected, ""))
 	}
 	var failures []error
 	a := newApplier(newPlan(target.Environment, purposeList, target.Now(), verify.Period(day), items), target, ApplyOptions{
@@ -333,14 +333,14 @@ func (a *applier) lookAgain(ctx context.Context, item PlanItem, factor verify.Fa
 	switch a.plan.Header.Purpose {
 	case purposeFit:
 		if !a.where.Match(factor) {
-			return Kept, ReasonUnmatched, "it does not fit " + a.plan.Header.Where + " any more", nil
+			return Kept, reasonUnmatched, "it does not fit " + a.plan.Header.Where + " any more", nil
 		}
 		return "", "", "", nil
 	case purposeList:
 		return "", "", "", nil
 	}
 	if !factor.DateUpdated.Equal(item.DateUpdated) {
-		return Kept, ReasonChanged, fmt.Sprintf("it was updated at %s, after the plan was made", verify.Stamp(factor.DateUpdated)), nil
+		return Kept, reasonChanged, fmt.Sprintf("it was updated at %s, after the plan was made", verify.Stamp(factor.DateUpdated)), nil
 	}
 	rules := *a.plan.Header.Rules
 	subject := candidate{Factor: factor, Storms: a.storms}
@@ -353,7 +353,7 @@ func (a *applier) lookAgain(ctx context.Context, item PlanItem, factor verify.Fa
 		return "", "", "", err
 	}
 	if storm, ok := begunSince(a.storms, factor.Config.Platform, a.plan.Header.Created); ok {
-		return Deferred, ReasonStorm, fmt.Sprintf("a storm of %d began on %s at %s", storm.Code, storm.Platform, verify.Stamp(storm.From)), nil
+		return Deferred, reasonStorm, fmt.Sprintf("a storm of %d began on %s at %s", storm.Code, storm.Platform, verify.Stamp(storm.From)), nil
 	}
 	if j := rules.judge(subject, now); j.Decision != Delete {
 		return map[Decision]Outcome{Keep: Kept, Defer: Deferred}[j.Decision], j.Reason, j.Detail, nil

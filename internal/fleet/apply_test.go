@@ -113,7 +113,7 @@ func TestStormBetweenStagesStopsTheRest(t *testing.T) {
 		}
 	}})
 	mustAdd(t, s)
-	if verify.KindOf(err) != verify.KindPartial || len(w.deleted) != 10 || s.Deferred != 110 || s.Reasons[ReasonStorm] != 110 {
+	if verify.KindOf(err) != verify.KindPartial || len(w.deleted) != 10 || s.Deferred != 110 || s.Reasons[reasonStorm] != 110 {
 		t.Fatalf("%+v, %v, %d deleted", s, err, len(w.deleted))
 	}
 	// Once the storm is out of the feed's sight, the same command goes on.
@@ -136,8 +136,8 @@ func TestWhatChangedSinceThePlanStays(t *testing.T) {
 	w.capture(w.fails(w.phones[4], planned.Add(-time.Hour), 52103))                                // another event: nothing against the delete
 	s, err := Apply(t.Context(), plan, w.target(worldEnv), ApplyOptions{})
 	mustAdd(t, s)
-	want := map[Reason]int{ReasonChanged: 1, ReasonAnswered: 2}
-	if err != nil || s.Kept != 3 || s.Gone != 1 || s.Deleted != 2 || s.Reasons[ReasonChanged] != want[ReasonChanged] || s.Reasons[ReasonAnswered] != want[ReasonAnswered] {
+	want := map[Reason]int{reasonChanged: 1, reasonAnswered: 2}
+	if err != nil || s.Kept != 3 || s.Gone != 1 || s.Deleted != 2 || s.Reasons[reasonChanged] != want[reasonChanged] || s.Reasons[reasonAnswered] != want[reasonAnswered] {
 		t.Errorf("%+v, %v", s, err)
 	}
 }

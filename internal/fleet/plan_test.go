@@ -20,7 +20,7 @@ func samplePlan(t testing.TB) (Plan, []byte) {
 	f := verify.Factor{SID: "YF00000000000000000000000000000001", Identity: "user-0001", FriendlyName: "Jane's <phone> \xff\u2028", DateUpdated: planTime.Add(-30 * day)}
 	f.Config.Platform = verify.PlatformFCM
 	rules := Rules{MinUnanswered: 1, Quiet: verify.Period(14 * day), Idle: verify.Period(36 * time.Hour)}
-	dead := itemOf(f, Delete, ReasonDeadToken, "52103 and silence")
+	dead := itemOf(f, Delete, reasonDeadToken, "52103 and silence")
 	dead.Evidence = &Evidence{
 		Event:    &DeadToken{EventSID: "NO00000000000000000000000000000001", Code: 52103, At: planTime.Add(-20 * day), Platform: "fcm", Grade: event.EvidenceStrong},
 		LastSeen: planTime.Add(-40 * day), Unanswered: 2, LastUnanswered: planTime.Add(-15 * day),
@@ -29,7 +29,7 @@ func samplePlan(t testing.TB) (Plan, []byte) {
 	other.SID = "YF00000000000000000000000000000002"
 	masked := verify.Factor{SID: "YF0314fxxxxxxxxxxxxxxxxxx1349180db", Identity: "test-identity"}
 	plan := newPlan(worldEnv, purposePrune, planTime, verify.Period(day), []PlanItem{
-		itemOf(masked, Keep, ReasonMasked, "the SID is not whole"), itemOf(other, Defer, ReasonStorm, "a storm"), dead,
+		itemOf(masked, Keep, reasonMasked, "the SID is not whole"), itemOf(other, Defer, reasonStorm, "a storm"), dead,
 	})
 	plan.Header.Rules = &rules
 	plan.Header.Evidence = &Coverage{From: planTime.Add(-30 * day), Until: planTime, Events: 3, Others: 7, Gaps: []event.Span{{From: planTime.Add(-3 * day), Until: planTime.Add(-2 * day)}}}

@@ -129,9 +129,9 @@ func TestNoLivingPhoneIsPruned(t *testing.T) {
 			if planned*100 < dead*99 {
 				t.Errorf("%d of %d dead phones planned, 99%% wanted", planned, dead)
 			}
-			for _, reason := range []Reason{ReasonDeadToken, ReasonUpdated, ReasonAnswered, ReasonStorm, ReasonMasked, ReasonAmbiguous, ReasonContradicted,
-				ReasonRepaired, ReasonNotAsked, ReasonNeedsIdle, ReasonQuiet} {
-				if reasons[reason] == 0 && (reason != ReasonNeedsIdle || rules.Idle == 0) {
+			for _, reason := range []Reason{reasonDeadToken, reasonUpdated, reasonAnswered, reasonStorm, reasonMasked, reasonAmbiguous, reasonContradicted,
+				reasonRepaired, reasonNotAsked, reasonNeedsIdle, reasonQuiet} {
+				if reasons[reason] == 0 && (reason != reasonNeedsIdle || rules.Idle == 0) {
 					t.Errorf("no candidate was ever %q: the worlds are too tame", reason)
 				}
 			}

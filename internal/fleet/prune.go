@@ -43,30 +43,30 @@ type Reason string
 
 // The reasons.
 const (
-	ReasonDeadToken Reason = "dead_token" // delete: its push token is dead and nobody answers on it
-	ReasonIdle      Reason = "idle"       // delete: nobody has answered on it for the idle period
-	ReasonSelected  Reason = "selected"   // delete: an operator selected it
+	reasonDeadToken Reason = "dead_token" // delete: its push token is dead and nobody answers on it
+	reasonIdle      Reason = "idle"       // delete: nobody has answered on it for the idle period
+	reasonSelected  Reason = "selected"   // delete: an operator selected it
 
-	ReasonNotPush      Reason = "not_push"       // it is not a push factor
-	ReasonUnverified   Reason = "unverified"     // it was never verified; Twilio removes such factors by itself
-	ReasonUpdated      Reason = "updated"        // it was created or updated since: its token may be another
-	ReasonAnswered     Reason = "answered"       // a challenge was answered on it since
-	ReasonSeen         Reason = "seen"           // the backend has seen it since
-	ReasonQuiet        Reason = "too_recent"     // the quiet period is not over
-	ReasonNotAsked     Reason = "not_challenged" // too few challenges expired on it since: silence without a question is no proof
-	ReasonNeedsIdle    Reason = "needs_idle"     // its code is no proof without the idle rule
-	ReasonStorm        Reason = "storm"          // its event is part of a storm
-	ReasonMasked       Reason = "masked"         // the event does not give the factor's SID in full
-	ReasonAmbiguous    Reason = "ambiguous"      // the event can be read in several ways
-	ReasonInferred     Reason = "inferred"       // the event does not name the Service
-	ReasonRepaired     Reason = "repaired"       // the event's text was damaged
-	ReasonContradicted Reason = "contradicted"   // the event contradicts itself, or what Twilio says of the factor
-	ReasonUndated      Reason = "undated"        // the event has no time, or one in the future
-	ReasonGone         Reason = "gone"           // it is not there any more
-	ReasonUnreadable   Reason = "unreadable"     // it, or its challenges, could not be read
-	ReasonChanged      Reason = "changed"        // it has changed since the plan was made
-	ReasonUnmatched    Reason = "unmatched"      // it does not fit the selection any more
-	ReasonForeign      Reason = "foreign"        // it belongs to another account or Service
+	reasonNotPush      Reason = "not_push"       // it is not a push factor
+	reasonUnverified   Reason = "unverified"     // it was never verified; Twilio removes such factors by itself
+	reasonUpdated      Reason = "updated"        // it was created or updated since: its token may be another
+	reasonAnswered     Reason = "answered"       // a challenge was answered on it since
+	reasonSeen         Reason = "seen"           // the backend has seen it since
+	reasonQuiet        Reason = "too_recent"     // the quiet period is not over
+	reasonNotAsked     Reason = "not_challenged" // too few challenges expired on it since: silence without a question is no proof
+	reasonNeedsIdle    Reason = "needs_idle"     // its code is no proof without the idle rule
+	reasonStorm        Reason = "storm"          // its event is part of a storm
+	reasonMasked       Reason = "masked"         // the event does not give the factor's SID in full
+	reasonAmbiguous    Reason = "ambiguous"      // the event can be read in several ways
+	reasonInferred     Reason = "inferred"       // the event does not name the Service
+	reasonRepaired     Reason = "repaired"       // the event's text was damaged
+	reasonContradicted Reason = "contradicted"   // the event contradicts itself, or what Twilio says of the factor
+	reasonUndated      Reason = "undated"        // the event has no time, or one in the future
+	reasonGone         Reason = "gone"           // it is not there any more
+	reasonUnreadable   Reason = "unreadable"     // it, or its challenges, could not be read
+	reasonChanged      Reason = "changed"        // it has changed since the plan was made
+	reasonUnmatched    Reason = "unmatched"      // it does not fit the selection any more
+	reasonForeign      Reason = "foreign"        // it belongs to another account or Service
 )
 
 // Evidence is what speaks for the death of a factor. It is written into the plan, and looked at again before the delete.
@@ -109,9 +109,9 @@ type finding struct {
 func conclude(reason Reason, evidence Evidence, format string, args ...any) finding {
 	decision := Keep
 	switch reason {
-	case ReasonDeadToken, ReasonIdle:
+	case reasonDeadToken, reasonIdle:
 		decision = Delete
-	case ReasonStorm:
+	case reasonStorm:
 		decision = Defer
 	}
 	return finding{decision, reason, fmt.Sprintf(format, args...), evidence}
@@ -124,9 +124,9 @@ func (r Rules) judge(s candidate, now time.Time) finding {
 	evidence := Evidence{Event: s.Event, LastSeen: s.LastSeen}
 	switch {
 	case !s.Factor.IsPush():
-		return conclude(ReasonNotPush, evidence, "it is a %s factor", s.Factor.Type)
+		return conclude(reasonNotPush, evidence, "it is a %s factor", s.Factor.Type)
 	case s.Factor.Status != verify.FactorVerified:
-		return conclude(ReasonUnverified, evidence, "it was never verified; Twilio removes such factors by itself")
+		return conclude(reasonUnverified, evidence, "it was never verified; Twilio removes such factors by itself")
 	}
 	idle := r.judgeIdle(s, now)
 	switch {
@@ -135,7 +135,7 @@ func (r Rules) judge(s candidate, now time.Time) finding {
 	case s.Event.Grade == event.EvidenceStrong:
 		return r.judgeDeadToken(s, now)
 	case r.Idle == 0:
-		return conclude(ReasonNeedsIdle, evidence, "%d is no proof without the idle rule (--idle)", s.Event.Code)
+		return conclude(reasonNeedsIdle, evidence, "%d is no proof without the idle rule (--idle)", s.Event.Code)
 	}
 	return idle
 }
@@ -146,20 +146,20 @@ func (r Rules) judgeDeadToken(s candidate, now time.Time) finding {
 	evidence := Evidence{Event: s.Event, LastSeen: s.LastSeen}
 	switch {
 	case at.IsZero() || at.After(now):
-		return conclude(ReasonUndated, evidence, "the event has no time in the past")
+		return conclude(reasonUndated, evidence, "the event has no time in the past")
 	case s.otherPlatform():
-		return conclude(ReasonContradicted, evidence, "the event is about %s, and the factor is of %s", s.Event.Platform, s.Factor.Config.Platform)
+		return conclude(reasonContradicted, evidence, "the event is about %s, and the factor is of %s", s.Event.Platform, s.Factor.Config.Platform)
 	}
 	if sign := s.lastSign(); !sign.at.Before(at.Add(-sign.slack)) {
 		return conclude(sign.reason, evidence, "%s %s, and the event is of %s", sign.what, verify.Stamp(sign.at), verify.Stamp(at))
 	}
 	if storm, ok := struckBy(s.Storms, s.Factor.Config.Platform, s.Event.Code, at); ok {
-		return conclude(ReasonStorm, evidence, "%d of %d %s factors failed with %d within one hour around %s: that is a broken credential, not uninstalled apps",
+		return conclude(reasonStorm, evidence, "%d of %d %s factors failed with %d within one hour around %s: that is a broken credential, not uninstalled apps",
 			storm.Factors, storm.Of, storm.Platform, storm.Code, verify.Stamp(storm.From))
 	}
-	begin, tooRecent, notAsked := at, ReasonQuiet, ReasonNotAsked
+	begin, tooRecent, notAsked := at, reasonQuiet, reasonNotAsked
 	if end := lastStorm(s.Storms, s.Factor.Config.Platform); end.After(begin) {
-		begin, tooRecent, notAsked = end, ReasonStorm, ReasonStorm // a storm silences living phones too
+		begin, tooRecent, notAsked = end, reasonStorm, reasonStorm // a storm silences living phones too
 	}
 	if now.Before(begin.Add(time.Duration(r.Quiet))) {
 		return conclude(tooRecent, evidence, "the quiet period of %s since %s is not over", r.Quiet, verify.Stamp(begin))
@@ -169,21 +169,21 @@ func (r Rules) judgeDeadToken(s candidate, now time.Time) finding {
 	if need := max(r.MinUnanswered, 1); len(unanswered) < need {
 		return conclude(notAsked, evidence, "%d challenges expired on it since %s, %d are needed", len(unanswered), verify.Stamp(begin), need)
 	}
-	return conclude(ReasonDeadToken, evidence, "%d at %s, %d unanswered since", s.Event.Code, verify.Stamp(at), len(unanswered))
+	return conclude(reasonDeadToken, evidence, "%d at %s, %d unanswered since", s.Event.Code, verify.Stamp(at), len(unanswered))
 }
 
 // judgeIdle decides on inactivity.
 func (r Rules) judgeIdle(s candidate, now time.Time) finding {
 	evidence := Evidence{Event: s.Event, LastSeen: s.LastSeen}
 	if r.Idle == 0 {
-		return conclude(ReasonNeedsIdle, evidence, "the idle rule is off")
+		return conclude(reasonNeedsIdle, evidence, "the idle rule is off")
 	}
-	begin, notAsked := r.Idle.Before(now), ReasonNotAsked
+	begin, notAsked := r.Idle.Before(now), reasonNotAsked
 	if sign := s.lastSign(); !sign.at.Before(begin) {
 		return conclude(sign.reason, evidence, "%s %s, within the idle period of %s", sign.what, verify.Stamp(sign.at), r.Idle)
 	}
 	if end := lastStorm(s.Storms, s.Factor.Config.Platform); end.After(begin) {
-		begin, notAsked = end, ReasonStorm // a storm silences living phones too
+		begin, notAsked = end, reasonStorm // a storm silences living phones too
 	}
 	unanswered := slices.DeleteFunc(s.unansweredSince(begin, now), s.answeredElsewhere)
 	evidence.Unanswered, evidence.LastUnanswered = len(unanswered), latest(unanswered)
@@ -195,7 +195,7 @@ func (r Rules) judgeIdle(s candidate, now time.Time) finding {
 	if asked < need {
 		return conclude(notAsked, evidence, "since %s it was challenged in vain %d times, %d are needed", verify.Stamp(begin), asked, need)
 	}
-	return conclude(ReasonIdle, evidence, "no sign of life for %s, %d unanswered, the last of %s", r.Idle, len(unanswered), verify.Stamp(evidence.LastUnanswered))
+	return conclude(reasonIdle, evidence, "no sign of life for %s, %d unanswered, the last of %s", r.Idle, len(unanswered), verify.Stamp(evidence.LastUnanswered))
 }
 
 // eventStands tells whether nothing speaks against the event of the subject but that the factor was not asked enough.
@@ -236,17 +236,17 @@ type sign struct {
 
 // lastSign gives the latest sign of life; the creation of the factor is one.
 func (s candidate) lastSign() sign {
-	last := sign{s.Factor.DateCreated, ReasonUpdated, "it was created", refreshRace}
+	last := sign{s.Factor.DateCreated, reasonUpdated, "it was created", refreshRace}
 	add := func(other sign) {
 		if other.at.Add(other.slack).After(last.at.Add(last.slack)) {
 			last = other
 		}
 	}
-	add(sign{s.Factor.DateUpdated, ReasonUpdated, "it was updated", refreshRace})
-	add(sign{s.LastSeen, ReasonSeen, "the backend saw it", 0})
+	add(sign{s.Factor.DateUpdated, reasonUpdated, "it was updated", refreshRace})
+	add(sign{s.LastSeen, reasonSeen, "the backend saw it", 0})
 	for _, c := range s.Challenges {
 		if verify.SameSID(c.FactorSID, s.Factor.SID) && answered(c) {
-			add(sign{answeredAt(c), ReasonAnswered, "challenge " + string(c.SID) + " was answered on it", 0})
+			add(sign{answeredAt(c), reasonAnswered, "challenge " + string(c.SID) + " was answered on it", 0})
 		}
 	}
 	return last

@@ -153,7 +153,7 @@ func (p *planner) settle(named []suspect) (settled []PlanItem, open []suspect) {
 			f = s.indexed.Factor
 		}
 		j := p.Rules.judge(candidate{Factor: f, Event: s.event, LastSeen: p.lastSeen(s), Storms: p.storms}, p.now)
-		if p.Rules.Idle > 0 || j.Reason == ReasonNotAsked {
+		if p.Rules.Idle > 0 || j.Reason == reasonNotAsked {
 			open = append(open, s)
 			continue
 		}
@@ -226,7 +226,7 @@ func (p *planner) take(e event.Event, named map[string]*suspect) {
 		named[key] = &suspect{identity: verify.Identity(e.Identity), sid: sid, event: token}
 	case s.identity != verify.Identity(e.Identity):
 		// Two events that do not agree on whose factor it is: the item says so, and the factor is looked at no more.
-		p.unusable = append(p.unusable, unusableItem(e, ReasonContradicted))
+		p.unusable = append(p.unusable, unusableItem(e, reasonContradicted))
 		s.identity = ""
 	case stronger(token, s.event):
 		s.event = token
@@ -246,17 +246,17 @@ func (p *planner) problemOf(e event.Event, sid error) Reason {
 	_, identity := verify.ParseIdentity(e.Identity)
 	switch {
 	case e.Masked:
-		return ReasonMasked
+		return reasonMasked
 	case e.Ambiguous:
-		return ReasonAmbiguous
+		return reasonAmbiguous
 	case e.Inferred || e.ServiceSID == "":
-		return ReasonInferred
+		return reasonInferred
 	case e.Repaired || sid != nil || identity != nil:
-		return ReasonRepaired
+		return reasonRepaired
 	case e.AccountSID != "" && !verify.SameSID(e.AccountSID, string(p.Environment.AccountSID)):
-		return ReasonForeign
+		return reasonForeign
 	case e.PruneEvidence != event.EvidenceStrong && e.PruneEvidence != event.EvidenceWeak:
-		return ReasonContradicted
+		return reasonContradicted
 	}
 	return ""
 }
@@ -298,7 +298,7 @@ func (p *planner) matchIndex(ctx context.Context, named map[string]*suspect) ([]
 	for key, s := range named {
 		if s.identity == "" || s.indexed != nil && s.indexed.Identity != s.identity {
 			f := verify.Factor{SID: s.sid, Identity: s.identity}
-			p.unusable = append(p.unusable, itemOf(f, Keep, ReasonContradicted, "the events and the index name different identities"))
+			p.unusable = append(p.unusable, itemOf(f, Keep, reasonContradicted, "the events and the index name different identities"))
 			delete(named, key)
 		}
 	}
@@ -335,7 +335,7 @@ func (p *planner) judge(ctx context.Context, suspects []suspect) ([]PlanItem, er
 		if result.err != nil {
 			return nil, result.err
 		}
-		if result.item.Reason != ReasonGone && (s.event != nil || result.item.Decision == Delete) {
+		if result.item.Reason != reasonGone && (s.event != nil || result.item.Decision == Delete) {
 			items = append(items, result.item)
 		}
 		done++
@@ -371,7 +371,7 @@ func (p *planner) judgeOne(ctx context.Context, s suspect) judged {
 		return p.unreadable(s, err)
 	}
 	if reason := foreign(factor, p.Environment.AccountSID, service); reason != "" {
-		return judged{item: itemOf(factor, Keep, ReasonForeign, reason)}
+		return judged{item: itemOf(factor, Keep, reasonForeign, reason)}
 	}
 	subject.Factor = factor
 	if s.event != nil {
@@ -394,9 +394,9 @@ func (p *planner) unreadable(s suspect, err error) judged {
 	case verify.KindAuth, verify.KindInterrupted:
 		return judged{err: err}
 	case verify.KindNotFound:
-		return judged{item: itemOf(f, Keep, ReasonGone, "it is not there any more")}
+		return judged{item: itemOf(f, Keep, reasonGone, "it is not there any more")}
 	default:
-		return judged{item: itemOf(f, Keep, ReasonUnreadable, err.Error())}
+		return judged{item: itemOf(f, Keep, reasonUnreadable, err.Error())}
 	}
 }
 

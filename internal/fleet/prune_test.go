@@ -48,61 +48,61 @@ func TestFindings(t *testing.T) {
 		change []func(*candidate)
 		want   Reason
 	}{
-		{"dead", DefaultRules, nil, ReasonDeadToken},
-		{"TOTP", DefaultRules, []func(*candidate){func(s *candidate) { s.Factor.Type = verify.FactorTOTP }}, ReasonNotPush},
-		{"unverified", DefaultRules, []func(*candidate){func(s *candidate) { s.Factor.Status = verify.FactorUnverified }}, ReasonUnverified},
-		{"updated after", DefaultRules, []func(*candidate){func(s *candidate) { s.Factor.DateUpdated = date(2, 2) }}, ReasonUpdated},
-		{"updated while the push was under way", DefaultRules, []func(*candidate){func(s *candidate) { s.Factor.DateUpdated = date(2, 1).Add(-10 * time.Minute) }}, ReasonUpdated},
-		{"created after", DefaultRules, []func(*candidate){func(s *candidate) { s.Factor.DateCreated = date(2, 2) }}, ReasonUpdated},
-		{"answered after", DefaultRules, []func(*candidate){func(s *candidate) { s.Challenges = append(s.Challenges, approved(factorA, date(2, 3))) }}, ReasonAnswered},
-		{"the failed one was answered by polling", DefaultRules, []func(*candidate){func(s *candidate) { s.Challenges[0] = approved(factorA, date(2, 1).Add(-30*time.Second)) }}, ReasonAnswered},
-		{"answered in a word that Twilio does not know yet", DefaultRules, []func(*candidate){func(s *candidate) { s.Challenges[0].Status, s.Challenges[0].DateUpdated = "postponed", date(2, 2) }}, ReasonAnswered},
-		{"answered on another phone", DefaultRules, []func(*candidate){func(s *candidate) { s.Challenges = append(s.Challenges, approved(factorB, date(2, 3))) }}, ReasonDeadToken},
-		{"seen by the backend after", DefaultRules, []func(*candidate){func(s *candidate) { s.LastSeen = date(2, 1) }}, ReasonSeen},
-		{"seen by the backend before", DefaultRules, []func(*candidate){func(s *candidate) { s.LastSeen = date(1, 31) }}, ReasonDeadToken},
-		{"nobody asked it", DefaultRules, []func(*candidate){func(s *candidate) { s.Challenges = nil }}, ReasonNotAsked},
-		{"asked before only", DefaultRules, []func(*candidate){func(s *candidate) { s.Challenges = []verify.Challenge{expired(factorA, date(1, 31))} }}, ReasonNotAsked},
-		{"a challenge that Twilio still calls pending", DefaultRules, []func(*candidate){func(s *candidate) { s.Challenges[0].Status = verify.ChallengePending }}, ReasonDeadToken},
+		{"dead", DefaultRules, nil, reasonDeadToken},
+		{"TOTP", DefaultRules, []func(*candidate){func(s *candidate) { s.Factor.Type = verify.FactorTOTP }}, reasonNotPush},
+		{"unverified", DefaultRules, []func(*candidate){func(s *candidate) { s.Factor.Status = verify.FactorUnverified }}, reasonUnverified},
+		{"updated after", DefaultRules, []func(*candidate){func(s *candidate) { s.Factor.DateUpdated = date(2, 2) }}, reasonUpdated},
+		{"updated while the push was under way", DefaultRules, []func(*candidate){func(s *candidate) { s.Factor.DateUpdated = date(2, 1).Add(-10 * time.Minute) }}, reasonUpdated},
+		{"created after", DefaultRules, []func(*candidate){func(s *candidate) { s.Factor.DateCreated = date(2, 2) }}, reasonUpdated},
+		{"answered after", DefaultRules, []func(*candidate){func(s *candidate) { s.Challenges = append(s.Challenges, approved(factorA, date(2, 3))) }}, reasonAnswered},
+		{"the failed one was answered by polling", DefaultRules, []func(*candidate){func(s *candidate) { s.Challenges[0] = approved(factorA, date(2, 1).Add(-30*time.Second)) }}, reasonAnswered},
+		{"answered in a word that Twilio does not know yet", DefaultRules, []func(*candidate){func(s *candidate) { s.Challenges[0].Status, s.Challenges[0].DateUpdated = "postponed", date(2, 2) }}, reasonAnswered},
+		{"answered on another phone", DefaultRules, []func(*candidate){func(s *candidate) { s.Challenges = append(s.Challenges, approved(factorB, date(2, 3))) }}, reasonDeadToken},
+		{"seen by the backend after", DefaultRules, []func(*candidate){func(s *candidate) { s.LastSeen = date(2, 1) }}, reasonSeen},
+		{"seen by the backend before", DefaultRules, []func(*candidate){func(s *candidate) { s.LastSeen = date(1, 31) }}, reasonDeadToken},
+		{"nobody asked it", DefaultRules, []func(*candidate){func(s *candidate) { s.Challenges = nil }}, reasonNotAsked},
+		{"asked before only", DefaultRules, []func(*candidate){func(s *candidate) { s.Challenges = []verify.Challenge{expired(factorA, date(1, 31))} }}, reasonNotAsked},
+		{"a challenge that Twilio still calls pending", DefaultRules, []func(*candidate){func(s *candidate) { s.Challenges[0].Status = verify.ChallengePending }}, reasonDeadToken},
 		{"a challenge that is pending", DefaultRules, []func(*candidate){func(s *candidate) {
 			s.Challenges[0].Status, s.Challenges[0].ExpirationDate = verify.ChallengePending, date(3, 2)
-		}}, ReasonNotAsked},
-		{"two wanted", Rules{MinUnanswered: 2, Quiet: verify.Period(14 * day)}, nil, ReasonNotAsked},
-		{"too recent", Rules{MinUnanswered: 1, Quiet: verify.Period(30 * day)}, nil, ReasonQuiet},
-		{"no time", DefaultRules, []func(*candidate){func(s *candidate) { s.Event.At = time.Time{} }}, ReasonUndated},
-		{"from the future", DefaultRules, []func(*candidate){func(s *candidate) { s.Event.At = date(3, 2) }}, ReasonUndated},
-		{"another platform", DefaultRules, []func(*candidate){func(s *candidate) { s.Event.Platform = verify.PlatformAPN }}, ReasonContradicted},
-		{"an event that names no platform", DefaultRules, []func(*candidate){func(s *candidate) { s.Event.Platform = "" }}, ReasonDeadToken},
-		{"in a storm", DefaultRules, []func(*candidate){storm(52103, date(2, 1))}, ReasonStorm},
-		{"a storm on another platform", DefaultRules, []func(*candidate){func(s *candidate) { storm(52103, date(2, 1))(s); s.Storms[0].Platform = verify.PlatformAPN }}, ReasonDeadToken},
-		{"a storm later on", DefaultRules, []func(*candidate){storm(52109, date(2, 5))}, ReasonStorm},
-		{"a storm later on, and asked after it", DefaultRules, []func(*candidate){storm(52109, date(2, 5)), vain}, ReasonDeadToken},
+		}}, reasonNotAsked},
+		{"two wanted", Rules{MinUnanswered: 2, Quiet: verify.Period(14 * day)}, nil, reasonNotAsked},
+		{"too recent", Rules{MinUnanswered: 1, Quiet: verify.Period(30 * day)}, nil, reasonQuiet},
+		{"no time", DefaultRules, []func(*candidate){func(s *candidate) { s.Event.At = time.Time{} }}, reasonUndated},
+		{"from the future", DefaultRules, []func(*candidate){func(s *candidate) { s.Event.At = date(3, 2) }}, reasonUndated},
+		{"another platform", DefaultRules, []func(*candidate){func(s *candidate) { s.Event.Platform = verify.PlatformAPN }}, reasonContradicted},
+		{"an event that names no platform", DefaultRules, []func(*candidate){func(s *candidate) { s.Event.Platform = "" }}, reasonDeadToken},
+		{"in a storm", DefaultRules, []func(*candidate){storm(52103, date(2, 1))}, reasonStorm},
+		{"a storm on another platform", DefaultRules, []func(*candidate){func(s *candidate) { storm(52103, date(2, 1))(s); s.Storms[0].Platform = verify.PlatformAPN }}, reasonDeadToken},
+		{"a storm later on", DefaultRules, []func(*candidate){storm(52109, date(2, 5))}, reasonStorm},
+		{"a storm later on, and asked after it", DefaultRules, []func(*candidate){storm(52109, date(2, 5)), vain}, reasonDeadToken},
 
-		{"52141 without the idle rule", DefaultRules, []func(*candidate){weak}, ReasonNeedsIdle},
-		{"52141 with it, asked before only", idle, []func(*candidate){weak}, ReasonNotAsked},
-		{"52141 with it", idle, []func(*candidate){weak, vain}, ReasonIdle},
-		{"52141 with it, asked once", idle, []func(*candidate){weak, vain, func(s *candidate) { s.Challenges = s.Challenges[:1] }}, ReasonIdle},
-		{"52141 in a storm, asked once", idle, []func(*candidate){weak, vain, storm(52141, date(2, 1)), func(s *candidate) { s.Challenges = s.Challenges[:1] }}, ReasonNotAsked},
-		{"idle alone", idle, []func(*candidate){noEvent, vain}, ReasonIdle},
-		{"idle alone, asked on two days", idle, []func(*candidate){noEvent, vain, func(s *candidate) { s.Challenges = s.Challenges[:2] }}, ReasonNotAsked},
+		{"52141 without the idle rule", DefaultRules, []func(*candidate){weak}, reasonNeedsIdle},
+		{"52141 with it, asked before only", idle, []func(*candidate){weak}, reasonNotAsked},
+		{"52141 with it", idle, []func(*candidate){weak, vain}, reasonIdle},
+		{"52141 with it, asked once", idle, []func(*candidate){weak, vain, func(s *candidate) { s.Challenges = s.Challenges[:1] }}, reasonIdle},
+		{"52141 in a storm, asked once", idle, []func(*candidate){weak, vain, storm(52141, date(2, 1)), func(s *candidate) { s.Challenges = s.Challenges[:1] }}, reasonNotAsked},
+		{"idle alone", idle, []func(*candidate){noEvent, vain}, reasonIdle},
+		{"idle alone, asked on two days", idle, []func(*candidate){noEvent, vain, func(s *candidate) { s.Challenges = s.Challenges[:2] }}, reasonNotAsked},
 		{"idle alone, asked three times in one hour", idle, []func(*candidate){noEvent, func(s *candidate) {
 			s.Challenges = []verify.Challenge{expired(factorA, date(2, 20)), expired(factorA, date(2, 20)), expired(factorA, date(2, 20))}
-		}}, ReasonNotAsked},
-		{"not seen by the backend for long, asked once", idle, []func(*candidate){noEvent, vain, func(s *candidate) { s.Challenges, s.LastSeen = s.Challenges[:1], date(1, 5) }}, ReasonIdle},
-		{"seen by the backend lately", idle, []func(*candidate){noEvent, vain, func(s *candidate) { s.LastSeen = date(2, 20) }}, ReasonSeen},
+		}}, reasonNotAsked},
+		{"not seen by the backend for long, asked once", idle, []func(*candidate){noEvent, vain, func(s *candidate) { s.Challenges, s.LastSeen = s.Challenges[:1], date(1, 5) }}, reasonIdle},
+		{"seen by the backend lately", idle, []func(*candidate){noEvent, vain, func(s *candidate) { s.LastSeen = date(2, 20) }}, reasonSeen},
 		{"idle, while its user answers on another phone", idle, []func(*candidate){noEvent, vain, func(s *candidate) {
 			for _, c := range s.Challenges[:3] {
 				s.Challenges = append(s.Challenges, approved(factorB, c.DateCreated))
 			}
-		}}, ReasonNotAsked},
-		{"idle, asked in a storm", idle, []func(*candidate){noEvent, vain, storm(52109, date(2, 26))}, ReasonStorm},
-		{"idle, but updated", idle, []func(*candidate){noEvent, vain, func(s *candidate) { s.Factor.DateUpdated = date(2, 20) }}, ReasonUpdated},
+		}}, reasonNotAsked},
+		{"idle, asked in a storm", idle, []func(*candidate){noEvent, vain, storm(52109, date(2, 26))}, reasonStorm},
+		{"idle, but updated", idle, []func(*candidate){noEvent, vain, func(s *candidate) { s.Factor.DateUpdated = date(2, 20) }}, reasonUpdated},
 	} {
 		s := deadCandidate()
 		for _, change := range tc.change {
 			change(&s)
 		}
 		j := tc.rules.judge(s, now)
-		if j.Reason != tc.want || (j.Decision == Delete) != (tc.want == ReasonDeadToken || tc.want == ReasonIdle) || (j.Decision == Defer) != (tc.want == ReasonStorm) {
+		if j.Reason != tc.want || (j.Decision == Delete) != (tc.want == reasonDeadToken || tc.want == reasonIdle) || (j.Decision == Defer) != (tc.want == reasonStorm) {
 			t.Errorf("%s: %s because %s (%s), want %s", tc.name, j.Decision, j.Reason, j.Detail, tc.want)
 		}
 	}

@@ -26,7 +26,7 @@ func PlanWhere(ctx context.Context, index Index, env verify.Environment, conditi
 		if err != nil {
 			return Plan{}, err
 		}
-		items = append(items, itemOf(f.Factor, Delete, ReasonSelected, ""))
+		items = append(items, itemOf(f.Factor, Delete, reasonSelected, ""))
 	}
 	plan := newPlan(env, purposeFit, now, lifetime, items)
 	plan.Header.Where, plan.Header.IndexRead = condition.String(), fresh.OldestRead.UTC()
@@ -55,7 +55,7 @@ func PlanList(ctx context.Context, index Index, env verify.Environment, refs []F
 			}
 			f = k.Factor
 		}
-		items = append(items, itemOf(f, Delete, ReasonSelected, ""))
+		items = append(items, itemOf(f, Delete, reasonSelected, ""))
 	}
 	return newPlan(env, purposeList, now, lifetime, items), nil
 }

@@ -35,7 +35,7 @@ func TestIncidentDeletesWhatStillFits(t *testing.T) {
 	w.now = w.now.Add(time.Hour)
 	s, err := Apply(t.Context(), plan, Target{Environment: worldEnv, Twilio: w, Deleter: w, Outcomes: w, Now: func() time.Time { return w.now }}, ApplyOptions{})
 	mustAdd(t, s)
-	if err != nil || s.Deleted != 25 || s.Kept != 5 || s.Reasons[ReasonUnmatched] != 5 {
+	if err != nil || s.Deleted != 25 || s.Kept != 5 || s.Reasons[reasonUnmatched] != 5 {
 		t.Errorf("%+v, %v", s, err)
 	}
 }
