@@ -274,7 +274,7 @@ func TestFiftyParallelRunsMakeOneChallenge(t *testing.T) {
 type slow struct{ *fakeTwilio }
 
 func (s slow) CreateChallenge(ctx context.Context, svc verify.ServiceSID, id verify.Identity, n verify.NewChallenge) (verify.Challenge, error) {
-	time.Sleep(2 * time.Second)
+	bubbleClock{}.Sleep(ctx, 2*time.Second)
 	return s.fakeTwilio.CreateChallenge(ctx, svc, id, n)
 }
 
@@ -363,7 +363,7 @@ func TestCreateThatWaitedSharesTheOutcome(t *testing.T) {
 type answering struct{ *fakeTwilio }
 
 func (a answering) CreateChallenge(ctx context.Context, svc verify.ServiceSID, id verify.Identity, n verify.NewChallenge) (verify.Challenge, error) {
-	time.Sleep(2 * time.Second)
+	bubbleClock{}.Sleep(ctx, 2*time.Second)
 	made, err := a.fakeTwilio.CreateChallenge(ctx, svc, id, n)
 	a.answer(made.SID, verify.ChallengeApproved)
 	return made, err

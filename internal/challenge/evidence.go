@@ -14,7 +14,7 @@ type relation int
 
 const (
 	unrelated      relation = iota
-	nobodys                 // it names neither factor nor Service nor credential, and comes at the time
+	unattributed            // it names neither factor nor Service nor credential, and comes at the time
 	sameSetUp               // it names the push credential or the Service in question, and comes at the time
 	ofTheFactor             // it names the factor
 	ofTheChallenge          // it names the challenge
@@ -54,7 +54,7 @@ func (d *diagnosis) mayBeOurs(e event.Event, kind CauseKind, how relation) bool 
 	switch {
 	case e.FactorSID != "":
 		return false
-	case how == nobodys || how == sameSetUp:
+	case how == unattributed || how == sameSetUp:
 		return true
 	}
 	isHere := d.isOfCredential(e) || e.CredentialSID == "" && e.ServiceSID == ""
@@ -78,7 +78,7 @@ func (d *diagnosis) relate(e event.Event) relation {
 	case d.asked == "" && isExact(e) && e.ServiceSID != "" && d.usesPlatform(e):
 		return sameSetUp
 	case d.asked == "" && e.ServiceSID == "" && e.CredentialSID == "" && e.FactorSID == "" && d.usesPlatform(e):
-		return nobodys
+		return unattributed
 	}
 	return unrelated
 }
@@ -143,7 +143,7 @@ func (d *diagnosis) weigh(e event.Event, kind CauseKind, how relation) (Confiden
 		return Likely, true
 	case how == sameSetUp:
 		return Possible, d.causes[kind] != nil
-	case how == nobodys && kind == EnvironmentMismatch && d.causes[kind] != nil:
+	case how == unattributed && kind == EnvironmentMismatch && d.causes[kind] != nil:
 		return d.causes[kind].Confidence, true
 	}
 	return Possible, isCredentialWide(kind) || kind == EnvironmentMismatch || kind == AppMismatch
@@ -261,7 +261,7 @@ func (d *diagnosis) summary(e event.Event, kind CauseKind, how relation) string 
 	case WebhookFailed:
 		return fmt.Sprintf("Twilio could not tell the backend about answers (%s)%s", code, cause)
 	}
-	if how == nobodys {
+	if how == unattributed {
 		what = "a push was refused at the time, whose is not known"
 	}
 	return fmt.Sprintf("%s (%s)%s", what, code, cause)
@@ -297,7 +297,7 @@ func (d *diagnosis) evidence(e event.Event, kind CauseKind, how relation) []stri
 		line += ", of this factor"
 	case sameSetUp:
 		line += ", of the same Service or credential"
-	case nobodys:
+	case unattributed:
 		line += ", which names nobody"
 	}
 	if how != ofTheChallenge && d.isMended(e, kind) {

@@ -68,7 +68,7 @@ type Watcher struct {
 // Happening is what an [Update] tells.
 type Happening string
 
-// The happenings.
+// The kinds of update.
 const (
 	Seen         Happening = "seen"         // the challenge was read; see its status
 	Resending    Happening = "resent"       // Twilio accepted a resend

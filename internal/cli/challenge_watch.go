@@ -195,15 +195,15 @@ func (w *watchFlags) follow(ctx context.Context, by *writer, challenges []verify
 			return last, err
 		}
 		progress.Set(int64(update.At.Sub(begun).Seconds()), 0, fmt.Sprintf("seconds, %v left", update.Left.Truncate(time.Second)))
-		if text := happening(update, w.maxResends); text != "" {
+		if text := updateText(update, w.maxResends); text != "" {
 			c.shell.note("%s", text)
 		}
 	}
 	return last, nil
 }
 
-// happening says what an update tells beyond "still waiting", "" for nothing.
-func happening(u challenge.Update, most int) string {
+// updateText says what an update tells beyond "still waiting", "" for nothing.
+func updateText(u challenge.Update, most int) string {
 	switch u.Happening {
 	case challenge.Resending:
 		return fmt.Sprintf("no answer yet: the push of %s was sent again (%d of %d); accepted is not delivered", u.Challenge.SID, u.Resends, most)

@@ -15,7 +15,7 @@ import (
 type debuggerAlertsOptions struct {
 	shell *shell
 
-	sieve  eventSieve
+	filter eventFilter
 	since  verify.Since
 	every  time.Duration
 	follow bool
@@ -26,7 +26,7 @@ type debuggerAlertsOptions struct {
 const shortestLook = 5 * time.Second
 
 func newDebuggerAlertsCmd(s *shell) *cobra.Command {
-	o := debuggerAlertsOptions{shell: s, sieve: eventSieve{shell: s}}
+	o := debuggerAlertsOptions{shell: s, filter: eventFilter{shell: s}}
 	cmd := &cobra.Command{
 		Use:   "alerts",
 		Short: "List the account's debugger alerts, decoded",
@@ -50,7 +50,7 @@ Silence is no proof: Twilio does not promise an alert for every push.
 			return o.run(cmd.Context())
 		},
 	}
-	o.sieve.register(cmd)
+	o.filter.register(cmd)
 	o.since = verify.Ago(verify.Period(24 * time.Hour))
 	cmd.Flags().Var(&o.since, "since", "how far back, such as 90m, 24h, 7d or 2026-01-31; at most 30d")
 	cmd.Flags().BoolVar(&o.follow, "follow", false, "go on with new alerts as they appear")
@@ -62,7 +62,7 @@ Silence is no proof: Twilio does not promise an alert for every push.
 
 func (o *debuggerAlertsOptions) parse() error {
 	switch {
-	case o.follow && o.sieve.groupBy != "":
+	case o.follow && o.filter.groupBy != "":
 		return verify.Usagef("--follow and --group-by exclude each other: counting has no end")
 	case o.every < shortestLook:
 		return verify.Usagef("--every %s is too often: each look is a request of the account; at least %s", o.every, shortestLook)
@@ -72,7 +72,7 @@ func (o *debuggerAlertsOptions) parse() error {
 			return err
 		}
 	}
-	return o.sieve.parse()
+	return o.filter.parse()
 }
 
 func (o *debuggerAlertsOptions) run(ctx context.Context) error {
@@ -95,11 +95,11 @@ func (o *debuggerAlertsOptions) run(ctx context.Context) error {
 	feed := debugger.NewFeed(lister, nil, c.now).FetchMissing(c.client)
 	now := c.now()
 	within := event.Span{From: from, Until: now}
-	if err := o.shell.printEvents(p, o.sieve.group, o.events(ctx, c, feed, within)); err != nil {
+	if err := o.shell.printEvents(p, o.filter.group, o.events(ctx, c, feed, within)); err != nil {
 		return err
 	}
-	o.sieve.say()
-	if o.sieve.shown+o.sieve.others == 0 {
+	o.filter.say()
+	if o.filter.shown+o.filter.others == 0 {
 		o.shell.note("no push errors of %s since %s; that is no proof that all pushes arrived", c.label(), verify.Stamp(from))
 	}
 	return o.sayGaps(ctx, feed, within)
@@ -119,7 +119,7 @@ func (o *debuggerAlertsOptions) events(ctx context.Context, c *connection, feed 
 			if err == nil {
 				a.apply(ctx, &e)
 			}
-			if (err != nil || o.sieve.take(&e)) && !yield(e, err) {
+			if (err != nil || o.filter.take(&e)) && !yield(e, err) {
 				return
 			}
 		}

@@ -20,7 +20,7 @@ type debuggerDecodeOptions struct {
 	shell *shell
 
 	files   []string
-	sieve   eventSieve
+	filter  eventFilter
 	resolve bool
 
 	unreadable int // records without an event
@@ -28,7 +28,7 @@ type debuggerDecodeOptions struct {
 }
 
 func newDebuggerDecodeCmd(s *shell) *cobra.Command {
-	o := debuggerDecodeOptions{shell: s, sieve: eventSieve{shell: s}}
+	o := debuggerDecodeOptions{shell: s, filter: eventFilter{shell: s}}
 	cmd := &cobra.Command{
 		Use:   "decode [FILE…]",
 		Short: "Say which factor a debugger event is about, and what went wrong",
@@ -55,8 +55,8 @@ With --resolve an ambiguous or masked factor is looked up by reading which candi
 			return o.run(cmd.Context())
 		},
 	}
-	o.sieve.register(cmd)
-	cmd.Flags().BoolVar(&o.sieve.unique, "unique", false, "show each event SID once")
+	o.filter.register(cmd)
+	cmd.Flags().BoolVar(&o.filter.unique, "unique", false, "show each event SID once")
 	cmd.Flags().BoolVar(&o.resolve, "resolve", false, "settle ambiguous factors by reading which of them exists")
 	return cmd
 }
@@ -70,7 +70,7 @@ func (o *debuggerDecodeOptions) parse() error {
 			return err
 		}
 	}
-	return o.sieve.parse()
+	return o.filter.parse()
 }
 
 func (o *debuggerDecodeOptions) run(ctx context.Context) error {
@@ -84,7 +84,7 @@ func (o *debuggerDecodeOptions) run(ctx context.Context) error {
 	if !any && o.isUnreadable() {
 		return o.outcome()
 	}
-	err = o.shell.printEvents(p, o.sieve.group, func(yield func(event.Event, error) bool) {
+	err = o.shell.printEvents(p, o.filter.group, func(yield func(event.Event, error) bool) {
 		for e, err, ok := first, err, any; ok; e, err, ok = next() {
 			if !yield(e, err) {
 				return
@@ -100,7 +100,7 @@ func (o *debuggerDecodeOptions) run(ctx context.Context) error {
 
 // isUnreadable tells that there was nothing like an event in what was read.
 func (o *debuggerDecodeOptions) isUnreadable() bool {
-	return o.sieve.shown == 0 && o.sieve.others == 0 && o.sieve.noise == nil
+	return o.filter.shown == 0 && o.filter.others == 0 && o.filter.noise == nil
 }
 
 // decode gives the events to show.
@@ -116,7 +116,7 @@ func (o *debuggerDecodeOptions) decode(ctx context.Context) iter.Seq2[event.Even
 			}
 		}
 		// One event that is no push error is what was asked about.
-		if f := &o.sieve; f.shown == 0 && f.others == 0 && f.skipped() == 1 && f.group == "" && !o.shell.flags.quiet {
+		if f := &o.filter; f.shown == 0 && f.others == 0 && f.skipped() == 1 && f.group == "" && !o.shell.flags.quiet {
 			yield(*f.firstNoise, nil)
 		}
 	}
@@ -141,7 +141,7 @@ func (o *debuggerDecodeOptions) decodeFile(ctx context.Context, file string, att
 				return yield(event.Event{}, err)
 			}
 		}
-		if o.sieve.take(&e) && !yield(e, nil) {
+		if o.filter.take(&e) && !yield(e, nil) {
 			return false
 		}
 	}
@@ -167,7 +167,7 @@ func (o *debuggerDecodeOptions) open(file string) (io.ReadCloser, int, error) {
 
 // settle reads which candidate of an ambiguous event exists, in the environment of the event.
 func (o *debuggerDecodeOptions) settle(ctx context.Context, e *event.Event) error {
-	if !e.Ambiguous && !e.Masked || !o.sieve.wants(e) {
+	if !e.Ambiguous && !e.Masked || !o.filter.wants(e) {
 		return nil
 	}
 	if e.Environment == nil && o.shell.flags.env == "" {
@@ -222,7 +222,7 @@ func (o *debuggerDecodeOptions) addCredentials(ctx context.Context, attribution 
 
 // say tells on standard error what was left out.
 func (o *debuggerDecodeOptions) say() {
-	o.sieve.say()
+	o.filter.say()
 	if o.oversized > 0 {
 		o.shell.note("skipped %s larger than 8 MiB", verify.Count(o.oversized, "event"))
 	}
@@ -233,7 +233,7 @@ func (o *debuggerDecodeOptions) say() {
 
 // outcome makes the exit status: a factor was found, none was, or nothing could be read.
 func (o *debuggerDecodeOptions) outcome() error {
-	f := &o.sieve
+	f := &o.filter
 	switch {
 	case f.factors > 0:
 		return nil

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"iter"
 	"net"
 	"os/exec"
 	"strings"
@@ -103,7 +102,7 @@ func (o *debuggerListenOptions) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	keepers, err := newKeepers(ctx, c)
+	memory, err := c.memory(ctx)
 	if err != nil {
 		return err
 	}
@@ -112,7 +111,7 @@ func (o *debuggerListenOptions) run(ctx context.Context) error {
 		return verify.Usagef("cannot listen on --addr %s: %w", o.addr, err)
 	}
 	o.shell.note("listening on http://%s%s for %s; Ctrl-C ends it", on.Addr(), o.path, c.label())
-	return o.serve(ctx, c, p, on, signatures, keepers)
+	return o.serve(ctx, c, p, on, signatures, memory)
 }
 
 // signatures takes the secrets of the environment; the demo world signs with its own token.
@@ -133,20 +132,20 @@ func (o *debuggerListenOptions) signatures(ctx context.Context, c *connection) (
 }
 
 // serve receives, prints and hands on until ctx ends.
-func (o *debuggerListenOptions) serve(ctx context.Context, c *connection, p *render.Printer, on net.Listener, signatures *debugger.Signatures, keepers *keepers) error {
-	news := newNews()
+func (o *debuggerListenOptions) serve(ctx context.Context, c *connection, p *render.Printer, on net.Listener, signatures *debugger.Signatures, memory *store.Store) error {
+	printing, stores := debugger.NewPrintQueue(), c.eventStores(memory)
 	attribution := o.shell.attribution()
 	listener := &debugger.Listener{
-		Path: o.path, Signatures: signatures, Keeper: keepers.of, Attribution: attribution, Now: c.now, Note: o.shell.note,
-		Received: func(e event.Event) { o.hand(news, e) },
+		Path: o.path, Signatures: signatures, Keeper: stores.For, Attribution: attribution, Now: c.now, Note: o.shell.note,
+		Received: func(e event.Event) { o.dispatch(printing, e) },
 	}
 	o.startQueues(ctx, c, listener)
 	var background sync.WaitGroup
 	if !o.noAlerts {
-		recorder := &debugger.Recorder{Lister: c.client, Keeper: keepers.of, Now: c.now, Adjust: attribution.Apply,
-			Added: func(e event.Event) { o.hand(news, e) }}
+		recorder := &debugger.Recorder{Lister: c.client, Keeper: stores.For, Now: c.now, Adjust: attribution.Apply,
+			Added: func(e event.Event) { o.dispatch(printing, e) }}
 		background.Go(func() {
-			debugger.Backfill(ctx, recorder, keepers.own, backfillEvery, c.clock(), func(added int) {
+			debugger.Backfill(ctx, recorder, memory, backfillEvery, c.clock(), func(added int) {
 				if added > 0 {
 					o.shell.note("fetched %s that had not been delivered", verify.Count(added, "alert"))
 				}
@@ -159,13 +158,13 @@ func (o *debuggerListenOptions) serve(ctx context.Context, c *connection, p *ren
 	go func() {
 		err := listener.Serve(ctx, on)
 		background.Wait()
-		news.end()
+		printing.End()
 		served <- err
 	}()
-	_, printErr := render.List(p, eventResource, news.rows())
+	_, printErr := render.List(p, eventResource, printing.Events())
 	if printErr != nil {
 		o.shell.note("events are stored and no longer printed: %v", printErr)
-		for range news.events { // receiving goes on without a reader
+		for range printing.Events() { // receiving goes on without a reader
 		}
 	}
 	err := <-served
@@ -175,12 +174,12 @@ func (o *debuggerListenOptions) serve(ctx context.Context, c *connection, p *ren
 	return errors.Join(err, printErr)
 }
 
-// hand gives a new event to the screen and to whoever it is forwarded to.
-func (o *debuggerListenOptions) hand(news *news, e event.Event) {
+// dispatch gives a new event to the screen and to whoever it is forwarded to.
+func (o *debuggerListenOptions) dispatch(printing *debugger.PrintQueue, e event.Event) {
 	if e.IsNoise() {
 		return
 	}
-	if !news.add(e) {
+	if !printing.Add(e) {
 		o.shell.note("event %s was stored and not printed: the output does not keep up", e.EventSID)
 	}
 	for _, q := range o.queues {
@@ -216,98 +215,27 @@ func (s sanitized) Write(text []byte) (int, error) {
 	return len(text), err
 }
 
-// news are events on their way to the screen.
-type news struct {
-	mu     sync.Mutex
-	ended  bool
-	events chan event.Event
-}
-
-func newNews() *news { return &news{events: make(chan event.Event, 1000)} }
-
-// add takes an event without waiting, and tells whether there was room.
-func (n *news) add(e event.Event) bool {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if n.ended {
-		return true
-	}
-	select {
-	case n.events <- e:
-		return true
-	default:
-		return false
-	}
-}
-
-func (n *news) end() {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.ended = true
-	close(n.events)
-}
-
-func (n *news) rows() iter.Seq2[event.Event, error] {
-	return func(yield func(event.Event, error) bool) {
-		for e := range n.events {
-			if !yield(e, nil) {
-				return
-			}
+// eventStores are the memories that events go to; this environment's is given.
+func (c *connection) eventStores(own *store.Store) *debugger.EventStores {
+	return &debugger.EventStores{Environment: c.env.Name, Own: own, Open: func(environment string) (debugger.Keeper, error) {
+		dir, err := c.shell.stateDir()
+		if err != nil {
+			return nil, err
 		}
-	}
+		s, err := store.Open(context.Background(), dir, environment)
+		if err != nil {
+			return nil, err
+		}
+		c.shell.closeAtEnd(s)
+		return s, nil
+	}}
 }
-
-// keepers are the memories that received events go to: each environment has its own, and the account's stream is for all.
-type keepers struct {
-	c   *connection
-	own *store.Store
-
-	mu     sync.Mutex
-	others map[string]*store.Store
-}
-
-func newKeepers(ctx context.Context, c *connection) (*keepers, error) {
-	own, err := c.memory(ctx)
-	return &keepers{c: c, own: own, others: map[string]*store.Store{}}, err
-}
-
-// of gives the memory of the environment that an event is of, and this environment's where it is of none.
-func (k *keepers) of(e event.Event) debugger.Keeper {
-	if e.Environment == nil || *e.Environment == k.c.env.Name {
-		return k.own
-	}
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if s := k.others[*e.Environment]; s != nil {
-		return s
-	}
-	dir, err := k.c.shell.stateDir()
-	if err != nil {
-		return k.own
-	}
-	s, err := store.Open(context.Background(), dir, *e.Environment)
-	if err != nil {
-		return unopened{err}
-	}
-	k.others[*e.Environment] = s
-	k.c.shell.closeAtEnd(s)
-	return s
-}
-
-// unopened is the memory of an environment that cannot be opened: nothing is accepted for it.
-type unopened struct{ err error }
-
-func (u unopened) PutEvent(context.Context, event.Stored, event.Event) (bool, error) {
-	return false, u.err
-}
-
-func (u unopened) AddCoverage(context.Context, string, event.Span) error { return u.err }
 
 // recorder stores alerts as they are listed, each in the memory of its environment.
 func (c *connection) recorder(ctx context.Context) (*debugger.Recorder, error) {
-	k, err := newKeepers(ctx, c)
+	own, err := c.memory(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return &debugger.Recorder{Lister: c.client, Keeper: k.of, Now: c.now, Adjust: c.shell.attribution().Apply}, nil
+	return &debugger.Recorder{Lister: c.client, Keeper: c.eventStores(own).For, Now: c.now, Adjust: c.shell.attribution().Apply}, nil
 }

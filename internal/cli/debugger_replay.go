@@ -14,12 +14,12 @@ import (
 type debuggerReplayOptions struct {
 	shell *shell
 
-	sieve eventSieve
-	since verify.Since
+	filter eventFilter
+	since  verify.Since
 }
 
 func newDebuggerReplayCmd(s *shell) *cobra.Command {
-	o := debuggerReplayOptions{shell: s, sieve: eventSieve{shell: s}}
+	o := debuggerReplayOptions{shell: s, filter: eventFilter{shell: s}}
 	cmd := &cobra.Command{
 		Use:   "replay",
 		Short: "Decode the events stored on this machine again",
@@ -36,13 +36,13 @@ read from Twilio. Times are those of the events, oldest first.
 			return o.run(cmd.Context())
 		},
 	}
-	o.sieve.register(cmd)
+	o.filter.register(cmd)
 	cmd.Flags().Var(&o.since, "since", "only events of the last 24h, 7d and so on (default: all)")
 	return cmd
 }
 
 func (o *debuggerReplayOptions) parse() error {
-	return o.sieve.parse()
+	return o.filter.parse()
 }
 
 func (o *debuggerReplayOptions) run(ctx context.Context) error {
@@ -58,11 +58,11 @@ func (o *debuggerReplayOptions) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := o.shell.printEvents(p, o.sieve.group, o.events(ctx, memory, filter)); err != nil {
+	if err := o.shell.printEvents(p, o.filter.group, o.events(ctx, memory, filter)); err != nil {
 		return err
 	}
-	o.sieve.say()
-	if o.sieve.shown+o.sieve.others+o.sieve.skipped() == 0 {
+	o.filter.say()
+	if o.filter.shown+o.filter.others+o.filter.skipped() == 0 {
 		o.shell.note("no event of %s is stored here; keep them: %s, or debugger alerts --store", c.label(), verify.Command(c.env.Name, "debugger", "listen"))
 	}
 	return nil
@@ -77,7 +77,7 @@ func (o *debuggerReplayOptions) events(ctx context.Context, memory *store.Store,
 			if e.Timestamp.IsZero() {
 				e.Timestamp = stored.At.UTC()
 			}
-			if o.sieve.take(&e) {
+			if o.filter.take(&e) {
 				wanted = append(wanted, e)
 			}
 		}

@@ -23,7 +23,7 @@ var demoSteps = []demoStep{
 		[]string{"-e", "demo", "doctor", "--only", "PUSH-APN-0*"}},
 	{"Whose job is such an error, and is the factor dead? It is not.",
 		[]string{"debugger", "explain", "52134"}},
-	{"The mend is one change, and the doctor prints what takes it back.",
+	{"The fix is one change, and the doctor prints what takes it back.",
 		[]string{"-e", "demo", "doctor", "--fix", "--credential", simulator.DemoSpareCredentialSID, "--only", "PUSH-APN-0*", "--confirm", "demo"}},
 	{"Amara's question is still pending. Send its push again.",
 		[]string{"-e", "demo", "challenge", "resend", simulator.DemoPendingChallengeSID, "--identity", simulator.DemoIdentity, "--confirm", "demo"}},

@@ -3,6 +3,8 @@ package debugger
 import (
 	"context"
 	"iter"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/verifyctl/verifyctl/internal/event"
@@ -24,7 +26,7 @@ type Clock interface {
 // made again; any other error ends the iteration.
 func (f *Feed) Follow(ctx context.Context, since time.Time, every time.Duration, clock Clock, retried func(error)) iter.Seq2[event.Event, error] {
 	return func(yield func(event.Event, error) bool) {
-		seen := map[string]time.Time{}
+		seen := sightings{}
 		for from := since; ; {
 			until := clock.Now()
 			events, err := f.look(ctx, event.Span{From: from, Until: until})
@@ -37,17 +39,11 @@ func (f *Feed) Follow(ctx context.Context, since time.Time, every time.Duration,
 				yield(event.Event{}, err)
 				return
 			}
-			for i := len(events) - 1; i >= 0; i-- {
-				key := keyOf(events[i])
-				if _, known := seen[key]; known && key != "" {
-					continue
-				}
-				seen[key] = until
-				if !yield(events[i], nil) {
+			for _, e := range seen.unseen(events, until) {
+				if !yield(e, nil) {
 					return
 				}
 			}
-			forget(seen, until.Add(-2*LateArrivals))
 			if err := clock.Sleep(ctx, every); err != nil {
 				yield(event.Event{}, err)
 				return
@@ -74,11 +70,20 @@ func isPassing(err error) bool {
 	return kind == verify.KindUnreachable || kind == verify.KindLimit
 }
 
-// forget drops keys that no later look can give again.
-func forget(seen map[string]time.Time, before time.Time) {
-	for key, at := range seen {
-		if at.Before(before) {
-			delete(seen, key)
+// sightings are the times at which events were seen, by their keys.
+type sightings map[string]time.Time
+
+// unseen gives those of the events, which come newest first, that are new, oldest first. It forgets what no later look can
+// give again.
+func (s sightings) unseen(events []event.Event, at time.Time) (fresh []event.Event) {
+	for _, e := range slices.Backward(events) {
+		key := keyOf(e)
+		if _, known := s[key]; known && key != "" {
+			continue
 		}
+		s[key] = at
+		fresh = append(fresh, e)
 	}
+	maps.DeleteFunc(s, func(_ string, seen time.Time) bool { return seen.Before(at.Add(-2 * LateArrivals)) })
+	return fresh
 }

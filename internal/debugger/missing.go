@@ -29,30 +29,38 @@ func (f *Feed) FetchMissing(single AlertReader) *Feed {
 func (f *Feed) complete(ctx context.Context, alerts iter.Seq2[verify.Alert, error]) iter.Seq2[event.Event, error] {
 	return func(yield func(event.Event, error) bool) {
 		c := &completion{feed: f}
-		if f.single == nil {
-			for a, err := range alerts {
-				if !yield(f.decode(a), err) {
-					return
-				}
+		for batch, err := range f.inBatches(alerts) {
+			if !c.give(ctx, batch, yield) {
+				return
 			}
-			return
+			if err != nil {
+				yield(event.Event{}, err)
+				return
+			}
 		}
+	}
+}
+
+// inBatches decodes alerts and gives several at a time, or each at once where no single one is read. An error comes with
+// the alerts before it.
+func (f *Feed) inBatches(alerts iter.Seq2[verify.Alert, error]) iter.Seq2[[]event.Event, error] {
+	return func(yield func([]event.Event, error) bool) {
 		var batch []event.Event
 		for a, err := range alerts {
 			if err != nil {
-				if c.give(ctx, batch, yield) {
-					yield(event.Event{}, err)
-				}
+				yield(batch, err)
 				return
 			}
-			if batch = append(batch, f.decode(a)); len(batch) == batchAlerts {
-				if !c.give(ctx, batch, yield) {
-					return
-				}
-				batch = batch[:0]
+			batch = append(batch, f.decode(a))
+			if f.single != nil && len(batch) < batchAlerts {
+				continue
 			}
+			if !yield(batch, nil) {
+				return
+			}
+			batch = batch[:0]
 		}
-		c.give(ctx, batch, yield)
+		yield(batch, nil)
 	}
 }
 
@@ -85,7 +93,7 @@ func (c *completion) give(ctx context.Context, batch []event.Event, yield func(e
 func (c *completion) fill(ctx context.Context, batch []event.Event) error {
 	var needed []int
 	for i, e := range batch {
-		if needsSingle(e) && c.fetches+len(needed) < maxFetches && c.vain < vainFetches {
+		if c.feed.single != nil && needsSingle(e) && c.fetches+len(needed) < maxFetches && c.vain < vainFetches {
 			needed = append(needed, i)
 		}
 	}

@@ -156,5 +156,5 @@ var keychain = [...]Code{
 		"Try again with Face ID, Touch ID or the passcode."},
 	{-128, "errSecUserCanceled", AreaKeychain, "", 0, OwnerApp, No, NotPush, NoAction, EvidenceNone,
 		"The user dismissed the prompt that unlocks the key.",
-		"Ask them to approve again; SDK 3.0.0 prompts too often, 3.0.1 mends it."},
+		"Ask them to approve again; SDK 3.0.0 prompts too often, 3.0.1 fixes it."},
 }

@@ -36,7 +36,7 @@ func (r *recorder) readDocument(text string, depth int) bool {
 	if lines := eventLines(c.text); len(lines) > 1 {
 		return r.readLines(lines, depth)
 	}
-	return r.readForm(c.text, c.changed) || r.readMended(c, depth) || r.readConsole(c) || r.salvage(c.text)
+	return r.readForm(c.text, c.changed) || r.readRepaired(c, depth) || r.readConsole(c) || r.salvage(c.text)
 }
 
 // mayHoldEvent sees at once that a line of a log holds none: no object, no pairs, no word as long as a SID and no number
@@ -72,17 +72,17 @@ func (r *recorder) readJSONAgain(c cleaned, depth int) bool {
 	if err != nil {
 		return false
 	}
-	return r.mended(c.changed, func() bool { return r.readValue(v, depth) })
+	return r.marking(c.changed, func() bool { return r.readValue(v, depth) })
 }
 
-// mended runs read with every event it gives marked, if so told.
-func (r *recorder) mended(mark bool, read func() bool) bool {
+// marking runs read with every event it gives marked, if so told.
+func (r *recorder) marking(mark bool, read func() bool) bool {
 	if !mark {
 		return read()
 	}
 	emit := r.emit
 	r.emit = func(f *facts) {
-		f.mend("the text was changed on its way here")
+		f.markRepaired("the text was changed on its way here")
 		emit(f)
 	}
 	defer func() { r.emit = emit }()
@@ -104,12 +104,12 @@ func (r *recorder) readForm(text string, changed bool) bool {
 		return false
 	}
 	if text, wrapped := joinForm(text); wrapped {
-		return r.mended(true, func() bool { return r.readForm(text, false) })
+		return r.marking(true, func() bool { return r.readForm(text, false) })
 	}
 	r.facts.reset()
 	r.pairs(text, 0)
 	r.facts.source = formSource(r.facts.seen)
-	return r.mended(changed, r.finish)
+	return r.marking(changed, r.finish)
 }
 
 // joinForm undoes line breaks: an encoded form has none.
@@ -124,15 +124,15 @@ func joinForm(text string) (joined string, wrapped bool) {
 	return strings.Join(lines, ""), true
 }
 
-// readMended reads JSON that was cut or bent.
-func (r *recorder) readMended(c cleaned, depth int) bool {
+// readRepaired reads JSON that was cut or bent.
+func (r *recorder) readRepaired(c cleaned, depth int) bool {
 	found := false
-	for _, object := range mendJSON(c.text) {
+	for _, object := range repairJSON(c.text) {
 		v, err := r.parsers[depth].ParseBytes(object)
 		if err != nil || v.Type() != fastjson.TypeObject {
 			continue
 		}
-		found = r.mended(true, func() bool { return r.readValue(v, depth) }) || found
+		found = r.marking(true, func() bool { return r.readValue(v, depth) }) || found
 	}
 	return found
 }
@@ -158,7 +158,7 @@ func (r *recorder) readConsole(c cleaned) bool {
 	}
 	r.facts.source = SourceConsole
 	if c.changed {
-		r.facts.mend("the text was changed on its way here")
+		r.facts.markRepaired("the text was changed on its way here")
 	}
 	return r.finish()
 }

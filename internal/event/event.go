@@ -92,7 +92,7 @@ type Event struct {
 	Masked          bool            `json:"masked"`
 	Ambiguous       bool            `json:"ambiguous"`
 	Inferred        bool            `json:"inferred"` // a SID or the environment was inferred from another field: never evidence
-	Repaired        bool            `json:"repaired"` // the text had to be mended or salvaged: never evidence
+	Repaired        bool            `json:"repaired"` // the text had to be repaired or salvaged: never evidence
 	Candidates      []Candidate     `json:"candidates"`
 	Next            string          `json:"next"` // the command to paste; "" when there is none
 }

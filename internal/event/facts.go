@@ -49,8 +49,8 @@ func (f *facts) reset() {
 	*f = facts{inner: inner}
 }
 
-// mend notes the first reason why the event cannot be trusted to be as Twilio sent it.
-func (f *facts) mend(reason string) {
+// markRepaired notes the first reason why the event cannot be trusted to be as Twilio sent it.
+func (f *facts) markRepaired(reason string) {
 	if f.repaired == "" {
 		f.repaired = reason
 	}
@@ -127,7 +127,7 @@ func (f *facts) word(value string) string {
 	value = f.plain(value)
 	joined := strings.Join(strings.Fields(value), "")
 	if joined != strings.TrimSpace(value) {
-		f.mend("a SID was broken over lines")
+		f.markRepaired("a SID was broken over lines")
 	}
 	return joined
 }
@@ -165,7 +165,7 @@ func (f *facts) setSID(value string) {
 func (f *facts) plain(value string) string {
 	plain := strings.Map(plainRune, value)
 	if plain != value {
-		f.mend("characters inside the ids were changed on their way here")
+		f.markRepaired("characters inside the ids were changed on their way here")
 	}
 	return plain
 }
@@ -174,11 +174,11 @@ func (f *facts) setCorrelation(value string) {
 	if !isPlainLine(value) {
 		value = f.plain(value)
 		if strings.ContainsAny(value, "\r\n") {
-			f.mend("the correlation ids were broken over lines")
+			f.markRepaired("the correlation ids were broken over lines")
 		}
 	}
 	if f.correlation != "" && f.correlation != value {
-		f.mend("the event has two different lists of correlation ids")
+		f.markRepaired("the event has two different lists of correlation ids")
 	}
 	first(&f.correlation, value)
 }

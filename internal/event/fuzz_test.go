@@ -122,13 +122,13 @@ func FuzzCorrelation(f *testing.F) {
 	})
 }
 
-// FuzzMend: what mending gives is JSON, and always ends.
+// FuzzMend: what repair gives is JSON, and always ends.
 func FuzzMend(f *testing.F) {
 	for _, s := range seeds(f) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, in string) {
-		for _, object := range mendJSON(in) {
+		for _, object := range repairJSON(in) {
 			if !isJSON(object) {
 				t.Fatalf("%q mends to %q", in, object)
 			}

@@ -317,7 +317,7 @@ func (j *judgement) weigh(r *recorder) {
 	}
 	if e.FactorSID != "" && !e.Repaired && !r.isStrict(j.f) {
 		e.Repaired = true
-		j.f.mend("its text is not strict JSON or UTF-8")
+		j.f.markRepaired("its text is not strict JSON or UTF-8")
 	}
 	if doubt := j.doubt(); doubt != "" {
 		e.because("no evidence: " + doubt)

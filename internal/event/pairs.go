@@ -3,8 +3,8 @@ package event
 import "strings"
 
 // eachPair takes key=value pairs joined by "&" apart, in order. Where net/url gives up (a raw ";", a wrong "%"), the
-// text is kept as it stands and mended is true.
-func eachPair(text string, do func(key, value string, mended bool)) {
+// text is kept as it stands and repaired is true.
+func eachPair(text string, do func(key, value string, repaired bool)) {
 	for text != "" {
 		var pair string
 		pair, text, _ = strings.Cut(text, "&")
@@ -12,18 +12,18 @@ func eachPair(text string, do func(key, value string, mended bool)) {
 		if !ok {
 			continue
 		}
-		mended := false
+		repaired := false
 		// A list of correlation ids that nobody encoded may hold "&" itself.
 		if strings.HasPrefix(rawValue, "[") && !strings.Contains(rawValue, "]") {
 			if more, rest, found := strings.Cut(text, "]"); found {
 				rawValue += "&" + more + "]"
 				text = strings.TrimPrefix(rest, "&")
-				mended = true
+				repaired = true
 			}
 		}
 		key, keyOK := unescape(strings.TrimSpace(rawKey))
 		value, valueOK := unescape(rawValue)
-		do(key, value, mended || !keyOK || !valueOK)
+		do(key, value, repaired || !keyOK || !valueOK)
 	}
 }
 

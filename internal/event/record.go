@@ -13,7 +13,7 @@ import (
 const (
 	maxUnwrap = 4        // how many times a text inside a text is read: form → JSON → JSON, and a queue record around it
 	bigRecord = 64 << 10 // beyond it only the members we know are parsed, so that a bomb of brackets stays small
-	maxText   = 1 << 20  // beyond it a text is not mended, only searched for SIDs
+	maxText   = 1 << 20  // beyond it a text is not repaired, only searched for SIDs
 )
 
 // recorder reads records: texts that hold one event, or a list of them. It is not safe for concurrent use.
@@ -188,19 +188,19 @@ func (r *recorder) nested(text []byte, depth int) {
 		r.nestedBig(text, depth)
 	case r.nestedJSON(text, depth):
 	case bytes.Contains(text, []byte("%22")):
-		r.facts.mend("the payload was encoded once more than it should be")
+		r.facts.markRepaired("the payload was encoded once more than it should be")
 		r.nested([]byte(unescapeAgain(string(text))), depth+1)
 	case looksLikePairs(string(text)):
 		r.pairs(string(text), depth)
 	default:
-		r.mendJSON(string(text), depth)
+		r.repairJSON(string(text), depth)
 	}
 }
 
 func (r *recorder) nestedBig(text []byte, depth int) {
 	slim, err := slimObject(text)
 	if err != nil {
-		r.facts.mend("the payload is too large and not JSON")
+		r.facts.markRepaired("the payload is too large and not JSON")
 		return
 	}
 	r.nestedJSON(slim, depth)
@@ -224,7 +224,7 @@ func (r *recorder) nestedJSON(text []byte, depth int) bool {
 	case fastjson.TypeArray:
 		list := v.GetArray()
 		if len(list) > 1 {
-			r.facts.mend("the payload is a list")
+			r.facts.markRepaired("the payload is a list")
 		}
 		if len(list) > 0 && list[0].Type() == fastjson.TypeObject {
 			r.visit(list[0].GetObject(), depth)
@@ -233,13 +233,13 @@ func (r *recorder) nestedJSON(text []byte, depth int) bool {
 	return true
 }
 
-// mendJSON reads what is left of JSON that was cut or bent on its way.
-func (r *recorder) mendJSON(text string, depth int) {
+// repairJSON reads what is left of JSON that was cut or bent on its way.
+func (r *recorder) repairJSON(text string, depth int) {
 	if !strings.ContainsAny(text, "{[") || len(text) > maxText {
 		return
 	}
-	r.facts.mend("the payload is not JSON as it stands")
-	values := mendJSON(text)
+	r.facts.markRepaired("the payload is not JSON as it stands")
+	values := repairJSON(text)
 	if len(values) == 0 {
 		return
 	}
@@ -275,17 +275,17 @@ func (r *recorder) alertText(text []byte, depth int) {
 
 // pairs reads key=value pairs joined by "&", as forms and alert texts have them.
 func (r *recorder) pairs(text string, depth int) {
-	eachPair(text, func(key, value string, mended bool) {
+	eachPair(text, func(key, value string, repaired bool) {
 		name := fieldOf(key)
 		if name == fieldNone {
 			return
 		}
 		f := &r.facts
-		if mended {
-			f.mend("the text is not encoded as it should be")
+		if repaired {
+			f.markRepaired("the text is not encoded as it should be")
 		}
 		if f.seen.has(name) && name != fieldTime && name != fieldMsg && name != fieldMessage && !f.carriedByAlert(name) {
-			f.mend("the text has a key twice")
+			f.markRepaired("the text has a key twice")
 		}
 		r.scalar(name, []byte(value), depth)
 	})

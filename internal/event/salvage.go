@@ -11,7 +11,7 @@ func (r *recorder) salvage(text string) bool {
 	f := &r.facts
 	f.reset()
 	f.source = SourceSalvaged
-	f.mend("the ids were picked out of a text")
+	f.markRepaired("the ids were picked out of a text")
 	f.set(fieldCorrelation, printedList(text))
 	f.salvageSIDs(text)
 	f.code = onlyCode(text)

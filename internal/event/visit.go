@@ -57,7 +57,7 @@ func (o *objectVisitor) member(key []byte, v *fastjson.Value) {
 	}
 	f := &o.r.facts
 	if o.seen.has(name) && name != fieldTime && name != fieldMsg {
-		f.mend("the JSON has a key twice")
+		f.markRepaired("the JSON has a key twice")
 	}
 	o.seen |= 1 << name
 	switch v.Type() {

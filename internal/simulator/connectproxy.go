@@ -66,5 +66,5 @@ func (p *ConnectProxy) connect(w http.ResponseWriter, r *http.Request) {
 		conn.Close()
 		return
 	}
-	p.tunnels.hand(conn)
+	p.tunnels.deliver(conn)
 }

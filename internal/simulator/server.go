@@ -65,8 +65,8 @@ func (l *PipeListener) Accept() (net.Conn, error) {
 	}
 }
 
-// hand gives a connection from elsewhere to Accept; a closed listener closes it.
-func (l *PipeListener) hand(c net.Conn) {
+// deliver gives a connection from elsewhere to Accept; a closed listener closes it.
+func (l *PipeListener) deliver(c net.Conn) {
 	select {
 	case l.connections <- c:
 	case <-l.closed:

@@ -13,8 +13,8 @@ import (
 	"github.com/verifyctl/verifyctl/internal/verify"
 )
 
-// eventSieve chooses which events a command shows, and counts those it does not: nothing is dropped in silence.
-type eventSieve struct {
+// eventFilter chooses which events a command shows, and counts those it does not: nothing is dropped in silence.
+type eventFilter struct {
 	shell *shell
 
 	forArgs []string
@@ -37,14 +37,14 @@ type eventSieve struct {
 	last         event.Event // shown
 }
 
-func (f *eventSieve) register(cmd *cobra.Command) {
+func (f *eventFilter) register(cmd *cobra.Command) {
 	cmd.Flags().StringSliceVar(&f.forArgs, "for", nil, "only events of this Service VA… or environment")
 	cmd.Flags().IntSliceVar(&f.codes, "code", nil, "only events with this error code")
 	cmd.Flags().StringVar(&f.groupBy, "group-by", "", "count by code, factor, credential, service, identity or hour")
 	cmd.Flags().BoolVar(&f.all, "all", false, "show events that are no push errors too")
 }
 
-func (f *eventSieve) parse() error {
+func (f *eventFilter) parse() error {
 	var err error
 	if f.group, err = oneOf("--group-by", f.groupBy, debugger.Groupings...); err != nil {
 		return err
@@ -68,7 +68,7 @@ func (f *eventSieve) parse() error {
 }
 
 // serviceOf reads a value of --for: a Service, or the name of its environment.
-func (f *eventSieve) serviceOf(arg string) (verify.ServiceSID, error) {
+func (f *eventFilter) serviceOf(arg string) (verify.ServiceSID, error) {
 	if sid, err := verify.ParseServiceSID(arg); err == nil {
 		return sid, nil
 	}
@@ -81,7 +81,7 @@ func (f *eventSieve) serviceOf(arg string) (verify.ServiceSID, error) {
 }
 
 // take tells whether an event is to be shown, and counts it either way.
-func (f *eventSieve) take(e *event.Event) bool {
+func (f *eventFilter) take(e *event.Event) bool {
 	switch {
 	case !f.wants(e):
 		f.others++
@@ -98,7 +98,7 @@ func (f *eventSieve) take(e *event.Event) bool {
 }
 
 // wants tells whether the flags let an event through.
-func (f *eventSieve) wants(e *event.Event) bool {
+func (f *eventFilter) wants(e *event.Event) bool {
 	if len(f.codes) > 0 && (e.ErrorCode == nil || !slices.Contains(f.codes, *e.ErrorCode)) {
 		return false
 	}
@@ -107,7 +107,7 @@ func (f *eventSieve) wants(e *event.Event) bool {
 	})
 }
 
-func (f *eventSieve) addNoise(e *event.Event) {
+func (f *eventFilter) addNoise(e *event.Event) {
 	if f.noise == nil {
 		first := *e
 		f.noise, f.firstNoise = map[event.Noise]int{}, &first
@@ -115,7 +115,7 @@ func (f *eventSieve) addNoise(e *event.Event) {
 	f.noise[event.Noise{Product: e.Product, Level: e.Level}]++
 }
 
-func (f *eventSieve) count(e *event.Event) {
+func (f *eventFilter) count(e *event.Event) {
 	f.shown++
 	f.last = *e
 	if e.FactorSID != "" {
@@ -133,7 +133,7 @@ func (f *eventSieve) count(e *event.Event) {
 }
 
 // skipped is how many events were left out as noise.
-func (f *eventSieve) skipped() int {
+func (f *eventFilter) skipped() int {
 	n := 0
 	for _, count := range f.noise {
 		n += count
@@ -142,7 +142,7 @@ func (f *eventSieve) skipped() int {
 }
 
 // say tells on standard error what was left out.
-func (f *eventSieve) say() {
+func (f *eventFilter) say() {
 	if n := f.skipped(); n > 1 || n == 1 && f.shown > 0 {
 		f.shell.note("left out %s that %s no push errors: %s; --all shows them", verify.Count(n, "event"), isAre(n), noiseWords(f.noise))
 	}

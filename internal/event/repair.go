@@ -6,23 +6,23 @@ import (
 	"unicode/utf8"
 )
 
-// The limits of mending. A text that needs more is not an event that somebody pasted.
+// The limits of repair. A text that needs more is not an event that somebody pasted.
 const (
-	maxMendDepth  = 32
-	maxMendValues = 20_000
-	maxMended     = 1_000 // objects in one text
+	maxRepairedDepth  = 32
+	maxRepairedValues = 20_000
+	maxRepaireded     = 1_000 // objects in one text
 )
 
-// mendJSON finds the objects in a text that is nearly JSON: cut off, in quotes of another kind, without its outer braces,
+// repairJSON finds the objects in a text that is nearly JSON: cut off, in quotes of another kind, without its outer braces,
 // with line breaks in its strings, or with prose around it. What it gives is JSON; it is for reading, never for trust.
-func mendJSON(text string) [][]byte {
-	m := mender{text: text}
+func repairJSON(text string) [][]byte {
+	m := repairer{text: text}
 	var all [][]byte
 	if key := fragmentStart(text); key >= 0 {
 		m.pos = key
 		all = m.keep(all, m.object(0))
 	}
-	for len(all) < maxMended && m.values < maxMendValues {
+	for len(all) < maxRepaireded && m.values < maxRepairedValues {
 		next := strings.IndexByte(text[m.pos:], '{')
 		if next < 0 {
 			break
@@ -33,12 +33,12 @@ func mendJSON(text string) [][]byte {
 	return all
 }
 
-func (m *mender) keep(all [][]byte, object map[string]any) [][]byte {
+func (m *repairer) keep(all [][]byte, object map[string]any) [][]byte {
 	if len(object) == 0 {
 		return all
 	}
-	if mended, err := json.Marshal(object); err == nil {
-		all = append(all, mended)
+	if repaired, err := json.Marshal(object); err == nil {
+		all = append(all, repaired)
 	}
 	return all
 }
@@ -61,8 +61,8 @@ func fragmentStart(text string) int {
 	return quote
 }
 
-// mender is a parser that never gives up: it makes the best of what it finds and goes forward with every step.
-type mender struct {
+// repairer is a parser that never gives up: it makes the best of what it finds and goes forward with every step.
+type repairer struct {
 	text   string
 	pos    int
 	values int
@@ -70,7 +70,7 @@ type mender struct {
 }
 
 // object reads members up to the closing brace or the end of the text.
-func (m *mender) object(depth int) map[string]any {
+func (m *repairer) object(depth int) map[string]any {
 	object := map[string]any{}
 	for {
 		m.skip(",; \t\r\n")
@@ -101,7 +101,7 @@ func (m *mender) object(depth int) map[string]any {
 	}
 }
 
-func (m *mender) list(depth int) []any {
+func (m *repairer) list(depth int) []any {
 	list := []any{}
 	for {
 		m.skip(",; \t\r\n")
@@ -119,7 +119,7 @@ func (m *mender) list(depth int) []any {
 	}
 }
 
-func (m *mender) value(depth int) any {
+func (m *repairer) value(depth int) any {
 	m.values++
 	m.skip(" \t\r\n")
 	if m.done() {
@@ -127,15 +127,15 @@ func (m *mender) value(depth int) any {
 	}
 	start := m.pos
 	switch c := m.text[m.pos]; {
-	case c == '{' && depth < maxMendDepth:
+	case c == '{' && depth < maxRepairedDepth:
 		m.pos++
 		return m.object(depth)
-	case m.losesEscapes() && depth < maxMendDepth:
+	case m.losesEscapes() && depth < maxRepairedDepth:
 		m.pos += len(`"{`)
 		inner := m.object(depth)
 		m.skip(`"`)
 		return inner
-	case c == '[' && depth < maxMendDepth:
+	case c == '[' && depth < maxRepairedDepth:
 		if printed, ok := m.printedList(); ok {
 			return printed
 		}
@@ -160,13 +160,13 @@ func (m *mender) value(depth int) any {
 }
 
 // losesEscapes tells whether a text of JSON begins here whose inner quotes lost their backslashes: "{"resource_sid":…}".
-func (m *mender) losesEscapes() bool {
+func (m *repairer) losesEscapes() bool {
 	rest := m.text[m.pos:]
 	return len(rest) > 3 && rest[:3] == `"{"` && ('a' <= rest[3] && rest[3] <= 'z' || 'A' <= rest[3] && rest[3] <= 'Z')
 }
 
 // printedList takes a list of correlation ids that lost its quotes: [VA…, identity, YF…].
-func (m *mender) printedList() (string, bool) {
+func (m *repairer) printedList() (string, bool) {
 	rest := m.text[m.pos+1:]
 	if trimmed := strings.TrimLeft(rest, " \t\r\n"); trimmed == "" || strings.ContainsAny(trimmed[:1], `"'{[]`) {
 		return "", false
@@ -181,7 +181,7 @@ func (m *mender) printedList() (string, bool) {
 }
 
 // word reads a text in quotes, or a bare word up to the next mark of JSON. isText tells which.
-func (m *mender) word() (text string, isText bool) {
+func (m *repairer) word() (text string, isText bool) {
 	if c := m.text[m.pos]; c == '"' || c == '\'' {
 		m.pos++
 		return m.quoted(c), true
@@ -196,7 +196,7 @@ func (m *mender) word() (text string, isText bool) {
 
 // quoted reads to the closing quote. Line breaks and wrong escapes stay as they are. Of a text without an end only what
 // stands before its last comma is taken, because what follows may be half of something.
-func (m *mender) quoted(quote byte) string {
+func (m *repairer) quoted(quote byte) string {
 	var b strings.Builder
 	for !m.done() {
 		c := m.text[m.pos]
@@ -218,7 +218,7 @@ func (m *mender) quoted(quote byte) string {
 	return ""
 }
 
-func (m *mender) escape(b *strings.Builder) {
+func (m *repairer) escape(b *strings.Builder) {
 	c := m.text[m.pos]
 	m.pos++
 	switch c {
@@ -250,11 +250,11 @@ func (m *mender) escape(b *strings.Builder) {
 	}
 }
 
-func (m *mender) skip(set string) {
+func (m *repairer) skip(set string) {
 	for !m.done() && strings.IndexByte(set, m.text[m.pos]) >= 0 {
 		m.pos++
 	}
 }
 
 // done tells that the text is at its end, or that there was too much in it.
-func (m *mender) done() bool { return m.pos >= len(m.text) || m.values > maxMendValues }
+func (m *repairer) done() bool { return m.pos >= len(m.text) || m.values > maxRepairedValues }
