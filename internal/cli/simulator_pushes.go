@@ -8,6 +8,7 @@ import (
 
 	"github.com/verifyctl/verifyctl/internal/render"
 	"github.com/verifyctl/verifyctl/internal/simulator"
+	"github.com/verifyctl/verifyctl/internal/verify"
 )
 
 var pushResource = render.Resource[simulator.Push]{
@@ -40,11 +41,17 @@ func newSimulatorPushesCmd(o *simulatorOptions) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "pushes", Aliases: []string{"push"}, Short: "Show what became of each push, which Twilio never tells",
 		Long: `Show every attempt to push, oldest first, with what became of it and, in JSON, the data that reaches the app. At Twilio
-only a refused push leaves a trace, in the debugger.
+only a refused push leaves a trace, in the debugger. With -e they are those of the environment's Service.
 
 ` + exitHelp(0, 1),
 		Example: "  verifyctl -e demo simulator pushes --identity user-1001-amara",
-		RunE: func(cmd *cobra.Command, _ []string) error {
+		RunE: func(cmd *cobra.Command, _ []string) (err error) {
+			if filter.Service, err = o.service(); err != nil {
+				return err
+			}
+			if cmd.Flags().Changed("limit") && filter.Limit < 1 {
+				return verify.Usagef("--limit is a number from 1, not %d", filter.Limit)
+			}
 			return withSimulatorList(cmd.Context(), o, pushResource, "there are no such pushes", func(ctx context.Context, sim *simulator.Control) ([]simulator.Push, error) {
 				return sim.Pushes(ctx, filter)
 			})

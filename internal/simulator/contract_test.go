@@ -271,6 +271,8 @@ func tourService(t *testing.T, v tour, at, service string) {
 	v.ok("GET", "/v2/Services")
 	v.ok("GET", at)
 	v.ok("POST", at, "FriendlyName", "Example Bank two")
+	v.ok("GET", at+"/RateLimits")
+	v.ok("GET", at+"/MessagingConfigurations")
 
 	v.ok("POST", at+"/Entities", "Identity", "user-0001-empty")
 	v.ok("GET", at+"/Entities/user-0001-empty")

@@ -114,7 +114,8 @@ type change struct {
 }
 
 // record makes an event of what the caller did to a resource: before and after are its replies, nil where it did not
-// exist. As documented for events of the form RESOURCE.updated, those name the properties that changed.
+// exist. As documented for events of the form RESOURCE.updated, those name the properties that changed. The actor is the
+// account, as documented for a change by an API request, though the pattern of actor_sid has users only.
 func (c *call) record(resourceType, sid string, before, after any) error {
 	e := &auditEvent{
 		sid: c.newSID("AE"), account: c.account, actor: c.account, actorType: "account", resource: sid, resourceType: resourceType,
