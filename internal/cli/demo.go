@@ -56,8 +56,8 @@ func newDemoCmd(s *shell) *cobra.Command {
 shown before its real output, and can be repeated by hand with the same SIDs.
 
 The tour runs on a fresh copy in memory. The environment "demo" itself keeps its state between commands; "verifyctl demo
-reset" restores it. A write in "demo" is confirmed by its name as in production, typed or with --confirm demo, which the tour
-gives itself; demo-staging and demo-dev take --yes.
+reset" restores it. Like production, "demo" asks for its name before a write: type it, or add --confirm demo as
+the tour does. demo-staging and demo-dev take --yes.
 
 ` + exitHelp(0),
 		Example: "  verifyctl demo\n  verifyctl demo --step",

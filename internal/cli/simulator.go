@@ -33,15 +33,15 @@ func newSimulatorCmd(s *shell) *cobra.Command {
 		Long: `The simulator is the Verify Push API on this machine, with state: Services, entities, factors, challenges, pushes, alerts.
 Backends and apps are pointed to it for tests; no request leaves the machine.
 
-Its commands work on the server that is running, and say which one that is; with --server on one of several, with -e on the
-one that the environment's base_url names. Without a server they work on simulator.sqlite in the state directory, with
---state on another file, with -e demo on the demo world.`,
+The commands beside serve change the world of the running server, and say which server that is. When several run, --server
+picks one, or -e an environment whose base_url leads to it. When none runs, they work on simulator.sqlite in the state
+directory. --state names another file; -e demo is the demo world.`,
 	}
 	cmd.PersistentFlags().StringVar(&o.state, "state", "", "file that holds the simulated world (default: simulator.sqlite in the state directory)")
 	cmd.AddCommand(newSimulatorServeCmd(o))
 	for _, c := range []*cobra.Command{newSimulatorDeviceCmd(o), newSimulatorClockCmd(o), newSimulatorFaultCmd(o),
 		newSimulatorPushesCmd(o), newSimulatorSettingsCmd(o), newSimulatorGenerateCmd(o)} {
-		c.PersistentFlags().StringVar(&o.server, "server", "", "the running simulator at this `address`, such as 127.0.0.1:8281, where several run")
+		c.PersistentFlags().StringVar(&o.server, "server", "", "`address` of the running simulator to use when several run, such as 127.0.0.1:8281")
 		cmd.AddCommand(c)
 	}
 	return cmd
@@ -77,10 +77,10 @@ func (o *simulatorOptions) service() (string, error) {
 // nobody named is named here.
 func (o *simulatorOptions) open(ctx context.Context) (*simulator.Control, func() error, error) {
 	if o.state != "" && o.server != "" {
-		return nil, nil, verify.Usagef("--state and --server name two worlds").WithHint("give one of them")
+		return nil, nil, verify.Usagef("--state and --server name two worlds").WithHint("give only one of them")
 	}
 	if o.state == simulator.Memory {
-		return nil, nil, verify.Usagef("a world in memory is its server's").WithHint("leave --state out while the server runs")
+		return nil, nil, verify.Usagef("a world in memory belongs to the server that made it").WithHint("leave out --state while that server runs")
 	}
 	env, err := o.environment()
 	if err != nil {

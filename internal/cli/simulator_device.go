@@ -294,8 +294,8 @@ func newDeviceBuildCmd(o *simulatorOptions) *cobra.Command {
 	builds := []string{string(simulator.BuildDebug), string(simulator.BuildDistribution)}
 	cmd := &cobra.Command{
 		Use: "ios-build debug|distribution --identity IDENTITY", Short: "Declare how the phone's iOS app is signed",
-		Long: `Declare how the iOS app of a phone is signed, above all of one that enrolled from outside. A debug build gets pushes by a
-credential with sandbox true, a distribution build by one with sandbox false; undeclared, it gets them by either.
+		Long: `Declare how the iOS app of a phone is signed, for one that enrolled from outside above all. A debug build gets pushes from
+a credential with sandbox true, a distribution build from one with sandbox false. Undeclared, it gets them from either.
 
 ` + exitHelp(0, 1, 5),
 		Example: "  verifyctl -e demo simulator device ios-build distribution --identity user-1003-chloe",

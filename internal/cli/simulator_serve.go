@@ -366,7 +366,7 @@ func writeServed(w io.Writer, v served) {
 	}
 	fmt.Fprintf(w, "state:         %s\n", v.State)
 	if v.ControlFile != "" {
-		fmt.Fprintf(w, "control:       %s (the secret of /__simulator/, while this server runs)\n", v.ControlFile)
+		fmt.Fprintf(w, "control:       %s (holds the secret for /__simulator/ while this server runs)\n", v.ControlFile)
 	}
 }
 

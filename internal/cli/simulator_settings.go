@@ -23,7 +23,7 @@ func newSimulatorSettingsCmd(o *simulatorOptions) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "settings", Short: "Show or change what only Twilio's Console sets",
 		Long: `Show the settings of the simulated account, or change them: where the debugger's webhook goes, how fast entities may be
-made, and how much the alerts of failed pushes tell, because what Twilio's tell is not established.
+created, and how much the alerts of failed pushes tell, because what Twilio's tell is not established.
 
 ` + exitHelp(0, 1),
 		Example: `  verifyctl -e demo simulator settings
@@ -45,7 +45,7 @@ made, and how much the alerts of failed pushes tell, because what Twilio's tell 
 	}
 	cmd.Flags().StringVar(&shape, "alert-shape", "", "what alerts of failed pushes tell: correlated, credential-only or bare")
 	cmd.Flags().StringVar(&webhook, "debugger-webhook", "", "where every push alert is posted, signed; empty for nowhere")
-	cmd.Flags().IntVar(&rate, "entity-rate", 0, "how many entities the account may get in a second: 0 for Twilio's 40, which a frozen clock does not hold, -1 for no limit")
+	cmd.Flags().IntVar(&rate, "entity-rate", 0, "entities the account may create per second: 0 is Twilio's limit of 40 (not applied while the clock is frozen), -1 is no limit")
 	completeValues(cmd, "alert-shape", "correlated", "credential-only", "bare")
 	return cmd
 }
