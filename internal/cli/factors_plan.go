@@ -34,7 +34,8 @@ func newFactorsPlanCmd(s *shell) *cobra.Command {
 the file; "verifyctl factors apply" then deletes what it names.
 
 --where asks the index of "fleet sync"; each factor has to fit the expression again when it is read before its delete. --from
-takes CSV or NDJSON with identity and factor_sid, as "factors list" prints it. What is in the plan is listed, with its
+takes a list with identity and factor_sid, as "factors list" prints it (csv, ndjson, json) or a spreadsheet saves it, and says
+which columns it took. What is in the plan is listed, with its
 identities, so that the users can be told: they have to enrol again.
 
 A plan for which nothing was found is written too; applying it does nothing.
@@ -56,7 +57,7 @@ A plan for which nothing was found is written too; applying it does nothing.
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&o.where, "where", "", "factors of any identity that fit this `expression`, such as 'metadata.app_version = 4.2.0'; asks the index")
-	flags.StringVar(&o.from, "from", "", "the factors of this `file`, or - for standard input: CSV or NDJSON with identity and factor_sid")
+	flags.StringVar(&o.from, "from", "", "the factors of this `file`, or - for standard input: a list with identity and factor_sid")
 	o.file.register(cmd)
 	return cmd
 }
@@ -95,15 +96,16 @@ func (o *factorsPlanOptions) plan(ctx context.Context, c *connection) (fleet.Pla
 		}
 		return fleet.PlanWhere(ctx, index, c.env, condition, c.now(), o.file.lifetime)
 	}
-	refs, err := readInput(o.shell.in, "--from", o.from, fleet.ParseList)
+	list, err := readInput(o.shell.in, "--from", o.from, fleet.ParseList)
 	if err != nil {
 		return fleet.Plan{}, err
 	}
+	o.shell.note("the list names %s: %s", verify.Count(len(list.Refs), "factor"), list.Columns)
 	memory, err := c.memory(ctx)
 	if err != nil {
 		return fleet.Plan{}, err
 	}
-	return fleet.PlanList(ctx, memory, c.env, refs, c.now(), o.file.lifetime)
+	return fleet.PlanList(ctx, memory, c.env, list.Refs, c.now(), o.file.lifetime)
 }
 
 // readInput parses a file, or standard input for "-".

@@ -117,7 +117,7 @@ func (o *factorsPruneOptions) activity() (fleet.Activity, error) {
 	}
 	activity, err := readInput(o.shell.in, "--activity", o.activityFile, fleet.ParseActivity)
 	if err == nil {
-		o.shell.note("the backend speaks of %s", verify.Count(activity.Len(), "factor"))
+		o.shell.note("the backend speaks of %s: %s", verify.Count(activity.Len(), "factor"), activity.Columns)
 	}
 	return activity, err
 }

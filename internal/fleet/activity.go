@@ -11,6 +11,8 @@ import (
 // Activity is a backend's word on when it last saw each app. What it has seen is never deleted for silence, and what it
 // says it has not seen for long needs less other proof.
 type Activity struct {
+	Columns string // which columns of its file were taken, in words
+
 	factors    map[string]time.Time          // by SID in upper case
 	identities map[verify.Identity]time.Time // rows that name no factor: they speak for all of the identity's
 }
@@ -27,15 +29,17 @@ func (a Activity) LastSeen(identity verify.Identity, factor verify.FactorSID) ti
 // Len gives the number of factors and identities it speaks of.
 func (a Activity) Len() int { return len(a.factors) + len(a.identities) }
 
-// ParseActivity reads a backend's activity file: CSV with a header line, or NDJSON, with identity, factor_sid and
+// ParseActivity reads a backend's activity file: CSV with a header line, or JSON objects, with identity, factor_sid and
 // last_seen (RFC 3339, or a day, which counts to its end in UTC). Other columns are ignored; a row without a factor_sid
 // speaks for all factors of its identity. Any row that cannot be read is a usage error that names its line, and nothing
 // of the file is used: half an activity file would delete what the other half protects.
 func ParseActivity(r io.Reader) (Activity, error) {
 	a := Activity{factors: map[string]time.Time{}, identities: map[verify.Identity]time.Time{}}
-	if err := readTable(r, "the activity file", []string{"identity", "factor_sid", "last_seen"}, a.add); err != nil {
+	columns, err := readTable(r, "the activity file", []string{"identity", "factor_sid", "last_seen"}, a.add)
+	if err != nil {
 		return Activity{}, err
 	}
+	a.Columns = columns
 	return a, nil
 }
 

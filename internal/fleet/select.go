@@ -60,13 +60,19 @@ func PlanList(ctx context.Context, index Index, env verify.Environment, refs []F
 	return newPlan(env, purposeList, now, lifetime, items), nil
 }
 
-// ParseList reads a list of factors: CSV with a header line, or NDJSON, as "factors list" prints them, with identity and
-// factor_sid (or sid); other columns are ignored. A factor named twice is there once. Any row that cannot be read is a
-// usage error that names its line.
-func ParseList(r io.Reader) ([]FactorRef, error) {
-	var refs []FactorRef
+// FactorList is a list of factors that somebody hands in.
+type FactorList struct {
+	Refs    []FactorRef
+	Columns string // which columns were taken, in words
+}
+
+// ParseList reads a list of factors: CSV with a header line or JSON objects, as "factors list" prints them or a
+// spreadsheet saves them, with identity and factor_sid (or sid); other columns are ignored. A factor named twice is there
+// once. Any row that cannot be read is a usage error that names its line.
+func ParseList(r io.Reader) (FactorList, error) {
+	var list FactorList
 	seen := map[string]verify.Identity{}
-	err := readTable(r, "the list", []string{"identity", "factor_sid|sid"}, func(line int, row []string) error {
+	columns, err := readTable(r, "the list", []string{"identity", "factor_sid|sid"}, func(line int, row []string) error {
 		identity, err := verify.ParseIdentity(row[0])
 		if err != nil {
 			return verify.Usagef("line %d of the list: %w", line, err)
@@ -81,12 +87,13 @@ func ParseList(r io.Reader) ([]FactorRef, error) {
 			return verify.Usagef("line %d of the list: %s was a factor of %s before", line, sid, before)
 		case !ok:
 			seen[key] = identity
-			refs = append(refs, FactorRef{identity, sid})
+			list.Refs = append(list.Refs, FactorRef{identity, sid})
 		}
 		return nil
 	})
 	if err != nil {
-		return nil, err
+		return FactorList{}, err
 	}
-	return refs, nil
+	list.Columns = columns
+	return list, nil
 }

@@ -47,7 +47,7 @@ func TestListIsReadAsFactorsListPrintsIt(t *testing.T) {
 		"ours":   "identity,factor_sid\nuser-0001," + factorA + "\nuser-0002," + factorB + "\n",
 		"ndjson": `{"sid":"` + factorA + `","identity":"user-0001","config":{}}` + "\n" + `{"factor_sid":"` + factorB + `","identity":"user-0002"}`,
 	} {
-		if got, err := ParseList(strings.NewReader(text)); err != nil || !cmp.Equal(got, want) {
+		if got, err := ParseList(strings.NewReader(text)); err != nil || !cmp.Equal(got.Refs, want) || got.Columns == "" {
 			t.Errorf("%s: %v, %v", name, got, err)
 		}
 	}
@@ -59,10 +59,10 @@ func TestListIsReadAsFactorsListPrintsIt(t *testing.T) {
 		{"identity,sid\nuser-0001," + factorA + "\nuser-0002," + strings.ToUpper(factorA) + "\n", "line 3"},
 		{`{"identity":"user-0001","sid":7}`, "sid is not text"},
 	} {
-		refs, err := ParseList(strings.NewReader(tc.text))
+		list, err := ParseList(strings.NewReader(tc.text))
 		e, ok := err.(*verify.Error)
-		if !ok || e.Kind != verify.KindUsage || !strings.Contains(e.Message+e.Hint, tc.want) || refs != nil {
-			t.Errorf("%q: %v, %v", tc.text, refs, err)
+		if !ok || e.Kind != verify.KindUsage || !strings.Contains(e.Message+e.Hint, tc.want) || list.Refs != nil {
+			t.Errorf("%q: %v, %v", tc.text, list, err)
 		}
 	}
 }
