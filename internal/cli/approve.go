@@ -1,10 +1,13 @@
 package cli
 
 import (
+	"cmp"
 	"context"
+	"fmt"
 
 	"github.com/spf13/pflag"
 
+	"github.com/verifyctl/verifyctl/internal/config"
 	"github.com/verifyctl/verifyctl/internal/prompt"
 	"github.com/verifyctl/verifyctl/internal/verify"
 )
@@ -34,14 +37,17 @@ const (
 	destructive             // cannot be undone
 )
 
-// approve lets a write pass, or says why not: a read-only environment takes none; production must be named by -e on the
-// command line and confirmed by its name, the demo's live environment too; elsewhere what cannot be undone is asked about, or takes --yes.
+// approve lets a write pass, or says why not: a read-only environment takes none; a write to production needs -e on the
+// command line and production's name as confirmation, to the demo's live environment too; elsewhere what cannot be undone is
+// asked about, or takes --yes. Where several environments have one Service, the strictest decides.
 func (c *connection) approve(ctx context.Context, w writeFlags, question string, h harm) error {
-	if c.env.ReadOnly {
-		return verify.Refusedf("%s is read-only in the environment file", c.label()).
-			WithHint("a write there needs readonly: false for %s", c.label())
+	if c.rules.closed != nil {
+		return c.closedError()
 	}
-	if c.env.ConfirmsByName() {
+	if c.rules.unread != nil {
+		return verify.Refusedf("another environment may call the Service of %s production, and the environments cannot be read: %w", c.label(), c.rules.unread)
+	}
+	if c.rules.production != nil {
 		return c.approveProduction(ctx, w, question)
 	}
 	if h == harmless || w.yes {
@@ -53,29 +59,60 @@ func (c *connection) approve(ctx context.Context, w writeFlags, question string,
 	return c.shell.prompter().Confirm(ctx, question)
 }
 
+// closedError says what makes the environment, or another one of its Service, read-only.
+func (c *connection) closedError() error {
+	closed := c.rules.closed
+	err := verify.Refusedf("%s is read-only (%s)", targetName(closed), closed.ReadOnlyFrom)
+	if closed.Environment.Name != c.env.Name {
+		err = verify.Refusedf("Service %s is also that of %s, which is read-only (%s)", c.service(), targetName(closed), closed.ReadOnlyFrom)
+	}
+	return err.WithHint("a write needs that setting changed by whoever made it")
+}
+
 func (c *connection) approveProduction(ctx context.Context, w writeFlags, question string) error {
 	name, flag := c.confirmName()
 	switch {
 	case !c.shell.globalSet.Changed(flag):
-		return verify.Refusedf("%s is production, and a write there needs --%s on the command line", name, flag).
-			WithHint("add --%s %s", flag, name)
+		return verify.Refusedf("%s, and a write there needs --%s on the command line", c.whyProduction(), flag).
+			WithHint("add --%s %s", flag, cmp.Or(c.env.Name, name))
 	case w.confirm == name:
 		return nil
 	case w.confirm != "":
-		return verify.Refusedf("--confirm %q is not the name that has to be confirmed, %s", w.confirm, name)
+		return verify.Refusedf("--confirm %q is not the name to confirm: %s", w.confirm, c.whyProduction()).WithHint("confirm with --confirm %s", name)
 	case !c.shell.canAsk():
-		return verify.Refusedf("not confirmed: %s", question).WithHint("%s is production; confirm with --confirm %s", name, name)
+		return verify.Refusedf("not confirmed: %s", question).WithHint("%s; confirm with --confirm %s", c.whyProduction(), name)
+	}
+	if name != c.env.Name {
+		c.shell.note("%s", c.whyProduction())
 	}
 	return c.shell.prompter().TypeName(ctx, question, name)
 }
 
-// confirmName is what has to be typed before a write to production, and the flag that must name it on the command line:
-// the environment, or with TWILIO_* variables the Service.
+// whyProduction says what makes a write one to production.
+func (c *connection) whyProduction() string {
+	production := c.rules.production
+	name := targetName(production)
+	switch {
+	case production.Environment.Name != c.env.Name:
+		return fmt.Sprintf("Service %s is also that of %s, which is production (%s)", c.service(), name, production.Declared)
+	case production.Environment.Kind == "" && production.Declared != "":
+		return fmt.Sprintf("%s is production (%s declares no kind)", name, production.Declared)
+	}
+	return name + " is production"
+}
+
+// confirmName is what has to be typed before a write to production, and the flag that must name what is written to on the
+// command line: the environment, or with TWILIO_* variables the Service.
 func (c *connection) confirmName() (name, flag string) {
 	if c.env.Name == "" {
-		return string(c.env.ServiceSID), "service"
+		return targetName(cmp.Or(c.rules.production, c.target)), "service"
 	}
-	return c.env.Name, "env"
+	return targetName(cmp.Or(c.rules.production, c.target)), "env"
+}
+
+// targetName is the name of an environment, or with TWILIO_* variables its Service.
+func targetName(t *config.Target) string {
+	return cmp.Or(t.Environment.Name, string(t.Environment.ServiceSID))
 }
 
 // prompter asks the person at the terminal.

@@ -16,7 +16,8 @@ import (
 // connection is one environment and what reaches it.
 type connection struct {
 	shell  *shell
-	env    verify.Environment
+	env    verify.Environment // with the rules of the strictest environment on its Service
+	rules  strictness
 	target *config.Target
 	client *twilio.Client
 	now    func() time.Time // the environment's clock
@@ -41,7 +42,8 @@ func (s *shell) begin(ctx context.Context, need needs) (*connection, *render.Pri
 	}
 	var c *connection
 	if need == needsMemory && !target.Environment.Demo { // the demo's clock is that of its world
-		c = &connection{shell: s, env: target.Environment, target: target, now: time.Now}
+		c = &connection{shell: s, target: target, now: time.Now}
+		c.env, c.rules = s.strictest(target)
 	} else if c, err = s.connect(ctx, target); err != nil {
 		return nil, nil, err
 	}
@@ -87,7 +89,8 @@ func (s *shell) connect(ctx context.Context, target *config.Target) (*connection
 	if err != nil {
 		return nil, err
 	}
-	c := &connection{shell: s, env: target.Environment, target: target, client: client, now: now}
+	c := &connection{shell: s, target: target, client: client, now: now}
+	c.env, c.rules = s.strictest(target)
 	if s.opened.byName == nil {
 		s.opened.byName = map[string]*connection{}
 	}

@@ -164,9 +164,14 @@ func isAre(n int) string {
 	return "are"
 }
 
-// attribution knows every environment of the file. A file that cannot be read is said and costs only the names.
+// attribution knows every environment of the file; what fits several is of the chosen one. A file that cannot be read is
+// said and costs only the names.
 func (s *shell) attribution() *event.Attribution {
 	var environments []verify.Environment
+	chosen := ""
+	if target, err := s.chosen(); err == nil {
+		chosen = target.Environment.Name
+	}
 	targets, err := s.environments()
 	for _, t := range targets {
 		environments = append(environments, t.Environment)
@@ -174,7 +179,7 @@ func (s *shell) attribution() *event.Attribution {
 	if err != nil {
 		s.note("events are not attributed to environments: %v", err)
 	}
-	return event.NewAttribution(environments)
+	return event.NewAttribution(environments, chosen)
 }
 
 // noiseWords says what was left out: "12 other (error), 1 voice (info)".

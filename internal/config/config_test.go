@@ -326,7 +326,7 @@ func TestAnEnvironmentNeverUsesTwilioVariables(t *testing.T) {
 	wantError(t, err, verify.KindAuth, "STAGING_TOKEN", "not set")
 
 	_, err = open(t, "--service", service).Choose()
-	wantError(t, err, verify.KindUsage, "--service goes with TWILIO_* variables", "-e ''")
+	wantError(t, err, verify.KindUsage, "--service goes with TWILIO_* variables", "env use --none")
 
 	got, err = open(t, "-e", "", "--service", service).Choose()
 	if err != nil || got.Username != "AC"+ones || got.Region != "au1" {

@@ -79,6 +79,12 @@ func (s settings) connect(decl *declaration) (connection, error) {
 		// A variable can only add care: an environment declared read-only stays so.
 		readOnly: readOnly || decl.env.ReadOnly,
 	}
+	if conn.readOnly {
+		conn.readOnlyFrom = decl.at.String()
+		if !decl.env.ReadOnly {
+			conn.readOnlyFrom = s.where("readonly", decl.at)
+		}
+	}
 	if err := checkHostLabel("region", conn.region, s.where("region", decl.region.at)); err != nil {
 		return connection{}, err
 	}

@@ -27,6 +27,7 @@ type connection struct {
 	baseURL              located
 	caFile, region, edge string
 	readOnly             bool
+	readOnlyFrom         string
 }
 
 // Target is one environment with everything needed to connect to it, but its secret, which [Target.Keys] fetches.
@@ -47,6 +48,8 @@ type Target struct {
 
 	// Declared is where the environment stands, as file:line; "" for one that no file declares.
 	Declared string
+	// ReadOnlyFrom is what makes the environment read-only: file:line, or the name of a variable; "" when it is not.
+	ReadOnlyFrom string
 
 	config   *Config
 	identity identityRule
@@ -125,7 +128,7 @@ func (c *Config) Choose() (*Target, error) {
 	}
 	if c.settings.source("service") == "--service" {
 		return nil, verify.Usagef("--service goes with TWILIO_* variables; %s has its own Service", name).
-			WithHint("to use the variables instead of an environment, add -e ''")
+			WithHint("to use the variables instead, have no current environment: verifyctl env use --none")
 	}
 	t, err := c.Lookup(name)
 	if err != nil {
@@ -234,7 +237,7 @@ func (c *Config) target(decl *declaration) (*Target, error) {
 		Texts:    resolvePath(decl.texts, decl.at.file),
 		identity: decl.identity, webhooks: decl.webhooks, config: c,
 	}
-	t.Environment.ReadOnly = conn.readOnly
+	t.Environment.ReadOnly, t.ReadOnlyFrom = conn.readOnly, conn.readOnlyFrom
 	t.Username, t.secret = decl.credentials.resolve(decl.env.AccountSID)
 	t.SecretFrom, t.IdentityFrom = t.secret.String(), cmp.Or(decl.identity.from, identityRaw)
 	return t, nil
@@ -309,6 +312,7 @@ func (c *Config) fromVariables() (*Target, error) {
 		return nil, fmt.Errorf("%s: %w", c.settings.where("base_url", position{}), err)
 	}
 	t.BaseURL, t.CAFile, t.Region, t.Edge, t.Environment.ReadOnly = conn.baseURL.value, conn.caFile, conn.region, conn.edge, conn.readOnly
+	t.ReadOnlyFrom = conn.readOnlyFrom
 	return t, nil
 }
 

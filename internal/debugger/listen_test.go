@@ -161,7 +161,7 @@ func newListener(t *testing.T) *at {
 	a := &at{memory: &memory{}}
 	a.Listener = &Listener{
 		Path: "/debugger", Signatures: s, Keeper: func(event.Event) Keeper { return a.memory }, Now: fixed(noon),
-		Attribution: event.NewAttribution([]verify.Environment{{Name: "prod", ServiceSID: service}}),
+		Attribution: event.NewAttribution([]verify.Environment{{Name: "prod", ServiceSID: service}}, ""),
 		Received:    func(e event.Event) { a.got = append(a.got, e) },
 		Note:        func(format string, args ...any) { a.notes = append(a.notes, fmt.Sprintf(format, args...)) },
 	}

@@ -1,7 +1,9 @@
 package event
 
 import (
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/verifyctl/verifyctl/internal/verify"
 )
@@ -9,19 +11,33 @@ import (
 // Attribution tells which configured environment an event is of. The zero value knows none. It is safe for concurrent
 // use once it is filled.
 type Attribution struct {
-	byService    map[string]string // lower-case SID → environment
-	byAccount    map[string]string // "" when several environments share the account
+	chosen       string
+	byService    map[string][]string // lower-case SID → environments
+	byAccount    map[string][]string
 	byCredential map[string]string // credential → Service; "" when several Services use it
 }
 
-// NewAttribution knows the environments by their Service and account.
-func NewAttribution(environments []verify.Environment) *Attribution {
-	a := &Attribution{byService: map[string]string{}, byAccount: map[string]string{}, byCredential: map[string]string{}}
+// NewAttribution knows the environments by their Service and account. Where an event fits several of them it is of the
+// chosen one, "" for none; if that is not among them, of none.
+func NewAttribution(environments []verify.Environment, chosen string) *Attribution {
+	a := &Attribution{chosen: chosen, byService: map[string][]string{}, byAccount: map[string][]string{}, byCredential: map[string]string{}}
 	for _, env := range environments {
-		a.byService[fold(string(env.ServiceSID))] = env.Name
-		addUnlessTwo(a.byAccount, fold(string(env.AccountSID)), env.Name)
+		service, account := fold(string(env.ServiceSID)), fold(string(env.AccountSID))
+		a.byService[service] = append(a.byService[service], env.Name)
+		a.byAccount[account] = append(a.byAccount[account], env.Name)
 	}
 	return a
+}
+
+// one gives the environment that is meant of several, nil when that cannot be told.
+func (a *Attribution) one(names []string) *string {
+	switch {
+	case slices.Contains(names, a.chosen):
+		return &a.chosen
+	case len(names) == 1:
+		return &names[0]
+	}
+	return nil
 }
 
 // AddCredentials says which push credentials a Service uses, so that an event that names a credential only can be
@@ -32,16 +48,13 @@ func (a *Attribution) AddCredentials(service verify.Service) {
 	}
 	for _, cr := range []verify.CredentialSID{service.Push.APNCredentialSID, service.Push.FCMCredentialSID} {
 		if cr != "" {
-			addUnlessTwo(a.byCredential, fold(string(cr)), string(service.SID))
+			if have, ok := a.byCredential[fold(string(cr))]; ok && !verify.SameSID(have, string(service.SID)) {
+				a.byCredential[fold(string(cr))] = ""
+				continue
+			}
+			a.byCredential[fold(string(cr))] = string(service.SID)
 		}
 	}
-}
-
-func addUnlessTwo(m map[string]string, key, value string) {
-	if have, ok := m[key]; ok && have != value {
-		value = ""
-	}
-	m[key] = value
 }
 
 // Apply sets the event's environment, by its Service, else by the push credential it names, else by its account. What
@@ -55,15 +68,17 @@ func (a *Attribution) Apply(e *Event) {
 		}
 	}
 	if e.ServiceSID != "" {
-		if name := a.byService[fold(e.ServiceSID)]; name != "" {
-			e.Environment = &name
-			return
+		names := a.byService[fold(e.ServiceSID)]
+		e.Environment = a.one(names)
+		switch {
+		case len(names) == 0:
+			e.because("its Service is none of the configured environments")
+		case e.Environment == nil:
+			e.because("its Service is that of several environments: " + strings.Join(names, ", "))
 		}
-		e.because("its Service is none of the configured environments")
 		return
 	}
-	if name := a.byAccount[fold(e.AccountSID)]; name != "" {
-		e.Environment = &name
+	if e.Environment = a.one(a.byAccount[fold(e.AccountSID)]); e.Environment != nil {
 		e.infer("the environment is inferred from the account")
 	}
 }

@@ -1,6 +1,7 @@
 package event
 
 import (
+	"cmp"
 	"strconv"
 	"strings"
 	"testing"
@@ -185,7 +186,7 @@ func TestAttribution(t *testing.T) {
 		{Name: "prod", AccountSID: ac, ServiceSID: va},
 		{Name: "staging", AccountSID: verify.AccountSID(other("AC")), ServiceSID: verify.ServiceSID(otherVA)},
 		{Name: "dev", AccountSID: verify.AccountSID(other("AC")), ServiceSID: verify.ServiceSID("VA" + strings.Repeat("d", 32))},
-	})
+	}, "")
 	attribution.AddCredentials(verify.Service{SID: va, Push: &verify.PushConfig{APNCredentialSID: cr, FCMCredentialSID: verify.CredentialSID(other("CR"))}})
 	attribution.AddCredentials(verify.Service{SID: verify.ServiceSID(otherVA), Push: &verify.PushConfig{FCMCredentialSID: verify.CredentialSID(other("CR"))}})
 
@@ -223,9 +224,25 @@ func TestAttribution(t *testing.T) {
 	}
 }
 
+// TestAttributionOfASharedService: the environment that was named wins; without one nobody guesses.
+func TestAttributionOfASharedService(t *testing.T) {
+	shared := []verify.Environment{{Name: "local", AccountSID: ac, ServiceSID: va}, {Name: "demo", AccountSID: ac, ServiceSID: va},
+		{Name: "far", AccountSID: ac, ServiceSID: verify.ServiceSID(other("VA"))}}
+	for chosen, want := range map[string]string{"local": "local", "demo": "demo", "far": "", "": ""} {
+		e := Parse([]byte(text(payload())))[0]
+		NewAttribution(shared, chosen).Apply(&e)
+		if got := cmp.Or(e.Environment, new(string)); *got != want {
+			t.Errorf("-e %s: attributed to %q, want %q", chosen, *got, want)
+		}
+		if told := strings.Contains(strings.Join(e.Reasons, " "), "several environments: local, demo"); told != (want == "") {
+			t.Errorf("-e %s: %q", chosen, e.Reasons)
+		}
+	}
+}
+
 // TestNextIsSafeToPaste: an identity may hold anything, and none of it may reach a shell.
 func TestNextIsSafeToPaste(t *testing.T) {
-	attribution := NewAttribution([]verify.Environment{{Name: "prod us", ServiceSID: va}})
+	attribution := NewAttribution([]verify.Environment{{Name: "prod us", ServiceSID: va}}, "")
 	for _, identity := range []string{"$(reboot)", "a;reboot", "`id`", "..", "--yes-----", "x\x1b[2Jxxxxxxx"} {
 		e := eventOf(t, printList([]string{va, identity, yf}))
 		attribution.Apply(&e)
