@@ -34,7 +34,7 @@ counts when after it at least --min-unanswered challenges ran out on the factor 
 was answered, the factor was not updated, and --quiet has passed. A 52141 or 52119 event needs the idle rule besides.
 
 --idle DAYS takes factors of any platform that gave no sign of life for so long while challenges to them ran out on three
-different days. --activity FILE is the backend's word on when it last saw each app (CSV or NDJSON: identity, factor_sid,
+different days. --activity FILE is the backend's word on when it last saw each app (a list with identity, factor_sid,
 last_seen): what it saw lately is kept, and what it has not seen needs one challenge in vain only.
 
 Kept, with the reason, is what is updated, answered, seen, not asked, ambiguous, masked, inferred or contradicted. Deferred is
@@ -61,7 +61,7 @@ credential. The index ("fleet sync") tells how many factors there are.
 	flags.IntVar(&o.rules.MinUnanswered, "min-unanswered", o.rules.MinUnanswered, "challenges that must have run out on the factor since its event")
 	flags.Var(&o.rules.Quiet, "quiet", "how long the event must lie back (here --quiet does not mean \"SIDs only\")")
 	flags.Var(&o.rules.Idle, "idle", "also take factors without any sign of life for so long; 0 for no")
-	flags.StringVar(&o.activityFile, "activity", "", "the backend's word on when it last saw each app: CSV or NDJSON `file`")
+	flags.StringVar(&o.activityFile, "activity", "", "the backend's word on when it last saw each app: a list in a `file`, from a script or a spreadsheet")
 	flags.BoolVar(&o.all, "all", false, "read the challenges of more than 1,000 factors, in production too")
 	o.ceiling.register(flags)
 	moved(cmd, "verifyctl factors prune --out FILE", "plan")

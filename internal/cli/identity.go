@@ -39,7 +39,7 @@ func readLine(in io.Reader) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("cannot read standard input: %w", err)
 	}
-	lines := strings.Fields(string(text))
+	lines := strings.Fields(strings.TrimPrefix(string(text), "\ufeff")) // PowerShell may send a byte order mark
 	if len(text) > maxIdentityLine || len(lines) != 1 {
 		return "", verify.Usagef("standard input must hold exactly one identity, it holds %d words", len(lines))
 	}
