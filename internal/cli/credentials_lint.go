@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"time"
 
@@ -101,7 +102,7 @@ func (o *credentialsLintOptions) run(ctx context.Context) error {
 		return err
 	}
 	written, extractErr := o.write(lint)
-	if _, err := render.List(p, lintResource, each(lint.Lines)); err != nil {
+	if err := o.print(p, lint.Lines); err != nil {
 		return err
 	}
 	if len(written) > 0 {
@@ -120,6 +121,25 @@ func (o *credentialsLintOptions) run(ctx context.Context) error {
 		return nil
 	}
 	return o.note(lint)
+}
+
+// print lists the lines; on a terminal it writes a page, because a table would cut off the sentences that tell.
+func (o *credentialsLintOptions) print(p *render.Printer, lines []pushfile.Line) error {
+	if !p.ForPeople() || o.shell.flags.columns != nil {
+		_, err := render.List(p, lintResource, each(lines))
+		return err
+	}
+	words := map[pushfile.Status]string{pushfile.Pass: "ok     ", pushfile.Warn: "WARN   ", pushfile.Fail: "FAIL   ", pushfile.Unknown: "UNKNOWN"}
+	for i, line := range lines {
+		if i == 0 || lines[i-1].File != line.File {
+			fmt.Fprintln(o.shell.out, render.Sanitize(line.File))
+		}
+		fmt.Fprintf(o.shell.out, "  %s  %s: %s\n", p.Paint(words[line.Status], statusTone(doctor.Status(line.Status))), line.What, render.Sanitize(line.Reason))
+		if line.Fix != "" && (i+1 == len(lines) || lines[i+1].Fix != line.Fix || lines[i+1].File != line.File) {
+			fmt.Fprintf(o.shell.out, "           fix: %s\n", render.Sanitize(line.Fix))
+		}
+	}
+	return nil
 }
 
 // write extracts what was read where that was asked for, before it is told: what is mended then no longer fails.

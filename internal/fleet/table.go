@@ -87,10 +87,7 @@ func firstByte(in *bufio.Reader) (byte, error) {
 }
 
 func readCSV(in *bufio.Reader, what string, columns []string, row func(line int, values []string) error) (string, error) {
-	separator, skipped, err := findSeparator(in, columns)
-	if err != nil {
-		return "", err
-	}
+	separator, skipped := findSeparator(in, columns)
 	records := csv.NewReader(in)
 	records.ReuseRecord = true
 	records.Comma = separator
@@ -128,11 +125,11 @@ func readCSV(in *bufio.Reader, what string, columns []string, row func(line int,
 
 // findSeparator tells the separator by which most of the wanted columns are in the header. A line "sep=;" before it, as
 // Excel has it, says it, and is skipped.
-func findSeparator(in *bufio.Reader, columns []string) (separator rune, skipped int, err error) {
+func findSeparator(in *bufio.Reader, columns []string) (separator rune, skipped int) {
 	line := firstLine(in)
 	if said, ok := strings.CutPrefix(strings.ToLower(line), "sep="); ok && utf8.RuneCountInString(said) == 1 && strings.Contains(separators, said) {
-		_, err := in.ReadSlice('\n')
-		return []rune(said)[0], 1, err
+		in.ReadSlice('\n') //nolint:errcheck // a list that ends here has no header
+		return []rune(said)[0], 1
 	}
 	most := -1
 	for _, candidate := range separators {
@@ -155,7 +152,7 @@ func findSeparator(in *bufio.Reader, columns []string) (separator rune, skipped 
 	if separator == 0 {
 		separator = ','
 	}
-	return separator, 0, nil
+	return separator, 0
 }
 
 func firstLine(in *bufio.Reader) string {

@@ -83,6 +83,7 @@ func TestAListThatCouldBeMistakenIsRefused(t *testing.T) {
 		"a cell too many":       {"identity;factor_sid\nuser-0001;x;" + factorA + "\n", "wrong number of fields"},
 		"half an array":         {`[{"identity":"user-0001","sid":"` + factorA + `"}`, "cut off"},
 		"two arrays":            {`[{"identity":"user-0001","sid":"` + factorA + `"}] [`, "two in one"},
+		"a separator alone":     {"sep=,", "cannot be read"},
 		"only empty rows":       {"\n\n", "empty"},
 	} {
 		list, err := ParseList(strings.NewReader(c.text))
