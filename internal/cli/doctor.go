@@ -50,7 +50,7 @@ docs/reference/checks.md explains it.
 
 --ios-app reads offline what an app was signed with (the entitlements in its code signature, which iOS goes by) and which
 app it is, and compares that with its provisioning profile, the declaration and the push credential. A .mobileprovision
-or .entitlements file alone cannot tell what was signed.
+or .entitlements file alone cannot tell what was signed. That the signature itself is valid is not checked.
 
 Besides the usual formats, -o junit and -o sarif write what CI systems read. The JSON follows
 docs/reference/doctor.schema.json.
@@ -163,7 +163,13 @@ func (o *doctorOptions) run(ctx context.Context) error {
 	if o.verbose {
 		o.shell.note("%s sent", verify.Count(o.requests(), "request"))
 	}
-	return outcome(report, o.on)
+	if err := outcome(report, o.on); err != nil {
+		return err
+	}
+	if o.app != nil && o.app.Requested != nil {
+		return (&verify.Error{Kind: verify.KindFailed, Message: "nothing that was signed was checked: " + o.app.Unread}).WithHint("give the .ipa that users get")
+	}
+	return nil
 }
 
 // outcome gives the exit status that a report asks for; it has been printed.

@@ -110,7 +110,7 @@ func (f flaw) Error() string { return string(f) }
 // ReadApp reads an app offline: an .ipa, .app or .xcarchive, its executable, a .mobileprovision or an .entitlements file.
 // The error is a usage error that says what is wrong with the file.
 func ReadApp(file string) (*App, error) {
-	app, err := readApp(file)
+	app, err := readApp(filepath.Clean(file)) // shells put a slash behind the name of a folder
 	if err != nil {
 		return nil, verify.Usagef("%s: %w", file, err)
 	}

@@ -211,10 +211,27 @@ func (l *Lint) addKey(file, form string, der []byte) bool {
 	if !slices.ContainsFunc(l.keys, func(have privateKey) bool { return sameKey(have.signer, signer) }) {
 		l.keys = append(l.keys, privateKey{file: file, signer: signer, p8: p8})
 	}
+	if !labelled(form, der) {
+		l.sayMendable(file, Fail, "private key", "its BEGIN line says %s, but the key is in another form: Twilio answers 20001, could not parse it", form)
+	}
 	if _, isRSA := signer.Public().(*rsa.PublicKey); isRSA && form == "PRIVATE KEY" {
 		l.sayMendable(file, Warn, "private key", "it is in PKCS #8 form (BEGIN PRIVATE KEY), where Twilio's guide shows BEGIN RSA PRIVATE KEY; whether Twilio takes it as it is, is not known")
 	}
 	return true
+}
+
+// labelled tells whether a key is in the form that its BEGIN line says.
+func labelled(form string, der []byte) (fits bool) {
+	var err error
+	switch form {
+	case "RSA PRIVATE KEY":
+		_, err = x509.ParsePKCS1PrivateKey(der)
+	case "EC PRIVATE KEY":
+		_, err = x509.ParseECPrivateKey(der)
+	case "PRIVATE KEY":
+		_, err = x509.ParsePKCS8PrivateKey(der)
+	}
+	return err == nil
 }
 
 func sameKey(a, b crypto.Signer) bool {

@@ -105,6 +105,12 @@ var pemForms = map[string]func([]byte) []byte{
 	"a name before it":      func(b []byte) []byte { return append([]byte("Bag Attributes\n    friendlyName: Bank\n"), b...) },
 	"a name behind it":      func(b []byte) []byte { return append(b, "\nsent from my phone\n"...) },
 	"binary":                func(b []byte) []byte { block, _ := pem.Decode(b); return block.Bytes },
+	"labelled otherwise": func(b []byte) []byte {
+		if bytes.Contains(b, []byte("CERTIFICATE")) {
+			return replace(b, "\n", " ")
+		}
+		return replace(b, "BEGIN RSA", "BEGIN", "END RSA", "END", "BEGIN PRIV", "BEGIN RSA PRIV", "END PRIV", "END RSA PRIV")
+	},
 	"binary in base64": func(b []byte) []byte {
 		block, _ := pem.Decode(b)
 		return []byte(base64.StdEncoding.EncodeToString(block.Bytes))
@@ -124,6 +130,8 @@ var accountForms = map[string]func([]byte) []byte{
 	"curly quotes": func(b []byte) []byte {
 		return replace(b, `{"`, `{“`, `":"`, `”:“`, `","`, `”,“`, `"}`, `”}`)
 	},
+	"a comma too many":       func(b []byte) []byte { return replace(b, "}", ",}") },
+	"as Python prints it":    func(b []byte) []byte { return replace(b, `"`, "'") },
 	"text before it":         func(b []byte) []byte { return append([]byte("Here is the key you asked for:\n\n"), b...) },
 	"text behind it":         func(b []byte) []byte { return append(b, ";\n"...) },
 	"JavaScript":             func(b []byte) []byte { return fmt.Appendf(nil, "const serviceAccount = %s;\n", b) },

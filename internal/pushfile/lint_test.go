@@ -275,6 +275,9 @@ func FuzzLint(f *testing.F) {
 			t.Fatal(err)
 		}
 		lint.finish()
+		if pieces, err := lint.pieces(); (err == nil) != (len(pieces) > 0) {
+			t.Fatalf("%d pieces, %v", len(pieces), err)
+		}
 		if len(lint.Lines) == 0 {
 			t.Fatal("nothing is said of the file")
 		}

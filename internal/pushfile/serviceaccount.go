@@ -49,6 +49,8 @@ func looseJSON(text []byte) (value any, trouble string, err error) {
 		{"", func(text []byte) []byte { return text }},
 		{"there are line breaks inside its values, where JSON has \\n", escapeBreaks},
 		{"a word processor has changed its quotation marks", straightQuotes},
+		{"it has a comma too many", func(text []byte) []byte { return lastComma().ReplaceAll(text, []byte("$1")) }},
+		{"it is written as Python prints it", pythonQuotes},
 	}
 	var first error
 	for _, m := range mends {
@@ -95,6 +97,17 @@ func escapeBreaks(text []byte) []byte {
 		escaped = b == '\\' && !escaped
 	}
 	return out.Bytes()
+}
+
+var lastComma = lazily(`,\s*([}\]])`)
+
+// pythonQuotes turns the quotation marks of Python's dictionaries into those of JSON. What then is JSON was meant so: a
+// service account has no apostrophes.
+func pythonQuotes(text []byte) []byte {
+	if bytes.Contains(text, []byte(`"`)) {
+		return text
+	}
+	return bytes.ReplaceAll(text, []byte("'"), []byte(`"`))
 }
 
 func straightQuotes(text []byte) []byte {
