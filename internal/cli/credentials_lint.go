@@ -30,13 +30,14 @@ type credentialsLintOptions struct {
 func newCredentialsLintCmd(s *shell) *cobra.Command {
 	o := credentialsLintOptions{shell: s}
 	cmd := &cobra.Command{
-		Use:   "lint FILE…",
+		Use:   "lint FILE…|-",
 		Short: "Check a certificate, its key, or a service account before it is uploaded",
 		Long: `Read the files of a push credential offline, before they are uploaded: no API gives their contents back.
 
 Of an APNs certificate: expiry, bundle ids, which of Apple's environments it serves, whether it is for VoIP only, and
 whether the private key belongs to it. Of an FCM service account: project, client, whether its key parses. What is
-neither is named: an app's google-services.json, a .p8 key, a request for a certificate. Nothing is sent anywhere.
+neither is named: an app's google-services.json, a .p8 key, a request for a certificate. Nothing is sent anywhere; - is what
+stands on standard input, such as a paste.
 
 A .p12 is opened: with an empty pass phrase, that of --passphrase-env, or one that is asked for at the terminal.
 
@@ -92,7 +93,7 @@ func (o *credentialsLintOptions) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	lint, err := pushfile.LintFiles(o.files, pushfile.Options{Now: now, Passphrase: func(file string) (string, error) {
+	lint, err := pushfile.LintFiles(o.files, pushfile.Options{Now: now, Stdin: o.shell.in, Passphrase: func(file string) (string, error) {
 		if o.passphrase != nil {
 			return *o.passphrase, nil
 		}

@@ -60,7 +60,8 @@ type Lint struct {
 
 // Options say how files are read.
 type Options struct {
-	Now time.Time
+	Now   time.Time
+	Stdin io.Reader // what the file "-" stands for
 	// Passphrase gives the pass phrase of a PKCS #12 file that an empty one does not open. An error of
 	// [verify.KindRefused] means that there is nobody to ask; any other ends the reading.
 	Passphrase func(file string) (string, error)
@@ -78,7 +79,7 @@ type privateKey struct {
 func LintFiles(files []string, options Options) (*Lint, error) {
 	lint := &Lint{options: options, files: files}
 	for _, file := range files {
-		text, err := readCredentialFile(file)
+		text, err := readCredentialFile(file, options.Stdin)
 		if err != nil {
 			return nil, verify.Usagef("%s: %w", file, err)
 		}
@@ -90,13 +91,16 @@ func LintFiles(files []string, options Options) (*Lint, error) {
 	return lint, nil
 }
 
-func readCredentialFile(file string) ([]byte, error) {
-	f, err := os.Open(file)
-	if err != nil {
-		return nil, err
+func readCredentialFile(file string, in io.Reader) ([]byte, error) {
+	if file != "-" {
+		f, err := os.Open(file)
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close()
+		in = f
 	}
-	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, maxCredentialFile+1))
+	text, err := io.ReadAll(io.LimitReader(in, maxCredentialFile+1))
 	if err != nil {
 		return nil, err
 	}
