@@ -33,12 +33,12 @@ func (w *writeFlags) register(flags *pflag.FlagSet) {
 type harm int
 
 const (
-	harmless    harm = iota // makes a phone ring, or changes a setting that can be changed back
-	destructive             // cannot be undone
+	harmless    harm = iota // adds something, such as a challenge: a phone rings
+	destructive             // deletes or changes what is there
 )
 
 // approve lets a write pass, or says why not: a read-only environment takes none; a write to production needs -e on the
-// command line and production's name as confirmation, to the demo's live environment too; elsewhere what cannot be undone is
+// command line and production's name as confirmation, to the demo's live environment too; elsewhere what deletes or changes is
 // asked about, or takes --yes. Where several environments have one Service, the strictest decides.
 func (c *connection) approve(ctx context.Context, w writeFlags, question string, h harm) error {
 	if c.rules.closed != nil {

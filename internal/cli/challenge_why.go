@@ -137,19 +137,24 @@ func (o *whyOptions) runPayload(ctx context.Context) error {
 	return o.ask(ctx, c, challenge.SubjectOf(e))
 }
 
-// connectOwner reaches the environment of a Service: never the current one by default.
+// connectOwner reaches the environment of a Service: the chosen one if it has the Service, else the only one that has.
 func (o *whyOptions) connectOwner(ctx context.Context, service verify.ServiceSID) (*connection, error) {
-	targets, err := o.shell.environments()
+	if _, err := o.shell.environments(); err != nil {
+		return nil, err
+	}
+	owner, names := o.shell.attribution().Owner(string(service))
+	switch {
+	case len(names) == 0:
+		return nil, (&verify.Error{Kind: verify.KindNotFound, Message: fmt.Sprintf("no environment has Service %s", service)}).
+			WithHint("see which there are: verifyctl env list; add one: verifyctl env add")
+	case owner == nil:
+		return nil, verify.Usagef("several environments have Service %s: %s", service, strings.Join(names, ", ")).WithHint("name the one you mean with -e")
+	}
+	target, err := o.shell.named(*owner)
 	if err != nil {
 		return nil, err
 	}
-	for _, target := range targets {
-		if verify.SameSID(target.Environment.ServiceSID, service) {
-			return o.shell.connect(ctx, target)
-		}
-	}
-	return nil, (&verify.Error{Kind: verify.KindNotFound, Message: fmt.Sprintf("Service %s is none of the environments", service)}).
-		WithHint("see which there are: verifyctl env list; add one: verifyctl env add")
+	return o.shell.connect(ctx, target)
 }
 
 func (o *whyOptions) ask(ctx context.Context, c *connection, subject challenge.Subject) error {

@@ -41,6 +41,10 @@ func (o *doctorOptions) attachment(ctx context.Context, report doctor.Report) ([
 func (e *examination) applyChanges(ctx context.Context, write writeFlags, changes []doctor.Change) (changed bool, err error) {
 	var errs []error
 	for _, change := range changes {
+		if change.Done() {
+			e.shell.note("nothing to do: %s has %s already", change.Environment, change)
+			continue
+		}
 		e.shell.note("%s: %s", change.Environment, change.Describe())
 		if write.dryRun {
 			continue
@@ -60,7 +64,7 @@ func (e *examination) applyChanges(ctx context.Context, write writeFlags, change
 // applyChange asks, records, writes, and says what takes the change back.
 func (e *examination) applyChange(ctx context.Context, write writeFlags, change doctor.Change) error {
 	c := e.shell.opened.byName[change.Environment]
-	w, err := c.writer(ctx, write, fmt.Sprintf("Change %s in %s?", change.Describe(), c.label()), harmless)
+	w, err := c.writer(ctx, write, fmt.Sprintf("Change %s in %s?", change.Describe(), c.label()), destructive)
 	if err != nil {
 		return err
 	}

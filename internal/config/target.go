@@ -170,7 +170,7 @@ func (c *Config) current() (string, error) {
 // that does. A built-in one is given without reading any file.
 func (c *Config) Lookup(name string) (*Target, error) {
 	if env, ok := c.builtIn(name); ok {
-		return c.builtInTarget(env), nil
+		return c.builtInTarget(env)
 	}
 	all, err := c.loaded()
 	if err != nil {
@@ -198,7 +198,11 @@ func (c *Config) All() ([]*Target, error) {
 		targets = append(targets, t)
 	}
 	for _, env := range c.opts.BuiltIn {
-		targets = append(targets, c.builtInTarget(env))
+		t, err := c.builtInTarget(env)
+		if err != nil {
+			return nil, err
+		}
+		targets = append(targets, t)
 	}
 	return targets, nil
 }
@@ -217,8 +221,10 @@ func (c *Config) Names() ([]string, error) {
 	return names, err
 }
 
-func (c *Config) builtInTarget(env verify.Environment) *Target {
-	return &Target{Environment: env, Chosen: ByNobody, IdentityFrom: identityRaw, config: c}
+func (c *Config) builtInTarget(env verify.Environment) (*Target, error) {
+	conn, err := c.settings.connect(&declaration{env: env}) // of which only a read-only variable has a meaning
+	env.ReadOnly = conn.readOnly
+	return &Target{Environment: env, Chosen: ByNobody, IdentityFrom: identityRaw, ReadOnlyFrom: conn.readOnlyFrom, config: c}, err
 }
 
 // target makes a target of a declaration. A base URL that keys must not go to is refused here, before any secret is

@@ -114,6 +114,17 @@ func notAChange(text string) error {
 	return verify.Usagef("%q is not a change", text).WithHint("write apn=CR…, fcm=CR…, YW….status=enabled, YW….status=disabled or YW….event_types=a,b")
 }
 
+// Done tells whether what the change wants is there already, so that there is nothing to send.
+func (c Change) Done() bool {
+	switch {
+	case c.Credential != "":
+		return verify.SameSID(c.Was, c.Credential)
+	case c.Status != "":
+		return c.Webhook.Status == c.Status
+	}
+	return slices.Equal(slices.Sorted(slices.Values(c.Webhook.EventTypes)), slices.Sorted(slices.Values(c.EventTypes)))
+}
+
 // Writer makes the changes.
 type Writer interface {
 	// SetServiceCredential attaches a credential in the place of was, which is "" where none is attached.

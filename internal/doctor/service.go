@@ -109,9 +109,13 @@ func knownServices(snap *Snapshot) Answer {
 
 func ownService(snap *Snapshot) Answer {
 	var others []string
+	guard := "" // the production environment whose confirmation a write here needs
 	for _, env := range snap.Declared {
 		if env.Name != snap.Env.Name && verify.SameSID(env.ServiceSID, snap.Env.ServiceSID) {
 			others = append(others, env.Name)
+			if env.IsProduction() && !snap.Env.IsProduction() {
+				guard = fmt.Sprintf("; %s is production, so every write here needs its confirmation", env.Name)
+			}
 		}
 	}
 	for _, peer := range snap.neighbours() {
@@ -120,7 +124,7 @@ func ownService(snap *Snapshot) Answer {
 		}
 	}
 	if len(others) > 0 {
-		return warn("%s is the Service of %s too", snap.Env.ServiceSID, strings.Join(others, " and ")).about(string(snap.Env.ServiceSID)).
+		return warn("%s is the Service of %s too%s", snap.Env.ServiceSID, strings.Join(others, " and "), guard).about(string(snap.Env.ServiceSID)).
 			fix("make a Service for each environment: a Service has one credential for each platform, so it cannot serve debug and distribution builds at once")
 	}
 	return pass("%s is used by this environment alone", snap.Env.ServiceSID)

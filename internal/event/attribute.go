@@ -29,6 +29,13 @@ func NewAttribution(environments []verify.Environment, chosen string) *Attributi
 	return a
 }
 
+// Owner gives the environment of a Service, nil when none has it or several have and the chosen one is not among them;
+// names are all that have it.
+func (a *Attribution) Owner(service string) (env *string, names []string) {
+	names = a.byService[fold(service)]
+	return a.one(names), names
+}
+
 // one gives the environment that is meant of several, nil when that cannot be told.
 func (a *Attribution) one(names []string) *string {
 	switch {
@@ -68,9 +75,8 @@ func (a *Attribution) Apply(e *Event) {
 		}
 	}
 	if e.ServiceSID != "" {
-		names := a.byService[fold(e.ServiceSID)]
-		e.Environment = a.one(names)
-		switch {
+		var names []string
+		switch e.Environment, names = a.Owner(e.ServiceSID); {
 		case len(names) == 0:
 			e.because("its Service is none of the configured environments")
 		case e.Environment == nil:

@@ -1,0 +1,137 @@
+package main
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/verifyctl/verifyctl/internal/simulator"
+)
+
+// guarded is a company whose two environments share one Service, which one of them calls production.
+func guarded(t *testing.T) (h home, env []string) {
+	t.Helper()
+	h = newHome(t)
+	server := h.serve(t, "--state", h.path("world.sqlite"))
+	text := "environments:\n"
+	for _, declared := range []string{"staging:staging", "live:production"} {
+		name, kind, _ := strings.Cut(declared, ":")
+		text += "  " + name + ":\n    account_sid: " + simulator.DefaultAccountSID + "\n    service_sid: " + simulator.DemoServiceSID +
+			"\n    kind: " + kind + "\n    auth_token_env: SIM_TOKEN\n    base_url: " + server.BaseURL + "\n"
+	}
+	if err := os.WriteFile(h.path("environments.yaml"), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return h, []string{"VERIFYCTL_CONFIG=" + h.path("environments.yaml")}
+}
+
+// mustSay runs a command that must end with a status and say each of the words on standard error.
+func (h home) mustSay(t *testing.T, status int, env, args []string, words ...string) {
+	t.Helper()
+	said := h.say(t, status, env, args...)
+	for _, word := range words {
+		if !strings.Contains(said, word) {
+			t.Errorf("verifyctl %s does not say %q:\n%s", strings.Join(args, " "), word, said)
+		}
+	}
+}
+
+// TestTheStricterEnvironmentWins: a Service that some environment calls production is written to as production, by
+// whichever name, and the refusal says whose rule it is and where it stands.
+func TestTheStricterEnvironmentWins(t *testing.T) {
+	h, env := guarded(t)
+	why := "is also that of live, which is production (" + h.path("environments.yaml") + ":8)"
+	for _, write := range [][]string{
+		{"factors", "delete", simulator.DemoIdentity, simulator.DemoDeadFactorSID},
+		{"entities", "delete", simulator.DemoIdentity},
+		{"entities", "erase", simulator.DemoIdentity},
+		{"challenge", "create", simulator.DemoIdentity, "--factor", simulator.DemoTabletFactorSID, "--message", "Sign in?"},
+		{"challenge", "resend", simulator.DemoPendingChallengeSID, "--identity", simulator.DemoIdentity},
+		{"doctor", "undo", "fcm=" + simulator.DemoDevFCMCredentialSID},
+	} {
+		args := append([]string{"-e", "staging"}, write...)
+		h.mustSay(t, 6, env, append(args, "--yes"), why, "confirm with --confirm live")
+		h.mustSay(t, 6, env, append(args, "--confirm", "staging"), "live", why)
+	}
+	h.mustSay(t, 6, append(env, "VERIFYCTL_ENV=staging"), []string{"factors", "delete", simulator.DemoIdentity, simulator.DemoDeadFactorSID, "--confirm", "live"}, "needs --env", why)
+	if left := h.run(t, 0, env, "-e", "staging", "factors", "list", simulator.DemoIdentity, "-q"); len(strings.Fields(left)) != 3 {
+		t.Errorf("the factors left are %q", left)
+	}
+	h.run(t, 0, env, "-e", "staging", "factors", "delete", simulator.DemoIdentity, simulator.DemoDeadFactorSID, "--confirm", "live")
+	if said := h.run(t, 0, env, "-e", "staging", "doctor", "--only", "SVC-04", "--no-evidence"); !strings.Contains(said, "live is production, so every write here needs its confirmation") {
+		t.Errorf("doctor says nothing of the shared Service:\n%s", said)
+	}
+}
+
+// TestARefusalNamesWhereItsRuleStands: the line of the file, or the variable.
+func TestARefusalNamesWhereItsRuleStands(t *testing.T) {
+	h, env := guarded(t)
+	path := h.path("environments.yaml")
+	remove := func(name, confirm string) []string {
+		return []string{"-e", name, "factors", "delete", simulator.DemoIdentity, simulator.DemoDeadFactorSID, "--confirm", confirm}
+	}
+	for _, name := range []string{"live", "staging", "demo"} {
+		confirm := strings.Replace(name, "staging", "live", 1)
+		h.mustSay(t, 6, append(env, "VERIFYCTL_READONLY=true"), remove(name, confirm), name+" is read-only (VERIFYCTL_READONLY)")
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	declared := strings.Replace(string(text), "kind: production", "readonly: true", 1)
+	if err := os.WriteFile(path, []byte(declared), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	h.mustSay(t, 6, env, remove("live", "live"), "live is read-only ("+path+":8)")
+	h.mustSay(t, 6, append(env, "VERIFYCTL_READONLY=true"), remove("live", "live"), "live is read-only ("+path+":8)")
+	h.mustSay(t, 6, env, remove("staging", "live"), "is also that of live, which is read-only ("+path+":8)")
+	if got := h.run(t, 0, env, "-e", "live", "factors", "list", simulator.DemoIdentity, "-q"); len(strings.Fields(got)) != 3 {
+		t.Errorf("the factors left are %q", got)
+	}
+}
+
+// TestTheNamedEnvironmentKeepsItsEvents: what -e names keeps the events of its Service, and the commands printed name it.
+func TestTheNamedEnvironmentKeepsItsEvents(t *testing.T) {
+	h, env := guarded(t)
+	h.run(t, 0, env, "-e", "staging", "debugger", "alerts", "--store", "--since", "29d", "--all")
+	for name, want := range map[string]bool{"staging": true, "live": false} {
+		kept := h.run(t, 0, env, "-e", name, "debugger", "replay", "--all", "--jq", ".[].environment")
+		if (kept != "") != want || strings.Contains(kept, "live") {
+			t.Errorf("%s remembers events of %q", name, kept)
+		}
+	}
+	if err := os.WriteFile(h.path("event.json"), []byte(uninstalledEvent), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	payload := []string{"why", "--payload", h.path("event.json")}
+	h.mustSay(t, 64, env, payload, "several environments have Service", "staging, live, demo")
+	for _, name := range []string{"staging", "live", "demo"} {
+		if said := h.run(t, 0, env, append([]string{"-e", name, "-o", "json"}, payload...)...); !strings.Contains(said, `"environment": "`+name+`"`) {
+			t.Errorf("-e %s asks elsewhere:\n%s", name, said)
+		}
+	}
+}
+
+// TestRepairsAreConfirmedAsEveryWrite: without a terminal doctor --fix and doctor undo take --yes, and what is there already
+// is not sent.
+func TestRepairsAreConfirmedAsEveryWrite(t *testing.T) {
+	h := newHome(t)
+	server := h.serve(t, "--state", h.path("world.sqlite"))
+	h.environment(t, "base_url: "+server.BaseURL, "ios_build: distribution")
+	env := []string{"VERIFYCTL_CONFIG=" + h.path("environments.yaml")}
+	fix := []string{"-e", "sim", "doctor", "--fix", "--credential", simulator.DemoSpareCredentialSID, "--no-evidence", "--only", "PUSH-APN-01"}
+	undo := []string{"-e", "sim", "doctor", "undo", "apn=" + simulator.DemoSpareCredentialSID}
+	for _, write := range [][]string{fix, undo} {
+		h.mustSay(t, 6, env, write, "not confirmed: Change", "confirm with --yes")
+	}
+	if sent := h.run(t, 0, env, "audit", "show", "-q"); sent != "" {
+		t.Errorf("something was sent unasked: %s", sent)
+	}
+	h.mustSay(t, 0, env, append(fix, "--yes"), "changed")
+	before := h.run(t, 0, env, "audit", "show", "--jq", "length")
+	h.mustSay(t, 0, env, undo, "nothing to do: sim has apn="+simulator.DemoSpareCredentialSID+" already")
+	h.mustSay(t, 0, env, append(undo, "--dry-run"), "nothing to do")
+	if after := h.run(t, 0, env, "audit", "show", "--jq", "length"); after != before {
+		t.Errorf("the audit has %s lines after an undo of nothing, and had %s", after, before)
+	}
+}
