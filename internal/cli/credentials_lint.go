@@ -93,14 +93,19 @@ func (o *credentialsLintOptions) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	passphraseUsed := false
 	lint, err := pushfile.LintFiles(o.files, pushfile.Options{Now: now, Stdin: o.shell.in, Passphrase: func(file string) (string, error) {
 		if o.passphrase != nil {
+			passphraseUsed = true
 			return *o.passphrase, nil
 		}
 		return o.shell.prompter().Secret(ctx, prompt.Question{Text: "Pass phrase of " + file + ":", Instead: "--passphrase-env NAME"})
 	}})
 	if err != nil {
 		return err
+	}
+	if o.passphrase != nil && !passphraseUsed {
+		o.shell.note("the pass phrase was not needed")
 	}
 	written, extractErr := o.write(lint)
 	if err := o.print(p, lint.Lines); err != nil {

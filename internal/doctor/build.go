@@ -87,7 +87,7 @@ func judgeSigning(snap *Snapshot) Answer {
 		return fail("the app is a %s build, the environment declares %s%s", build, declared, onlyRead(app)).
 			fix("correct ios_build, or sign the app for the environment it is meant for")
 	case app.Signed == nil:
-		return unknown("what the app was signed with was not read: %s. It says %s; the environment declares %s", app.Unread, e.Environment, declared).
+		return unknown("what the app was signed with was not read: %s; %s says %s, the environment declares %s", app.Unread, appRead(app), e.Environment, declared).
 			fix("give the .ipa that users get: its code signature tells")
 	case app.Profile != nil && !app.Profile.Expires.IsZero() && app.Profile.Expires.Before(snap.Now):
 		return warn("the app is a %s build as declared, but its profile expired on %s", build, day(app.Profile.Expires)).fix("sign it with a new profile")

@@ -262,6 +262,8 @@ func (a *App) openExecutable(in fs.FS, name string) error {
 		return errors.New("it is not a file")
 	case info.Size() > maxExecutable:
 		return fmt.Errorf("it is larger than %d MiB", maxExecutable>>20)
+	case isBomb(info):
+		return errors.New("it is packed tighter than any executable can be")
 	}
 	f, err := in.Open(name)
 	if err != nil {
@@ -278,6 +280,13 @@ func (a *App) openExecutable(in fs.FS, name string) error {
 	}
 	a.readSignature(executable, info.Size())
 	return nil
+}
+
+// isBomb tells a large file that was packed to next to nothing: code shrinks to a third or so.
+func isBomb(info fs.FileInfo) bool {
+	const large, tight = 16 << 20, 64
+	packed, ok := info.Sys().(*zip.FileHeader)
+	return ok && info.Size() > large && uint64(info.Size())/tight > packed.CompressedSize64
 }
 
 // readSignature takes down what the executable was signed with, or why that is not known.

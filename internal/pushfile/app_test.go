@@ -324,6 +324,7 @@ func TestSignatureThatCannotBeRead(t *testing.T) {
 		"broken DER":         resigned(t, superBlob(map[uint32][]byte{slotEntitlementsDER: blob(magicEntitlementsDER, []byte{0x70, 3, 2, 1})})),
 		"a slice outside":    fat(whole)[:9000-len(whole)],
 		"a Java class":       {0xca, 0xfe, 0xba, 0xbe, 0, 0, 0, 52, 0, 0},
+		"a bomb":             slices.Concat(whole, make([]byte, 17<<20)),
 		"a slice in a slice": fat(fat(whole)),
 	} {
 		file := write(t, filepath.Join(t.TempDir(), "Bank.ipa"), zipped(t, "Payload/Bank.app/", bundle(t, profileText("production", "com.bank.example"), executable)))

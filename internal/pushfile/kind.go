@@ -14,6 +14,8 @@ import (
 	"unicode/utf16"
 	"unicode/utf8"
 
+	"golang.org/x/text/encoding/charmap"
+
 	"github.com/verifyctl/verifyctl/internal/verify"
 )
 
@@ -153,7 +155,7 @@ func fromRTF(text []byte) ([]byte, wrapping, bool) {
 }
 
 // rtfControl matches one control word, escaped letter or byte at the start of rich text.
-var rtfControl = lazily(`^\\(?:(par|line|tab)\b ?|'([0-9a-fA-F]{2})|([\\{}\r\n])|[a-zA-Z]+(?:-?[0-9]+)? ?|.)`)
+var rtfControl = lazily(`^\\(?:(par|line|tab)\b ?|'([0-9a-fA-F]{2})|([\\{}\r\n])|u(-?[0-9]+) ?\??|[a-zA-Z]+(?:-?[0-9]+)? ?|.)`)
 
 func rtfText(m [][]byte) string {
 	switch {
@@ -163,7 +165,10 @@ func rtfText(m [][]byte) string {
 		return "\n"
 	case len(m[2]) > 0:
 		n, _ := strconv.ParseUint(string(m[2]), 16, 8) //nolint:errcheck // two hexadecimal digits
-		return string(rune(n))
+		return string(charmap.Windows1252.DecodeByte(byte(n)))
+	case len(m[4]) > 0:
+		n, _ := strconv.ParseInt(string(m[4]), 10, 32) //nolint:errcheck // a number, and out of range no letter
+		return string(rune(uint16(n)))
 	}
 	return string(m[3])
 }

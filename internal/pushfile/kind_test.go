@@ -99,6 +99,7 @@ var pemForms = map[string]func([]byte) []byte{
 	"no BEGIN and END":      func(b []byte) []byte { block, _ := pem.Decode(b); return pemBody(block.Bytes) },
 	"no END":                func(b []byte) []byte { return b[:bytes.Index(b, []byte("-----END"))] },
 	"dashes of a processor": func(b []byte) []byte { return replace(b, "-----", "—–") },
+	"dashes in rich text":   func(b []byte) []byte { return replace(inRTF(b), "-----", `\'97\u8211?`) },
 	"small letters":         func(b []byte) []byte { return replace(b, "-----BEGIN", "-----Begin", "-----END", "-----End") },
 	"blank lines":           func(b []byte) []byte { return replace(b, "\n", "\n\n") },
 	"wide spaces":           func(b []byte) []byte { return replace(b, "\n", "\u00a0\n\u200b") },
