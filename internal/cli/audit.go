@@ -18,9 +18,10 @@ func newAuditCmd(s *shell) *cobra.Command {
 		Use:   "audit",
 		Short: "What was written to Twilio from this machine",
 		Long: `Every write leaves two lines in the audit file of the state directory: one before it is sent and one after. Each line
-carries the hash of the line before it. When the first line cannot be written, nothing is sent.`,
+carries a keyed hash of the line before it. When the first line cannot be written, or lines were changed or cut off, nothing
+is sent.`,
 	}
-	cmd.AddCommand(newAuditShowCmd(s), newAuditVerifyCmd(s))
+	cmd.AddCommand(newAuditShowCmd(s), newAuditVerifyCmd(s), newAuditExportCmd(s), newAuditAcknowledgeCmd(s))
 	return cmd
 }
 
@@ -48,6 +49,7 @@ var auditResource = render.Resource[ledger.Entry]{
 		{Name: "identity", Text: func(e ledger.Entry) string { return e.Identity }, Named: true},
 		{Name: "sids", Text: func(e ledger.Entry) string { return strings.Join(e.SIDs, " ") }},
 		{Name: "reason", Text: func(e ledger.Entry) string { return e.Reason }, Flex: true},
+		{Name: "problem", Text: func(e ledger.Entry) string { return e.Problem }, Flex: true, Wide: true},
 		{Name: "user", Text: func(e ledger.Entry) string { return e.User }},
 		{Name: "host", Text: func(e ledger.Entry) string { return e.Host }, Wide: true},
 		{Name: "key_sid", Text: func(e ledger.Entry) string { return string(e.KeySID) }, Wide: true},
@@ -132,47 +134,6 @@ func (o *auditShowOptions) whose(ctx context.Context) (verify.Identity, error) {
 	}
 	return o.shell.identityIn(ctx, target, o.identity)
 }
-
-func newAuditVerifyCmd(s *shell) *cobra.Command {
-	return &cobra.Command{
-		Use:   "verify",
-		Short: "Check that no line of the audit file was changed, removed or moved",
-		Long: `Walk the whole audit file and name the first line that does not fit the one before it, and writes of which only the line
-before is there.
-
-` + exitHelp(0, 1),
-		Example: "  verifyctl audit verify",
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			audit, err := s.ledger(cmd.Context())
-			if err != nil {
-				return err
-			}
-			p, err := s.printer(time.Now)
-			if err != nil {
-				return err
-			}
-			report, err := audit.Verify(cmd.Context())
-			if err != nil {
-				return err
-			}
-			if err := render.One(p, auditReportResource, report); err != nil {
-				return err
-			}
-			if report.Bad > 0 {
-				return &verify.Error{Kind: verify.KindFailed, Message: fmt.Sprintf("line %d of the audit file: %s", report.Bad, report.Problem)}
-			}
-			return nil
-		},
-	}
-}
-
-var auditReportResource = render.Resource[ledger.Report]{Columns: []render.Column[ledger.Report]{
-	{Name: "lines", Text: func(r ledger.Report) string { return fmt.Sprint(r.Lines) }},
-	{Name: "bad_line", Text: func(r ledger.Report) string { return numberOrNone(r.Bad) }, Tone: func(ledger.Report) render.Tone { return render.Bad }},
-	{Name: "problem", Text: func(r ledger.Report) string { return r.Problem }},
-	{Name: "torn_lines", Text: func(r ledger.Report) string { return numberOrNone(len(r.Torn)) }},
-	{Name: "unfinished", Text: func(r ledger.Report) string { return strings.Join(r.Unfinished, " ") }},
-}}
 
 func numberOrNone(n int) string {
 	if n == 0 {

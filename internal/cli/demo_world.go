@@ -1,15 +1,16 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
 	"net/http"
-	"os"
 	"path/filepath"
 	"time"
 
 	"github.com/verifyctl/verifyctl/internal/simulator"
+	"github.com/verifyctl/verifyctl/internal/statedir"
 	"github.com/verifyctl/verifyctl/internal/twilio"
 	"github.com/verifyctl/verifyctl/internal/verify"
 )
@@ -74,10 +75,11 @@ func (s *shell) demo(ctx context.Context) (*localWorld, error) {
 		if err != nil {
 			return nil, err
 		}
-		if err := os.MkdirAll(dir, 0o700); err != nil {
-			return nil, verify.Usagef("cannot make the state directory: %w", err).WithHint("set VERIFYCTL_STATE_DIR to a directory you can write to")
+		state := filepath.Join(dir, demoState)
+		if err := cmp.Or(statedir.Prepare(dir), statedir.CheckDatabase(state)); err != nil {
+			return nil, err
 		}
-		world, err := openDemo(ctx, filepath.Join(dir, demoState))
+		world, err := openDemo(ctx, state)
 		if err != nil {
 			return nil, err
 		}

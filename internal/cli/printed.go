@@ -27,6 +27,8 @@ func (noColumns) ColumnNames() []string { return nil }
 // command that is not listed here, which a test forbids.
 func printedBy(command string) (resources []columned, ok bool) {
 	switch command {
+	case "audit export":
+		return []columned{auditExportResource}, true
 	case "audit show":
 		return []columned{auditResource}, true
 	case "audit verify":
@@ -111,7 +113,7 @@ func printedBy(command string) (resources []columned, ok bool) {
 		return []columned{buildResource}, true
 	case "simulator serve":
 		return []columned{noColumns{}}, true
-	case "completion", "demo", "demo reset", "doctor undo", "env add", "env remove", "env use", "state purge":
+	case "audit acknowledge", "completion", "demo", "demo reset", "doctor undo", "env add", "env remove", "env use", "state purge":
 		return nil, true
 	}
 	return nil, false

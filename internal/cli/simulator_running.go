@@ -40,7 +40,7 @@ func (r *runningServer) leave(dir string) (remove func() error, err error) {
 		return nil, err
 	}
 	r.file = filepath.Join(dir, "simulator-"+strings.ToLower(rand.Text()[:8])+".json")
-	lock, err := os.OpenFile(lockOf(r.file), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	lock, err := statedir.Open(lockOf(r.file), os.O_RDWR|os.O_CREATE|os.O_EXCL)
 	if err != nil {
 		return nil, statedir.Failure("cannot tell other commands of this server", err)
 	}
@@ -102,7 +102,7 @@ func escapeGlob(dir string) string {
 
 // readRunning reads the file of a server, nil when the server is gone.
 func readRunning(file string) (*runningServer, error) {
-	lock, err := os.OpenFile(lockOf(file), os.O_RDWR, 0)
+	lock, err := statedir.Open(lockOf(file), os.O_RDWR)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, removeIfThere(file)
 	}

@@ -4,6 +4,7 @@ package config
 
 import (
 	"os"
+	"path/filepath"
 	"syscall"
 
 	"github.com/verifyctl/verifyctl/internal/verify"
@@ -38,6 +39,20 @@ func checkAccess(f *os.File) (access, error) {
 		return othersCanRead, nil
 	}
 	return ownerOnly, nil
+}
+
+// checkFolder refuses the folder of a file where others can put another file in its place.
+func checkFolder(file string) error {
+	dir := filepath.Dir(file)
+	info, err := os.Stat(dir)
+	if err != nil {
+		return verify.Usagef("%s cannot be examined: %w", dir, err)
+	}
+	if info.Mode().Perm()&0o002 != 0 && info.Mode()&os.ModeSticky == 0 {
+		return verify.Refusedf("others can write to %s (mode %04o), and so put another file in the place of %s", dir, info.Mode().Perm(), filepath.Base(file)).
+			WithHint("chmod o-w %s", verify.Quote(dir))
+	}
+	return nil
 }
 
 // isTrusted tells whether a file's owner is this user or root; root itself reads anybody's.

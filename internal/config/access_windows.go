@@ -18,3 +18,6 @@ func checkAccess(f *os.File) (access, error) {
 	}
 	return ownerOnly, nil
 }
+
+// checkFolder accepts any folder, for the same reason.
+func checkFolder(string) error { return nil }

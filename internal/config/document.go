@@ -65,6 +65,9 @@ func readDocument(path string, role role) (*document, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := checkFolder(path); err != nil {
+		return nil, err
+	}
 	raw, err := io.ReadAll(io.LimitReader(f, maxFileSize+1))
 	if err != nil {
 		return nil, verify.Usagef("%s cannot be read: %w", path, err)

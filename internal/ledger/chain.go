@@ -13,14 +13,21 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/verifyctl/verifyctl/internal/statedir"
+	"github.com/verifyctl/verifyctl/internal/verify"
 )
 
 // The audit file has one JSON object a line: one line before each write to Twilio and one after. Each line carries, as
-// "prev", the SHA-256 of the line before it (of its bytes, without the newline), so a line that is changed, taken out or
-// moved breaks the chain at the line behind it. What is cut off at the end breaks no chain; therefore a second file keeps
-// how far the audit file reached and the hash of its last line.
+// "prev", the hash of the line before it (of its bytes, without the newline), so a line that is changed, taken out or moved
+// breaks the chain at the line behind it. The hash is keyed with the state directory's key, so that who cannot read the key
+// cannot write a chain; lines of older versions carry a plain SHA-256. What is cut off at the end breaks no chain; therefore
+// a second file, the head, keeps how far the audit file reached and the hash of its last line.
+//
+// Before a line is appended, the file is compared with the head. Lines behind it that continue the chain are adopted: the
+// process that wrote them was killed before it wrote the head. Anything else is a break, and nothing is written to Twilio
+// until somebody acknowledges it, which leaves a line of its own.
 //
 // A chain and erasure do not go together, so no line names an identity: it has a keyed hash in its place, and the names
 // file beside it says whose hash that is. Erasing an identity takes it out of the names file only. The hash that stays is
@@ -34,6 +41,8 @@ const (
 
 	maxLine = 64 << 10
 	noPrev  = "0000000000000000000000000000000000000000000000000000000000000000"
+
+	keyed = "hmac:" // begins the hash that a line carries of the one before it; older lines carry only the digits
 )
 
 // chainedEntry is an entry as it stands in the file.
@@ -43,24 +52,38 @@ type chainedEntry struct {
 	Prev string `json:"prev"`
 }
 
-// append puts one line on disk, behind what is there, under the lock.
+// append puts one line on disk, behind what is there, under the lock. A broken chain is refused.
 func (l *Ledger) append(ctx context.Context, e Entry) error {
+	return l.locked(ctx, func() error {
+		if e.Phase == phaseBefore && e.Who != "" {
+			if err := l.appendName(e.Who, e.Identity); err != nil {
+				return err
+			}
+		}
+		f, err := openAppend(filepath.Join(l.dir, chainFile))
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		broken, err := l.broken(f)
+		if err != nil {
+			return err
+		}
+		if broken != "" {
+			return verify.Refusedf("the audit file was changed: %s", broken).
+				WithHint("see verifyctl audit verify; to go on, record it: verifyctl audit acknowledge --reason TEXT")
+		}
+		return l.appendLine(f, e)
+	})
+}
+
+func (l *Ledger) locked(ctx context.Context, do func() error) error {
 	unlock, err := statedir.LockFile(ctx, filepath.Join(l.dir, lockFile))
 	if err != nil {
 		return err
 	}
 	defer unlock()
-	if e.Phase == "before" && e.Who != "" {
-		if err := l.appendName(e.Who, e.Identity); err != nil {
-			return err
-		}
-	}
-	f, err := openAppend(filepath.Join(l.dir, chainFile))
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	return l.appendLine(f, e)
+	return do()
 }
 
 func (l *Ledger) appendLine(f *os.File, e Entry) error {
@@ -68,7 +91,7 @@ func (l *Ledger) appendLine(f *os.File, e Entry) error {
 	if err != nil {
 		return err
 	}
-	line := chainedEntry{Entry: e, Torn: len(tail.torn), Prev: tail.hash()}
+	line := chainedEntry{Entry: e, Torn: len(tail.torn), Prev: keyed + l.link(tail.last, tail.torn)}
 	text, err := json.Marshal(line)
 	if err != nil {
 		return err
@@ -86,15 +109,107 @@ func (l *Ledger) appendLine(f *os.File, e Entry) error {
 	if err := f.Sync(); err != nil {
 		return err
 	}
-	return l.writeHead(head{Size: tail.size + int64(len(content)), Last: hashLine(text)})
+	return l.writeHead(head{Size: tail.size + int64(len(content)), Last: keyed + l.link(text, nil)})
+}
+
+// link gives the keyed hash of a line, and of what was torn behind it: neither can then be changed.
+func (l *Ledger) link(last, torn []byte) string {
+	switch {
+	case len(torn) > 0:
+		return l.key.Link(slices.Concat(last, []byte{'\n'}, torn))
+	case last == nil:
+		return noPrev
+	}
+	return l.key.Link(last)
+}
+
+// follows tells whether a hash is that of a line and of what was torn behind it, keyed or as older versions wrote it.
+func (l *Ledger) follows(prev string, last, torn []byte) bool {
+	if digits, ok := strings.CutPrefix(prev, keyed); ok {
+		return digits == l.link(last, torn)
+	}
+	switch {
+	case len(torn) > 0:
+		return prev == hashLine(slices.Concat(last, []byte{'\n'}, torn))
+	case last == nil:
+		return prev == noPrev
+	}
+	return prev == hashLine(last)
+}
+
+// broken compares the file with the head and says what is wrong; "" is nothing.
+func (l *Ledger) broken(f *os.File) (string, error) {
+	head, ok, err := l.readHead()
+	if err != nil {
+		return headFile + " is damaged", nil
+	}
+	info, err := f.Stat()
+	switch {
+	case err != nil:
+		return "", err
+	case !ok && info.Size() == 0:
+		return "", nil
+	case info.Size() < head.Size:
+		return fmt.Sprintf("it has %d bytes and had %d: lines were cut off", info.Size(), head.Size), nil
+	}
+	last, err := lineBefore(f, head.Size)
+	if err != nil {
+		return "", err
+	}
+	if ok && !l.follows(head.Last, last, nil) {
+		return "its last line is not the one that was written last", nil
+	}
+	broken, err := l.brokenBehind(f, head.Size, last)
+	if broken != "" && !ok {
+		broken = headFile + " is missing, so nobody can tell whether lines were cut off"
+	}
+	return broken, err
+}
+
+// brokenBehind looks at what stands behind the head: at most the line whose writer was killed before it wrote the head, and
+// what was torn.
+func (l *Ledger) brokenBehind(f *os.File, from int64, last []byte) (string, error) {
+	if _, err := f.Seek(from, io.SeekStart); err != nil {
+		return "", err
+	}
+	behind, err := io.ReadAll(io.LimitReader(f, 64*maxLine))
+	if err != nil {
+		return "", err
+	}
+	var torn []byte
+	whole := 0
+	for line := range bytes.Lines(behind) {
+		text := bytes.TrimSuffix(line, []byte("\n"))
+		parsed, ok := parseLine(text)
+		if !ok {
+			torn = append(append(torn, text...), '\n')
+			continue
+		}
+		if whole++; whole > 1 || parsed.Torn != len(torn) || !l.follows(parsed.Prev, last, torn) {
+			return "there are lines behind the one that was written last", nil
+		}
+		last, torn = text, nil
+	}
+	return "", nil
+}
+
+// lineBefore gives the line that ends where a place in the file is, without its newline; nil at the beginning.
+func lineBefore(f *os.File, place int64) ([]byte, error) {
+	from := max(0, place-maxLine-1)
+	text := make([]byte, place-from)
+	if _, err := f.ReadAt(text, from); err != nil && err != io.EOF {
+		return nil, err
+	}
+	if len(text) == 0 {
+		return nil, nil
+	}
+	text = bytes.TrimSuffix(text, []byte("\n"))
+	return text[bytes.LastIndexByte(text, '\n')+1:], nil
 }
 
 // openAppend opens a file of the audit for appending, and makes it for the owner only.
 func openAppend(path string) (*os.File, error) {
-	if err := statedir.CheckFile(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, err
-	}
-	return os.OpenFile(path, os.O_RDWR|os.O_APPEND|os.O_CREATE, 0o600)
+	return statedir.Open(path, os.O_RDWR|os.O_APPEND|os.O_CREATE)
 }
 
 // tail is the end of an audit file.
@@ -105,18 +220,7 @@ type tail struct {
 	open bool   // the file does not end with a newline
 }
 
-// hash gives the prev of the next line. What was torn is hashed together with the whole line before it, so that neither
-// can be changed.
-func (t tail) hash() string {
-	switch {
-	case len(t.torn) > 0:
-		return hashLine(slices.Concat(t.last, []byte{'\n'}, t.torn))
-	case t.last == nil:
-		return noPrev
-	}
-	return hashLine(t.last)
-}
-
+// hashLine gives the hash of a line as older versions wrote it.
 func hashLine(line []byte) string {
 	sum := sha256.Sum256(line)
 	return hex.EncodeToString(sum[:])
@@ -167,7 +271,7 @@ func parseLine(text []byte) (line chainedEntry, ok bool) {
 	if err := json.Unmarshal(text, &line); err != nil {
 		return chainedEntry{}, false
 	}
-	return line, len(line.Prev) == len(noPrev) && line.ID != ""
+	return line, len(strings.TrimPrefix(line.Prev, keyed)) == len(noPrev) && line.ID != ""
 }
 
 // head is how far the audit file reached when a line was last appended.
@@ -181,11 +285,7 @@ func (l *Ledger) writeHead(h head) error {
 	if err != nil {
 		return err
 	}
-	path := filepath.Join(l.dir, headFile)
-	if err := statedir.CheckFile(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE, 0o600)
+	f, err := statedir.Open(filepath.Join(l.dir, headFile), os.O_WRONLY|os.O_CREATE)
 	if err != nil {
 		return err
 	}
@@ -196,7 +296,7 @@ func (l *Ledger) writeHead(h head) error {
 
 // readHead gives the head; ok is false when there is none.
 func (l *Ledger) readHead() (h head, ok bool, err error) {
-	text, err := os.ReadFile(filepath.Join(l.dir, headFile))
+	text, err := statedir.ReadFile(filepath.Join(l.dir, headFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		return h, false, nil
 	}

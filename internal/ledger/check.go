@@ -1,130 +1,265 @@
 package ledger
 
 import (
+	"cmp"
 	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"io"
+	"os"
 	"path/filepath"
 	"slices"
+	"strings"
+	"time"
 
 	"github.com/verifyctl/verifyctl/internal/statedir"
 )
 
+// Verdict says in a word how the audit file stands.
+type Verdict string
+
+// The verdicts.
+const (
+	Intact       Verdict = "intact"
+	Acknowledged Verdict = "acknowledged" // it was broken, and somebody has recorded that
+	Broken       Verdict = "broken"
+)
+
 // Report is what checking the audit file found.
 type Report struct {
-	Lines   int    `json:"lines"`
-	Bad     int    `json:"bad_line"` // number of the first line that does not fit the one before it; 0 when all fit
-	Problem string `json:"problem"`  // what is wrong with it; "" when nothing is
+	Verdict Verdict `json:"verdict"`
+	Lines   int     `json:"lines"`
+	Plain   int     `json:"plain_lines"` // of older versions, whose hashes anybody can make who may write the file
+	Bad     int     `json:"bad_line"`    // number of the first line that does not fit the one before it; 0 when all fit
+	Problem string  `json:"problem"`     // what is wrong with it; "" when nothing is
 
 	// Torn are the numbers of lines that were cut off while they were written, by a crash or a full disk: nothing is
 	// known to have been changed.
 	Torn []int `json:"torn_lines"`
 	// Unfinished are the ids of writes with a line before and none after: what became of them is not known here.
 	Unfinished []string `json:"unfinished"`
+	// Breaks are the changes of the file that somebody has acknowledged.
+	Breaks []Break `json:"breaks"`
 }
 
-// Verify walks the whole audit file and names the first line that was changed, taken out or moved. It waits for writes in
-// progress. An error means that the file could not be read.
+// Break is a change of the file that somebody has acknowledged.
+type Break struct {
+	Line    int       `json:"line"` // that acknowledges it
+	Time    time.Time `json:"time"`
+	User    string    `json:"user"`
+	Reason  string    `json:"reason"`
+	Problem string    `json:"problem"`
+}
+
+// Verify walks the whole audit file and names the first line that was changed, taken out or moved and that nobody has
+// acknowledged. It waits for writes in progress. An error means that the file could not be read.
 func (l *Ledger) Verify(ctx context.Context) (report Report, err error) {
-	unlock, err := statedir.LockFile(ctx, filepath.Join(l.dir, lockFile))
-	if err != nil {
-		return report, err
-	}
-	defer unlock()
+	err = l.locked(ctx, func() error {
+		report, err = l.verify()
+		return err
+	})
+	return report, err
+}
+
+func (l *Ledger) verify() (Report, error) {
 	head, hasHead, err := l.readHead()
 	if err != nil {
-		return report, statedir.Failure("cannot read "+filepath.Join(l.dir, headFile), err)
+		return Report{}, statedir.Failure("cannot read "+filepath.Join(l.dir, headFile), err)
 	}
-	w := walk{begun: map[string]int{}, head: head, hasHead: hasHead, reached: head.Size == 0}
+	w := walk{ledger: l, begun: map[string]int{}, head: head, hasHead: hasHead, reached: head.Size == 0}
 	for line, err := range l.lines() {
 		if err != nil {
-			return report, err
+			return Report{}, err
 		}
-		if bad, problem := w.check(line); problem != "" {
-			return w.report(bad, problem), nil
-		}
+		w.check(line)
 	}
 	return w.end(), nil
 }
 
+// Acknowledge records that the file was changed, for good, as a line of its own, and gives the problem; "" when there is
+// none, and then nothing is written. Entry says who acknowledges it, when and why.
+func (l *Ledger) Acknowledge(ctx context.Context, e Entry) (problem string, err error) {
+	err = l.locked(ctx, func() error {
+		report, err := l.verify()
+		if err != nil {
+			report.Problem = err.Error() // the head is damaged; its new value follows
+		}
+		f, err := openAppend(filepath.Join(l.dir, chainFile))
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		broken, err := l.broken(f)
+		if problem = cmp.Or(report.Problem, broken); err != nil || problem == "" {
+			return err
+		}
+		var id [8]byte
+		rand.Read(id[:])
+		e.ID, e.Phase, e.Problem = hex.EncodeToString(id[:]), phaseBreak, problem
+		return l.appendLine(f, e)
+	})
+	return problem, err
+}
+
+// Export is the state of the audit file at a moment, to be kept where who can change the file cannot.
+type Export struct {
+	Lines  int       `json:"lines"`
+	Bytes  int64     `json:"bytes"`
+	SHA256 string    `json:"sha256"` // of the first Bytes bytes of the file, in hexadecimal
+	Time   time.Time `json:"time"`
+}
+
+// Export writes the audit file as it stands and gives its length and hash.
+func (l *Ledger) Export(ctx context.Context, to io.Writer, now time.Time) (export Export, err error) {
+	export.Time = now.UTC()
+	sum := sha256.New()
+	err = l.locked(ctx, func() error {
+		for line, err := range l.lines() {
+			if err != nil {
+				return err
+			}
+			text := line.text
+			if !line.open {
+				text = append(text, '\n')
+			}
+			sum.Write(text)
+			if _, err := to.Write(text); err != nil {
+				return err
+			}
+			export.Lines, export.Bytes = line.number, line.end
+		}
+		return nil
+	})
+	export.SHA256 = hex.EncodeToString(sum.Sum(nil))
+	return export, err
+}
+
+// StartsWith tells whether the file still begins with what was exported.
+func (l *Ledger) StartsWith(export Export) (bool, error) {
+	f, err := statedir.Open(filepath.Join(l.dir, chainFile), os.O_RDONLY)
+	if os.IsNotExist(err) {
+		return export.Bytes == 0, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	defer f.Close()
+	sum := sha256.New()
+	n, err := io.CopyN(sum, f, export.Bytes)
+	if err != nil && err != io.EOF {
+		return false, err
+	}
+	return n == export.Bytes && hex.EncodeToString(sum.Sum(nil)) == export.SHA256, nil
+}
+
 // walk is what has to be remembered of the lines before.
 type walk struct {
-	lines     int
-	last      []byte         // the last whole line
-	torn      []byte         // what stands behind it
-	tears     []int          // the lines in torn
-	explained []int          // torn lines that a later line accounts for
-	begun     map[string]int // the line at which a write without an end begins, by its id
+	ledger *Ledger
+	report Report
+	last   []byte         // the last whole line
+	torn   []byte         // what stands behind it
+	tears  []int          // the lines in torn
+	isKey  bool           // the last whole line is keyed
+	begun  map[string]int // the line at which a write without an end begins, by its id
 
 	head    head
 	hasHead bool
 	reached bool // the line at which head was written
 }
 
-// check says which line is wrong, when this one does not fit what is before it.
-func (w *walk) check(line rawLine) (bad int, problem string) {
-	before := w.lines
-	w.lines = line.number
-	if problem := w.checkHead(line); problem != "" {
-		return line.number, problem
+// found remembers the first problem that nobody has acknowledged yet.
+func (w *walk) found(line int, problem string) {
+	if w.report.Problem == "" {
+		w.report.Bad, w.report.Problem = line, problem
 	}
+}
+
+// check takes the next line, and remembers what is wrong when it does not fit what is before it.
+func (w *walk) check(line rawLine) {
+	before := w.report.Lines
+	w.report.Lines = line.number
+	w.checkHead(line)
 	parsed, ok := parseLine(line.text)
 	if !ok {
 		// It may have been torn. Then the next whole line accounts for its bytes, or it is the last one.
 		w.torn = append(append(w.torn, line.text...), '\n')
 		w.tears = append(w.tears, line.number)
-		return 0, ""
+		return
 	}
+	isKey := strings.HasPrefix(parsed.Prev, keyed)
+	fits := parsed.Torn == len(w.torn) && w.ledger.follows(parsed.Prev, w.last, w.torn)
 	switch {
 	case parsed.Torn != len(w.torn) && len(w.tears) > 0:
-		return w.tears[0], "it cannot be read, and the line behind it does not know of it: it was changed or put in"
-	case parsed.Prev == tail{last: w.last, torn: w.torn}.hash() && parsed.Torn == len(w.torn):
+		w.found(w.tears[0], "it cannot be read, and the line behind it does not know of it: it was changed or put in")
+	case w.isKey && !isKey:
+		w.found(line.number, "it is of an older kind than the line before it: it was put in, or both were changed")
+	case fits:
 	case w.last == nil:
-		return line.number, "it is not the first line that was written: lines before it were taken out, or it was moved or changed"
+		w.found(line.number, "it is not the first line that was written: lines before it were taken out, or it was moved or changed")
 	default:
-		return before, "the line behind it does not follow it: it was changed, or lines after it were taken out, put in or moved"
+		w.found(before, "the line behind it does not follow it: it was changed, or lines after it were taken out, put in or moved")
 	}
-	if parsed.Phase == "before" {
+	if parsed.Phase == phaseBreak && fits && isKey {
+		w.acknowledge(line.number, parsed.Entry)
+	}
+	if !isKey {
+		w.report.Plain++
+	}
+	switch parsed.Phase {
+	case phaseBefore:
 		w.begun[parsed.ID] = line.number
-	} else {
+	case phaseAfter:
 		delete(w.begun, parsed.ID)
 	}
-	w.explained = append(w.explained, w.tears...)
-	w.last, w.torn, w.tears = line.text, nil, nil
-	return 0, ""
+	w.report.Torn = append(w.report.Torn, w.tears...)
+	w.last, w.torn, w.tears, w.isKey = line.text, nil, nil, isKey
+}
+
+// acknowledge takes what was found as told by a line that says so.
+func (w *walk) acknowledge(line int, e Entry) {
+	w.report.Breaks = append(w.report.Breaks, Break{Line: line, Time: e.Time, User: e.User, Reason: e.Reason, Problem: e.Problem})
+	w.report.Bad, w.report.Problem = 0, ""
 }
 
 // checkHead compares the line with the head when the walk comes to where the head was written.
-func (w *walk) checkHead(line rawLine) (problem string) {
+func (w *walk) checkHead(line rawLine) {
 	end := line.end
 	if line.open {
 		end++ // a whole line that lost its newline is judged by its hash
 	}
 	if w.reached || end < w.head.Size {
-		return ""
+		return
 	}
 	w.reached = true
-	if end != w.head.Size || hashLine(line.text) != w.head.Last {
-		return "it is not the line that was written here last: it was changed, or lines before it were taken out or put in"
+	if end != w.head.Size || !w.ledger.follows(w.head.Last, line.text, nil) {
+		w.found(line.number, "it is not the line that was written here last: it was changed, or lines before it were taken out or put in")
 	}
-	return ""
 }
 
-func (w *walk) report(bad int, problem string) Report {
-	r := Report{Lines: w.lines, Bad: bad, Problem: problem, Torn: append([]int{}, w.explained...), Unfinished: []string{}}
+func (w *walk) end() Report {
+	r := &w.report
+	switch {
+	case r.Lines > 0 && !w.hasHead:
+		w.found(r.Lines, "the file "+headFile+" is missing, so nobody can tell whether lines behind this one were cut off")
+	case !w.reached:
+		w.found(r.Lines+1, "it was there and is not any more: lines were cut off at the end")
+	case r.Problem == "":
+		// What cannot be read at the very end, behind what head knows of, was torn.
+		r.Torn = append(r.Torn, w.tears...)
+	}
+	r.Unfinished, r.Torn, r.Breaks = append([]string{}, r.Unfinished...), append([]int{}, r.Torn...), append([]Break{}, r.Breaks...)
 	for id := range w.begun {
 		r.Unfinished = append(r.Unfinished, id)
 	}
 	slices.SortFunc(r.Unfinished, func(a, b string) int { return w.begun[a] - w.begun[b] })
-	return r
-}
-
-func (w *walk) end() Report {
 	switch {
-	case w.lines > 0 && !w.hasHead:
-		return w.report(w.lines, "the file "+headFile+" is missing, so nobody can tell whether lines behind this one were cut off")
-	case !w.reached:
-		return w.report(w.lines+1, "it was there and is not any more: lines were cut off at the end")
+	case r.Problem != "":
+		r.Verdict = Broken
+	case len(r.Breaks) > 0:
+		r.Verdict = Acknowledged
+	default:
+		r.Verdict = Intact
 	}
-	// What cannot be read at the very end, behind what head knows of, was torn.
-	w.explained = append(w.explained, w.tears...)
-	return w.report(0, "")
+	return *r
 }

@@ -6,6 +6,8 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"errors"
+	"fmt"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -15,11 +17,18 @@ import (
 	"github.com/verifyctl/verifyctl/internal/verify"
 )
 
+// The phases of an entry.
+const (
+	phaseBefore = "before"
+	phaseAfter  = "after"
+	phaseBreak  = "break" // somebody acknowledged that the file was changed
+)
+
 // Entry is one write to Twilio, as the audit file has it. Identity and SIDs are as given on the command line or read
 // before the write.
 type Entry struct {
 	ID          string            `json:"id"`    // the same before and after the write
-	Phase       string            `json:"phase"` // before or after
+	Phase       string            `json:"phase"` // before, after, or break
 	Time        time.Time         `json:"time"`
 	User        string            `json:"user,omitempty"` // of the operating system
 	Host        string            `json:"host,omitempty"`
@@ -35,6 +44,9 @@ type Entry struct {
 	// Identity is kept in the names file only; in the line "who" stands for it. When it was erased it reads back as "".
 	Identity string `json:"-"`
 	Who      string `json:"who,omitempty"` // keyed hash of the identity
+
+	// Problem is what was wrong with the file, in a line that acknowledges it.
+	Problem string `json:"problem,omitempty"`
 
 	// Only after the write.
 	Outcome   string `json:"outcome,omitempty"`
@@ -54,6 +66,15 @@ type Ledger struct {
 // Open opens the audit file of a state directory. It makes the directory, but not the file.
 func Open(ctx context.Context, dir string) (*Ledger, error) {
 	key, err := statedir.OpenKey(ctx, dir)
+	if err != nil {
+		return nil, err
+	}
+	return &Ledger{dir: dir, key: key}, nil
+}
+
+// OpenWithoutKey is [Open] for acknowledging that the key of the state directory was lost: it makes a new one.
+func OpenWithoutKey(ctx context.Context, dir string) (*Ledger, error) {
+	key, err := statedir.ReplaceLostKey(ctx, dir)
 	if err != nil {
 		return nil, err
 	}
@@ -84,7 +105,7 @@ type pending struct {
 func (l *Ledger) begin(ctx context.Context, e Entry) (*pending, error) {
 	var id [8]byte
 	rand.Read(id[:])
-	e.ID, e.Phase, e.Outcome, e.RequestID, e.Who = hex.EncodeToString(id[:]), "before", "", "", ""
+	e.ID, e.Phase, e.Outcome, e.RequestID, e.Who = hex.EncodeToString(id[:]), phaseBefore, "", "", ""
 	if e.Identity != "" {
 		e.Who = l.key.Tombstone(e.Identity)
 		e.Command = replaceName(e.Command, e.Identity, e.Who)
@@ -95,8 +116,11 @@ func (l *Ledger) begin(ctx context.Context, e Entry) (*pending, error) {
 		}
 	}
 	if err := l.append(ctx, e); err != nil {
-		return nil, cannotWrite(err).WithHint("nothing was sent, because every write leaves a record; see that %s can be written",
-			filepath.Join(l.dir, chainFile))
+		failed := cannotWrite(err)
+		if failed.Hint == "" {
+			failed.Hint = fmt.Sprintf("nothing was sent, because every write leaves a record; see that %s can be written", filepath.Join(l.dir, chainFile))
+		}
+		return nil, failed
 	}
 	return &pending{ledger: l, entry: e}, nil
 }
@@ -105,7 +129,7 @@ func (l *Ledger) begin(ctx context.Context, e Entry) (*pending, error) {
 // cancelled, because the write was sent.
 func (p *pending) finish(ctx context.Context, now time.Time, outcome, requestID string) error {
 	e := p.entry
-	e.Phase, e.Time, e.Outcome, e.RequestID = "after", now, outcome, requestID
+	e.Phase, e.Time, e.Outcome, e.RequestID = phaseAfter, now, outcome, requestID
 	if err := p.ledger.append(context.WithoutCancel(ctx), e); err != nil {
 		return cannotWrite(err).WithHint("the write was sent; its outcome is %q and stands in no record", outcome)
 	}
@@ -113,6 +137,10 @@ func (p *pending) finish(ctx context.Context, now time.Time, outcome, requestID 
 }
 
 func cannotWrite(err error) *verify.Error {
+	var told *verify.Error
+	if errors.As(err, &told) && told.Kind == verify.KindRefused {
+		return told
+	}
 	return &verify.Error{Kind: verify.KindFailed, Message: "cannot write the audit file: " + err.Error(), Cause: err}
 }
 

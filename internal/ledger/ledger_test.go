@@ -182,7 +182,7 @@ func TestProcessesWriteOneChain(t *testing.T) {
 		check(t, cmd.Wait())
 	}
 	report := must[Report](t)(openLedger(t, dir).Verify(t.Context()))
-	if diff := cmp.Diff(Report{Lines: 300, Torn: []int{}, Unfinished: []string{}}, report); diff != "" {
+	if diff := cmp.Diff(Report{Verdict: Intact, Lines: 300, Torn: []int{}, Unfinished: []string{}, Breaks: []Break{}}, report); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -254,6 +254,10 @@ func TestLinesCutOffAtTheEndAreMissed(t *testing.T) {
 	if report := must[Report](t)(a.Verify(t.Context())); report.Bad != 1 {
 		t.Errorf("a file that was taken away is reported as %+v", report)
 	}
+	if _, err := a.begin(t.Context(), entryOf(2)); verify.KindOf(err) != verify.KindRefused {
+		t.Errorf("a write behind a file that was taken away: %v", err)
+	}
+	must[string](t)(a.Acknowledge(t.Context(), Entry{Time: noon, Reason: "the disk was replaced"}))
 	writeOne(t, a, 2)
 	check(t, os.Remove(filepath.Join(dir, headFile)))
 	if report := must[Report](t)(a.Verify(t.Context())); report.Bad == 0 {
@@ -320,7 +324,7 @@ func TestATornLineAtTheEndIsReported(t *testing.T) {
 	must[int](t)(f.WriteString(`{"id":"12`))
 	check(t, f.Close())
 	report := must[Report](t)(a.Verify(t.Context()))
-	if diff := cmp.Diff(Report{Lines: 3, Torn: []int{3}, Unfinished: []string{}}, report); diff != "" {
+	if diff := cmp.Diff(Report{Verdict: Intact, Lines: 3, Torn: []int{3}, Unfinished: []string{}, Breaks: []Break{}}, report); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -376,6 +380,122 @@ func TestAnErasedIdentityLeavesATombstoneAndTheChain(t *testing.T) {
 	}
 }
 
+// TestTheAuditCannotBeWashedClean: what was cut off, changed or put in at the end refuses every write until somebody
+// records it, and that record stays.
+func TestTheAuditCannotBeWashedClean(t *testing.T) {
+	for name, wash := range map[string]func(lines [][]byte) [][]byte{
+		"two lines cut off": func(lines [][]byte) [][]byte { return lines[:len(lines)-2] },
+		"all lines cut off": func([][]byte) [][]byte { return nil },
+		"the last changed":  func(lines [][]byte) [][]byte { lines[len(lines)-1][20] ^= 1; return lines },
+		"one put in": func(lines [][]byte) [][]byte {
+			return append(lines, []byte(`{"id":"1","phase":"before","prev":"`+noPrev+`"}`+"\n"), lines[0])
+		},
+	} {
+		dir := t.TempDir()
+		a := openLedger(t, dir)
+		for n := range 3 {
+			writeOne(t, a, n)
+		}
+		path := filepath.Join(dir, chainFile)
+		lines := bytes.SplitAfter(bytes.TrimSuffix(must[[]byte](t)(os.ReadFile(path)), []byte("\n")), []byte("\n"))
+		lines[len(lines)-1] = append(lines[len(lines)-1], '\n')
+		check(t, os.WriteFile(path, bytes.Join(wash(lines), nil), 0o600))
+		_, err := a.begin(t.Context(), entryOf(9))
+		if verify.KindOf(err) != verify.KindRefused || !strings.Contains(err.(*verify.Error).Hint, "audit acknowledge") {
+			t.Errorf("%s: the next write is %v", name, err)
+			continue
+		}
+		if report := must[Report](t)(a.Verify(t.Context())); report.Verdict != Broken {
+			t.Errorf("%s: %+v", name, report)
+		}
+		problem := must[string](t)(a.Acknowledge(t.Context(), Entry{Time: noon, User: "operator", Reason: "restored"}))
+		writeOne(t, a, 9)
+		report := must[Report](t)(a.Verify(t.Context()))
+		if problem == "" || report.Verdict != Acknowledged || len(report.Breaks) != 1 || report.Breaks[0].Reason != "restored" || report.Breaks[0].Problem != problem {
+			t.Errorf("%s: %q, %+v", name, problem, report)
+		}
+		if again := must[string](t)(a.Acknowledge(t.Context(), Entry{Time: noon, Reason: "again"})); again != "" {
+			t.Errorf("%s: acknowledged again: %s", name, again)
+		}
+	}
+}
+
+// TestALineBehindTheHeadIsAdopted: a kill between the line and the head must not block the next write.
+func TestALineBehindTheHeadIsAdopted(t *testing.T) {
+	dir := t.TempDir()
+	a := openLedger(t, dir)
+	check(t, a.append(t.Context(), Entry{ID: "1", Phase: phaseBefore}))
+	head := must[[]byte](t)(os.ReadFile(filepath.Join(dir, headFile)))
+	check(t, a.append(t.Context(), Entry{ID: "1", Phase: phaseAfter}))
+	check(t, os.WriteFile(filepath.Join(dir, headFile), head, 0o600))
+	writeOne(t, a, 2)
+	if report := must[Report](t)(a.Verify(t.Context())); report.Verdict != Intact || report.Lines != 4 {
+		t.Errorf("%+v", report)
+	}
+	fresh := openLedger(t, t.TempDir())
+	check(t, fresh.append(t.Context(), Entry{ID: "1", Phase: phaseBefore}))
+	check(t, os.Remove(filepath.Join(fresh.dir, headFile)))
+	check(t, fresh.append(t.Context(), Entry{ID: "1", Phase: phaseAfter}))
+}
+
+// TestAnOldChainGoesOnKeyed: lines of an older version verify as what they are, and none may follow a keyed one.
+func TestAnOldChainGoesOnKeyed(t *testing.T) {
+	dir := t.TempDir()
+	old := `{"id":"1","phase":"before","prev":"` + noPrev + `"}`
+	second := `{"id":"1","phase":"after","prev":"` + hashLine([]byte(old)) + `"}`
+	content := old + "\n" + second + "\n"
+	check(t, os.WriteFile(filepath.Join(dir, headFile), fmt.Appendf(nil, "%-127s\n", fmt.Sprintf(`{"size":%d,"last":"%s"}`, len(content), hashLine([]byte(second)))), 0o600))
+	a := openLedger(t, dir)
+	check(t, os.WriteFile(filepath.Join(dir, chainFile), []byte(content), 0o600))
+	writeOne(t, a, 1)
+	if report := must[Report](t)(a.Verify(t.Context())); report.Verdict != Intact || report.Plain != 2 || report.Lines != 4 {
+		t.Errorf("%+v", report)
+	}
+	path := filepath.Join(dir, chainFile)
+	whole := must[[]byte](t)(os.ReadFile(path))
+	last := whole[bytes.LastIndexByte(whole[:len(whole)-1], '\n')+1:]
+	forged := fmt.Appendf(whole, `{"id":"7","phase":"after","prev":"%s"}`+"\n", hashLine(last[:len(last)-1]))
+	check(t, os.WriteFile(path, forged, 0o600))
+	if report := must[Report](t)(a.Verify(t.Context())); report.Verdict != Broken || report.Bad != 5 {
+		t.Errorf("a line of the old kind behind keyed ones: %+v", report)
+	}
+}
+
+// TestALostKeyIsNotReplacedInSilence: a new key would make the chain worthless without a word.
+func TestALostKeyIsNotReplacedInSilence(t *testing.T) {
+	dir := t.TempDir()
+	writeOne(t, openLedger(t, dir), 1)
+	check(t, os.Remove(filepath.Join(dir, "key")))
+	if _, err := Open(t.Context(), dir); verify.KindOf(err) != verify.KindRefused || !strings.Contains(err.Error(), "is gone") {
+		t.Errorf("opened without the key: %v", err)
+	}
+	a := must[*Ledger](t)(OpenWithoutKey(t.Context(), dir))
+	if problem := must[string](t)(a.Acknowledge(t.Context(), Entry{Time: noon, Reason: "the key was lost"})); problem == "" {
+		t.Error("a chain of another key is found good")
+	}
+	writeOne(t, a, 2)
+}
+
+// TestAnExportIsFoundAgain: what was kept elsewhere tells whether the file still begins with it.
+func TestAnExportIsFoundAgain(t *testing.T) {
+	dir := t.TempDir()
+	a := openLedger(t, dir)
+	writeOne(t, a, 1)
+	var out bytes.Buffer
+	export := must[Export](t)(a.Export(t.Context(), &out, noon))
+	if whole := must[[]byte](t)(os.ReadFile(filepath.Join(dir, chainFile))); !bytes.Equal(out.Bytes(), whole) || export.Lines != 2 || export.Bytes != int64(len(whole)) {
+		t.Errorf("%+v of %d bytes", export, len(whole))
+	}
+	writeOne(t, a, 2)
+	if !must[bool](t)(a.StartsWith(export)) {
+		t.Error("a file that only grew is not recognised")
+	}
+	export.Bytes++
+	if must[bool](t)(a.StartsWith(export)) {
+		t.Error("another file is recognised")
+	}
+}
+
 // FuzzAuditFile writes on behind any bytes: nothing of them is lost, and checking them never panics.
 func FuzzAuditFile(f *testing.F) {
 	line := `{"id":"1","phase":"before","prev":"` + noPrev + `"}`
@@ -394,6 +514,12 @@ func FuzzAuditFile(f *testing.F) {
 		before := must[Report](t)(a.Verify(t.Context()))
 		if len(content) > 0 && before.Bad == 0 && len(before.Torn) == 0 {
 			t.Fatalf("a file that was never written is found good: %+v", before)
+		}
+		if _, err := a.begin(t.Context(), entryOf(1)); err != nil {
+			if verify.KindOf(err) != verify.KindRefused || before.Bad == 0 {
+				t.Fatalf("refused with %v: %+v", err, before)
+			}
+			must[string](t)(a.Acknowledge(t.Context(), Entry{Time: noon, Reason: "fuzzed"}))
 		}
 		writeOne(t, a, 1)
 		after := must[[]byte](t)(os.ReadFile(path))

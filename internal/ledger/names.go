@@ -36,7 +36,7 @@ func (l *Ledger) appendName(who, identity string) error {
 // names gives the identities that were not erased, by their hash.
 func (l *Ledger) names() (map[string]string, error) {
 	names := map[string]string{}
-	f, err := os.Open(filepath.Join(l.dir, namesFile))
+	f, err := statedir.Open(filepath.Join(l.dir, namesFile), os.O_RDONLY)
 	if errors.Is(err, fs.ErrNotExist) {
 		return names, nil
 	}

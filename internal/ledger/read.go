@@ -90,7 +90,7 @@ type rawLine struct {
 // lines streams the audit file. A file that is not there has no lines.
 func (l *Ledger) lines() iter.Seq2[rawLine, error] {
 	return func(yield func(rawLine, error) bool) {
-		f, err := os.Open(filepath.Join(l.dir, chainFile))
+		f, err := statedir.Open(filepath.Join(l.dir, chainFile), os.O_RDONLY)
 		if errors.Is(err, fs.ErrNotExist) {
 			return
 		}

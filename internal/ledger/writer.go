@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/verifyctl/verifyctl/internal/twilio"
@@ -36,6 +37,11 @@ func (l *Ledger) Writer(client *twilio.Client, memory Memory, origin Entry, now 
 // recorded sends one write between its two lines. Its error is that of the write, or why none was sent: when only the
 // second line could not be written the request was sent all the same and its result counts. [Ledger.Close] tells of it.
 func (w *Writer) recorded(ctx context.Context, identity verify.Identity, sids []string, send func(context.Context) error) error {
+	return w.recordedMaking(ctx, identity, sids, func(ctx context.Context) (string, error) { return "", send(ctx) })
+}
+
+// recordedMaking is [Writer.recorded] for a write whose reply names what was made; the line after has its SID too.
+func (w *Writer) recordedMaking(ctx context.Context, identity verify.Identity, sids []string, send func(context.Context) (made string, err error)) error {
 	if err := ctx.Err(); err != nil {
 		return err // an interruption starts nothing new
 	}
@@ -48,7 +54,10 @@ func (w *Writer) recorded(ctx context.Context, identity verify.Identity, sids []
 	sending, cancel := verify.GraceContext(ctx)
 	defer cancel()
 	var requestID string
-	sendErr := send(verify.WithRequestID(sending, &requestID))
+	made, sendErr := send(verify.WithRequestID(sending, &requestID))
+	if made != "" {
+		pending.entry.SIDs = append(slices.Clone(pending.entry.SIDs), made)
+	}
 	if err := pending.finish(ctx, time.Now(), outcomeOf(sendErr), requestID); err != nil {
 		w.ledger.lacks(err)
 	}
@@ -70,18 +79,18 @@ func outcomeOf(err error) string {
 
 // CreateChallenge asks the user of a factor; the phone rings. See [twilio.Writer.CreateChallenge].
 func (w *Writer) CreateChallenge(ctx context.Context, service verify.ServiceSID, identity verify.Identity, n verify.NewChallenge) (made verify.Challenge, err error) {
-	err = w.recorded(ctx, identity, []string{string(n.FactorSID)}, func(ctx context.Context) (err error) {
+	err = w.recordedMaking(ctx, identity, []string{string(n.FactorSID)}, func(ctx context.Context) (_ string, err error) {
 		made, err = w.twilio.CreateChallenge(ctx, service, identity, n)
-		return err
+		return string(made.SID), err
 	})
 	return made, err
 }
 
 // CreateNotification sends the push of a challenge again; the phone rings. See [twilio.Writer.CreateNotification].
 func (w *Writer) CreateNotification(ctx context.Context, service verify.ServiceSID, identity verify.Identity, ch verify.ChallengeSID, ttl time.Duration) (sent verify.Notification, err error) {
-	err = w.recorded(ctx, identity, []string{string(ch)}, func(ctx context.Context) (err error) {
+	err = w.recordedMaking(ctx, identity, []string{string(ch)}, func(ctx context.Context) (_ string, err error) {
 		sent, err = w.twilio.CreateNotification(ctx, service, identity, ch, ttl)
-		return err
+		return string(sent.SID), err
 	})
 	return sent, err
 }

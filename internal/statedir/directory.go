@@ -4,6 +4,7 @@ package statedir
 
 import (
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -70,19 +71,68 @@ func check(dir string) error {
 	return nil
 }
 
-// CheckFile refuses a file of the state directory that others can read or write, or that is not a plain file. A file
-// that does not exist is fs.ErrNotExist.
+// Open opens a file of the state directory, or makes it for the owner only when flag has os.O_CREATE. It never follows a
+// link, and refuses what [CheckFile] refuses. A file that does not exist is fs.ErrNotExist.
+func Open(path string, flag int) (*os.File, error) {
+	if err := CheckFile(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	f, err := os.OpenFile(path, flag|noFollow, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Stat() // of what was really opened
+	if err == nil {
+		err = checkInfo(path, info)
+	}
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+// ReadFile gives the content of a file, which it opens as [Open] does.
+func ReadFile(path string) ([]byte, error) {
+	f, err := Open(path, os.O_RDONLY)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(f)
+}
+
+// CheckFile refuses a file of the state directory that is a link or anything else but a plain file, that others can read or
+// write, or that belongs to another user. A file that does not exist is fs.ErrNotExist.
 func CheckFile(path string) error {
 	info, err := os.Lstat(path)
 	if err != nil {
 		return err
 	}
+	return checkInfo(path, info)
+}
+
+// CheckDatabase is [CheckFile] for a SQLite file and the two that SQLite keeps beside it. Those that do not exist are fine.
+func CheckDatabase(path string) error {
+	for _, file := range []string{path, path + "-wal", path + "-shm"} {
+		if err := CheckFile(file); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
+}
+
+func checkInfo(path string, info fs.FileInfo) error {
 	if !info.Mode().IsRegular() {
-		return verify.Refusedf("%s is not a plain file", path)
+		return verify.Refusedf("%s is not a plain file", path).WithHint("move it away")
 	}
 	if othersCanAccess(info) {
 		return verify.Refusedf("others can read or write %s (mode %04o)", path, info.Mode().Perm()).
 			WithHint("chmod 600 %s", verify.Quote(path))
+	}
+	if owner, foreign := foreignOwner(info); foreign {
+		return verify.Refusedf("%s belongs to another user (id %d)", path, owner).
+			WithHint("set VERIFYCTL_STATE_DIR to a directory of your own")
 	}
 	return nil
 }

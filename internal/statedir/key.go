@@ -28,8 +28,31 @@ type Key struct {
 }
 
 // OpenKey reads the key of a state directory, and makes it the first time, when it makes the directory too. A damaged key
-// is an error and is never replaced.
-func OpenKey(ctx context.Context, dir string) (*Key, error) {
+// is an error and is never replaced, nor is a lost one: what was written with it would not be recognised any more.
+func OpenKey(ctx context.Context, dir string) (*Key, error) { return openKey(ctx, dir, refuseLostKey) }
+
+// ReplaceLostKey is [OpenKey] for somebody who knows that the key was lost: it makes a new one.
+func ReplaceLostKey(ctx context.Context, dir string) (*Key, error) {
+	return openKey(ctx, dir, func(string) error { return nil })
+}
+
+// refuseLostKey refuses to make a key where there are files that were written with one.
+func refuseLostKey(dir string) error {
+	for _, pattern := range []string{"audit.jsonl", "env-*.db"} {
+		files, err := fs.Glob(os.DirFS(dir), pattern)
+		if err != nil {
+			return err
+		}
+		if len(files) > 0 {
+			return verify.Refusedf("the key of the state directory is gone: %s was written with it", filepath.Join(dir, files[0])).
+				WithHint("restore %s from a backup; without one: verifyctl audit acknowledge --reason TEXT makes a new key and records that the old one was lost",
+					filepath.Join(dir, keyFile))
+		}
+	}
+	return nil
+}
+
+func openKey(ctx context.Context, dir string, allowed func(dir string) error) (*Key, error) {
 	if err := Prepare(dir); err != nil {
 		return nil, err
 	}
@@ -46,6 +69,9 @@ func OpenKey(ctx context.Context, dir string) (*Key, error) {
 	if key, err = readKey(path); !errors.Is(err, fs.ErrNotExist) {
 		return key, err // another process made it while we waited
 	}
+	if err := allowed(dir); err != nil {
+		return nil, err
+	}
 	var secret [keyLength]byte
 	rand.Read(secret[:])
 	if err := WriteNew(path, secret[:]); err != nil {
@@ -55,11 +81,12 @@ func OpenKey(ctx context.Context, dir string) (*Key, error) {
 }
 
 func readKey(path string) (*Key, error) {
-	if err := CheckFile(path); err != nil {
+	secret, err := ReadFile(path)
+	var refused *verify.Error
+	switch {
+	case errors.As(err, &refused), errors.Is(err, fs.ErrNotExist):
 		return nil, err
-	}
-	secret, err := os.ReadFile(path)
-	if err != nil {
+	case err != nil:
 		return nil, Failure("cannot read the key of the state directory", err)
 	}
 	if len(secret) != keyLength {
@@ -84,6 +111,14 @@ func (k *Key) HashToken(token verify.PushToken) string {
 // Tombstone gives a keyed hash of an identity, which stands for it where it must not be kept.
 func (k *Key) Tombstone(identity string) string {
 	return k.id + "." + k.hash("identity", identity)
+}
+
+// Link gives the keyed hash of a line of the audit file, 64 hexadecimal digits, which the line behind it carries.
+func (k *Key) Link(line []byte) string {
+	mac := hmac.New(sha256.New, k.secret[:])
+	mac.Write([]byte("audit\x00"))
+	mac.Write(line)
+	return hex.EncodeToString(mac.Sum(nil))
 }
 
 // hash gives 32 hexadecimal digits. The use keeps the same text from hashing alike in two roles.

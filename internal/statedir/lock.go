@@ -2,6 +2,7 @@ package statedir
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"time"
@@ -21,8 +22,12 @@ func Lock(ctx context.Context, dir string) (unlock func(), err error) {
 // LockFile takes the lock of a file that exists for nothing else, and waits while another process or goroutine has it.
 // The operating system lets go of it when the process ends, however it ends.
 func LockFile(ctx context.Context, path string) (unlock func(), err error) {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
+	f, err := Open(path, os.O_RDWR|os.O_CREATE)
+	var refused *verify.Error
+	switch {
+	case errors.As(err, &refused):
+		return nil, err
+	case err != nil:
 		return nil, Failure("cannot lock the state directory", err)
 	}
 	deadline := time.Now().Add(lockPatience)

@@ -9,6 +9,9 @@ import (
 	"syscall"
 )
 
+// noFollow makes opening a link fail.
+const noFollow = syscall.O_NOFOLLOW
+
 func othersCanWrite(info fs.FileInfo) bool  { return info.Mode().Perm()&0o022 != 0 }
 func othersCanAccess(info fs.FileInfo) bool { return info.Mode().Perm()&0o077 != 0 }
 

@@ -8,6 +8,9 @@ import (
 	"golang.org/x/sys/windows"
 )
 
+// noFollow does nothing: that the file is no link is looked at before it is opened.
+const noFollow = 0
+
 // Windows keeps a user's files from others by the access list of the profile, which new files inherit; mode bits say
 // nothing there.
 func othersCanWrite(fs.FileInfo) bool  { return false }

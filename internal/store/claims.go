@@ -153,7 +153,7 @@ func (o *owner) name(ctx context.Context) (string, error) {
 	var id [8]byte
 	rand.Read(id[:])
 	path := filepath.Join(o.dir, ownerPrefix+hex.EncodeToString(id[:])+ownerSuffix)
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	f, err := statedir.Open(path, os.O_RDWR|os.O_CREATE|os.O_EXCL)
 	if err != nil {
 		return "", err
 	}
@@ -191,7 +191,7 @@ func (o *owner) alive(name string) (bool, error) {
 	if name == "" {
 		return false, nil
 	}
-	f, err := os.OpenFile(filepath.Join(o.dir, name), os.O_RDWR, 0)
+	f, err := statedir.Open(filepath.Join(o.dir, name), os.O_RDWR)
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}
@@ -213,5 +213,9 @@ func (o *owner) end() error {
 	path := o.file.Name()
 	err := o.file.Close()
 	o.file = nil
-	return errors.Join(err, os.Remove(path))
+	// Between the two another process may sweep the file away.
+	if removeErr := os.Remove(path); !errors.Is(removeErr, fs.ErrNotExist) {
+		err = errors.Join(err, removeErr)
+	}
+	return err
 }

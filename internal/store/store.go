@@ -96,7 +96,7 @@ func open(path, more string) *sql.DB {
 func (s *Store) exists(ctx context.Context, dir string) error {
 	err := statedir.CheckFile(s.path)
 	if !errors.Is(err, fs.ErrNotExist) {
-		return err
+		return errors.Join(err, statedir.CheckDatabase(s.path))
 	}
 	unlock, err := statedir.Lock(ctx, dir)
 	if err != nil {
@@ -123,7 +123,7 @@ func (s *Store) create(ctx context.Context) error {
 			return err
 		}
 	}
-	f, err := os.OpenFile(empty, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	f, err := statedir.Open(empty, os.O_WRONLY|os.O_CREATE|os.O_EXCL)
 	if err != nil {
 		return err
 	}
