@@ -77,7 +77,7 @@ func (l *Lint) lintOthers() {
 		file, name := l.otherFiles[i], certificate.Subject.String()
 		switch {
 		case certificate.IsCA && len(l.certificates) > 0:
-			l.sayMendable(file, Warn, what, "beside the push certificate there is that of an authority, %s, which Twilio's guide leaves out", name)
+			l.sayMendable(file, Warn, what, "beside the push certificate there is that of an authority, %s; it is not known whether Twilio takes both", name)
 		case certificate.IsCA:
 			l.say(file, Fail, what, take, "it is the certificate of an authority, not a push certificate: %s", name)
 		case slices.ContainsFunc(signingNames, func(prefix string) bool { return strings.HasPrefix(certificate.Subject.CommonName, prefix) }):
@@ -215,7 +215,7 @@ func (l *Lint) addKey(file, form string, der []byte) bool {
 		l.sayMendable(file, Fail, "private key", "its BEGIN line says %s, but the key is in another form: Twilio answers 20001, could not parse it", form)
 	}
 	if _, isRSA := signer.Public().(*rsa.PublicKey); isRSA && form == "PRIVATE KEY" {
-		l.sayMendable(file, Warn, "private key", "it is in PKCS #8 form (BEGIN PRIVATE KEY), where Twilio's guide shows BEGIN RSA PRIVATE KEY; whether Twilio takes it as it is, is not known")
+		l.sayMendable(file, Warn, "private key", "it is in PKCS #8 form (BEGIN PRIVATE KEY), where Twilio's guide shows BEGIN RSA PRIVATE KEY; it is not known whether Twilio takes it as it is")
 	}
 	return true
 }

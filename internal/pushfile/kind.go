@@ -125,7 +125,7 @@ func orderOfUTF16(text []byte) (order binary.ByteOrder, marked bool) {
 
 func withoutMark(text []byte) ([]byte, wrapping, bool) {
 	inner, ok := bytes.CutPrefix(text, []byte("\ufeff"))
-	return inner, wrapping{Warn, "it begins with a byte order mark, which many programs trip over; whether Twilio takes it as it is, is not known"}, ok
+	return inner, wrapping{Warn, "it begins with a byte order mark, which many programs trip over; it is not known whether Twilio takes it as it is"}, ok
 }
 
 // fromRTF takes the text out of rich text: control words go, and what is escaped becomes itself.

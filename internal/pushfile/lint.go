@@ -115,6 +115,7 @@ func (l *Lint) finish() {
 	l.lintOthers()
 	l.matchKeys()
 	l.remember()
+	slices.SortStableFunc(l.Lines, func(a, b Line) int { return slices.Index(l.files, a.File) - slices.Index(l.files, b.File) })
 }
 
 // Outcome is an error of [verify.KindFailed] when something is wrong, or when nothing was checked of a file; nil
@@ -171,7 +172,7 @@ func (l *Lint) matchKeys() {
 			l.say(key.file, Pass, "private key", "", "it belongs to the certificate")
 			if _, isRSA := key.signer.Public().(*rsa.PublicKey); !isRSA {
 				l.say(key.file, Warn, "private key", "if Twilio refuses it, request a new certificate with an RSA key of 2048 bits",
-					"it is %s, where Twilio's guide shows an RSA key; whether Twilio takes it, is not known", describeKey(key.signer.Public()))
+					"it is %s, where Twilio's guide shows an RSA key; it is not known whether Twilio takes it", describeKey(key.signer.Public()))
 			}
 		case key.p8:
 			l.say(key.file, Fail, "private key", "make an Apple Push Services certificate, and upload that with its key",

@@ -120,11 +120,11 @@ func (l *Lint) addPEM(file string, text []byte) {
 		l.sayMendable(file, Fail, "text", "%s: Twilio answers 20001, could not parse it", trouble)
 	}
 	if outside != "" && len(troubles) == 0 {
-		l.sayMendable(file, Warn, "text", "there is text outside BEGIN and END (%s); whether Twilio takes it as it is, is not known", outsideWords(outside))
+		l.sayMendable(file, Warn, "text", "there is text outside BEGIN and END (%s); it is not known whether Twilio takes it as it is", outsideWords(outside))
 	}
 	isKey := func(kind string) bool { return strings.HasSuffix(kind, "PRIVATE KEY") }
 	if slices.Contains(kinds, "CERTIFICATE") && slices.ContainsFunc(kinds, isKey) {
-		l.sayMendable(file, Warn, "text", "certificate and key are in one file, where Twilio asks for each by itself; whether it takes them as they are, is not known")
+		l.sayMendable(file, Warn, "text", "certificate and key are in one file, where Twilio asks for each by itself; it is not known whether it takes them as they are")
 	}
 }
 

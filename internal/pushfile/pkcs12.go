@@ -67,7 +67,7 @@ func (l *Lint) sayPKCS12(file string, err error) {
 		l.say(file, Fail, what, "export the push certificate alone with its key", "there are several private keys in it")
 	default:
 		q := verify.Quote(file)
-		l.say(file, Unknown, what, "openssl pkcs12 -in "+q+" -nodes -out cert.pem, with -legacy for OpenSSL 3 and without it for LibreSSL (macOS), and lint that",
+		l.say(file, Unknown, what, "with OpenSSL 3: openssl pkcs12 -legacy -in "+q+" -nodes -out cert.pem; with LibreSSL (macOS): openssl pkcs12 -in "+q+" -nodes -out cert.pem; then lint cert.pem",
 			"it is in a form that cannot be read here (%s): nothing was checked", strings.TrimPrefix(message, "pkcs12: "))
 	}
 }

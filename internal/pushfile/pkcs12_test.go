@@ -105,7 +105,7 @@ func TestPKCS12ThatIsNotOpenedNeverPasses(t *testing.T) {
 		"cut off":          {locked[:len(locked)-7], nil, "cut off"},
 		"changed":          {slow, nil, "--passphrase-env NAME"},
 		"no key":           {certificates, nil, "no private key"},
-		"without a length": {[]byte{0x30, 0x80, 0x02, 0x01, 0x03, 0x30, 0x80, 0, 0, 0, 0}, nil, "-legacy for OpenSSL 3 and without it for LibreSSL"},
+		"without a length": {[]byte{0x30, 0x80, 0x02, 0x01, 0x03, 0x30, 0x80, 0, 0, 0, 0}, nil, "with LibreSSL (macOS): openssl pkcs12 -in"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			file := write(t, filepath.Join(t.TempDir(), "apns.p12"), c.text)
