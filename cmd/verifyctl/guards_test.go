@@ -135,3 +135,24 @@ func TestRepairsAreConfirmedAsEveryWrite(t *testing.T) {
 		t.Errorf("the audit has %s lines after an undo of nothing, and had %s", after, before)
 	}
 }
+
+// TestBulkWorkKeepsTheGuardsOfSingleWork: a list that takes all factors of a person in production shows what they are, names
+// the person, and needs to be meant; what the plan did not foresee is kept.
+func TestBulkWorkKeepsTheGuardsOfSingleWork(t *testing.T) {
+	h, env := guarded(t)
+	list := h.run(t, 0, env, "-e", "live", "factors", "list", simulator.DemoIdentity, "-o", "csv")
+	if err := os.WriteFile(h.path("list.csv"), []byte(list), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	h.run(t, 0, env, "-e", "live", "factors", "plan", "--from", h.path("list.csv"), "--out", h.path("all.ndjson"))
+	apply := []string{"-e", "live", "factors", "apply", h.path("all.ndjson"), "--confirm", "live"}
+	h.mustSay(t, 6, env, apply, "Pixel 6", "fcm", "1 identity will have no verified push factor left", simulator.DemoIdentity, "--max-lockouts allows 0", "--max-lockouts 1")
+	h.mustSay(t, 0, env, append(apply, "--dry-run"), "nothing would be: the plan leaves 1 identity")
+	h.mustSay(t, 64, env, append(apply, "--max-lockouts", "-1"), "negative")
+	h.mustSay(t, 64, env, append(apply, "--max-share", "NaN"), "percentage")
+	if left := h.run(t, 0, env, "-e", "live", "factors", "list", simulator.DemoIdentity, "-q"); len(strings.Fields(left)) != 3 {
+		t.Errorf("the factors left are %q", left)
+	}
+	h.run(t, 0, env, append(apply, "--max-lockouts", "1", "-q")...)
+	h.mustSay(t, 0, env, append(apply, "--max-lockouts", "1"), "everything in the plan is done")
+}

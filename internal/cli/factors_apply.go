@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,6 +19,7 @@ type factorsApplyOptions struct {
 	shell   *shell
 	write   writeFlags
 	ceiling ceilingFlags
+	limits  limitFlags
 
 	file    string
 	through bool
@@ -36,6 +38,10 @@ the expression of "factors plan --where"; for a plan of "factors prune" it must 
 are looked at again. It goes in stages of 10, 100, 1,000 and the rest; before each, a plan of "factors prune" asks the storm
 rule again. In production each stage ends with status 3 and the command that goes on, unless --through.
 
+Who would have no verified push factor left is named first. In production that takes --max-lockouts N, and who has become such
+a person since the plan was made is spared. More than 50 factors that are more than 20 % of their platform's verified push
+factors, as the index knows them, take --max-share; in production, without an index of all factors, they are refused.
+
 A plan that was changed, has expired, or is of another environment is refused. Stopping at any point is safe; the same command
 goes on, and a plan that is done sends nothing.
 
@@ -47,7 +53,7 @@ goes on, and a plan that is done sends nothing.
 		Args: argsBetween(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.file = args[0]
-			if err := o.ceiling.set(s); err != nil {
+			if err := cmp.Or(o.limits.parse(), o.ceiling.set(s)); err != nil {
 				return err
 			}
 			return o.run(cmd.Context())
@@ -55,6 +61,7 @@ goes on, and a plan that is done sends nothing.
 	}
 	flags := cmd.Flags()
 	flags.BoolVar(&o.through, "through", false, "in production too, go on from stage to stage")
+	o.limits.register(flags)
 	o.ceiling.register(flags)
 	o.write.register(flags)
 	return cmd
@@ -85,16 +92,34 @@ func (o *factorsApplyOptions) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if !before.Done() {
+		found, err := plan.LookUp(ctx, c.client, o.ceiling.concurrency)
+		switch {
+		case err == nil:
+			plan = found
+		case o.write.dryRun:
+			o.shell.note("who would be locked out is unknown: %v", err)
+		default:
+			return err
+		}
+	}
 	if err := o.preview(c, plan, before); err != nil {
 		return err
 	}
-	switch {
-	case before.Done():
+	if before.Done() {
 		o.shell.note("everything in the plan is done: %s", stateText(before))
+		return nil
+	}
+	refused := o.limits.check(ctx, c, plan, memory)
+	switch {
+	case o.write.dryRun && refused != nil:
+		o.shell.note("dry run: nothing was deleted, and nothing would be: %v", refused)
 		return nil
 	case o.write.dryRun:
 		o.shell.note("dry run: nothing was deleted")
 		return nil
+	case refused != nil:
+		return refused
 	}
 	o.write.purpose = string(plan.Header.Purpose)
 	w, err := c.writer(ctx, o.write, o.question(c, plan), destructive)
@@ -115,7 +140,7 @@ func (o *factorsApplyOptions) apply(ctx context.Context, c *connection, p *rende
 	var applyErr error
 	_, printErr := render.List(p, outcomeResource, resultsOf(func(report func(fleet.Result)) {
 		state, applyErr = fleet.Apply(ctx, plan, target, fleet.ApplyOptions{
-			Through: o.through, Continue: o.next(c), Concurrency: o.ceiling.concurrency, Report: report,
+			Through: o.through, LocksOut: lockoutRule(c.env), Continue: o.next(c), Concurrency: o.ceiling.concurrency, Report: report,
 			StageDone: func(done fleet.ApplyState) {
 				o.shell.note("stage %d of %d is done: %d of %d deleted", done.Stage, done.Stages, done.Deleted, done.Planned)
 			},
@@ -128,23 +153,34 @@ func (o *factorsApplyOptions) apply(ctx context.Context, c *connection, p *rende
 	return errors.Join(applyErr, printErr)
 }
 
+// lockoutRule is what production asks of a plan: nobody is locked out whom it does not name.
+func lockoutRule(env verify.Environment) fleet.LockoutRule {
+	if env.IsProduction() {
+		return fleet.NamedLockout
+	}
+	return fleet.AnyLockout
+}
+
 // previewed is how many items are shown before a confirmation; a plan's file has them all.
 const previewed = 20
 
 // preview shows on standard error what is about to go.
 func (o *factorsApplyOptions) preview(c *connection, plan fleet.Plan, before fleet.ApplyState) error {
 	items := plan.Deletes()
-	if len(items) > previewed {
-		defer o.shell.note("and %d more", len(items)-previewed)
-		items = items[:previewed]
-	}
+	more := len(items) - previewed
+	items = items[:min(len(items), previewed)]
 	if done := before.Planned - before.Left; done > 0 {
 		o.shell.note("an earlier run has begun this plan: %s", stateText(before))
 	}
-	return o.shell.showOnErr(c.now, func(p *render.Printer) error {
+	err := o.shell.showOnErr(c.now, func(p *render.Printer) error {
 		_, err := render.List(p, planResource.Without("detail"), each(items))
 		return err
 	})
+	if more > 0 {
+		o.shell.note("and %d more", more)
+	}
+	o.shell.sayLockouts(plan)
+	return err
 }
 
 // question asks for what will really happen.
@@ -159,6 +195,7 @@ func (o *factorsApplyOptions) question(c *connection, plan fleet.Plan) string {
 // next is the command that goes on after a stage.
 func (o *factorsApplyOptions) next(c *connection) string {
 	words := append([]string{"factors", "apply", o.file}, o.ceiling.words()...)
+	words = append(words, o.limits.words()...)
 	if o.through {
 		words = append(words, "--through")
 	}

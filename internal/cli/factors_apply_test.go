@@ -33,10 +33,21 @@ func TestIncidentInProductionGoesByStages(t *testing.T) {
 	if _, stderr := live(0, "factors", "plan", "--where", where, "--out", plan); !strings.Contains(stderr, "130 to delete") {
 		t.Errorf("the plan: %s", stderr)
 	}
-	if _, stderr := live(6, "factors", "apply", plan, "--yes"); !strings.Contains(stderr, "live is production; confirm with --confirm live") {
+	for _, tc := range [][]string{
+		{"leaves 130 identities without a verified push factor", "--max-lockouts 130"},
+		{"leaves 130 identities without a verified push factor", "--max-lockouts allows 129", "--max-lockouts", "129"},
+		{"verified apn factors", "--max-share allows 20 %", "--max-lockouts", "130"},
+		{"verified apn factors", "--max-share allows 50.5 %", "--max-lockouts", "130", "--max-share", "50.5"},
+	} {
+		if _, stderr := live(6, append([]string{"factors", "apply", plan, "--confirm", "live"}, tc[2:]...)...); !strings.Contains(stderr, tc[0]) || !strings.Contains(stderr, tc[1]) {
+			t.Errorf("%v: %s", tc, stderr)
+		}
+	}
+	limits := []string{"--max-lockouts", "130", "--max-share", "100"}
+	if _, stderr := live(6, append([]string{"factors", "apply", plan, "--yes"}, limits...)...); !strings.Contains(stderr, "live is production; confirm with --confirm live") {
 		t.Errorf("unconfirmed: %s", stderr)
 	}
-	apply := []string{"factors", "apply", plan, "--confirm", "live", "-q", "--rps", "10000", "--concurrency", "16"}
+	apply := append([]string{"factors", "apply", plan, "--confirm", "live", "-q", "--rps", "10000", "--concurrency", "16"}, limits...)
 	for i, want := range []int{10, 100, 20} { // the stages of 130
 		status := 3
 		if i == 2 {
@@ -46,7 +57,7 @@ func TestIncidentInProductionGoesByStages(t *testing.T) {
 		if got := strings.Count(stdout, "YF"); got != want {
 			t.Fatalf("stage %d deleted %d, want %d\n%s", i+1, got, want, stderr)
 		}
-		if next := "go on: verifyctl -e live factors apply " + plan + " --rps 10000 --concurrency 16 --confirm live"; strings.Contains(stderr, next) != (status == 3) {
+		if next := "go on: verifyctl -e live factors apply " + plan + " --rps 10000 --concurrency 16 --max-lockouts 130 --max-share 100 --confirm live"; strings.Contains(stderr, next) != (status == 3) {
 			t.Errorf("stage %d: %s", i+1, stderr)
 		}
 	}

@@ -155,6 +155,7 @@ func days(n int) verify.Period { return verify.Period(n) * verify.Period(24*time
 func (f *planFile) write(c *connection, p *render.Printer, resource render.Resource[fleet.PlanItem], plan fleet.Plan) error {
 	s := c.shell
 	s.sayPlan(plan)
+	s.sayLockouts(plan)
 	if _, err := render.List(p, resource, each(plan.Items)); err != nil || f.dryRun {
 		return err
 	}
@@ -182,6 +183,7 @@ var planResource = render.Resource[fleet.PlanItem]{
 		{Name: "factor_sid", Text: func(i fleet.PlanItem) string { return string(i.FactorSID) }},
 		{Name: "friendly_name", Text: func(i fleet.PlanItem) string { return i.FriendlyName }, Flex: true, Named: true},
 		{Name: "platform", Text: func(i fleet.PlanItem) string { return string(i.Platform) }},
+		{Name: "locks_out", Text: func(i fleet.PlanItem) string { return yesOrNothing(i.LocksOut) }, Wide: true},
 		{Name: "detail", Text: func(i fleet.PlanItem) string { return i.Detail }, Flex: true},
 		{Name: "updated", Time: func(i fleet.PlanItem) time.Time { return i.DateUpdated }, Wide: true},
 		{Name: "app_id", Text: func(i fleet.PlanItem) string { return i.AppID }, Wide: true},
@@ -211,6 +213,25 @@ func (s *shell) sayPlan(plan fleet.Plan) {
 		s.note("storm: %d of %d %s factors failed with %d within one hour around %s; what failed then is deferred", storm.Factors, storm.Of, storm.Platform, storm.Code, verify.Stamp(storm.From))
 	}
 	s.note("%d to delete, %d deferred, %d kept%s", h.Delete, h.Defer, h.Keep, reasonCounts(plan.Items))
+}
+
+// sayLockouts names who would be locked out, as "factors delete" does for one person.
+func (s *shell) sayLockouts(plan fleet.Plan) {
+	locked := plan.LockedOut()
+	if len(locked) == 0 {
+		return
+	}
+	const named = 20 // in a message; the plan names all
+	var names []string
+	for _, identity := range locked[:min(len(locked), named)] {
+		names = append(names, string(identity))
+	}
+	more := ""
+	if len(locked) > named {
+		more = fmt.Sprintf(" and %d more, marked locks_out in the plan", len(locked)-named)
+	}
+	s.note("warning: %s will have no verified push factor left and cannot approve logins by push: %s%s",
+		verify.Count(len(locked), "identity"), strings.Join(names, ", "), more)
 }
 
 // reasonCounts says how many items there are of each reason.

@@ -35,9 +35,18 @@ type ApplyOptions struct {
 	Through     bool             // in production too, go on from stage to stage
 	Concurrency int              // deletes at the same time; 0 means 8. The client may allow fewer
 	Continue    string           // the command that goes on, for hints
+	LocksOut    LockoutRule      // who may be left without a verified push factor
 	Report      func(Result)     // called for each item when it is done; may be nil
 	StageDone   func(ApplyState) // called after each stage; may be nil
 }
+
+// LockoutRule says who may be left without a verified push factor.
+type LockoutRule int
+
+const (
+	AnyLockout   LockoutRule = iota // AnyLockout takes the plan as it is.
+	NamedLockout                    // NamedLockout reads the identity's factors before each delete and keeps what the plan does not name as a lockout.
+)
 
 const deleteConcurrency = 8
 
@@ -130,6 +139,7 @@ type applier struct {
 	where where.Condition
 	batch batch
 
+	planned map[string]bool // SIDs to delete, in one letter case
 	results map[int]Outcome // of every item that was ever tried; written under batch.mu
 	reasons map[Reason]int
 	stage   int
@@ -137,7 +147,10 @@ type applier struct {
 }
 
 func newApplier(plan Plan, target Target, opts ApplyOptions) *applier {
-	a := &applier{Target: target, plan: plan, opts: opts, results: map[int]Outcome{}, reasons: map[Reason]int{}}
+	a := &applier{Target: target, plan: plan, opts: opts, planned: map[string]bool{}, results: map[int]Outcome{}, reasons: map[Reason]int{}}
+	for _, item := range plan.Deletes() {
+		a.planned[fold(item.FactorSID)] = true
+	}
 	a.batch = batch{
 		plan: plan.ID, workers: cmp.Or(opts.Concurrency, deleteConcurrency), now: target.Now, outcomes: target.Outcomes, do: a.apply, report: a.report,
 	}
@@ -305,9 +318,14 @@ func (a *applier) apply(ctx context.Context, number int) Result {
 	if where := foreign(factor, a.plan.Header.AccountSID, a.plan.Header.ServiceSID); where != "" {
 		return r.failed(verify.Refusedf("factor %s was read again, and %s: nothing more is deleted", item.FactorSID, where))
 	}
-	if outcome, reason, detail, err := a.lookAgain(ctx, item, factor); err != nil {
+	outcome, reason, detail, err := a.lookAgain(ctx, item, factor)
+	if outcome == "" && err == nil {
+		outcome, reason, detail, err = a.lookForLockout(ctx, item, factor)
+	}
+	switch {
+	case err != nil:
 		return r.failed(err)
-	} else if outcome != "" {
+	case outcome != "":
 		return r.ended(outcome, reason, detail)
 	}
 	return a.delete(ctx, r, factor)
@@ -359,6 +377,24 @@ func (a *applier) lookAgain(ctx context.Context, item PlanItem, factor verify.Fa
 		return map[Decision]Outcome{Keep: Kept, Defer: Deferred}[j.Decision], j.Reason, j.Detail, nil
 	}
 	return "", "", "", nil
+}
+
+// lookForLockout keeps the factor of somebody who would be locked out though the plan does not say so: their other factors
+// have gone since it was made.
+func (a *applier) lookForLockout(ctx context.Context, item PlanItem, factor verify.Factor) (outcome Outcome, reason Reason, detail string, err error) {
+	if a.opts.LocksOut == AnyLockout || item.LocksOut || !factor.CanBeChallenged() {
+		return "", "", "", nil
+	}
+	all, err := factorsOf(ctx, a.Twilio, a.Environment.ServiceSID, item.Identity)
+	if err != nil {
+		return "", "", "", err
+	}
+	for _, f := range all {
+		if f.CanBeChallenged() && !a.planned[fold(f.SID)] {
+			return "", "", "", nil
+		}
+	}
+	return Kept, reasonLocksOut, "no other verified push factor is left since the plan was made", nil
 }
 
 // delete sends the delete, which Ctrl-C does not tear, and settles an unknown outcome by reading again.

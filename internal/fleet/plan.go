@@ -37,6 +37,7 @@ type PlanHeader struct {
 	Evidence  *Coverage `json:"evidence,omitempty"` // of [purposePrune]
 	Storms    []Storm   `json:"storms,omitempty"`
 	IndexRead time.Time `json:"index_read,omitzero"` // the oldest reading in the index that the plan rests on
+	LocksOut  *int      `json:"locks_out,omitempty"` // how many identities would have no verified push factor left; nil when no index could tell
 }
 
 // Coverage is the time that the events behind a plan cover. Silence in a gap says nothing.
@@ -60,6 +61,7 @@ type PlanItem struct {
 	AppID        string           `json:"app_id,omitempty"`
 	DateUpdated  time.Time        `json:"date_updated,omitzero"`
 	Evidence     *Evidence        `json:"evidence,omitempty"`
+	LocksOut     bool             `json:"locks_out,omitempty"` // the identity would have no verified push factor left
 }
 
 // itemOf starts a plan's line about a factor.
@@ -110,6 +112,9 @@ func (p Plan) check() error {
 	n := len(p.Items)
 	if min(h.Delete, h.Defer, h.Keep) < 0 || max(h.Delete, h.Defer, h.Keep) > n || h.Delete+h.Defer+h.Keep != n {
 		return fmt.Errorf("it has %d items, and its header says %d to delete, %d deferred and %d kept", n, h.Delete, h.Defer, h.Keep)
+	}
+	if locked := len(p.LockedOut()); h.LocksOut != nil && *h.LocksOut != locked || h.LocksOut == nil && locked > 0 {
+		return fmt.Errorf("its items lock out %d identities, and its header does not say so", locked)
 	}
 	seen := map[string]bool{}
 	for i, item := range p.Items {

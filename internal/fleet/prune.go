@@ -45,6 +45,7 @@ type Reason string
 const (
 	reasonDeadToken Reason = "dead_token" // delete: its push token is dead and nobody answers on it
 	reasonIdle      Reason = "idle"       // delete: nobody has answered on it for the idle period
+	reasonLocksOut  Reason = "locks_out"  // keep: somebody would have no verified push factor left, and the plan does not say so
 	reasonSelected  Reason = "selected"   // delete: an operator selected it
 
 	reasonNotPush      Reason = "not_push"       // it is not a push factor

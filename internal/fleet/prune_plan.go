@@ -30,6 +30,7 @@ type Index interface {
 
 // CandidateReader reads what Twilio says of one factor now.
 type CandidateReader interface {
+	FactorLister
 	Factor(ctx context.Context, service verify.ServiceSID, identity verify.Identity, factor verify.FactorSID) (verify.Factor, error)
 	Challenges(ctx context.Context, service verify.ServiceSID, identity verify.Identity, filter verify.ChallengeFilter) iter.Seq2[verify.Challenge, error]
 }
@@ -75,7 +76,8 @@ func PlanPrune(ctx context.Context, from Sources, now time.Time, opts PruneOptio
 		return Plan{}, err
 	}
 	items = append(items, settled...)
-	return p.plan(append(items, p.remarks(items)...)), nil
+	plan := p.plan(append(items, p.remarks(items)...))
+	return plan, plan.judgeByIndex(ctx, p.Index)
 }
 
 type planner struct {

@@ -30,7 +30,7 @@ func PlanWhere(ctx context.Context, index Index, env verify.Environment, conditi
 	}
 	plan := newPlan(env, purposeFit, now, lifetime, items)
 	plan.Header.Where, plan.Header.IndexRead = condition.String(), fresh.OldestRead.UTC()
-	return plan, nil
+	return plan, plan.judgeByIndex(ctx, index)
 }
 
 // FactorRef names one factor.
@@ -57,7 +57,8 @@ func PlanList(ctx context.Context, index Index, env verify.Environment, refs []F
 		}
 		items = append(items, itemOf(f, Delete, reasonSelected, ""))
 	}
-	return newPlan(env, purposeList, now, lifetime, items), nil
+	plan := newPlan(env, purposeList, now, lifetime, items)
+	return plan, plan.judgeByIndex(ctx, index)
 }
 
 // FactorList is a list of factors that somebody hands in.

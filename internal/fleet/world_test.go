@@ -424,6 +424,16 @@ func (w *world) Factor(_ context.Context, _ verify.ServiceSID, identity verify.I
 	return w.seen(p), nil
 }
 
+func (w *world) Factors(_ context.Context, _ verify.ServiceSID, identity verify.Identity) iter.Seq2[verify.Factor, error] {
+	return func(yield func(verify.Factor, error) bool) {
+		for _, p := range w.phones {
+			if f := w.seen(p); f.Identity == identity && w.deleted[f.SID].IsZero() && !yield(f, nil) {
+				return
+			}
+		}
+	}
+}
+
 func (w *world) Challenges(_ context.Context, _ verify.ServiceSID, identity verify.Identity, _ verify.ChallengeFilter) iter.Seq2[verify.Challenge, error] {
 	w.mu.Lock()
 	defer w.mu.Unlock()
