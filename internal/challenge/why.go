@@ -3,8 +3,6 @@ package challenge
 import (
 	"cmp"
 	"context"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/verifyctl/verifyctl/internal/event"
@@ -36,35 +34,7 @@ type Answer struct {
 	Challenge   *verify.Challenge `json:"challenge"`
 	Factor      *verify.Factor    `json:"factor"`
 
-	names []string // identities and people's own words that stand in the texts
-}
-
-// Masked gives the answer with identities and names shortened in all its texts, for a screenshot.
-func (a Answer) Masked(mask func(string) string) Answer {
-	var pairs []string
-	for _, name := range a.names {
-		if name != "" {
-			pairs = append(pairs, name, mask(name))
-		}
-	}
-	hide := strings.NewReplacer(pairs...).Replace
-	a.Subject, a.State, a.CannotKnow = hide(a.Subject), hide(a.State), mapped(a.CannotKnow, hide)
-	a.Causes, a.Checked = slices.Clone(a.Causes), slices.Clone(a.Checked)
-	for i, c := range a.Causes {
-		a.Causes[i].Summary, a.Causes[i].Next, a.Causes[i].Evidence = hide(c.Summary), hide(c.Next), mapped(c.Evidence, hide)
-	}
-	for i, c := range a.Checked {
-		a.Checked[i].SID, a.Checked[i].Result = hide(c.SID), hide(c.Result)
-	}
-	return a
-}
-
-func mapped(list []string, change func(string) string) []string {
-	changed := make([]string, len(list))
-	for i, s := range list {
-		changed[i] = change(s)
-	}
-	return changed
+	Names []string `json:"-"` // identities and people's own words that stand in the texts
 }
 
 // Check is one thing that was looked at.
@@ -103,7 +73,7 @@ func Why(ctx context.Context, question Question, src Sources) (Answer, error) {
 	d := diagnosis{facts: q.facts, causes: causes{}}
 	d.run()
 	answer := Answer{Subject: q.name(), Environment: env.Name, Causes: d.causes.ranked(), Checked: q.checked,
-		CannotKnow: d.cannotKnow(), State: d.state(), Requests: src.budget.used, names: d.names()}
+		CannotKnow: d.cannotKnow(), State: d.state(), Requests: src.budget.used, Names: d.names()}
 	answer.Found = len(answer.Causes) > 0 && answer.Causes[0].isFound()
 	if q.facts.challenge.ok() {
 		answer.Challenge = &q.facts.challenge.value

@@ -12,9 +12,9 @@ import (
 
 // refuseUnknown makes every group refuse subcommands it does not have, every leaf that declares no arguments refuse any,
 // and all of them empty ones: cobra alone runs a group's help and exits 0.
-func refuseUnknown(cmd *cobra.Command) {
+func (s *shell) refuseUnknown(cmd *cobra.Command) {
 	for _, child := range cmd.Commands() {
-		refuseUnknown(child)
+		s.refuseUnknown(child)
 	}
 	if cmd.HasSubCommands() && !cmd.Runnable() {
 		cmd.Args = unknownCommand
@@ -23,7 +23,7 @@ func refuseUnknown(cmd *cobra.Command) {
 	if cmd.Args == nil {
 		cmd.Args = noArgs
 	}
-	cmd.Args = cobra.MatchAll(noEmptyArgs, cmd.Args)
+	cmd.Args = cobra.MatchAll(s.meetArguments, noEmptyArgs, cmd.Args)
 }
 
 // noEmptyArgs refuses an empty argument: it is nearly always a variable of the shell that is not set, and without its

@@ -247,17 +247,12 @@ func answerView(a challenge.Answer) any {
 }
 
 func (o *whyOptions) print(p *render.Printer, a challenge.Answer) error {
+	o.shell.names.Learn(a.Names...)
 	switch {
 	case p.ForPeople():
-		if o.shell.flags.mask {
-			a = a.Masked(render.Mask)
-		}
 		_, err := o.shell.out.Write(answerPage(a, o.shell.width))
 		return err
 	case o.shell.flags.asksForJSON():
-		if o.shell.flags.mask {
-			a = a.Masked(render.Mask)
-		}
 		return render.One(p, answerResource, a)
 	}
 	_, err := render.List(p, causeResource, each(a.Causes))

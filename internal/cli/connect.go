@@ -66,6 +66,9 @@ func (s *shell) connect(ctx context.Context, target *config.Target) (*connection
 	if s.flags.debug {
 		opts.Debug = s.err
 	}
+	if s.names != nil {
+		opts.Heard = s.hear
+	}
 	now := time.Now
 	if target.Environment.Demo {
 		world, err := s.demo(ctx)

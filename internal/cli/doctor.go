@@ -11,7 +11,6 @@ import (
 	"github.com/verifyctl/verifyctl/internal/config"
 	"github.com/verifyctl/verifyctl/internal/doctor"
 	"github.com/verifyctl/verifyctl/internal/pushfile"
-	"github.com/verifyctl/verifyctl/internal/render"
 	"github.com/verifyctl/verifyctl/internal/verify"
 )
 
@@ -246,6 +245,9 @@ func (e *examination) examine(ctx context.Context, chosen []*config.Target, opts
 		if targets[i], err = e.target(ctx, target); err != nil {
 			return doctor.Report{}, err
 		}
+		for _, attestation := range target.Environment.Attestations {
+			e.shell.names.Learn(attestation.By)
+		}
 	}
 	if len(targets) > 0 && !e.since.IsZero() {
 		from, err := alertsSince(e.since, targets[0].Now, targets[0].Env.Name)
@@ -256,8 +258,5 @@ func (e *examination) examine(ctx context.Context, chosen []*config.Target, opts
 	}
 	opts.NoEvidence, opts.Sample = e.noEvidence, e.sample
 	opts.Latency, opts.Hosts, opts.Timeout, opts.App = e.latency, e.hosts, e.shell.flags.timeout, e.app
-	if e.shell.flags.mask {
-		opts.Mask = render.Mask
-	}
 	return doctor.Run(ctx, targets, opts)
 }

@@ -43,7 +43,7 @@ func (f *globalFlags) register(flags *pflag.FlagSet) {
 	flags.StringSliceVar(&f.columns, "columns", nil, "columns to show, in this order")
 	flags.BoolVar(&f.noHeader, "no-header", false, "leave out the header line")
 	flags.BoolVarP(&f.quiet, "quiet", "q", false, "print SIDs only")
-	flags.BoolVar(&f.mask, "mask", false, "shorten identities and names, for screenshots")
+	flags.BoolVar(&f.mask, "mask", false, "shorten identities and names wherever they appear, for screenshots")
 	flags.BoolVar(&f.debug, "debug", false, "log requests and answers to standard error, without secrets")
 	f.timeout = defaultTimeout
 	flags.Var((*verify.Period)(&f.timeout), "timeout", "time limit of one request, its retries aside")

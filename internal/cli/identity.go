@@ -28,8 +28,11 @@ func (s *shell) identityIn(ctx context.Context, target *config.Target, arg strin
 			return "", err
 		}
 		arg = line
+		s.meet(arg)
 	}
-	return target.Identity(ctx, arg)
+	identity, err := target.Identity(ctx, arg)
+	s.names.Learn(string(identity))
+	return identity, err
 }
 
 // readLine reads the one line that stands for an argument.

@@ -46,7 +46,8 @@ const waitNoticeDelay = 300 * time.Millisecond
 func run(ctx context.Context, s *shell, args []string) int {
 	s.args = args
 	results := &resultWriter{to: s.out}
-	s.out = results
+	s.out, s.results = results, results
+	s.mask()
 	root := newRootCmd(s)
 	root.SetArgs(guardNegative(args))
 	err := root.ExecuteContext(ctx)

@@ -23,6 +23,9 @@ func (c *connection) memory(ctx context.Context) (*store.Store, error) {
 		return nil, err
 	}
 	c.shell.opened.closers = append(c.shell.opened.closers, c.store)
+	if names := c.shell.names; names != nil {
+		c.store.Met = func(identity verify.Identity) { names.Learn(string(identity)) }
+	}
 	return c.store, nil
 }
 

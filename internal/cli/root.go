@@ -41,7 +41,7 @@ Start with: verifyctl demo`,
 	root.SetHelpCommand(newHelpCmd())
 	root.AddGroup(commandGroups...)
 	addCommands(root, s)
-	refuseUnknown(root)
+	s.refuseUnknown(root)
 	return root
 }
 

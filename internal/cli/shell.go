@@ -10,6 +10,7 @@ import (
 
 	"github.com/verifyctl/verifyctl/internal/config"
 	"github.com/verifyctl/verifyctl/internal/ledger"
+	"github.com/verifyctl/verifyctl/internal/render"
 	"github.com/verifyctl/verifyctl/internal/statedir"
 	"github.com/verifyctl/verifyctl/internal/twilio"
 	"github.com/verifyctl/verifyctl/internal/verify"
@@ -24,6 +25,8 @@ type shell struct {
 	globalSet *pflag.FlagSet // the flags behind flags, for what was given and what was not
 	command   string         // what runs, such as "factors delete"
 	live      bool           // what runs goes on and prints as things happen
+	names     *render.Names  // what --mask shortens; nil without it
+	results   io.Writer      // standard output unmasked, for printers, which mask each value
 
 	// loaded or opened on first use; opening guards what may be opened by several goroutines
 	opening sync.Mutex

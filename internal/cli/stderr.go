@@ -14,7 +14,7 @@ func (s *shell) note(format string, args ...any) {
 
 // showOnErr prints something for the person who is about to confirm: a table on standard error.
 func (s *shell) showOnErr(now func() time.Time, show func(*render.Printer) error) error {
-	p, err := render.New(s.err, render.Options{Format: render.Table, Mask: s.flags.mask, Terminal: true, Width: s.width, Now: now})
+	p, err := render.New(s.err, render.Options{Format: render.Table, Names: s.names, Terminal: true, Width: s.width, Now: now})
 	if err != nil {
 		return err
 	}

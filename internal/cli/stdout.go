@@ -83,9 +83,9 @@ func (s *shell) printer(now func() time.Time) (*render.Printer, error) {
 		}
 		format = parsed
 	}
-	return render.New(s.out, render.Options{
+	return render.New(s.results, render.Options{
 		Format: format, JQ: s.flags.jq, Template: s.flags.template, Columns: s.flags.columns,
-		NoHeader: s.flags.noHeader, Quiet: s.flags.quiet, Mask: s.flags.mask,
+		NoHeader: s.flags.noHeader, Quiet: s.flags.quiet, Names: s.names,
 		Terminal: s.outTerminal, Width: s.width, Color: s.color, Now: now, Live: s.live,
 	})
 }

@@ -21,9 +21,9 @@ func attested(snap *Snapshot, id, question string) Answer {
 		return unknown("the attestation says neither by whom nor until when it counts").fix("write by, on and until into attestations: %s", id)
 	}
 	if snap.Now.UTC().After(until.AddDate(0, 0, 1)) {
-		return unknown("%s attested it until %s, which has passed", snap.masked(attestation.By), attestation.Until).fix("find out again, and renew attestations: %s", id)
+		return unknown("%s attested it until %s, which has passed", attestation.By, attestation.Until).fix("find out again, and renew attestations: %s", id)
 	}
-	a := pass("attested by %s on %s until %s", snap.masked(attestation.By), attestation.On, attestation.Until)
-	a.By, a.Until = snap.masked(attestation.By), attestation.Until
+	a := pass("attested by %s on %s until %s", attestation.By, attestation.On, attestation.Until)
+	a.By, a.Until = attestation.By, attestation.Until
 	return a
 }

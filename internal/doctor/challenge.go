@@ -99,7 +99,7 @@ func noFlood(snap *Snapshot) Answer {
 	var flooded []string
 	for _, user := range snap.Challenges.Value.Users {
 		if n := mostWithin(burstWindow, user.Items); n > burst {
-			flooded = append(flooded, fmt.Sprintf("%s got %d within ten minutes", snap.masked(string(user.Entity.Identity)), n))
+			flooded = append(flooded, fmt.Sprintf("%s got %d within ten minutes", string(user.Entity.Identity), n))
 		}
 	}
 	if len(flooded) > 0 {
@@ -138,7 +138,7 @@ func noFatigue(snap *Snapshot) Answer {
 				}
 			}
 			if denials >= deniedBefore {
-				suspects = append(suspects, fmt.Sprintf("%s approved %s at %s after %d denials", snap.masked(string(user.Entity.Identity)),
+				suspects = append(suspects, fmt.Sprintf("%s approved %s at %s after %d denials", string(user.Entity.Identity),
 					approved.SID, clock(approved.DateResponded, snap.Now), denials))
 			}
 		}

@@ -30,17 +30,16 @@ func opaqueIdentities(snap *Snapshot) Answer {
 	var bad, names []string
 	for _, user := range snap.Factors.Value.Users {
 		identity := string(user.Entity.Identity)
-		shown := snap.masked(identity)
 		_, err := verify.ParseIdentity(identity)
 		switch {
 		case strings.ContainsAny(identity, "@+"):
-			bad = append(bad, shown+" looks like an e-mail address or a phone number")
+			bad = append(bad, identity+" looks like an e-mail address or a phone number")
 		case phoneIdentity().MatchString(identity):
-			bad = append(bad, shown+" looks like a phone number")
+			bad = append(bad, identity+" looks like a phone number")
 		case err != nil:
-			bad = append(bad, shown+" is outside what Twilio documents for identities")
+			bad = append(bad, identity+" is outside what Twilio documents for identities")
 		case nameIdentity().MatchString(identity):
-			names = append(names, shown+" looks like a name")
+			names = append(names, identity+" looks like a name")
 		}
 	}
 	sample := snap.Factors.Value.String()
@@ -73,7 +72,7 @@ func noEmptyEntities(snap *Snapshot) Answer {
 	var empty []string
 	for _, user := range snap.Factors.Value.Users {
 		if len(user.Items) == 0 {
-			empty = append(empty, snap.masked(string(user.Entity.Identity)))
+			empty = append(empty, string(user.Entity.Identity))
 		}
 	}
 	sample := snap.Factors.Value.String()

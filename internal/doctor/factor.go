@@ -92,7 +92,7 @@ func firstExamples(examples []string) []string {
 }
 
 func (snap *Snapshot) factorName(f verify.Factor) string {
-	return fmt.Sprintf("%s of %s", f.SID, snap.masked(string(f.Identity)))
+	return fmt.Sprintf("%s of %s", f.SID, string(f.Identity))
 }
 
 // offenders judges that no sampled push factor breaks a rule; broken says how one does, "" when it does not.
@@ -128,14 +128,14 @@ func fewFactors(snap *Snapshot) Answer {
 			if worst == "" {
 				worst = user.Entity.Identity
 			}
-			over = append(over, fmt.Sprintf("%s has %d", snap.masked(string(user.Entity.Identity)), n))
+			over = append(over, fmt.Sprintf("%s has %d", string(user.Entity.Identity), n))
 		}
 	}
 	if len(over) == 0 {
 		return snap.aboutSample(pass("nobody has more than %d", limit), nil)
 	}
 	return snap.aboutSample(warn("%s more than %d push factors", verify.Count(len(over), "user has", "users have"), limit), over).
-		fix("see which are still used").run(snap.command("factors", "list", snap.masked(string(worst))))
+		fix("see which are still used").run(snap.command("factors", "list", string(worst)))
 }
 
 func verified(snap *Snapshot) Answer {

@@ -93,7 +93,7 @@ func readAll(ctx context.Context, targets []Target, wanted map[Resource]bool, op
 	snapshots := make([]*Snapshot, len(targets))
 	for i, t := range targets {
 		snapshots[i] = &Snapshot{Env: t.Env, Connection: t.Connection, Now: t.Now, Since: t.Now.Add(-opts.Since),
-			Peers: snapshots, Declared: opts.Declared, App: opts.App, NoLink: t.Err, account: accountKey(t), mask: opts.Mask,
+			Peers: snapshots, Declared: opts.Declared, App: opts.App, NoLink: t.Err, account: accountKey(t),
 			file: t.File, line: t.Line}
 	}
 	var all sync.WaitGroup

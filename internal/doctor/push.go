@@ -184,7 +184,7 @@ func (snap *Snapshot) serviceName(service verify.Service) string {
 			return env.Name
 		}
 	}
-	return fmt.Sprintf("%s %q", service.SID, snap.masked(service.FriendlyName))
+	return fmt.Sprintf("%s %q", service.SID, service.FriendlyName)
 }
 
 // fits tells whether a credential is one that the platform's slot of this environment wants.
@@ -229,5 +229,5 @@ func (snap *Snapshot) named(credential verify.Credential) string {
 	if credential.FriendlyName == "" {
 		return string(credential.SID)
 	}
-	return fmt.Sprintf("%s %q", credential.SID, snap.masked(credential.FriendlyName))
+	return fmt.Sprintf("%s %q", credential.SID, credential.FriendlyName)
 }

@@ -21,8 +21,7 @@ type Options struct {
 	Timeout    time.Duration // of each read
 	Only, Skip []string      // check ids or globs
 	Declared   []verify.Environment
-	App        *pushfile.App       // an app to compare with what is declared and attached
-	Mask       func(string) string // shortens identities and names; nil leaves them
+	App        *pushfile.App // an app to compare with what is declared and attached
 }
 
 // The defaults of [Options].

@@ -63,7 +63,6 @@ var kindWords = map[verify.EnvironmentKind][]string{
 
 func plainName(snap *Snapshot) Answer {
 	name := snap.Service.Value.FriendlyName
-	shown := snap.masked(name)
 	twins := 0
 	for _, service := range snap.Services.Value {
 		if service.FriendlyName == name {
@@ -76,14 +75,14 @@ func plainName(snap *Snapshot) Answer {
 	}
 	for _, other := range []verify.EnvironmentKind{verify.Production, verify.Staging, verify.Development} {
 		if other != kind && hasWord(name, kindWords[other]) && !hasWord(name, kindWords[kind]) {
-			return warn("the Service of a %s environment is called %q, like a %s one", kind, shown, other).about(string(snap.Service.Value.SID)).
+			return warn("the Service of a %s environment is called %q, like a %s one", kind, name, other).about(string(snap.Service.Value.SID)).
 				fix("rename the Service in the Console, or correct kind in the environment file")
 		}
 	}
 	if twins > 1 {
-		return warn("%d Services of the account are called %q", twins, shown).about(string(snap.Service.Value.SID)).fix("rename them in the Console")
+		return warn("%d Services of the account are called %q", twins, name).about(string(snap.Service.Value.SID)).fix("rename them in the Console")
 	}
-	return pass("the Service is called %q", shown)
+	return pass("the Service is called %q", name)
 }
 
 func hasWord(name string, words []string) bool {
@@ -97,7 +96,7 @@ func knownServices(snap *Snapshot) Answer {
 		known := slices.ContainsFunc(snap.Declared, func(env verify.Environment) bool { return verify.SameSID(env.ServiceSID, service.SID) }) ||
 			slices.ContainsFunc(snap.Peers, func(peer *Snapshot) bool { return verify.SameSID(peer.Env.ServiceSID, service.SID) })
 		if !known && (service.CredentialSID(verify.PlatformAPN) != "" || service.CredentialSID(verify.PlatformFCM) != "") {
-			strangers = append(strangers, fmt.Sprintf("%s %q", service.SID, snap.masked(service.FriendlyName)))
+			strangers = append(strangers, fmt.Sprintf("%s %q", service.SID, service.FriendlyName))
 		}
 	}
 	if len(strangers) > 0 {

@@ -84,8 +84,7 @@ type Snapshot struct {
 
 	file    string // where it is declared
 	line    int
-	account string              // the key of its account, for grouping
-	mask    func(string) string // shortens identities and names; nil leaves them
+	account string // the key of its account, for grouping
 }
 
 // Alerts are the debugger events of an account within a span of time.
@@ -204,11 +203,3 @@ func (snap *Snapshot) accountPeers() []*Snapshot {
 
 // command makes a verifyctl command for this snapshot's environment.
 func (snap *Snapshot) command(words ...string) string { return verify.Command(snap.Env.Name, words...) }
-
-// masked shortens an identity or a name where --mask asks for it.
-func (snap *Snapshot) masked(name string) string {
-	if snap.mask == nil {
-		return name
-	}
-	return snap.mask(name)
-}

@@ -82,7 +82,7 @@ func (p *Printer) marshal(v any, prefix string) ([]byte, error) {
 }
 
 func (p *Printer) marshalLine(v any) ([]byte, error) {
-	if p.opts.Mask {
+	if p.opts.Names != nil {
 		generic, err := p.generic(v)
 		if err != nil {
 			return nil, err
@@ -114,8 +114,9 @@ func (p *Printer) generic(v any) (any, error) {
 	if err := dec.Decode(&value); err != nil {
 		return nil, err
 	}
-	if p.opts.Mask {
-		maskValue(value)
+	if names := p.opts.Names; names != nil {
+		names.learnValue(value)
+		value = names.maskValue(value)
 	}
 	return value, nil
 }

@@ -4,6 +4,7 @@
 package render
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"iter"
@@ -57,9 +58,9 @@ type Options struct {
 	Template string   // a Go template over the JSON
 	Columns  []string // names of the columns to show, in this order; nil for all
 	NoHeader bool
-	Quiet    bool // SIDs only, one a line
-	Mask     bool // shorten identities and names
-	Live     bool // rows come one by one over a long time: each is written at once
+	Quiet    bool   // SIDs only, one a line
+	Names    *Names // shortened wherever they appear; nil shortens none
+	Live     bool   // rows come one by one over a long time: each is written at once
 
 	Terminal bool // the output is a terminal
 	Width    int  // of the terminal in cells; 0 when unknown
@@ -214,6 +215,9 @@ func List[T any](p *Printer, r Resource[T], rows iter.Seq2[T, error]) (int, erro
 	if err != nil {
 		return 0, err
 	}
+	if p.opts.Names != nil {
+		rows = learning(p, r, rows)
+	}
 	switch {
 	case p.opts.Quiet:
 		return eachRow(rows, func(v T) error { return p.printSID(r.sid(v)) })
@@ -231,6 +235,7 @@ func List[T any](p *Printer, r Resource[T], rows iter.Seq2[T, error]) (int, erro
 
 // One writes a single value: its fields below each other on a terminal, a JSON object, or a table of one row.
 func One[T any](p *Printer, r Resource[T], value T) error {
+	learn(p, r, value)
 	switch {
 	case p.opts.Quiet:
 		return p.printSID(r.sid(value))
@@ -245,6 +250,34 @@ func One[T any](p *Printer, r Resource[T], value T) error {
 	}
 	_, err := List(p, r, func(yield func(T, error) bool) { yield(value, nil) })
 	return err
+}
+
+// learn has the names in a value masked wherever they appear, where --mask asks for it.
+func learn[T any](p *Printer, r Resource[T], value T) {
+	if p.opts.Names == nil {
+		return
+	}
+	for _, c := range r.Columns {
+		if slices.Contains(namingKeys, c.Name) {
+			p.opts.Names.Learn(c.Text(value))
+		}
+	}
+	if text, err := json.Marshal(r.view(value)); err == nil {
+		p.opts.Names.LearnJSON(text)
+	}
+}
+
+func learning[T any](p *Printer, r Resource[T], rows iter.Seq2[T, error]) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		for value, err := range rows {
+			if err == nil {
+				learn(p, r, value)
+			}
+			if !yield(value, err) {
+				return
+			}
+		}
+	}
 }
 
 // allColumns gives the named columns, or for a single value all of them, the wide ones too.

@@ -98,8 +98,8 @@ func TestFormats(t *testing.T) {
 		{"jq", Options{JQ: ".[].friendly_name"}, rows(2), "Amara's phone\nAmara's phone\n"},
 		{"jq on an empty list", Options{JQ: "length"}, rows(0), "0\n"},
 		{"template", Options{Template: `{{range .}}{{.sid}} {{end}}`}, one("x"), "YF1 \n"},
-		{"mask", Options{Mask: true, Columns: []string{"sid", "friendly_name"}, NoHeader: true}, one("Amara's phone"), "YF1\tAmar…\n"},
-		{"mask in json", Options{Mask: true, Format: NDJSON, Columns: nil}, one("Amara's phone"),
+		{"mask", Options{Names: NewNames(), Columns: []string{"sid", "friendly_name"}, NoHeader: true}, one("Amara's phone"), "YF1\tAmar…\n"},
+		{"mask in json", Options{Names: NewNames(), Format: NDJSON, Columns: nil}, one("Amara's phone"),
 			`{"date_created":"2026-11-02T09:00:00Z","friendly_name":"Amar…","sid":"YF1"}` + "\n"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -205,7 +205,7 @@ func TestMaskReachesWhatPeopleWrote(t *testing.T) {
 			"details": map[string]any{"message": "Log in, Amara?", "fields": []map[string]string{{"label": "Name", "value": "Amara Okafor"}}}}
 	}}
 	var out bytes.Buffer
-	p, err := New(&out, Options{Format: NDJSON, Mask: true})
+	p, err := New(&out, Options{Format: NDJSON, Names: NewNames()})
 	if err != nil {
 		t.Fatal(err)
 	}

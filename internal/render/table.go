@@ -34,11 +34,11 @@ func cell[T any](p *Printer, c Column[T], v T) string {
 		}
 		return ""
 	}
-	if text := c.Text(v); c.Named && p.opts.Mask {
+	text := c.Text(v)
+	if c.Named && p.opts.Names != nil {
 		return Mask(text)
-	} else {
-		return text
 	}
+	return p.opts.Names.Mask(text)
 }
 
 // cellForPeople gives a column's text for a terminal: times as ages, control characters escaped.

@@ -11,6 +11,30 @@ import (
 // scanner is one row, from sql.Row or sql.Rows.
 type scanner interface{ Scan(dest ...any) error }
 
+// telling gives a row that tells Met of the identities in it.
+func (s *Store) telling(row scanner) scanner {
+	if s.Met == nil {
+		return row
+	}
+	return tellingScanner{row, s.Met}
+}
+
+type tellingScanner struct {
+	row scanner
+	met func(verify.Identity)
+}
+
+// Scan reads the row.
+func (t tellingScanner) Scan(dest ...any) error {
+	err := t.row.Scan(dest...)
+	for _, d := range dest {
+		if identity, ok := d.(*verify.Identity); ok && err == nil {
+			t.met(*identity)
+		}
+	}
+	return err
+}
+
 // rows streams the answer to a query, from one view of the file: what is written meanwhile is not seen. The error comes
 // last.
 func rows[T any](ctx context.Context, s *Store, doing, query string, args []any, scan func(scanner) (T, error)) iter.Seq2[T, error] {
@@ -23,7 +47,7 @@ func rows[T any](ctx context.Context, s *Store, doing, query string, args []any,
 		}
 		defer found.Close()
 		for found.Next() {
-			row, err := scan(found)
+			row, err := scan(s.telling(found))
 			if err != nil {
 				yield(none, s.failure(doing, err))
 				return
@@ -52,7 +76,7 @@ func all[T any](ctx context.Context, s *Store, doing, query string, args []any, 
 
 // one gives the row of a query that has at most one, and whether there was one.
 func one[T any](ctx context.Context, s *Store, doing, query string, args []any, scan func(scanner) (T, error)) (row T, found bool, err error) {
-	row, err = scan(s.read.QueryRowContext(ctx, query, args...))
+	row, err = scan(s.telling(s.read.QueryRowContext(ctx, query, args...)))
 	if err == sql.ErrNoRows {
 		return row, false, nil
 	}

@@ -44,6 +44,9 @@ type Store struct {
 	read        *sql.DB
 	commits     eventCommits
 	owner       owner
+
+	// Met is told of every identity that is read; nil is told of none. Set it before the first use.
+	Met func(verify.Identity)
 }
 
 // Open opens the memory of an environment, and makes it the first time. A damaged file is an error that says how to go

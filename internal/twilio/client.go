@@ -50,6 +50,7 @@ type Options struct {
 	Limiter   *Limiter      // share one between clients of one account; nil makes an own with the zero [Limits]
 	Debug     io.Writer     // one redacted record for each try; nil writes none
 	UserAgent string        // "" means "verifyctl"
+	Heard     func([]byte)  // told of the body of every reply, before Debug is; nil is told of none
 
 	Now    func() time.Time                           // nil means [time.Now]
 	Sleep  func(context.Context, time.Duration) error // nil sleeps for real; returns early with ctx's error

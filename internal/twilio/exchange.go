@@ -79,6 +79,9 @@ func (c *Client) try(ctx context.Context, r request, number int) (a attempt) {
 	started := c.opts.Now()
 	a.reply, a.err = c.roundTrip(req)
 	verify.NoteRequestID(ctx, a.requestID())
+	if c.opts.Heard != nil && a.reply != nil {
+		c.opts.Heard(a.reply.body)
+	}
 	c.debug(req, r, number, a, c.opts.Now().Sub(started))
 	return a
 }

@@ -1,0 +1,107 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+// runDemo runs the program in this process, on a machine that stays.
+func runDemo(t *testing.T, state string, args ...string) (stdout, stderr string) {
+	t.Helper()
+	var out, err bytes.Buffer
+	s := &shell{terminal: terminal{in: strings.NewReader(""), out: &out, err: &err, getenv: func(name string) string {
+		if name == "VERIFYCTL_STATE_DIR" {
+			return state
+		}
+		return ""
+	}}}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	run(ctx, s, args)
+	return out.String(), err.String()
+}
+
+// demoExamples gives the examples on the demo world that end by themselves, one for each command.
+func demoExamples(root *cobra.Command) map[string][]string {
+	examples := map[string][]string{}
+	walk(root, func(cmd *cobra.Command) {
+		for line := range strings.Lines(cmd.Example) {
+			line, _, _ = strings.Cut(line, "|")
+			words := strings.Fields(strings.NewReplacer("'", "", `"`, "", "\\", "").Replace(line))
+			if len(words) > 2 && words[0] == "verifyctl" && !strings.Contains(line, "<") && examples[commandOf(cmd)] == nil {
+				examples[commandOf(cmd)] = words[1:]
+			}
+		}
+	})
+	for _, lasting := range []string{"debugger listen", "simulator serve", "completion", "demo"} {
+		delete(examples, lasting)
+	}
+	return examples
+}
+
+// With --mask no command names anybody, on either stream, in any format, with --debug too.
+func TestMaskedRunsNameNobody(t *testing.T) {
+	t.Setenv("XDG_CONFIG_HOME", t.TempDir())
+	t.Chdir(t.TempDir())
+	state := t.TempDir()
+	if out, err := runDemo(t, state, "-e", "demo", "fleet", "sync"); out == "" {
+		t.Fatal(err)
+	}
+	listed, _ := runDemo(t, state, "-e", "demo", "factors", "list", "-o", "json")
+	var factors []struct {
+		Name string `json:"friendly_name"`
+	}
+	if err := json.Unmarshal([]byte(listed), &factors); err != nil || len(factors) < 10 {
+		t.Fatalf("%d factors: %v", len(factors), err)
+	}
+	forms := []string{`user-1\d\d\d-[a-z]+`}
+	for _, f := range factors {
+		forms = append(forms, `\b`+regexp.QuoteMeta(f.Name)+`\b`)
+	}
+	named := regexp.MustCompile(strings.Join(forms, "|"))
+
+	commands := demoExamples(Root())
+	for command, words := range map[string]string{
+		"why, unknown":        "-e demo why user-9999-nobody",
+		"erase":               "-e demo entities erase user-1001-amara --dry-run",
+		"delete, misspelt":    "-e demo factors delete user-1001-amara YF1",
+		"delete, refused":     "-e demo-staging factors delete user-1001-amara --all",
+		"delete":              "-e demo factors delete user-1001-amara --all --confirm demo",
+		"list, no identity":   "-e demo factors list user-1001-amara/../x",
+		"one too many":        "-e demo challenge list user-1001-amara user-1002-bilal",
+		"resend":              "-e demo challenge resend YC1c9f73e5b73c36ee409298d703cbf13c --identity user-1001-amara",
+		"why by memory":       "-e demo why YC1c9f73e5b73c36ee409298d703cbf13c",
+		"plan":                "-e demo factors plan --where platform=apn --dry-run",
+		"why, its user: form": "-e demo why user:user-1001-amara",
+	} {
+		commands[command] = strings.Fields(words)
+	}
+	ran := 0
+	for command, words := range commands {
+		for _, format := range []string{"", "csv", "json"} {
+			args := append([]string{"--mask", "--debug"}, words...)
+			if format != "" {
+				args = append(args, "-o", format)
+			}
+			stdout, stderr := runDemo(t, state, args...)
+			ran++
+			for stream, text := range map[string]string{"stdout": stdout, "stderr": stderr} {
+				if name := named.FindStringIndex(text); name != nil {
+					t.Errorf("%s, verifyctl %s: %s has …%s…", command, strings.Join(args, " "), stream,
+						text[max(0, name[0]-60):min(len(text), name[1]+40)])
+				}
+			}
+		}
+	}
+	if ran < 200 {
+		t.Errorf("only %d runs", ran)
+	}
+	t.Logf("%d runs of %d commands", ran, len(commands))
+}
