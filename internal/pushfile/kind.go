@@ -190,21 +190,7 @@ func fromAssignment(text []byte) ([]byte, wrapping, bool) {
 	if len(trimmed) == 0 || strings.ContainsRune(`{["'`, rune(trimmed[0])) || pemMarkerFirst(trimmed) {
 		return nil, wrapping{}, false
 	}
-	if m := assignment().FindSubmatchIndex(trimmed); m != nil {
-		value := trimmed[m[2]:]
-		if quote := value[0]; strings.IndexByte("\"'`", quote) >= 0 {
-			value = unquote(value, quote)
-		} else if quote == '{' || quote == '[' {
-			value = oneValue(value)
-		} else if quote != '-' {
-			value, _, _ = bytes.Cut(value, []byte("\n"))
-			if _, _, ok := fromBase64(value); !ok {
-				return nil, wrapping{}, false
-			}
-		}
-		if len(value) < minBase64 {
-			return nil, wrapping{}, false
-		}
+	if value := settingIn(trimmed); len(value) > 0 {
 		return value, wrapping{Fail, "it is a setting (NAME=VALUE), as in a .env file: Twilio takes the value alone"}, true
 	}
 	at := bytes.IndexByte(trimmed, '{')
@@ -212,6 +198,62 @@ func fromAssignment(text []byte) ([]byte, wrapping, bool) {
 		return trimmed[at:], wrapping{Fail, "there is text before the JSON: Twilio takes the JSON alone"}, true
 	}
 	return nil, wrapping{}, false
+}
+
+// These bound how many settings are looked at, and how many bytes of each: a search for the end of each would else take
+// for ever in a file made for that. A service account has some 3 KiB.
+const (
+	maxSettings = 100
+	maxSetting  = 64 << 10
+)
+
+// settingIn gives what the settings in a text hold for push: a service account, or a certificate and its key.
+func settingIn(text []byte) []byte {
+	var found [][]byte
+	rest := text
+	for range maxSettings {
+		m := assignment().FindSubmatchIndex(rest)
+		if m == nil {
+			break
+		}
+		rest = rest[m[2]:]
+		value := settingValue(rest[:min(len(rest), maxSetting)])
+		_, afterLine, _ := bytes.Cut(rest, []byte("\n"))
+		if len(value) < minBase64 {
+			rest = afterLine
+			continue
+		}
+		inner, _, isBase64 := fromBase64(value)
+		switch {
+		case bytes.Contains(value, []byte("private_key")) || bytes.Contains(value, []byte(`"project_info"`)):
+			return value
+		case isBase64 && isText(inner) && len(found) > 0:
+			found = append(found, inner)
+		case isBase64 || pemMarker().Match(value):
+			found = append(found, value)
+		}
+		rest = afterLine
+	}
+	if len(found) > 1 {
+		if first, _, ok := fromBase64(found[0]); ok && isText(first) {
+			found[0] = first
+		}
+	}
+	return bytes.Join(found, []byte("\n"))
+}
+
+// settingValue gives the value at the start of a text, without the quotation marks around it.
+func settingValue(text []byte) []byte {
+	switch first := text[0]; {
+	case strings.IndexByte("\"'`", first) >= 0:
+		return unquote(text, first)
+	case first == '{' || first == '[':
+		return oneValue(text)
+	case first == '-':
+		return text
+	}
+	line, _, _ := bytes.Cut(text, []byte("\n"))
+	return line
 }
 
 // oneValue gives the JSON value at the start of a text, or all of it where there is none.

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf16"
@@ -220,6 +221,35 @@ func TestTextThatOnlyNeedsMending(t *testing.T) {
 	}
 }
 
+// TestSettingsAmongOthers finds a certificate and its key among settings that only look like one.
+func TestSettingsAmongOthers(t *testing.T) {
+	certificate, key := pushCertificateText(t), pkcs1Text()
+	noise := "TOKEN=" + strings.Repeat("abc0", 20) + "\nDATABASE_URL=\"postgres://" + strings.Repeat("x", 80) + "\"\n"
+	for name, text := range map[string]string{
+		"quoted":         noise + "CERT=" + string(jsonText(string(certificate))) + "\nKEY=" + string(jsonText(string(key))) + "\nA=1\n",
+		"quoted, whole":  noise + "CERT='" + string(certificate) + "'\nKEY='" + string(key) + "'\n",
+		"base64":         noise + "CERT=" + base64.StdEncoding.EncodeToString(certificate) + "\nKEY=" + base64.StdEncoding.EncodeToString(key) + "\n",
+		"a secret's":     "apiVersion: v1\ndata:\n  tls.crt: " + base64.StdEncoding.EncodeToString(certificate) + "\n  tls.key: " + base64.StdEncoding.EncodeToString(key) + "\nkind: Secret\n",
+		"only the first": noise + "CERT=" + base64.StdEncoding.EncodeToString(slices.Concat(certificate, key)) + "\n",
+	} {
+		file := write(t, filepath.Join(t.TempDir(), ".env"), []byte(text))
+		lint, err := LintFiles([]string{file}, Options{Now: noon})
+		if err != nil {
+			t.Fatal(err)
+		}
+		dir := filepath.Join(t.TempDir(), "out")
+		if written, err := lint.Extract(dir); err != nil || len(written) != 2 {
+			t.Errorf("%s: wrote %v, %v\n%s", name, written, err, saidOf(lint))
+			continue
+		}
+		for file, want := range map[string][]byte{certificateFile: certificate, keyFile: key} {
+			if got, err := os.ReadFile(filepath.Join(dir, file)); err != nil || !bytes.Equal(got, want) {
+				t.Errorf("%s: %s is %s, %v", name, file, got, err)
+			}
+		}
+	}
+}
+
 // TestWhatIsNoCredential names what people take for one, each with one fix.
 func TestWhatIsNoCredential(t *testing.T) {
 	request, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{Subject: pkix.Name{CommonName: "Bank"}}, certificateKey())
@@ -256,6 +286,8 @@ func TestWhatIsNoCredential(t *testing.T) {
 		"public key":                          {"a.pem", pemText("RSA PUBLIC KEY", []byte{1}), "public key"},
 		"public key, binary":                  {"a.der", public, "public key"},
 		"key for SSH":                         {"id_rsa", pemText("OPENSSH PRIVATE KEY", []byte{1}), "SSH"},
+		"a bundle of authorities":             {"ca.pem", bytes.Repeat(pemText("CERTIFICATE", []byte{1}), 200), "200 certificates"},
+		"settings without an end":             {".env", bytes.Repeat([]byte("A=\"x\n"), 200_000), "neither"},
 		"public key for SSH":                  {"id_rsa.pub", []byte("ssh-rsa AAAAB3NzaC1yc2E= me"), "SSH"},
 		"PKCS #7":                             {"a.p7b", pemText("PKCS7", []byte{1}), "PKCS #7"},
 		"provisioning profile":                {"a.mobileprovision", []byte(`<?xml version="1.0"?><plist><dict><key>Entitlements</key><dict/></dict></plist>`), "provisioning profile"},

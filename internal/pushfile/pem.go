@@ -102,9 +102,16 @@ func looseBase64(text string) []byte {
 	return decoded
 }
 
+// maxBlocks is how many blocks of PEM text are looked at: a push certificate, its key and a chain are five or six.
+const maxBlocks = 50
+
 // addPEM reads PEM text. Its blocks are parsed as they are meant; what keeps others from reading them is said once.
 func (l *Lint) addPEM(file string, text []byte) {
 	blocks, outside := readPEM(text)
+	if len(blocks) > maxBlocks {
+		l.say(file, Fail, "file", "give the push certificate and its key alone", "it holds %d certificates and keys", len(blocks))
+		return
+	}
 	if len(blocks) == 0 {
 		l.say(file, Fail, "file", "copy it whole, with the BEGIN and END lines", "its PEM text is broken")
 		return
