@@ -61,7 +61,7 @@ func (s *shell) connect(ctx context.Context, target *config.Target) (*connection
 		return c, nil
 	}
 	opts := twilio.Options{
-		Timeout: s.flags.timeout, UserAgent: "verifyctl/" + s.build.complete().Version, Limiter: s.limiter(target.Environment),
+		Timeout: s.flags.timeout, UserAgent: "verifyctl/" + s.build.complete().Version, Limiter: s.limiter(target.Environment), Gate: &s.opened.gate,
 	}
 	if s.flags.debug {
 		opts.Debug = s.err

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
@@ -126,7 +125,7 @@ func (e *examination) target(ctx context.Context, from *config.Target) (doctor.T
 
 // proxyFor gives the proxy that requests to a host take, without its password, and "" for none.
 func proxyFor(host string) string {
-	proxy, err := http.ProxyFromEnvironment(&http.Request{URL: &url.URL{Scheme: "https", Host: host}})
+	proxy, err := twilio.Proxy(&url.URL{Scheme: "https", Host: host})
 	if err != nil || proxy == nil {
 		return ""
 	}

@@ -38,6 +38,7 @@ type resources struct {
 	config   *config.Config
 	byName   map[string]*connection
 	limiters map[verify.AccountSID]*twilio.Limiter
+	gate     twilio.ProxyGate
 	ceiling  twilio.Limits // what flags such as --rps ask for; set before connecting
 	demo     *localWorld
 	ledger   *ledger.Ledger

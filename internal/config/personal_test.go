@@ -121,7 +121,7 @@ func TestWhereKeysMayGo(t *testing.T) {
 		{"http://127.9.9.9", ok, ok, ok},
 		{"http://verify.twilio.com", refused, refused, refused},
 		{"https://proxy.bank.example", refused, ok, refused},
-		{"http://simulator:8080", refused, ok, refused},
+		{"http://simulator:8080", refused, refused, refused},
 		{"https://twilio.com.evil.example", refused, ok, refused},
 		{"https://eviltwilio.com", refused, ok, refused},
 		{"https://verify.twilio.com.", refused, ok, refused},

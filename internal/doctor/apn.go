@@ -152,15 +152,24 @@ func renewed(snap *Snapshot) Answer {
 		return unknown("Twilio's reply does not say when %s was changed", credential.SID).about(about)
 	case snap.Now.Sub(credential.DateUpdated) > oldCertificate:
 		return warn("%s was last changed on %s: its certificate is probably near its yearly end", snap.named(credential), day(credential.DateUpdated)).about(about).
-			fix("look up its expiry in Apple's developer portal, and record it").run(verify.Command("", "credentials", "lint", "CERT.pem", "--record", snap.Env.Name))
+			fix("look up its expiry in Apple's developer portal, and record it").run(recordCommand(snap))
 	}
 	return pass("%s was last changed on %s", credential.SID, day(credential.DateUpdated)).about(about)
+}
+
+// recordCommand notes what a certificate's file tells; without an environment there is no place to note it.
+func recordCommand(snap *Snapshot) string {
+	words := []string{"credentials", "lint", "CERT.pem"}
+	if snap.Env.Name != "" {
+		words = append(words, "--record", snap.Env.Name)
+	}
+	return verify.Command("", words...)
 }
 
 // certificate judges what was recorded of the certificate before it was uploaded, or else takes somebody's word.
 func certificate(snap *Snapshot) Answer {
 	note := snap.Env.CredentialNotes[verify.PlatformAPN]
-	record := verify.Command("", "credentials", "lint", "CERT.pem", "--record", snap.Env.Name)
+	record := recordCommand(snap)
 	if note.Recorded == "" {
 		a := attested(snap, "PUSH-APN-11", "when the certificate expires and which app it is for")
 		if a.Status == Unknown && !snap.Env.Demo {

@@ -19,6 +19,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"strings"
 	"sync"
@@ -47,6 +48,7 @@ type Options struct {
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 
 	Timeout   time.Duration // for one try, 0 means 30 seconds; a whole call is bounded by its ctx
+	Gate      *ProxyGate    // share one between the clients of a run; nil makes an own
 	Limiter   *Limiter      // share one between clients of one account; nil makes an own with the zero [Limits]
 	Debug     io.Writer     // one redacted record for each try; nil writes none
 	UserAgent string        // "" means "verifyctl"
@@ -91,8 +93,16 @@ func New(opts Options) (*Client, error) {
 		return nil, err
 	}
 	c := &Client{opts: opts, hosts: where, transport: transport, maxBody: largestBody, pageSize: largestPage}
+	if opts.Dial == nil {
+		for _, product := range []string{productVerify, productMonitor} {
+			base := where.base(product)
+			if _, err := Proxy(base); err != nil {
+				return nil, err
+			}
+		}
+	}
 	c.http = &http.Client{
-		Transport:     transport,
+		Transport:     gated{transport, opts.Gate},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	c.account.want = opts.Account
@@ -114,6 +124,9 @@ func (o *Options) complete() {
 	}
 	if o.Limiter == nil {
 		o.Limiter = NewLimiter(Limits{})
+	}
+	if o.Gate == nil {
+		o.Gate = &ProxyGate{}
 	}
 	if o.UserAgent == "" {
 		o.UserAgent = "verifyctl"
@@ -152,12 +165,14 @@ func (o *Options) transport() (*http.Transport, error) {
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
 	t := &http.Transport{
-		Proxy:               http.ProxyFromEnvironment,
-		DialContext:         (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
-		TLSHandshakeTimeout: 10 * time.Second,
-		MaxIdleConnsPerHost: 64,
-		IdleConnTimeout:     90 * time.Second,
-		Protocols:           protocols,
+		Proxy: func(req *http.Request) (*url.URL, error) { return Proxy(req.URL) },
+
+		OnProxyConnectResponse: refuse407,
+		DialContext:            (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
+		TLSHandshakeTimeout:    10 * time.Second,
+		MaxIdleConnsPerHost:    64,
+		IdleConnTimeout:        90 * time.Second,
+		Protocols:              protocols,
 	}
 	if o.Dial != nil {
 		t.Proxy, t.DialContext = nil, o.Dial

@@ -30,6 +30,9 @@ type failure struct {
 // judge gives nil for an attempt that did what was meant.
 func (c *Client) judge(ctx context.Context, r request, a attempt) *failure {
 	switch {
+	case errors.Is(a.err, errProxyRefuses):
+		return &failure{err: &verify.Error{Kind: verify.KindAuth, HTTPStatus: http.StatusProxyAuthRequired, Cause: a.err, Message: r.cannot() + errProxyRefuses.Error(),
+			Hint: "put the user and password for the proxy into HTTPS_PROXY, with special characters percent-encoded; nothing more was sent"}}
 	case a.err != nil && ctx.Err() != nil:
 		return &failure{err: r.interrupted(ctx, a.err), perhapsDone: a.sent}
 	case errors.Is(a.err, errTooLarge):
@@ -196,7 +199,9 @@ func (c *Client) refused(r request, rep *reply, said errorBody, isTwilio bool) *
 	case status == http.StatusTooManyRequests:
 		err.Kind = verify.KindLimit
 		err.Hint = "users' logins share this limit; wait a little and do it again, with fewer requests at once"
-	case status == http.StatusUnauthorized, status == http.StatusForbidden, status == http.StatusProxyAuthRequired:
+	case status == http.StatusProxyAuthRequired: // of a proxy that no variable names
+		err.Kind, err.Hint = verify.KindAuth, "a proxy on the way asks for a log-in; see HTTPS_PROXY"
+	case status == http.StatusUnauthorized, status == http.StatusForbidden:
 		err.Kind, err.Hint = verify.KindAuth, c.authHint(status, said.code)
 	case status == http.StatusNotFound && isTwilio:
 		err.Kind = verify.KindNotFound
@@ -216,8 +221,6 @@ func (c *Client) authHint(status, code int) string {
 	switch {
 	case code == codeTestCredentials:
 		return "these are test credentials, which look like live ones and work on none of these resources; use live account keys instead of " + keys
-	case status == http.StatusProxyAuthRequired:
-		return "the proxy wants to be authenticated to; see HTTPS_PROXY"
 	case status == http.StatusForbidden:
 		return "the account keys " + keys + " are not allowed to do this, or the account is not active"
 	}

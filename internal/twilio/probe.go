@@ -29,7 +29,7 @@ func (c *Client) Probe(ctx context.Context, host string, count int) (verify.Prob
 	}
 	target.Path += "/v2/Services"
 	target.RawQuery = "PageSize=1"
-	transport := c.transport.Clone() // connections of its own, so that the first is new
+	transport := gated{c.transport.Clone(), c.opts.Gate} // connections of its own, so that the first is new
 	defer transport.CloseIdleConnections()
 	p := verify.Probe{Host: target.Host}
 	for range count {
@@ -44,7 +44,7 @@ func (c *Client) Probe(ctx context.Context, host string, count int) (verify.Prob
 	return p, nil
 }
 
-func (c *Client) probeOnce(ctx context.Context, transport *http.Transport, target *url.URL, p *verify.Probe) error {
+func (c *Client) probeOnce(ctx context.Context, transport http.RoundTripper, target *url.URL, p *verify.Probe) error {
 	release, err := c.opts.Limiter.acquire(ctx, c.opts.Now, c.opts.Sleep)
 	if err != nil {
 		return err

@@ -41,6 +41,9 @@ func ParseBaseURL(raw string, allowed, production bool) (*url.URL, error) {
 	case IsTwilioHost(host) && u.Scheme != "https":
 		return nil, Refusedf("account keys go to Twilio over https only, not to %q", raw)
 	case IsTwilioHost(host), IsLoopback(host):
+	case u.Scheme != "https":
+		return nil, Refusedf("account keys never go over plain http to another machine: %q", raw).
+			WithHint("use https; for a simulator in another container: verifyctl simulator serve --tls, and ca_file")
 	case production:
 		return nil, Refusedf("account keys of production go to *.%s or to this machine only, not to %q", TwilioDomain, raw).
 			WithHint("if this is not production, declare its kind: development or staging")
