@@ -156,3 +156,25 @@ func TestBulkWorkKeepsTheGuardsOfSingleWork(t *testing.T) {
 	h.run(t, 0, env, append(apply, "--max-lockouts", "1", "-q")...)
 	h.mustSay(t, 0, env, append(apply, "--max-lockouts", "1"), "everything in the plan is done")
 }
+
+// TestAMissingServiceIsNamed: of an environment whose Service is gone no identity is said to be missing.
+func TestAMissingServiceIsNamed(t *testing.T) {
+	h := newHome(t)
+	server := h.serve(t, "--state", h.path("world.sqlite"))
+	h.environment(t, "base_url: "+server.BaseURL)
+	path := h.path("environments.yaml")
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const gone = "VA00000000000000000000000000000000"
+	if err := os.WriteFile(path, []byte(strings.ReplaceAll(string(text), simulator.DemoServiceSID, gone)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{
+		{"factors", "list", simulator.DemoIdentity}, {"factors", "show", simulator.DemoIdentity, simulator.DemoDeadFactorSID},
+		{"entities", "list"}, {"entities", "show", simulator.DemoIdentity}, {"challenge", "list", simulator.DemoIdentity},
+	} {
+		h.mustSay(t, 5, []string{"VERIFYCTL_CONFIG=" + path}, append([]string{"-e", "sim"}, args...), "the account of sim has no Service "+gone)
+	}
+}

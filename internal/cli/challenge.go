@@ -147,7 +147,7 @@ func (c *connection) challenge(ctx context.Context, sid verify.ChallengeSID, ide
 		return verify.Challenge{}, err
 	}
 	found, err := c.client.Challenge(ctx, c.service(), identity, sid)
-	return found, c.explainIdentity(err, identity)
+	return found, err
 }
 
 func (c *connection) identityOfChallenge(ctx context.Context, sid verify.ChallengeSID, arg string) (verify.Identity, error) {

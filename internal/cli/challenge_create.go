@@ -203,13 +203,13 @@ func (o *challengeCreateOptions) chooseFactors(ctx context.Context, c *connectio
 	if o.factor != "" {
 		factor, err := c.client.Factor(ctx, c.service(), identity, o.factor)
 		if err != nil {
-			return nil, c.explainIdentity(err, identity)
+			return nil, err
 		}
 		return []verify.Factor{factor}, challenge.CheckFactor(c.env.Name, factor)
 	}
 	factors, err := collect(c.client.Factors(ctx, c.service(), identity))
 	if err != nil {
-		return nil, c.explainIdentity(err, identity)
+		return nil, err
 	}
 	c.rememberIdentity(ctx, identity, factorSIDs(factors)...)
 	if o.all {

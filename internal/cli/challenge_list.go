@@ -105,7 +105,7 @@ func (o *challengeListOptions) run(ctx context.Context) error {
 	}
 	n, err := render.List(p, challengeResource, limited(o.limit, rows))
 	if err != nil {
-		return c.explainIdentity(err, identity)
+		return err
 	}
 	c.rememberIdentity(ctx, identity, seen...)
 	if n == 0 {

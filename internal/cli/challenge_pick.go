@@ -83,7 +83,7 @@ func (c *connection) challengeOrAsk(ctx context.Context, sid verify.ChallengeSID
 	list, err := collect(limited(mostPicks, c.client.Challenges(ctx, c.service(), identity,
 		verify.ChallengeFilter{Status: verify.ChallengePending, Newest: true})))
 	if err != nil {
-		return verify.Challenge{}, c.explainIdentity(err, identity)
+		return verify.Challenge{}, err
 	}
 	if len(list) == 0 {
 		return verify.Challenge{}, (&verify.Error{Kind: verify.KindNotFound, Message: fmt.Sprintf("%s has no pending challenge", identity)}).

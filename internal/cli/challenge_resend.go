@@ -96,7 +96,7 @@ func (o *challengeResendOptions) run(ctx context.Context) error {
 	gone := err != nil
 	if o.recreate && challenge.Expired(found, c.now()) {
 		if gone {
-			return c.explainIdentity(err, found.Identity)
+			return err
 		}
 		return o.again(ctx, c, p, found, factor)
 	}

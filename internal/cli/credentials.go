@@ -100,7 +100,7 @@ func newCredentialsShowCmd(s *shell) *cobra.Command {
 			return showFrom(cmd.Context(), s, needsAccount, credentialResource, func(ctx context.Context, c *connection) (credentialUse, error) {
 				credential, err := c.client.Credential(ctx, sid)
 				if err != nil {
-					return credentialUse{}, hintedNotFound(err, "see what there is: "+verify.Command(c.env.Name, "credentials", "list"))
+					return credentialUse{}, err
 				}
 				services, err := collect(c.client.Services(ctx))
 				return usedBy(credential, services), err

@@ -73,7 +73,7 @@ func newEntitiesShowCmd(s *shell) *cobra.Command {
 					return verify.Entity{}, err
 				}
 				entity, err := c.client.Entity(ctx, c.service(), identity)
-				return entity, c.explainIdentity(err, identity)
+				return entity, err
 			})
 		},
 	}
@@ -121,7 +121,7 @@ func (o *entitiesDeleteOptions) run(ctx context.Context) error {
 	}
 	entity, err := c.client.Entity(ctx, c.service(), identity)
 	if err != nil {
-		return c.explainIdentity(err, identity)
+		return err
 	}
 	factors, err := collect(c.client.Factors(ctx, c.service(), identity))
 	if err != nil {

@@ -105,7 +105,7 @@ func (o *factorsShowOptions) run(ctx context.Context) error {
 	}
 	factor, err := c.client.Factor(ctx, c.service(), identity, o.factor)
 	if err != nil {
-		return c.explainIdentity(err, identity)
+		return err
 	}
 	return render.One(p, factorResource(c.hashToken), factor)
 }

@@ -98,7 +98,7 @@ func (o *factorsDeleteOptions) run(ctx context.Context) error {
 	}
 	factors, err := collect(distinct(c.client.Factors(ctx, c.service(), identity)))
 	if err != nil {
-		return c.explainIdentity(err, identity)
+		return err
 	}
 	selected, err := o.choose(c, identity, factors)
 	if err != nil {

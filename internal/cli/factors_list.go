@@ -126,7 +126,7 @@ func (o *factorsListOptions) run(ctx context.Context) error {
 	}
 	n, err := render.List(p, r, limited(o.limit, matching(o.filter, c.client.Factors(ctx, c.service(), identity))))
 	if err != nil {
-		return c.explainIdentity(err, identity)
+		return err
 	}
 	switch {
 	case n == 0:

@@ -3,7 +3,6 @@ package cli
 import (
 	"bufio"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -47,29 +46,4 @@ func readLine(in io.Reader) (string, error) {
 		return "", verify.Usagef("standard input must hold exactly one identity, it holds %d words", len(lines))
 	}
 	return lines[0], nil
-}
-
-// explainIdentity adds to a "not found" that the identity may live in another environment.
-func (c *connection) explainIdentity(err error, identity verify.Identity) error {
-	var e *verify.Error
-	if err == nil || !errors.As(err, &e) || e.Kind != verify.KindNotFound {
-		return err
-	}
-	explained := *e
-	explained.Message = fmt.Sprintf("%s is not in %s: %s", identity, c.label(), e.Message)
-	explained.Cause = err
-	explained.Hint = "is it another environment, or another spelling? Letter case counts; see " +
-		verify.Command(c.env.Name, "entities", "list")
-	return &explained
-}
-
-// hintedNotFound adds a hint to a "not found" that has none.
-func hintedNotFound(err error, hint string) error {
-	var e *verify.Error
-	if !errors.As(err, &e) || e.Kind != verify.KindNotFound || e.Hint != "" {
-		return err
-	}
-	hinted := *e
-	hinted.Cause, hinted.Hint = err, hint
-	return &hinted
 }

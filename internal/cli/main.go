@@ -51,6 +51,7 @@ func run(ctx context.Context, s *shell, args []string) int {
 	root := newRootCmd(s)
 	root.SetArgs(guardNegative(args))
 	err := root.ExecuteContext(ctx)
+	s.nameMissing(ctx, err)
 	if closeErr := s.close(); closeErr != nil {
 		err = errors.Join(err, closeErr)
 	}

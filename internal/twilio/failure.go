@@ -210,6 +210,9 @@ func (c *Client) refused(r request, rep *reply, said errorBody, isTwilio bool) *
 	case status >= 500:
 		err.Kind, err.Hint = verify.KindUnreachable, "see https://status.twilio.com, and do it again later"
 	}
+	if err.Kind == verify.KindNotFound {
+		err.Cause = notThere{r}
+	}
 	return err
 }
 
