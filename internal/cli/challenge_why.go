@@ -1,12 +1,10 @@
 package cli
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -249,9 +247,8 @@ func answerView(a challenge.Answer) any {
 func (o *whyOptions) print(p *render.Printer, a challenge.Answer) error {
 	o.shell.names.Learn(a.Names...)
 	switch {
-	case p.ForPeople():
-		_, err := o.shell.out.Write(answerPage(a, o.shell.width))
-		return err
+	case p.PageForm():
+		return p.Page(answerPage(p, a))
 	case o.shell.flags.asksForJSON():
 		return render.One(p, answerResource, a)
 	}
@@ -264,67 +261,56 @@ func (f *globalFlags) asksForJSON() bool {
 	return f.jq != "" || f.template != "" || f.output == string(render.JSON) || f.output == string(render.NDJSON)
 }
 
-// narrowest is the width that a page is written for at least, in characters.
-const narrowest = 60
-
 // answerPage is an answer as a person reads it: what it is about, the causes, what they rest on, and what is left open.
-func answerPage(a challenge.Answer, width int) []byte {
-	var b bytes.Buffer
-	width = max(width, narrowest)
-	line := func(indent int, format string, args ...any) {
-		writeWrapped(&b, width, indent, fmt.Sprintf(format, args...))
-	}
+func answerPage(p *render.Printer, a challenge.Answer) *render.Page {
+	page := p.NewPage(strings.TrimSpace("why " + a.Subject))
 	if a.State != "" {
-		line(0, "%s", a.State)
+		page.Text(0, a.State)
 	}
 	if len(a.Causes) == 0 {
-		line(0, "")
-		line(0, "No cause is known: nothing is wrong that can be seen from here.")
+		page.Heading("No cause is known: nothing is wrong that can be seen from here.")
 	} else if !a.Found {
-		line(0, "")
-		line(0, "No cause is known for sure. Possible:")
+		page.Heading("No cause is known for sure. Possible:")
 	}
 	for _, c := range a.Causes {
-		line(0, "")
-		line(0, "%s (%s)", strings.ReplaceAll(string(c.Kind), "_", " "), c.Confidence)
-		line(2, "%s.", verify.UpperFirst(c.Summary))
-		line(2, "Whose job: %s%s", ownerInWords(c.Owner), countOf(c))
+		page.Heading(fmt.Sprintf("%s (%s)", strings.ReplaceAll(string(c.Kind), "_", " "), c.Confidence))
+		page.Text(2, verify.UpperFirst(c.Summary)+".")
+		page.Text(2, "Owner: "+ownerInWords(c.Owner)+countOf(c))
 		if c.Next != "" {
-			fmt.Fprintf(&b, "  Next: %s\n", render.Sanitize(c.Next))
+			page.Command("Next", c.Next)
 		}
 		for _, e := range c.Evidence {
-			line(4, "- %s", e)
+			page.Item(4, e)
 		}
 	}
-	line(0, "")
-	line(0, "Checked with %s:", verify.Count(a.Requests, "request"))
+	page.Heading("Checked with " + verify.Count(a.Requests, "request") + ":")
 	for _, c := range a.Checked {
-		line(2, "- %s: %s", strings.TrimSpace(c.What+" "+c.SID), c.Result)
+		page.Item(2, strings.TrimSpace(c.What+" "+c.SID)+": "+c.Result)
 	}
-	line(0, "Cannot be known:")
+	page.Heading("Cannot be known:")
 	for _, s := range a.CannotKnow {
-		line(2, "- %s", s)
+		page.Item(2, s)
 	}
-	return b.Bytes()
+	return page
 }
 
-// ownerInWords says whose job something is.
+// ownerInWords says who can mend something.
 func ownerInWords(owner string) string {
 	switch owner {
 	case challenge.OwnerUser:
-		return "the user's"
+		return "the user"
 	case challenge.OwnerOperator:
-		return "yours"
+		return "you"
 	case string(event.OwnerApp):
-		return "the app team's"
+		return "the app team"
 	case string(event.OwnerBackend):
-		return "the backend team's"
+		return "the backend team"
 	case string(event.OwnerCredential):
-		return "that of who holds the push credentials"
+		return "push-credential admin"
 	case string(event.OwnerProvider):
-		return "Apple's or Google's"
+		return "Apple or Google"
 	case string(event.OwnerTwilio):
-		return "Twilio's"
+		return "Twilio"
 	}
 	return owner
 }
@@ -338,32 +324,6 @@ func countOf(c challenge.Cause) string {
 		text += fmt.Sprintf(" about %s", verify.Count(c.Factors, "factor"))
 	}
 	return text + " since " + verify.Stamp(c.Since)
-}
-
-// writeWrapped writes a paragraph that is broken at spaces so that no line is wider. A word that is wider stays whole, for
-// SIDs are copied. The lines after a "- " stand below its text.
-func writeWrapped(b *bytes.Buffer, width, indent int, text string) {
-	words := strings.Fields(render.Sanitize(text))
-	b.WriteString(strings.Repeat(" ", indent))
-	if strings.HasPrefix(text, "- ") {
-		indent += 2
-	}
-	used := indent
-	for i, word := range words {
-		length := utf8.RuneCountInString(word)
-		switch {
-		case i == 0:
-		case used+1+length > width:
-			b.WriteString("\n" + strings.Repeat(" ", indent))
-			used = indent
-		default:
-			b.WriteByte(' ')
-			used++
-		}
-		b.WriteString(word)
-		used += length
-	}
-	b.WriteByte('\n')
 }
 
 // completeWhy completes identities and SIDs that this machine has met.

@@ -32,14 +32,14 @@ A dead push token is not a dead factor: its phone may still answer by polling. N
 var eventResource = render.Resource[event.Event]{
 	SID: func(e event.Event) string { return e.FactorSID },
 	Columns: []render.Column[event.Event]{
-		{Name: "timestamp", Time: func(e event.Event) time.Time { return e.Timestamp }},
+		{Name: "timestamp", Time: func(e event.Event) time.Time { return e.Timestamp }, Keep: 2},
 		{Name: "environment", Text: environmentOf},
 		{Name: "product", Text: func(e event.Event) string { return string(e.Product) }},
-		{Name: "error_code", Text: errorCodeOf},
-		{Name: "verdict", Text: func(e event.Event) string { return string(e.Verdict) }, Tone: verdictTone},
+		{Name: "error_code", Text: errorCodeOf, Keep: 3},
+		{Name: "verdict", Text: func(e event.Event) string { return string(e.Verdict) }, Tone: verdictTone, Keep: 1},
 		{Name: "action", Text: func(e event.Event) string { return string(e.Action) }},
 		{Name: "factor_sid", Text: func(e event.Event) string { return e.FactorSID }},
-		{Name: "identity", Text: func(e event.Event) string { return e.Identity }, Named: true},
+		{Name: "identity", Text: func(e event.Event) string { return e.Identity }, Named: true, Keep: 2},
 		{Name: "platform", Text: func(e event.Event) string { return string(e.Platform) }},
 		{Name: "prune_evidence", Text: func(e event.Event) string { return string(e.PruneEvidence) }},
 		{Name: "error_name", Text: func(e event.Event) string { return e.ErrorName }, Flex: true, Wide: true},

@@ -140,7 +140,23 @@ func explainNumber(p *render.Printer, number int, message string) error {
 		err := notFound("%d is not in the catalogue, which has what was known on %s", number, event.FactsDate).(*verify.Error)
 		return err.WithHint("if it is a code of Twilio, its page is https://www.twilio.com/docs/api/errors/%d", max(number, -number))
 	}
-	return render.One(p, codeResource, code.Beside(message))
+	return explainCode(p, code.Beside(message))
+}
+
+// explainCode writes one code: a page for people.
+func explainCode(p *render.Printer, code event.Code) error {
+	if !p.PageForm() {
+		return render.One(p, codeResource, code)
+	}
+	page := p.NewPage("")
+	page.Heading(fmt.Sprintf("%d %s", code.Number, code.Name))
+	page.Text(2, code.Cause)
+	page.Text(2, "Fix: "+code.Fix)
+	page.Text(2, "Owner: "+ownerInWords(string(code.Owner)))
+	page.Text(2, "Push token dead: "+string(code.TokenDead)+". Factor dead: "+notProven+".")
+	page.Text(2, "As of "+event.FactsDate+".")
+	page.Command("See", code.URL())
+	return p.Page(page)
 }
 
 func isNumber(s string) bool {
@@ -156,11 +172,11 @@ func explainText(p *render.Printer, text string) (bool, error) {
 	for _, digits := range numberIn.FindAllString(text, -1) {
 		number, _ := strconv.Atoi(digits) //nolint:errcheck // five digits
 		if code, ok := event.Lookup(number); ok {
-			return true, render.One(p, codeResource, code.Beside(strings.Trim(strings.Replace(text, digits, "", 1), " :.-–—")))
+			return true, explainCode(p, code.Beside(strings.Trim(strings.Replace(text, digits, "", 1), " :.-–—")))
 		}
 	}
 	if code, ok := event.LookupMessage(text); ok {
-		return true, render.One(p, codeResource, code)
+		return true, explainCode(p, code)
 	}
 	return false, nil
 }
@@ -214,7 +230,7 @@ func (o *debuggerExplainOptions) explainFile(p *render.Printer) error {
 	}
 	code, ok := event.LookupMessage(string(text))
 	if ok && (len(events) == 0 || len(events) == 1 && events[0].Description == "" && hasCode(events[0], code.Number)) {
-		return render.One(p, codeResource, code)
+		return explainCode(p, code)
 	}
 	return o.explainEvents(p, events)
 }
@@ -239,7 +255,7 @@ func (o *debuggerExplainOptions) explainEvents(p *render.Printer, events []event
 	}
 	switch {
 	case len(found) == 1:
-		return render.One(p, codeResource, found[0])
+		return explainCode(p, found[0])
 	case len(found) > 1:
 		_, err := render.List(p, codeResource, each(found))
 		return err

@@ -67,7 +67,11 @@ func (o *doctorReadinessOptions) print(report doctor.Report) error {
 	}
 	flags := o.shell.flags
 	if (flags.output == "" || flags.output == string(render.Table)) && flags.columns == nil && flags.jq == "" && flags.template == "" && !flags.quiet {
-		return doctor.WriteReadiness(o.shell.out, report.Readiness(), paintStatus(p))
+		var page strings.Builder
+		if err := doctor.WriteReadiness(&page, report.Readiness(), paintStatus(p)); err != nil {
+			return err
+		}
+		return p.WritePage(page.String())
 	}
 	_, err = render.List(p, readinessResource, each(report.Readiness()))
 	return err

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"strings"
 	"time"
 
 	"github.com/verifyctl/verifyctl/internal/doctor"
@@ -52,9 +53,13 @@ func (o *doctorOptions) print(report doctor.Report) error {
 		_, err := render.List(p, doctorResult, each(report.Results))
 		return err
 	case format == render.Markdown:
-		return doctor.WriteMarkdown(s.out, report)
+		return doctor.WriteMarkdown(s.out, report, doctor.Markdown{Text: render.EscapeMarkdown, Code: render.MarkdownCode})
 	}
-	return doctor.WriteText(s.out, report, doctor.TextOptions{All: o.all, Paint: paintStatus(p)})
+	var page strings.Builder
+	if err := doctor.WriteText(&page, report, doctor.TextOptions{All: o.all, Paint: paintStatus(p)}); err != nil {
+		return err
+	}
+	return p.WritePage(page.String())
 }
 
 // paintStatus colours text by a check's status.

@@ -28,7 +28,7 @@ func indexedResource() render.Resource[verify.IndexedFactor] {
 		},
 	}
 	for _, c := range factorResource(nil).Columns { // the index has the hash already
-		column := render.Column[verify.IndexedFactor]{Name: c.Name, Flex: c.Flex, Wide: c.Wide, Named: c.Named}
+		column := render.Column[verify.IndexedFactor]{Name: c.Name, Flex: c.Flex, Wide: c.Wide, Named: c.Named, Keep: c.Keep}
 		if c.Time != nil {
 			column.Time = func(f verify.IndexedFactor) time.Time { return c.Time(f.Factor) }
 		} else {

@@ -6,8 +6,12 @@ import (
 	"strings"
 )
 
+// Markdown says how text from elsewhere is written in Markdown, as itself and as code.
+type Markdown struct{ Text, Code func(string) string }
+
 // WriteMarkdown writes the report for a ticket: what is wrong, and what to do, without what passed.
-func WriteMarkdown(w io.Writer, r Report) error {
+func WriteMarkdown(w io.Writer, r Report, as Markdown) error {
+	md := as.Text
 	var b strings.Builder
 	fmt.Fprintf(&b, "# verifyctl doctor, %s\n\n", r.At.UTC().Format("2006-01-02 15:04 UTC"))
 	fmt.Fprintf(&b, "%s\n", r.Summary.sentence(len(r.Environments)))
@@ -35,7 +39,7 @@ func WriteMarkdown(w io.Writer, r Report) error {
 		for _, result := range problems(place.results) {
 			fix := md(result.Fix)
 			for _, command := range result.Commands {
-				fix = strings.TrimSpace(fix + " `" + strings.ReplaceAll(command, "|", `\|`) + "`")
+				fix = strings.TrimSpace(fix + " " + as.Code(command))
 			}
 			rows = append(rows, fmt.Sprintf("| %s | %s | %s | %s |", result.Status, result.Check, md(result.reason()), fix))
 		}
@@ -46,9 +50,4 @@ func WriteMarkdown(w io.Writer, r Report) error {
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
-}
-
-// md keeps text from meaning something in Markdown.
-func md(s string) string {
-	return strings.NewReplacer("|", `\|`, "*", `\*`, "_", `\_`, "`", "\\`", "<", "&lt;", "[", `\[`, "\n", " ").Replace(s)
 }

@@ -100,7 +100,7 @@ func TestOddWorlds(t *testing.T) {
 			}
 		}
 		var out bytes.Buffer
-		for _, err := range []error{WriteText(&out, report, TextOptions{All: true}), WriteMarkdown(&out, report), WriteJUnit(&out, report, FailOnFail),
+		for _, err := range []error{WriteText(&out, report, TextOptions{All: true}), WriteMarkdown(&out, report, asIs), WriteJUnit(&out, report, FailOnFail),
 			WriteSARIF(&out, report, ""), WriteReadiness(&out, report.Readiness(), nil)} {
 			if err != nil {
 				r.Fatal(err)

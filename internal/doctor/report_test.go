@@ -57,7 +57,7 @@ func TestTextForTheWarRoom(t *testing.T) {
 
 func TestMarkdownForATicket(t *testing.T) {
 	var out bytes.Buffer
-	if err := WriteMarkdown(&out, incident(t)); err != nil {
+	if err := WriteMarkdown(&out, incident(t), asIs); err != nil {
 		t.Fatal(err)
 	}
 	golden(t, "testdata/incident.md", out.Bytes())
@@ -233,7 +233,7 @@ func TestNothingFromTwilioControlsTheTerminal(t *testing.T) {
 	var out bytes.Buffer
 	for _, write := range []func() error{
 		func() error { return WriteText(&out, incident(t), TextOptions{All: true}) },
-		func() error { return WriteMarkdown(&out, incident(t)) },
+		func() error { return WriteMarkdown(&out, incident(t), asIs) },
 		func() error { return WriteJUnit(&out, incident(t), FailOnFail) },
 		func() error { return WriteSARIF(&out, incident(t), "1") },
 	} {
@@ -245,3 +245,6 @@ func TestNothingFromTwilioControlsTheTerminal(t *testing.T) {
 		t.Error("an escape character got through")
 	}
 }
+
+// asIs is a simple Markdown.
+var asIs = Markdown{Text: strings.NewReplacer("*", `\*`, "_", `\_`, "[", `\[`).Replace, Code: func(s string) string { return "`" + s + "`" }}

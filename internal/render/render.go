@@ -146,6 +146,7 @@ type Column[T any] struct {
 	Tone  func(T) Tone      // nil for Plain
 	Flex  bool              // may be shortened on a narrow terminal; SIDs and identities never are
 	Wide  bool              // shown only when --columns names it
+	Keep  int               // on a narrow terminal columns of a higher one are dropped later; among equals the rightmost first
 	Named bool              // holds an identity or a person's own words, shortened by --mask
 }
 
@@ -228,7 +229,7 @@ func List[T any](p *Printer, r Resource[T], rows iter.Seq2[T, error]) (int, erro
 	case p.opts.Format == Markdown:
 		return listMarkdown(p, columns, rows)
 	case p.opts.Terminal && !p.opts.Live: // the widths of aligned columns need rows to be known
-		return listTable(p, columns, rows)
+		return listTable(p, columns, r.sid, rows)
 	}
 	return listTSV(p, columns, rows)
 }

@@ -3,11 +3,13 @@ package render
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"encoding/csv"
 	"fmt"
 	"io"
 	"iter"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -146,9 +148,6 @@ func listCSV[T any](p *Printer, columns []Column[T], rows iter.Seq2[T, error]) (
 	return n, firstError(err, w.Error())
 }
 
-// markdownEscaper keeps cells from breaking the table: tablewriter escapes neither bars nor the marks of emphasis.
-var markdownEscaper = strings.NewReplacer(`\`, `\\`, "|", `\|`, "`", "\\`", "*", `\*`, "_", `\_`, "<", "&lt;", ">", "&gt;")
-
 func listMarkdown[T any](p *Printer, columns []Column[T], rows iter.Seq2[T, error]) (int, error) {
 	table := tablewriter.NewTable(trimmed{p.out}, tablewriter.WithRenderer(renderer.NewMarkdown()),
 		tablewriter.WithConfig(tablewriter.Config{
@@ -159,7 +158,7 @@ func listMarkdown[T any](p *Printer, columns []Column[T], rows iter.Seq2[T, erro
 	n, err := eachRow(rows, func(v T) error {
 		row := cells(p, columns, v, cell)
 		for i := range row {
-			row[i] = markdownEscaper.Replace(Sanitize(row[i]))
+			row[i] = EscapeMarkdown(row[i])
 		}
 		return table.Append(row)
 	})
@@ -171,13 +170,14 @@ func listMarkdown[T any](p *Printer, columns []Column[T], rows iter.Seq2[T, erro
 
 // listTable writes an aligned table. The first rows decide the widths; long lists go on with them row by row, so that
 // the memory a list takes does not grow with it.
-func listTable[T any](p *Printer, columns []Column[T], rows iter.Seq2[T, error]) (int, error) {
-	t := tableWriter{p: p, columns: len(columns), header: header(columns)}
-	for _, c := range columns {
-		t.flex = append(t.flex, c.Flex)
+func listTable[T any](p *Printer, columns []Column[T], sid func(T) string, rows iter.Seq2[T, error]) (int, error) {
+	t := tableWriter{p: p, names: columnNames(columns), header: header(columns)}
+	for i, c := range columns {
+		t.flex, t.keep, t.shown = append(t.flex, c.Flex), append(t.keep, c.Keep), append(t.shown, i)
 	}
 	n, err := eachRow(rows, func(v T) error {
 		row := cells(p, columns, v, cellForPeople)
+		t.protect(slices.Index(row, cmp.Or(sid(v), row[0])))
 		if p.opts.Color {
 			return t.add(row, func(i int) Tone { return tone(columns[i], v) })
 		}
@@ -193,16 +193,25 @@ func tone[T any](c Column[T], v T) Tone {
 	return c.Tone(v)
 }
 
-// tableWriter lays rows out in columns, or below each other when the terminal is too narrow for the columns.
+// tableWriter lays rows out in columns, and leaves columns out when the terminal is too narrow for all of them.
 type tableWriter struct {
-	p       *Printer
-	columns int
-	header  []string
-	flex    []bool
-	buffer  [][]string
-	tones   [][]Tone
-	widths  []int // nil until the layout is fixed
-	stacked bool
+	p      *Printer
+	names  []string
+	header []string
+	flex   []bool
+	keep   []int // see [Column]
+	own    []int // the columns that hold a row's own SID, which is there to be pasted
+	shown  []int // the columns that fit
+	buffer [][]string
+	tones  [][]Tone
+	widths []int // nil until the layout is fixed
+}
+
+// protect keeps the column of a row's own SID.
+func (t *tableWriter) protect(column int) {
+	if column >= 0 && !slices.Contains(t.own, column) {
+		t.own = append(t.own, column)
+	}
 }
 
 func (t *tableWriter) add(row []string, toneOf func(int) Tone) error {
@@ -218,10 +227,21 @@ func (t *tableWriter) add(row []string, toneOf func(int) Tone) error {
 }
 
 func (t *tableWriter) close() error {
-	if len(t.buffer) == 0 {
+	if len(t.buffer) > 0 {
+		if err := t.flush(); err != nil {
+			return err
+		}
+	}
+	if len(t.shown) == len(t.names) {
 		return nil
 	}
-	return t.flush()
+	var hidden []string
+	for i, name := range t.names {
+		if !slices.Contains(t.shown, i) {
+			hidden = append(hidden, name)
+		}
+	}
+	return t.p.WritePage(fmt.Sprintf("Hidden at this width: %s (choose with --columns)\n", strings.Join(hidden, ", ")))
 }
 
 func (t *tableWriter) flush() error {
@@ -230,19 +250,16 @@ func (t *tableWriter) flush() error {
 		t.layOut()
 	}
 	defer func() { t.buffer, t.tones = t.buffer[:0], t.tones[:0] }()
-	if t.stacked {
-		return t.writeStacked()
-	}
 	table := tablewriter.NewTable(trimmed{t.p.out}, tablewriter.WithRenderer(renderer.NewBlueprint(tw.Rendition{
 		Borders:  tw.BorderNone,
 		Symbols:  tw.NewSymbols(tw.StyleNone),
 		Settings: tw.Settings{Separators: tw.SeparatorsNone, Lines: tw.LinesNone},
 	})), tablewriter.WithConfig(t.config()))
 	if first && !t.p.opts.NoHeader {
-		table.Header(t.fit(t.header))
+		table.Header(t.fitted(t.header, make([]Tone, len(t.header))))
 	}
 	for i, row := range t.buffer {
-		if err := table.Append(t.paint(t.fit(row), t.tones[i])); err != nil {
+		if err := table.Append(t.fitted(row, t.tones[i])); err != nil {
 			return err
 		}
 	}
@@ -251,8 +268,8 @@ func (t *tableWriter) flush() error {
 
 func (t *tableWriter) config() tablewriter.Config {
 	widths := tw.NewMapper[int, int]()
-	for i, w := range t.widths {
-		widths[i] = w + columnGap
+	for at, i := range t.shown {
+		widths[at] = t.widths[i] + columnGap
 	}
 	cellConfig := tw.CellConfig{
 		Formatting: tw.CellFormatting{AutoFormat: tw.Off, AutoWrap: tw.WrapNone},
@@ -262,10 +279,11 @@ func (t *tableWriter) config() tablewriter.Config {
 	return tablewriter.Config{Header: cellConfig, Row: cellConfig, Widths: tw.CellWidth{PerColumn: widths}}
 }
 
-// layOut fixes the widths by the rows at hand. Flexible columns shrink until the table fits; when that is not enough,
-// rows are stacked, because a SID that is cut is worth nothing.
+// layOut fixes the widths by the rows at hand. Where they do not fit, columns are dropped until the flexible ones can
+// shrink to the rest, unless --columns asks for them: the least kept first, of those the rightmost. A row's own SID stays,
+// and what is not flexible is never cut, because a SID that is cut is worth nothing.
 func (t *tableWriter) layOut() {
-	t.widths = make([]int, t.columns)
+	t.widths = make([]int, len(t.names))
 	rows := t.buffer
 	if !t.p.opts.NoHeader {
 		rows = append(rows[:len(rows):len(rows)], t.header)
@@ -278,63 +296,68 @@ func (t *tableWriter) layOut() {
 	if t.p.opts.Width <= 0 {
 		return
 	}
-	for excess := t.excess(); excess > 0; excess = t.excess() {
+	for t.p.opts.Columns == nil && t.excess(minFlex) > 0 {
+		least := t.leastKept()
+		if least < 0 {
+			break
+		}
+		t.shown = slices.Delete(t.shown, least, least+1)
+	}
+	for excess := t.excess(0); excess > 0; excess = t.excess(0) {
 		widest := t.widestFlex()
 		if widest < 0 {
-			t.stacked = true
 			return
 		}
 		t.widths[widest] -= min(excess, t.widths[widest]-minFlex)
 	}
 }
 
-func (t *tableWriter) excess() int {
+// excess gives by how much the table is too wide, when its flexible columns are shrunk to some width; 0 does not shrink them.
+func (t *tableWriter) excess(shrunk int) int {
 	total := -columnGap
-	for _, w := range t.widths {
+	for _, i := range t.shown {
+		w := t.widths[i]
+		if t.flex[i] && shrunk > 0 {
+			w = min(w, shrunk)
+		}
 		total += w + columnGap
 	}
 	return total - t.p.opts.Width
 }
 
+// leastKept gives the place in shown of the column to drop next, -1 for none.
+func (t *tableWriter) leastKept() int {
+	least := -1
+	for at, i := range t.shown {
+		if !slices.Contains(t.own, i) && (least < 0 || t.keep[i] <= t.keep[t.shown[least]]) {
+			least = at
+		}
+	}
+	return least
+}
+
 func (t *tableWriter) widestFlex() int {
 	widest := -1
-	for i, w := range t.widths {
-		if t.flex[i] && w > minFlex && (widest < 0 || w > t.widths[widest]) {
+	for _, i := range t.shown {
+		if w := t.widths[i]; t.flex[i] && w > minFlex && (widest < 0 || w > t.widths[widest]) {
 			widest = i
 		}
 	}
 	return widest
 }
 
-// fit shortens flexible cells to their column. Others are left whole even when a later row is wider than the layout.
-func (t *tableWriter) fit(row []string) []string {
-	fitted := make([]string, len(row))
-	for i, text := range row {
+// fitted gives the cells that are shown, the flexible ones shortened to their column. Others are left whole even when a
+// later row is wider than the layout.
+func (t *tableWriter) fitted(row []string, tones []Tone) []string {
+	var fitted []string
+	for _, i := range t.shown {
+		text := row[i]
 		if t.flex[i] {
 			text = ansi.Truncate(text, t.widths[i], "…")
 		}
-		fitted[i] = text
+		fitted = append(fitted, paint(text, tones[i]))
 	}
 	return fitted
-}
-
-func (t *tableWriter) paint(row []string, tones []Tone) []string {
-	for i := range row {
-		row[i] = paint(row[i], tones[i])
-	}
-	return row
-}
-
-func (t *tableWriter) writeStacked() error {
-	for i, row := range t.buffer {
-		if err := writeRecord(t.p.out, t.header, row, t.tones[i]); err != nil {
-			return err
-		}
-		if _, err := fmt.Fprintln(t.p.out); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // writeOne writes one value, a field a line. Fields without a value are left out.

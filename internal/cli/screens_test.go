@@ -5,18 +5,20 @@ import (
 	"context"
 	"encoding/json"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 )
 
-// runDemo runs the program in this process, on a machine that stays.
-func runDemo(t *testing.T, state string, args ...string) (stdout, stderr string) {
+// runDemo runs the program in this process, on a machine that stays; with a width standard output is a terminal.
+func runDemo(t *testing.T, state string, width int, args ...string) (stdout, stderr string) {
 	t.Helper()
 	var out, err bytes.Buffer
-	s := &shell{terminal: terminal{in: strings.NewReader(""), out: &out, err: &err, getenv: func(name string) string {
+	s := &shell{terminal: terminal{in: strings.NewReader(""), out: &out, err: &err, outTerminal: width > 0, width: width, getenv: func(name string) string {
 		if name == "VERIFYCTL_STATE_DIR" {
 			return state
 		}
@@ -51,10 +53,10 @@ func TestMaskedRunsNameNobody(t *testing.T) {
 	t.Setenv("XDG_CONFIG_HOME", t.TempDir())
 	t.Chdir(t.TempDir())
 	state := t.TempDir()
-	if out, err := runDemo(t, state, "-e", "demo", "fleet", "sync"); out == "" {
+	if out, err := runDemo(t, state, 0, "-e", "demo", "fleet", "sync"); out == "" {
 		t.Fatal(err)
 	}
-	listed, _ := runDemo(t, state, "-e", "demo", "factors", "list", "-o", "json")
+	listed, _ := runDemo(t, state, 0, "-e", "demo", "factors", "list", "-o", "json")
 	var factors []struct {
 		Name string `json:"friendly_name"`
 	}
@@ -90,7 +92,7 @@ func TestMaskedRunsNameNobody(t *testing.T) {
 			if format != "" {
 				args = append(args, "-o", format)
 			}
-			stdout, stderr := runDemo(t, state, args...)
+			stdout, stderr := runDemo(t, state, 0, args...)
 			ran++
 			for stream, text := range map[string]string{"stdout": stdout, "stderr": stderr} {
 				if name := named.FindStringIndex(text); name != nil {
@@ -104,4 +106,36 @@ func TestMaskedRunsNameNobody(t *testing.T) {
 		t.Errorf("only %d runs", ran)
 	}
 	t.Logf("%d runs of %d commands", ran, len(commands))
+}
+
+// On a terminal of 80 columns no screen is wider, but for what is there to be pasted: commands, and words such as SIDs.
+func TestEveryScreenFitsEightyColumns(t *testing.T) {
+	const width = 80
+	t.Setenv("XDG_CONFIG_HOME", t.TempDir())
+	t.Chdir(t.TempDir())
+	state := t.TempDir()
+	runDemo(t, state, 0, "-e", "demo", "fleet", "sync")
+	commands := demoExamples(Root())
+	commands["alerts"] = strings.Fields("-e demo debugger alerts")
+	commands["doctor --all"] = strings.Fields("-e demo doctor --all")
+	screens := 0
+	for command, args := range commands {
+		if slices.Contains(args, "-o") || slices.Contains(args, "--columns") || slices.Contains(args, "--jq") {
+			continue
+		}
+		stdout, _ := runDemo(t, state, width, args...)
+		if stdout != "" {
+			screens++
+		}
+		for line := range strings.Lines(stdout) {
+			line = strings.TrimRight(line, "\n")
+			if utf8.RuneCountInString(line) > width && !strings.Contains(line, "verifyctl ") {
+				t.Errorf("%s: %d columns: %s", command, utf8.RuneCountInString(line), line)
+			}
+		}
+	}
+	if screens < 40 {
+		t.Errorf("only %d screens", screens)
+	}
+	t.Logf("%d screens", screens)
 }
