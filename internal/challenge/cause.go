@@ -46,9 +46,10 @@ const (
 	Certain  Confidence = "certain"  // Twilio says so of this very challenge or factor, or the set-up cannot work
 	Likely   Confidence = "likely"   // it is so for others of the same credential or Service, or contradicts what is declared
 	Possible Confidence = "possible" // it happened around the time, and nothing says to whom
+	History  Confidence = "history"  // it was so until what it complains of was changed
 )
 
-var confidenceOrder = []Confidence{Certain, Likely, Possible}
+var confidenceOrder = []Confidence{Certain, Likely, Possible, History}
 
 // The owners besides those of event codes: whose job the next step is.
 const (
@@ -69,6 +70,7 @@ type Cause struct {
 	Factors    int        `json:"factors"`    // different factors they name
 	Since      time.Time  `json:"since,omitzero"`
 	Last       time.Time  `json:"last,omitzero"`
+	Until      time.Time  `json:"until,omitzero"` // of [History]: when what it complains of was changed
 
 	direct bool                 // an event of this very challenge says so
 	seen   map[string]bool      // events counted, by SID
@@ -92,7 +94,7 @@ func (cs causes) add(c Cause) *Cause {
 		return &c
 	}
 	if rank(confidenceOrder, c.Confidence) < rank(confidenceOrder, have.Confidence) {
-		have.Confidence, have.Summary, have.Owner = c.Confidence, c.Summary, c.Owner
+		have.Confidence, have.Summary, have.Owner, have.Next, have.Until = c.Confidence, c.Summary, c.Owner, c.Next, c.Until
 	}
 	have.direct = have.direct || c.direct
 	have.ErrorCode = cmp.Or(have.ErrorCode, c.ErrorCode)

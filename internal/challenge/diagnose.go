@@ -237,7 +237,7 @@ func (d *diagnosis) silence() {
 	}
 	confidence := Likely
 	for _, c := range d.causes {
-		if c.isFound() {
+		if c.isFound() || c.Confidence == History && c.direct {
 			return
 		}
 		confidence = Possible

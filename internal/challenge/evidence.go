@@ -43,9 +43,28 @@ func (d *diagnosis) consider(e event.Event) {
 	if !ok {
 		return
 	}
-	cause := d.causes.add(Cause{Kind: kind, Confidence: confidence, Owner: ownerOf(e), Summary: d.summary(e, kind, how),
-		Evidence: d.evidence(e, kind, how), Next: d.next(kind), ErrorCode: number(e), direct: how == ofTheChallenge})
-	cause.count(e)
+	c := Cause{Kind: kind, Confidence: confidence, Owner: ownerOf(e), Summary: d.summary(e, kind, how),
+		Evidence: d.evidence(e, kind, how), Next: d.next(kind), ErrorCode: number(e), direct: how == ofTheChallenge}
+	if confidence == History {
+		c = d.past(c, d.changedAfter(e, kind))
+	}
+	d.causes.add(c).count(e)
+}
+
+// past tells a cause as history, with what was done since and what can be tried.
+func (d *diagnosis) past(c Cause, until time.Time) Cause {
+	c.Until = until
+	c.Summary = fmt.Sprintf("until %s, when that was changed, this was the cause: %s; no later push is known to have failed so", verify.Stamp(until), c.Summary)
+	switch {
+	case !d.challenge.ok():
+		c.Next = verify.Command(d.env.Name, "doctor")
+	case d.lastPush().After(until):
+		c.Summary += fmt.Sprintf(", and this challenge was pushed again at %s", verify.Stamp(d.lastPush()))
+		c.Next = d.watch()
+	case d.isPending():
+		c.Next = verify.Command(d.env.Name, "challenge", "resend", string(d.challenge.value.SID), "--identity", string(d.identity))
+	}
+	return c
 }
 
 // mayBeOurs tells whether an event that names no factor may be about the subject's: it comes at the time, or it tells
@@ -125,12 +144,14 @@ func (d *diagnosis) weigh(e event.Event, kind CauseKind, how relation) (Confiden
 		return d.weighToken(e, kind, how)
 	case kind == WebhookFailed:
 		return Likely, how == sameSetUp || how == ofTheChallenge || how == ofTheFactor
+	case how == ofTheChallenge && d.isOutdated(e, kind):
+		return History, true
 	case how == ofTheChallenge:
 		return Certain, true
 	case !d.isInTime(e) && d.challenge.ok():
 		return "", false
-	case d.isMended(e, kind):
-		return Possible, !d.challenge.ok() || d.mendedAt(e, kind).After(d.challenge.value.DateCreated)
+	case d.isOutdated(e, kind):
+		return History, !d.challenge.ok() || d.changedAfter(e, kind).After(d.challenge.value.DateCreated)
 	case how == ofTheFactor:
 		return Likely, true
 	case how == sameSetUp && kind == EnvironmentMismatch && d.isOfCredential(e) && d.contradictsDeclaration():
@@ -158,28 +179,47 @@ func (d *diagnosis) contradictsDeclaration() bool {
 // isOfNobodyElse tells whether an event does not name another factor: it may then be this one's.
 func (d *diagnosis) isOfNobodyElse(e event.Event) bool { return e.FactorSID == "" }
 
-// isMended tells whether what an event complains of was changed after it.
-func (d *diagnosis) isMended(e event.Event, kind CauseKind) bool {
-	return !d.mendedAt(e, kind).IsZero()
+// isOutdated tells whether what an event complains of was changed after it.
+func (d *diagnosis) isOutdated(e event.Event, kind CauseKind) bool {
+	return !d.changedAfter(e, kind).IsZero()
 }
 
-// mendedAt is when what an event complains of was last changed, if that was after it; else zero.
-func (d *diagnosis) mendedAt(e event.Event, kind CauseKind) time.Time {
+// changedAfter is when what an event complains of was last changed, if that was after it; else zero.
+func (d *diagnosis) changedAfter(e event.Event, kind CauseKind) time.Time {
 	var changed time.Time
 	switch kind {
 	case CredentialMissing, CredentialWrongType:
 		changed = d.setup.value.DateUpdated
 	case CredentialBroken, LegacyFCM, EnvironmentMismatch, AppMismatch:
-		for _, c := range d.credentials {
-			if c.ok() && (e.CredentialSID == "" || sameSID(e.CredentialSID, c.value.SID)) {
-				changed = c.value.DateUpdated
-			}
+		changed = d.credentialChanged(e)
+	case TokenDead, TokenInvalid:
+		if d.factor.ok() && sameSID(e.FactorSID, d.factor.value.SID) {
+			changed = d.factor.value.DateUpdated
 		}
 	}
 	if changed.After(e.Timestamp) {
 		return changed
 	}
 	return time.Time{}
+}
+
+// credentialChanged is when the push credential that an event complains of was last changed, or another one was attached
+// in its place, which changes the Service.
+func (d *diagnosis) credentialChanged(e event.Event) (changed time.Time) {
+	attached := false
+	for _, p := range d.platforms() {
+		attached = attached || sameSID(e.CredentialSID, d.setup.value.CredentialSID(p))
+	}
+	if d.setup.ok() && d.asked == "" && e.CredentialSID != "" && !attached {
+		return d.setup.value.DateUpdated
+	}
+	for _, c := range d.credentials {
+		isIt := e.CredentialSID == "" && d.usesPlatform(e) || sameSID(e.CredentialSID, c.value.SID)
+		if c.ok() && isIt && c.value.DateUpdated.After(changed) {
+			changed = c.value.DateUpdated
+		}
+	}
+	return changed
 }
 
 // weighToken claims a dead or wrong push token only of a factor that an exact event names, whose token was not refreshed
@@ -194,8 +234,8 @@ func (d *diagnosis) weighToken(e event.Event, kind CauseKind, how relation) (Con
 		return "", false
 	case kind == TokenDead && e.PruneEvidence == event.EvidenceNone:
 		return "", false
-	case how == ofTheFactor && d.factor.ok() && d.factor.value.DateUpdated.After(e.Timestamp):
-		return "", false // refreshed since
+	case d.isOutdated(e, kind):
+		return History, how == ofTheChallenge // the token was refreshed since
 	case kind == TokenDead && e.PruneEvidence == event.EvidenceWeak:
 		return Likely, true
 	case kind == TokenInvalid && how == ofTheFactor:
@@ -300,7 +340,7 @@ func (d *diagnosis) evidence(e event.Event, kind CauseKind, how relation) []stri
 	case unattributed:
 		line += ", which names nobody"
 	}
-	if how != ofTheChallenge && d.isMended(e, kind) {
+	if how != ofTheChallenge && d.isOutdated(e, kind) {
 		line += "; the setting was changed since"
 	}
 	return []string{line}

@@ -270,7 +270,7 @@ func answerPage(p *render.Printer, a challenge.Answer) *render.Page {
 	if len(a.Causes) == 0 {
 		page.Heading("No cause is known: nothing is wrong that can be seen from here.")
 	} else if !a.Found {
-		page.Heading("No cause is known for sure. Possible:")
+		page.Heading(unsure(a.Causes))
 	}
 	for _, c := range a.Causes {
 		page.Heading(fmt.Sprintf("%s (%s)", strings.ReplaceAll(string(c.Kind), "_", " "), c.Confidence))
@@ -294,7 +294,15 @@ func answerPage(p *render.Printer, a challenge.Answer) *render.Page {
 	return page
 }
 
-// ownerInWords says who can mend something.
+// unsure introduces causes of which none is sure now.
+func unsure(causes []challenge.Cause) string {
+	if causes[0].Confidence == challenge.History {
+		return "Nothing is known to be wrong now. It was:"
+	}
+	return "No cause is known for sure. Possible:"
+}
+
+// ownerInWords says who can fix something.
 func ownerInWords(owner string) string {
 	switch owner {
 	case challenge.OwnerUser:
