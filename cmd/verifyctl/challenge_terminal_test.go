@@ -20,16 +20,16 @@ func TestChallengePicksWhatIsMissing(t *testing.T) {
 
 	term := onTerminal(t, vars, "-e", "demo", "challenge", "create", "--message", "Log in?", "--dry-run")
 	term.answer(t, "Which identity?", enter)
-	term.answer(t, "Which device should ring?", down)
+	term.answer(t, "Which device should be asked?", down)
 	term.answer(t, "> iPhone 16", enter)
-	if status, screen := term.end(t); status != 0 || !strings.Contains(screen, `dry run: "iPhone 16" of user-1001-amara will ring and show: Log in?`) {
+	if status, screen := term.end(t); status != 0 || !strings.Contains(screen, `dry run: user-1001-amara will be asked "Log in?" on "iPhone 16" (push)`) {
 		t.Errorf("status %d, screen %q", status, screen)
 	}
 
 	term = onTerminal(t, vars, "-e", "demo", "challenge", "resend", "--dry-run")
 	term.answer(t, "Which identity?", enter)
 	term.answer(t, "Which challenge?", enter)
-	if status, screen := term.end(t); status != 0 || !strings.Contains(screen, `"iPhone 16" of user-1001-amara will ring again`) {
+	if status, screen := term.end(t); status != 0 || !strings.Contains(screen, `user-1001-amara will again be asked`) {
 		t.Errorf("status %d, screen %q", status, screen)
 	}
 

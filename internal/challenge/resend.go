@@ -27,8 +27,8 @@ func CheckResend(env string, c verify.Challenge, f verify.Factor, now time.Time)
 			c.Status)
 	case f.SID != "" && f.Status != verify.FactorVerified:
 		return CheckFactor(env, f)
-	case f.Config.Platform == verify.PlatformNone:
-		return refusal(verify.KindFailed, "factor %s has the platform none: it never gets a push, its app polls", f.SID).
+	case !GetsPush(f):
+		return refusal(verify.KindFailed, "factor %s has the %s", f.SID, noPush).
 			WithHint("ask the user to open the app; follow the challenge: %s",
 				verify.Command(env, "challenge", "watch", string(c.SID), "--identity", string(c.Identity)))
 	}

@@ -5,7 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"strings"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -40,8 +40,8 @@ func newChallengeCreateCmd(s *shell) *cobra.Command {
 		Use:   "create IDENTITY --message TEXT",
 		Short: "Ask a user to approve something, once: a push to their phone",
 		Long: `Create a challenge on a factor of an identity. Twilio sends the push; that it accepted the challenge is no proof that a
-phone rang. Every limit is checked before anything is sent. In production the device that will ring and the text are shown,
-and must be confirmed.
+phone rang. Every limit is checked before anything is sent. In production who will be asked what,
+on which devices and how, is shown and must be confirmed.
 
 Without --factor the identity's only verified push factor is used; with several it asks on a terminal and is an error that
 lists them elsewhere. --all-factors asks every one of them, and the first answer counts.
@@ -139,9 +139,9 @@ func (o *challengeCreateOptions) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	what := ringing(factors, identity, o.request.Message)
-	if o.follow && o.watch.resends() {
-		what += fmt.Sprintf(" (and again up to %s while unanswered)", times(o.watch.maxResends))
+	what := fmt.Sprintf("%s will be %s", identity, challenge.Asked(o.request.Message, factors...))
+	if o.follow && o.watch.resends() && slices.ContainsFunc(factors, challenge.GetsPush) {
+		what += fmt.Sprintf("; the push is sent again at most %s while unanswered", times(o.watch.maxResends))
 	}
 	if o.write.dryRun {
 		o.shell.note("dry run: %s", what)
@@ -179,15 +179,6 @@ func (o *challengeCreateOptions) takeText(c *connection) error {
 	}
 	o.request.Message, o.request.Fields = rendered.Message, rendered.Fields
 	return o.request.Check()
-}
-
-// ringing says which devices will ring and what they will show.
-func ringing(factors []verify.Factor, identity verify.Identity, message string) string {
-	names := make([]string, len(factors))
-	for i, f := range factors {
-		names[i] = fmt.Sprintf("%q", f.FriendlyName)
-	}
-	return fmt.Sprintf("%s of %s will ring and show: %s", strings.Join(names, ", "), identity, message)
 }
 
 // times says how often: "once", "2 times".
@@ -242,7 +233,7 @@ func (o *challengeCreateOptions) createAll(ctx context.Context, w *writer, facto
 			continue
 		}
 		made = append(made, created.Challenge)
-		o.tell(created, w.c.now())
+		o.tell(created, f, w.c.now())
 	}
 	if len(errs) > 0 && len(made) > 0 {
 		errs = append(errs, &verify.Error{Kind: verify.KindPartial, Message: fmt.Sprintf("%d of %d devices were asked", len(made), len(factors))})
@@ -251,7 +242,7 @@ func (o *challengeCreateOptions) createAll(ctx context.Context, w *writer, facto
 }
 
 // tell says what became of an order, beyond the challenge itself.
-func (o *challengeCreateOptions) tell(created challenge.Created, now time.Time) {
+func (o *challengeCreateOptions) tell(created challenge.Created, f verify.Factor, now time.Time) {
 	ch := created.Challenge
 	switch {
 	case created.Existing && created.LookedUp:
@@ -260,8 +251,10 @@ func (o *challengeCreateOptions) tell(created challenge.Created, now time.Time) 
 		o.shell.note("%s was there already, created %s for action %s; nothing was sent now", ch.SID, render.Age(ch.DateCreated, now), created.ActionID)
 	case created.LookedUp:
 		o.shell.note("the answer was lost, but %s was created: it was found by its action id", ch.SID)
+	case challenge.GetsPush(f):
+		o.shell.note("%s was created: %s was %s; it was accepted, which is not delivered: whether a phone rang cannot be known", ch.SID, ch.Identity, challenge.Asked(ch.Details.Message, f))
 	default:
-		o.shell.note("%s was accepted, which is not delivered: whether a phone rang cannot be known", ch.SID)
+		o.shell.note("%s was created: %s was %s", ch.SID, ch.Identity, challenge.Asked(ch.Details.Message, f))
 	}
 	if created.Forgotten != nil {
 		o.shell.note("this machine could not remember it, so give --identity %s in later commands: %v", ch.Identity, created.Forgotten)

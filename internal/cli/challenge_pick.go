@@ -57,7 +57,7 @@ func (s *shell) pickFactor(ctx context.Context, several error) (verify.Factor, e
 	for i, f := range choice.Usable {
 		options[i] = prompt.Option[verify.Factor]{Label: fmt.Sprintf("%s, %s, %s", f.FriendlyName, f.Config.Platform, f.SID), Value: f}
 	}
-	return prompt.Select(ctx, s.prompter(), prompt.Question{Text: "Which device should ring?", Instead: "--factor YF…"}, options)
+	return prompt.Select(ctx, s.prompter(), prompt.Question{Text: "Which device should be asked?", Instead: "--factor YF…"}, options)
 }
 
 // challengeArg reads the YC… argument; without one it is picked later, on a terminal only.

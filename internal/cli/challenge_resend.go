@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -103,7 +104,8 @@ func (o *challengeResendOptions) run(ctx context.Context) error {
 	if err := challenge.CheckResend(c.env.Name, found, factor, c.now()); err != nil {
 		return err
 	}
-	what := fmt.Sprintf("%q of %s will ring again and show: %s", factor.FriendlyName, found.Identity, found.Details.Message)
+	factor.FriendlyName = cmp.Or(factor.FriendlyName, string(found.FactorSID)) // which may be gone
+	what := fmt.Sprintf("%s will again be %s", found.Identity, challenge.Asked(found.Details.Message, factor))
 	if o.write.dryRun {
 		o.shell.note("dry run: %s", what)
 		return nil
@@ -150,7 +152,7 @@ func (o *challengeResendOptions) again(ctx context.Context, c *connection, p *re
 	order.Repeat = o.shell.sameCommand(c.env.Name)
 	order.AskNew = verify.Command(c.env.Name, "challenge", "create", string(old.Identity), "--factor", string(factor.SID),
 		"--message", old.Details.Message, "--action-id", order.Request.Action(), "--new")
-	what := ringing([]verify.Factor{factor}, old.Identity, old.Details.Message)
+	what := fmt.Sprintf("%s will be %s", old.Identity, challenge.Asked(old.Details.Message, factor))
 	if o.write.dryRun {
 		o.shell.note("dry run: %s expired; a new challenge would be created, and %s", old.SID, what)
 		return nil

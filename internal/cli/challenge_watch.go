@@ -138,7 +138,7 @@ func (o *challengeWatchOptions) run(ctx context.Context) error {
 	}
 	w := &writer{c: c}
 	if o.watch.resends() {
-		what := fmt.Sprintf("the phone of %s will ring again up to %s while unanswered", found[0].Identity, times(o.watch.maxResends))
+		what := fmt.Sprintf("the push to %s will be sent again at most %s while unanswered", found[0].Identity, times(o.watch.maxResends))
 		if o.write.dryRun {
 			o.shell.note("dry run: %s", what)
 			return nil
