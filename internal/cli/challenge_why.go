@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -258,7 +259,7 @@ func (o *whyOptions) print(p *render.Printer, a challenge.Answer) error {
 
 // asksForJSON tells whether the result is JSON or made from JSON.
 func (f *globalFlags) asksForJSON() bool {
-	return f.jq != "" || f.template != "" || f.output == string(render.JSON) || f.output == string(render.NDJSON)
+	return f.jq != "" || f.template != "" || slices.Contains([]render.Format{render.JSON, render.NDJSON, render.YAML}, render.Format(f.output))
 }
 
 // answerPage is an answer as a person reads it: what it is about, the causes, what they rest on, and what is left open.

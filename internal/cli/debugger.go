@@ -35,7 +35,7 @@ var eventResource = render.Resource[event.Event]{
 		{Name: "timestamp", Time: func(e event.Event) time.Time { return e.Timestamp }, Keep: 2},
 		{Name: "environment", Text: environmentOf},
 		{Name: "product", Text: func(e event.Event) string { return string(e.Product) }},
-		{Name: "error_code", Text: errorCodeOf, Keep: 3},
+		{Name: "error_code", Text: errorCodeOf, Keep: 3, Own: true},
 		{Name: "verdict", Text: func(e event.Event) string { return string(e.Verdict) }, Tone: verdictTone, Keep: 1},
 		{Name: "action", Text: func(e event.Event) string { return string(e.Action) }},
 		{Name: "factor_sid", Text: func(e event.Event) string { return e.FactorSID }},

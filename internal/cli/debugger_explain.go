@@ -86,7 +86,7 @@ var codeResource = render.Resource[event.Code]{
 	SID:  func(c event.Code) string { return strconv.Itoa(c.Number) },
 	View: func(c event.Code) any { return codeView{c, notProven, c.URL(), event.FactsDate} },
 	Columns: []render.Column[event.Code]{
-		{Name: "code", Text: func(c event.Code) string { return strconv.Itoa(c.Number) }},
+		{Name: "code", Text: func(c event.Code) string { return strconv.Itoa(c.Number) }, Own: true},
 		{Name: "name", Text: func(c event.Code) string { return c.Name }, Flex: true},
 		{Name: "area", Text: func(c event.Code) string { return string(c.Area) }, Wide: true},
 		{Name: "cause", Text: func(c event.Code) string { return c.Cause }, Flex: true},

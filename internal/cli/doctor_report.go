@@ -44,16 +44,17 @@ func (o *doctorOptions) print(report doctor.Report) error {
 	}
 	format := render.Format(s.flags.output)
 	switch {
-	case s.flags.jq != "" || s.flags.template != "" || format == render.JSON:
+	case s.flags.jq != "" || s.flags.template != "" || format == render.JSON || format == render.YAML:
 		return render.One(p, render.Resource[doctor.Report]{}, report)
 	case s.flags.quiet:
 		_, err := render.List(p, doctorResult, each(report.Problems()))
 		return err
-	case format == render.CSV || format == render.NDJSON || s.flags.columns != nil:
+	case format == render.Markdown && s.flags.columns == nil:
+		return doctor.WriteMarkdown(s.out, report, doctor.Markdown{Text: render.EscapeMarkdown, Code: render.MarkdownCode})
+	}
+	if !p.PageForm() {
 		_, err := render.List(p, doctorResult, each(report.Results))
 		return err
-	case format == render.Markdown:
-		return doctor.WriteMarkdown(s.out, report, doctor.Markdown{Text: render.EscapeMarkdown, Code: render.MarkdownCode})
 	}
 	var page strings.Builder
 	if err := doctor.WriteText(&page, report, doctor.TextOptions{All: o.all, Paint: paintStatus(p)}); err != nil {

@@ -37,7 +37,7 @@ func (f *globalFlags) register(flags *pflag.FlagSet) {
 	flags.StringVarP(&f.env, "env", "e", "", "environment to work on, such as demo (default: VERIFYCTL_ENV, then the current one)")
 	flags.StringVar(&f.service, "service", "", "Verify Service VA…, with TWILIO_* variables when no environment is chosen")
 	flags.StringVar(&f.config, "config", "", "environment file (default: VERIFYCTL_CONFIG, then the user's own)")
-	flags.StringVarP(&f.output, "output", "o", "", "output format: table, json, ndjson, csv or markdown")
+	flags.StringVarP(&f.output, "output", "o", "", "output format: table, json, ndjson, yaml, csv, csv-raw, csv-excel or markdown")
 	flags.StringVar(&f.jq, "jq", "", "filter the JSON with a jq `expression`")
 	flags.StringVar(&f.template, "template", "", "format the JSON with a Go `template`")
 	flags.StringSliceVar(&f.columns, "columns", nil, "columns to show, in this order")

@@ -121,8 +121,11 @@ func printedBy(command string) (resources []columned, ok bool) {
 
 // formatsOf gives the values of -o that a command takes.
 func formatsOf(command string) []string {
-	if command == "doctor" {
+	switch command {
+	case "doctor":
 		return append(render.FormatNames(), formJUnit, formSARIF)
+	case "simulator serve":
+		return []string{string(render.Table), string(render.JSON), string(render.NDJSON)}
 	}
 	return render.FormatNames()
 }
@@ -138,9 +141,10 @@ func (s *shell) checkOutput(cmd *cobra.Command) error {
 	if !ok {
 		return nil // help, which cobra prints
 	}
-	if s.flags.output != "" && !slices.Contains(formatsOf(command), s.flags.output) {
-		_, err := render.ParseFormat(s.flags.output)
-		return err
+	if s.flags.output != "" {
+		if _, err := render.ParseFormat(s.flags.output, formatsOf(command)); err != nil {
+			return err
+		}
 	}
 	lines := slices.Contains(resources, columned(noColumns{}))
 	for _, name := range outputFlags {

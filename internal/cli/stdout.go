@@ -77,7 +77,7 @@ func withoutReaderGone(err error) error {
 func (s *shell) printer(now func() time.Time) (*render.Printer, error) {
 	format := render.Table
 	if s.flags.output != "" {
-		parsed, err := render.ParseFormat(s.flags.output)
+		parsed, err := render.ParseFormat(s.flags.output, formatsOf(s.command))
 		if err != nil {
 			return nil, err
 		}

@@ -114,7 +114,7 @@ func readCSV(in *bufio.Reader, what string, columns []string, row func(line int,
 			continue // what a spreadsheet saves of an empty row
 		}
 		for i, place := range places {
-			values[i] = cellText(record[place])
+			values[i] = verify.UnguardCell(strings.TrimSpace(record[place]))
 		}
 		line, _ := records.FieldPos(0)
 		if err := row(line+skipped, values); err != nil {
@@ -204,16 +204,6 @@ func bareName(name string) string {
 		}
 		return r
 	}, strings.ToLower(name))
-}
-
-// cellText gives what a cell means: without the spaces around it, and without the apostrophe that keeps a spreadsheet
-// from running it.
-func cellText(cell string) string {
-	cell = strings.TrimSpace(cell)
-	if len(cell) > 1 && cell[0] == '\'' && strings.IndexByte("=+-@\t\r'", cell[1]) >= 0 {
-		return cell[1:]
-	}
-	return cell
 }
 
 // readJSON reads objects one behind the other, or in one array.

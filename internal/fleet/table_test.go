@@ -94,14 +94,6 @@ func TestAListThatCouldBeMistakenIsRefused(t *testing.T) {
 	}
 }
 
-func TestTheApostropheAgainstFormulasIsTakenOffAgain(t *testing.T) {
-	for cell, want := range map[string]string{"'=1": "=1", "'+1": "+1", "'-a": "-a", "'@x": "@x", "''x": "'x", "'x": "'x", "'": "'", "x'": "x'", " x ": "x", "": ""} {
-		if got := cellText(cell); got != want {
-			t.Errorf("%q is read as %q, want %q", cell, got, want)
-		}
-	}
-}
-
 func FuzzList(f *testing.F) {
 	f.Add("\ufeffIdentity;Factor SID\r\nuser-0001;" + factorA + "\r\n")
 	f.Add(utf16Text("identity\tsid\r\nuser-0001\t"+factorA, binary.LittleEndian, true))

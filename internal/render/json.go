@@ -11,8 +11,11 @@ import (
 // listJSON writes rows as a JSON array, or with NDJSON as an object a line. A filter sees the whole array, or with
 // NDJSON one object after the other.
 func listJSON[T any](p *Printer, r Resource[T], rows iter.Seq2[T, error]) (int, error) {
-	if p.opts.Format == NDJSON {
+	switch p.opts.Format {
+	case NDJSON:
 		return eachRow(rows, func(v T) error { return p.writeJSONLine(r.view(v)) })
+	case YAML:
+		return listYAML(p, r, rows)
 	}
 	if p.opts.filtered() {
 		return listFiltered(p, r, rows)
@@ -61,6 +64,8 @@ func (p *Printer) writeJSON(v any) error {
 		return p.runTemplate(v)
 	case p.opts.Format == NDJSON:
 		return p.writeJSONLine(v)
+	case p.opts.Format == YAML:
+		return p.writeYAML(v, false)
 	}
 	text, err := p.marshal(v, "")
 	if err != nil {
@@ -82,25 +87,34 @@ func (p *Printer) marshal(v any, prefix string) ([]byte, error) {
 }
 
 func (p *Printer) marshalLine(v any) ([]byte, error) {
-	if p.opts.Names != nil {
-		generic, err := p.generic(v)
-		if err != nil {
-			return nil, err
-		}
-		v = generic
+	v, err := p.masked(v)
+	if err != nil {
+		return nil, err
 	}
 	return MarshalSafe(v)
 }
 
+// masked gives a value as --mask wants it; without it, the value itself.
+func (p *Printer) masked(v any) (any, error) {
+	if p.opts.Names == nil {
+		return v, nil
+	}
+	return p.generic(v)
+}
+
 // MarshalSafe gives v as one line of JSON in which every character a terminal could act on is escaped.
 func MarshalSafe(v any) ([]byte, error) {
+	text, err := marshalPlain(v)
+	return escapeUnsafe(text), err
+}
+
+// marshalPlain gives v as one line of JSON, HTML not escaped.
+func marshalPlain(v any) ([]byte, error) {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
-	if err := enc.Encode(v); err != nil {
-		return nil, err
-	}
-	return escapeUnsafe(bytes.TrimRight(b.Bytes(), "\n")), nil
+	err := enc.Encode(v)
+	return bytes.TrimRight(b.Bytes(), "\n"), err
 }
 
 // generic turns a value into maps and slices, masked where asked for, as filters want it.

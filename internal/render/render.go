@@ -23,23 +23,26 @@ const (
 	Table    Format = "table"
 	JSON     Format = "json"
 	NDJSON   Format = "ndjson"
-	CSV      Format = "csv"
+	YAML     Format = "yaml" // with the keys of JSON
+	CSV      Format = "csv"  // in which no cell from elsewhere is a formula; see [verify.GuardCell]
+	CSVRaw   Format = "csv-raw"
+	CSVExcel Format = "csv-excel" // CSV behind a byte order mark, by which Excel knows UTF-8
 	Markdown Format = "markdown"
 )
 
 // formats lists the output formats in the order help shows them.
-var formats = []Format{Table, JSON, NDJSON, CSV, Markdown}
+var formats = []Format{Table, JSON, NDJSON, YAML, CSV, CSVRaw, CSVExcel, Markdown}
 
-// ParseFormat reads the value of -o; the error is a usage [verify.Error] that lists the formats.
-func ParseFormat(s string) (Format, error) {
-	if slices.Contains(formats, Format(s)) {
+// ParseFormat reads the value of -o, which is one of several names; the error is a usage [verify.Error] that lists them.
+func ParseFormat(s string, names []string) (Format, error) {
+	if slices.Contains(names, s) {
 		return Format(s), nil
 	}
-	err := verify.Usagef("--output %q is not a format", s)
-	if near := verify.Nearest(s, FormatNames()); near != "" {
-		return "", err.WithHint("did you mean %s?", near)
+	err := verify.Usagef("--output %q is not a format of this command", s)
+	if near := verify.Nearest(s, names); near != "" {
+		return "", err.WithHint("did you mean %s? The formats are %s", near, strings.Join(names, ", "))
 	}
-	return "", err.WithHint("the formats are %s", strings.Join(FormatNames(), ", "))
+	return "", err.WithHint("the formats are %s", strings.Join(names, ", "))
 }
 
 // FormatNames lists the output formats in the order help shows them.
@@ -101,7 +104,7 @@ func (o Options) check() error {
 		return verify.Usagef("--quiet prints SIDs only: it excludes --output, --columns and --no-header")
 	case o.NoHeader && o.structured():
 		return verify.Usagef("--no-header is for table, csv and markdown")
-	case o.Columns != nil && (o.filtered() || o.Format == JSON || o.Format == NDJSON):
+	case o.Columns != nil && o.structured():
 		return verify.Usagef("--columns chooses columns of table, csv and markdown").
 			WithHint("choose keys of JSON with --jq")
 	}
@@ -118,8 +121,13 @@ func (o Options) check() error {
 
 func (o Options) filtered() bool { return o.JQ != "" || o.Template != "" }
 
-// structured tells whether the output is JSON or made from JSON.
-func (o Options) structured() bool { return o.filtered() || o.Format == JSON || o.Format == NDJSON }
+// isCSV tells whether the output is CSV of one kind or another.
+func (o Options) isCSV() bool { return o.Format == CSV || o.Format == CSVRaw || o.Format == CSVExcel }
+
+// structured tells whether the output is JSON, or made from it.
+func (o Options) structured() bool {
+	return o.filtered() || o.Format == JSON || o.Format == NDJSON || o.Format == YAML
+}
 
 // ForPeople tells whether the output is a table on a terminal, where notes and blank lines help.
 func (p *Printer) ForPeople() bool {
@@ -146,6 +154,7 @@ type Column[T any] struct {
 	Tone  func(T) Tone      // nil for Plain
 	Flex  bool              // may be shortened on a narrow terminal; SIDs and identities never are
 	Wide  bool              // shown only when --columns names it
+	Own   bool              // a text of ours, which is not guarded in CSV though it may begin with a sign
 	Keep  int               // on a narrow terminal columns of a higher one are dropped later; among equals the rightmost first
 	Named bool              // holds an identity or a person's own words, shortened by --mask
 }
@@ -224,7 +233,7 @@ func List[T any](p *Printer, r Resource[T], rows iter.Seq2[T, error]) (int, erro
 		return eachRow(rows, func(v T) error { return p.printSID(r.sid(v)) })
 	case p.opts.structured():
 		return listJSON(p, r, rows)
-	case p.opts.Format == CSV:
+	case p.opts.isCSV():
 		return listCSV(p, columns, rows)
 	case p.opts.Format == Markdown:
 		return listMarkdown(p, columns, rows)

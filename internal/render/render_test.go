@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"go.yaml.in/yaml/v3"
 )
 
 type row struct {
@@ -91,6 +92,12 @@ func TestFormats(t *testing.T) {
 		{"colour", Options{Terminal: true, Width: 80, Color: true, NoHeader: true, Columns: []string{"friendly_name"}}, rows(1),
 			"\x1b[31mAmara's phone\x1b[0m\n"},
 		{"csv", Options{Format: CSV}, one(`a "b", c`), "sid,friendly_name,date_created\nYF1,\"a \"\"b\"\", c\",2026-11-02T09:00:00Z\n"},
+		{"no cell of csv is a formula", Options{Format: CSV, Columns: []string{"sid", "friendly_name"}, NoHeader: true}, one("=cmd|' /C calc'!A0"),
+			"YF1,'=cmd|' /C calc'!A0\n"},
+		{"nor of csv for excel", Options{Format: CSVExcel, Columns: []string{"friendly_name"}}, one("\t=1"), "\ufefffriendly_name\n'\\t=1\n"},
+		{"csv as it is", Options{Format: CSVRaw, Columns: []string{"friendly_name"}}, one("=1\n2"), "friendly_name\n\"=1\n2\"\n"},
+		{"yaml", Options{Format: YAML}, one("yes: 'x' \u202e"), "- sid: YF1\n  friendly_name: \"yes: 'x' \\U0000202e\"\n  date_created: \"2026-11-02T09:00:00Z\"\n"},
+		{"an empty list of yaml", Options{Format: YAML}, rows(0), "[]\n"},
 		{"markdown", Options{Format: Markdown, Columns: []string{"sid", "friendly_name"}}, one("a|b\n`c`"),
 			"| sid | friendly_name |\n|:----|:--------------|\n| YF1 | a\\|b\\\\n\\`c\\`  |\n"},
 		{"ndjson", Options{Format: NDJSON}, one("x"), `{"sid":"YF1","friendly_name":"x","date_created":"2026-11-02T09:00:00Z"}` + "\n"},
@@ -168,7 +175,7 @@ func TestLongListsKeepTheirLayout(t *testing.T) {
 func TestNothingFromElsewhereControlsTheTerminal(t *testing.T) {
 	hostile := "x\x1b]0;owned\x07\u009b2J\u202egnp.exe\r\n\tü\xff\u200b"
 	for _, opts := range []Options{
-		{}, {Terminal: true, Width: 200, Color: false}, {Format: JSON}, {Format: NDJSON}, {Format: CSV}, {Format: Markdown},
+		{}, {Terminal: true, Width: 200, Color: false}, {Format: JSON}, {Format: NDJSON}, {Format: CSV}, {Format: CSVExcel, Terminal: true}, {Format: YAML}, {Format: Markdown},
 		{JQ: ".[0].friendly_name"}, {JQ: "."}, {Template: "{{(index . 0).friendly_name}}"},
 	} {
 		got, err := list(t, opts, one(hostile))
@@ -244,7 +251,7 @@ func TestOptionsThatContradict(t *testing.T) {
 	if _, err := list(t, Options{Columns: []string{"freindly_name"}}, rows(1)); err == nil {
 		t.Error("an unknown column was accepted")
 	}
-	if _, err := ParseFormat("jsn"); err == nil {
+	if _, err := ParseFormat("jsn", FormatNames()); err == nil {
 		t.Error("an unknown format was accepted")
 	}
 }
@@ -325,4 +332,34 @@ func TestLiveRowsAreWrittenAtOnce(t *testing.T) {
 			t.Error(err)
 		}
 	}
+}
+
+// What is written as YAML is read as what JSON says, whatever a text holds.
+func FuzzYAML(f *testing.F) {
+	for _, text := range []string{"yes", "~", "0x1f", "1:2", "a\nb", "- x", "\u0085\u2028", "{a: b}", "#", "\U000e0041", "é ", "=", "<<", "1_000", ".5", "2026-01-01"} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		text = strings.ToValidUTF8(text, "?")
+		var out bytes.Buffer
+		p, err := New(&out, Options{Format: YAML})
+		if err == nil {
+			err = One(p, Resource[map[string]any]{}, map[string]any{"a": text, "m": map[string]any{text: []any{text, 1, nil, true}}})
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		var back struct {
+			A string
+			M map[string][]any
+		}
+		if err := yaml.Unmarshal(out.Bytes(), &back); err != nil || back.A != text || len(back.M[text]) != 4 || back.M[text][0] != text {
+			t.Fatalf("%q was written as %q and read as %+v: %v", text, out.String(), back, err)
+		}
+		for _, r := range out.String() {
+			if r != '\n' && unsafe(r) {
+				t.Fatalf("%q lets %U through", out.String(), r)
+			}
+		}
+	})
 }

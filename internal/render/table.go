@@ -125,17 +125,17 @@ func listTSV[T any](p *Printer, columns []Column[T], rows iter.Seq2[T, error]) (
 }
 
 func listCSV[T any](p *Printer, columns []Column[T], rows iter.Seq2[T, error]) (int, error) {
-	w := csv.NewWriter(p.out)
+	out := p.out
+	if p.opts.Format == CSVExcel && !p.opts.Terminal {
+		out = &behind{mark: byteOrderMark, to: p.out}
+	}
+	w := csv.NewWriter(out)
 	header := p.headerOnce(func() error { return w.Write(columnNames(columns)) })
 	n, err := eachRow(rows, func(v T) error {
 		if err := header(); err != nil {
 			return err
 		}
-		row := cells(p, columns, v, cell)
-		for i := range row {
-			row[i] = Sanitize(row[i])
-		}
-		if err := w.Write(row); err != nil || !p.opts.Live {
+		if err := w.Write(cells(p, columns, v, cellForCSV)); err != nil || !p.opts.Live {
 			return err
 		}
 		w.Flush()
@@ -146,6 +146,35 @@ func listCSV[T any](p *Printer, columns []Column[T], rows iter.Seq2[T, error]) (
 	}
 	w.Flush()
 	return n, firstError(err, w.Error())
+}
+
+// cellForCSV gives a column's text for a spreadsheet. As it is, it never reaches a terminal.
+func cellForCSV[T any](p *Printer, c Column[T], v T) string {
+	text := cell(p, c, v)
+	switch {
+	case p.opts.Format == CSVRaw && !p.opts.Terminal:
+		return text
+	case p.opts.Format == CSVRaw || c.Own:
+		return Sanitize(text)
+	}
+	return Sanitize(verify.GuardCell(text))
+}
+
+const byteOrderMark = "\ufeff"
+
+// behind is a writer that writes a mark before everything else.
+type behind struct {
+	mark string
+	to   io.Writer
+}
+
+// Write writes the mark the first time.
+func (b *behind) Write(text []byte) (int, error) {
+	if _, err := io.WriteString(b.to, b.mark); err != nil {
+		return 0, err
+	}
+	b.mark = ""
+	return b.to.Write(text)
 }
 
 func listMarkdown[T any](p *Printer, columns []Column[T], rows iter.Seq2[T, error]) (int, error) {
