@@ -202,7 +202,6 @@ func (o *challengeCreateOptions) chooseFactors(ctx context.Context, c *connectio
 	if err != nil {
 		return nil, err
 	}
-	c.rememberIdentity(ctx, identity, factorSIDs(factors)...)
 	if o.all {
 		return challenge.VerifiedPush(c.env.Name, identity, factors)
 	}
@@ -290,14 +289,6 @@ func (o *challengeCreateOptions) followMade(ctx context.Context, w *writer, p *r
 		o.shell.note("the other challenges of the action cannot be cancelled; they expire by themselves")
 	}
 	return err
-}
-
-func factorSIDs(factors []verify.Factor) []string {
-	sids := make([]string, len(factors))
-	for i, f := range factors {
-		sids[i] = string(f.SID)
-	}
-	return sids
 }
 
 // watchWords are the words of the command that follows challenges of one identity.

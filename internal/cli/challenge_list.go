@@ -98,8 +98,7 @@ func (o *challengeListOptions) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var seen []string
-	rows := noted(&seen, createdSince(from, c.client.Challenges(ctx, c.service(), identity, o.filter)))
+	rows := createdSince(from, c.client.Challenges(ctx, c.service(), identity, o.filter))
 	if o.duplicates {
 		rows = duplicates(rows)
 	}
@@ -107,7 +106,6 @@ func (o *challengeListOptions) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	c.rememberIdentity(ctx, identity, seen...)
 	if n == 0 {
 		o.shell.note("%s has no such challenge", identity)
 	}
@@ -119,21 +117,6 @@ func createdSince(from time.Time, rows iter.Seq2[verify.Challenge, error]) iter.
 	return func(yield func(verify.Challenge, error) bool) {
 		for ch, err := range rows {
 			if err == nil && ch.DateCreated.Before(from) || !yield(ch, err) {
-				return
-			}
-		}
-	}
-}
-
-// noted keeps the SIDs of the first rows for shell completion.
-func noted(seen *[]string, rows iter.Seq2[verify.Challenge, error]) iter.Seq2[verify.Challenge, error] {
-	const enough = 20
-	return func(yield func(verify.Challenge, error) bool) {
-		for ch, err := range rows {
-			if err == nil && len(*seen) < enough {
-				*seen = append(*seen, string(ch.SID))
-			}
-			if !yield(ch, err) {
 				return
 			}
 		}

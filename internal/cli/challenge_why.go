@@ -180,7 +180,6 @@ func (o *whyOptions) ask(ctx context.Context, c *connection, subject challenge.S
 	if err != nil {
 		return err
 	}
-	o.remember(ctx, c, answer)
 	if err := o.print(p, answer); err != nil {
 		return err
 	}
@@ -203,14 +202,6 @@ func (o *whyOptions) others(here verify.Environment) []verify.Environment {
 		}
 	}
 	return list
-}
-
-func (o *whyOptions) remember(ctx context.Context, c *connection, a challenge.Answer) {
-	if a.Challenge != nil {
-		c.rememberIdentity(ctx, a.Challenge.Identity, string(a.Challenge.SID), string(a.Challenge.FactorSID))
-	} else if a.Factor != nil {
-		c.rememberIdentity(ctx, a.Factor.Identity, string(a.Factor.SID))
-	}
 }
 
 var causeResource = render.Resource[challenge.Cause]{

@@ -22,6 +22,7 @@ type connection struct {
 	client *twilio.Client
 	now    func() time.Time // the environment's clock
 	store  *store.Store     // nil until memory is asked for
+	met    met
 }
 
 // needs says what a command needs of the environment it works on.
@@ -88,11 +89,13 @@ func (s *shell) connect(ctx context.Context, target *config.Target) (*connection
 		opts.BaseURL, opts.AllowBaseURL, opts.CAFile = target.BaseURL, true, target.CAFile
 		opts.Region, opts.Edge = target.Region, target.Edge
 	}
+	c := &connection{shell: s, target: target, now: now}
+	opts.Met = c.met.add
 	client, err := twilio.New(opts)
 	if err != nil {
 		return nil, err
 	}
-	c := &connection{shell: s, target: target, client: client, now: now}
+	c.client = client
 	c.env, c.rules = s.strictest(target)
 	if s.opened.byName == nil {
 		s.opened.byName = map[string]*connection{}

@@ -2,6 +2,10 @@ package cli
 
 import (
 	"context"
+	"maps"
+	"slices"
+	"sync"
+	"time"
 
 	"github.com/verifyctl/verifyctl/internal/statedir"
 	"github.com/verifyctl/verifyctl/internal/store"
@@ -59,12 +63,64 @@ func memoryName(env verify.Environment) string {
 	return env.Name
 }
 
-// rememberIdentity keeps an identity and SIDs that a command met, for shell completion and to find the identity of a bare
-// SID. It is a convenience: when it fails nothing is said.
-func (c *connection) rememberIdentity(ctx context.Context, identity verify.Identity, sids ...string) {
-	memory, err := c.memory(ctx)
-	if err != nil {
+// mostMet is how many identities and SIDs of a run are remembered. A run that meets more is bulk work, for which there is
+// the index.
+const mostMet = 5000
+
+// met is whom the replies of a run were about, and the SIDs they named.
+type met struct {
+	mu     sync.Mutex
+	sids   map[verify.Identity]map[string]bool // nil for an identity that was erased
+	number int
+}
+
+func (m *met) add(identity verify.Identity, sids ...string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	known, ok := m.sids[identity]
+	if m.number >= mostMet || ok && known == nil {
 		return
 	}
-	_ = memory.Saw(context.WithoutCancel(ctx), identity, c.now(), sids...)
+	if !ok {
+		known = map[string]bool{}
+		if m.sids == nil {
+			m.sids = map[verify.Identity]map[string]bool{}
+		}
+		m.sids[identity] = known
+	}
+	for _, sid := range sids {
+		known[sid] = true
+	}
+	m.number += 1 + len(sids)
+}
+
+// forget makes a run remember nothing of an identity, whatever else it meets.
+func (m *met) forget(identity verify.Identity) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.sids == nil {
+		m.sids = map[verify.Identity]map[string]bool{}
+	}
+	m.sids[identity] = nil
+}
+
+// rememberMet keeps whom the replies of the run were about, for shell completion and to find the identity of a bare SID. It is
+// a convenience: when it fails nothing is said, and it takes no time worth noticing.
+func (s *shell) rememberMet(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+	for _, c := range s.opened.byName {
+		all := map[verify.Identity][]string{}
+		for identity, sids := range c.met.sids {
+			if sids != nil {
+				all[identity] = slices.DeleteFunc(slices.Collect(maps.Keys(sids)), func(sid string) bool { return sid == "" })
+			}
+		}
+		if len(all) == 0 {
+			continue
+		}
+		if memory, err := c.memory(ctx); err == nil {
+			_ = memory.Saw(ctx, c.now(), all)
+		}
+	}
 }

@@ -241,10 +241,10 @@ func TestTheFirstReceiptOfASourceCounts(t *testing.T) {
 func TestWhatWasMetIsOfferedAgain(t *testing.T) {
 	s := openStore(t, t.TempDir())
 	ctx := t.Context()
-	check(t, s.Saw(ctx, "alice-001", noon, string(factorSID(1))))
-	check(t, s.Saw(ctx, "bernd-001", noon.Add(time.Hour)))
-	check(t, s.Saw(ctx, "alice-002", noon.Add(2*time.Hour)))
-	check(t, s.Saw(ctx, "alice-001", noon.Add(3*time.Hour)))
+	check(t, s.Saw(ctx, noon, map[verify.Identity][]string{"alice-001": {string(factorSID(1))}}))
+	check(t, s.Saw(ctx, noon.Add(time.Hour), map[verify.Identity][]string{"bernd-001": {}}))
+	check(t, s.Saw(ctx, noon.Add(2*time.Hour), map[verify.Identity][]string{"alice-002": {}}))
+	check(t, s.Saw(ctx, noon.Add(3*time.Hour), map[verify.Identity][]string{"alice-001": {}}))
 	check(t, s.FulfilClaim(ctx, must[verify.Claim](t)(s.ClaimChallenge(ctx, verify.ClaimKey{})), created(5)))
 	identities := func(prefix string, limit int) []verify.Identity {
 		return must[[]verify.Identity](t)(s.RecentIdentities(ctx, prefix, limit))

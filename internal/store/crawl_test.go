@@ -419,7 +419,7 @@ func fillEverything(t testing.TB, s *Store) {
 			t.Fatal(err)
 		}
 		check(t, s.RecordReceipt(ctx, verify.Receipt{ChallengeSID: challengeSID(n), Source: "app", At: noon}))
-		check(t, s.Saw(ctx, f.Identity, noon, string(f.SID)))
+		check(t, s.Saw(ctx, noon, map[verify.Identity][]string{f.Identity: {string(f.SID)}}))
 		check(t, s.RecordOutcome(ctx, verify.ItemOutcome{Plan: "p", Item: n, SID: string(f.SID), At: noon}))
 		putEventOf(t, s, n)
 		undecoded := event0(fmt.Sprintf("correlationIds=%%5BVA1%%2C%s%%2CYF2%%5D", f.Identity))

@@ -8,15 +8,17 @@ import (
 	"github.com/verifyctl/verifyctl/internal/verify"
 )
 
-// Saw remembers that a command has met an identity, and SIDs of it, for shell completion and for finding the identity of
+// Saw remembers that a command has met identities, and SIDs of them, for shell completion and for finding the identity of
 // a bare SID later.
-func (s *Store) Saw(ctx context.Context, identity verify.Identity, at time.Time, sids ...string) error {
-	return s.update(ctx, "cannot remember the identity", func(tx *sql.Tx) error {
-		for _, sid := range append(sids, "") {
-			_, err := tx.ExecContext(ctx, `INSERT INTO seen (identity, sid, at) VALUES (?, ?, ?)
-				ON CONFLICT DO UPDATE SET at = max(at, excluded.at)`, identity, sid, micros(at))
-			if err != nil {
-				return err
+func (s *Store) Saw(ctx context.Context, at time.Time, met map[verify.Identity][]string) error {
+	return s.update(ctx, "cannot remember the identities", func(tx *sql.Tx) error {
+		for identity, sids := range met {
+			for _, sid := range append(sids, "") {
+				_, err := tx.ExecContext(ctx, `INSERT INTO seen (identity, sid, at) VALUES (?, ?, ?)
+					ON CONFLICT DO UPDATE SET at = max(at, excluded.at)`, identity, sid, micros(at))
+				if err != nil {
+					return err
+				}
 			}
 		}
 		return nil

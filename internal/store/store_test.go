@@ -172,7 +172,7 @@ func TestEnvironmentsNeverShareAFile(t *testing.T) {
 			strings.Repeat("long", 99), strings.Repeat("long", 99) + "er", "a\x00b", "nul", "x?mode=memory", "100%25"}
 		for i, name := range names {
 			s := must[*Store](t)(Open(t.Context(), dir, name))
-			check(t, s.Saw(t.Context(), identityOf(i), noon))
+			check(t, s.Saw(t.Context(), noon, map[verify.Identity][]string{identityOf(i): {}}))
 			check(t, s.Close())
 		}
 		for i, name := range names {

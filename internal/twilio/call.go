@@ -1,6 +1,7 @@
 package twilio
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -113,7 +114,10 @@ type wire[R any] interface {
 type owned interface{ owner() verify.AccountSID }
 
 // personal is a resource of an entity.
-type personal interface{ whose() verify.Identity }
+type personal interface {
+	whose() verify.Identity
+	sids() []string // by which it is named later: its own, and those of what it belongs to
+}
 
 // fetch runs an operation that answers with one resource. Where key is given, the answer has to be that very resource.
 func fetch[W wire[R], R any](c *call, key string, operation func() error) (R, error) {
@@ -131,6 +135,17 @@ func fetch[W wire[R], R any](c *call, key string, operation func() error) (R, er
 	return answer.resource(), nil
 }
 
+// meet tells whom a reply was about.
+func (c *call) meet(answer any) {
+	resource, ok := answer.(personal)
+	if !ok || c.client.opts.Met == nil {
+		return
+	}
+	if identity := cmp.Or(resource.whose(), c.identity); identity != "" {
+		c.client.opts.Met(identity, resource.sids()...)
+	}
+}
+
 // accept refuses a resource without a key, or with another one than was asked for, or of another identity: what is
 // deleted next would be somebody else's. Letter case is left aside, as Twilio does not say whether it counts.
 func (c *call) accept(got, want string, answer any) error {
@@ -145,6 +160,7 @@ func (c *call) accept(got, want string, answer any) error {
 			return fmt.Errorf("it is about the identity %s", strconv.Quote(clip(whose, 80)))
 		}
 	}
+	c.meet(answer)
 	if resource, ok := answer.(owned); ok {
 		c.client.account.note(resource.owner())
 	}

@@ -36,6 +36,7 @@ type wireChallenge struct {
 }
 
 func (w wireChallenge) whose() verify.Identity { return verify.Identity(w.Identity) }
+func (w wireChallenge) sids() []string         { return []string{w.key(), string(w.FactorSID)} }
 
 func (w wireChallenge) resource() verify.Challenge {
 	details := w.Details.or()
@@ -90,6 +91,7 @@ type wireNotification struct {
 }
 
 func (w wireNotification) whose() verify.Identity { return verify.Identity(w.Identity) }
+func (w wireNotification) sids() []string         { return []string{string(w.ChallengeSID)} }
 
 func (w wireNotification) resource() verify.Notification {
 	ttl, err := strconv.Atoi(string(w.TTL))

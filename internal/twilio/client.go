@@ -47,12 +47,13 @@ type Options struct {
 	// Dial replaces the network, for a server inside this process: proxies are then ignored and any BaseURL is allowed.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 
-	Timeout   time.Duration // for one try, 0 means 30 seconds; a whole call is bounded by its ctx
-	Gate      *ProxyGate    // share one between the clients of a run; nil makes an own
-	Limiter   *Limiter      // share one between clients of one account; nil makes an own with the zero [Limits]
-	Debug     io.Writer     // one redacted record for each try; nil writes none
-	UserAgent string        // "" means "verifyctl"
-	Heard     func([]byte)  // told of the body of every reply, before Debug is; nil is told of none
+	Timeout   time.Duration                                  // for one try, 0 means 30 seconds; a whole call is bounded by its ctx
+	Gate      *ProxyGate                                     // share one between the clients of a run; nil makes an own
+	Limiter   *Limiter                                       // share one between clients of one account; nil makes an own with the zero [Limits]
+	Debug     io.Writer                                      // one redacted record for each try; nil writes none
+	UserAgent string                                         // "" means "verifyctl"
+	Met       func(identity verify.Identity, sids ...string) // told whom each reply was about, by several goroutines; nil is told of none
+	Heard     func([]byte)                                   // told of the body of every reply, before Debug is; nil is told of none
 
 	Now    func() time.Time                           // nil means [time.Now]
 	Sleep  func(context.Context, time.Duration) error // nil sleeps for real; returns early with ctx's error

@@ -18,6 +18,7 @@ type wireEntity struct {
 }
 
 func (w wireEntity) whose() verify.Identity { return verify.Identity(w.Identity) }
+func (w wireEntity) sids() []string         { return []string{w.key()} }
 
 func (w wireEntity) resource() verify.Entity {
 	return verify.Entity{

@@ -30,6 +30,7 @@ type wireFactor struct {
 }
 
 func (w wireFactor) whose() verify.Identity { return verify.Identity(w.Identity) }
+func (w wireFactor) sids() []string         { return []string{w.key()} }
 
 func (w wireFactor) resource() verify.Factor {
 	config := w.Config.or()
