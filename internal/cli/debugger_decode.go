@@ -238,12 +238,14 @@ func (o *debuggerDecodeOptions) outcome() error {
 	case f.factors > 0:
 		return nil
 	case o.isUnreadable():
-		return verify.Usagef("this is no debugger event").
+		return notFound("no debugger event in it").(*verify.Error).
 			WithHint("accepted are the webhook's form or JSON, an alert, an Event Streams event, or a page that has SIDs on it")
 	case f.shown == 1:
 		return notFound("no factor in it: %s", eventWords(f.last))
 	case f.shown > 0:
 		return notFound("no factor in any of %s", verify.Count(f.shown, "event"))
+	case f.skipped() == 1 && f.firstNoise.Source == event.SourceVerifyWebhook:
+		return notFound("no push error in it: it is one of Verify's own webhooks")
 	case f.skipped() == 1:
 		return notFound("no factor in it: %s", eventWords(*f.firstNoise))
 	case f.noise != nil:

@@ -260,7 +260,7 @@ func (o *debuggerExplainOptions) explainEvents(p *render.Printer, events []event
 		_, err := render.List(p, codeResource, each(found))
 		return err
 	case len(events) == 0:
-		return verify.Usagef("this is no debugger event")
+		return notFound("no debugger event and no error in it")
 	}
 	return notFound("no code of the catalogue in it: %s", eventWords(events[0])).(*verify.Error).
 		WithHint("what the event says: verifyctl debugger decode")

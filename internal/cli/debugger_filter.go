@@ -86,7 +86,7 @@ func (f *eventFilter) take(e *event.Event) bool {
 	case !f.wants(e):
 		f.others++
 		return false
-	case e.IsNoise() && !f.all:
+	case (e.IsNoise() || e.Source == event.SourceVerifyWebhook) && !f.all:
 		f.addNoise(e)
 		return false
 	case f.unique && e.EventSID != "" && f.seen[strings.ToUpper(e.EventSID)]:
@@ -94,7 +94,12 @@ func (f *eventFilter) take(e *event.Event) bool {
 		return false
 	}
 	f.count(e)
-	return !f.shell.flags.quiet || e.FactorSID != "" || f.group != ""
+	return !f.shell.flags.quiet || e.FactorSID != "" && isPushError(e) || f.group != ""
+}
+
+// isPushError tells whether a push failed, or would: only then is the event's factor one to look at.
+func isPushError(e *event.Event) bool {
+	return e.Verdict != event.NotPush && e.Verdict != event.WebhookFailed
 }
 
 // wants tells whether the flags let an event through.
@@ -144,7 +149,7 @@ func (f *eventFilter) skipped() int {
 // say tells on standard error what was left out.
 func (f *eventFilter) say() {
 	if n := f.skipped(); n > 1 || n == 1 && f.shown > 0 {
-		f.shell.note("left out %s that %s no push errors: %s; --all shows them", verify.Count(n, "event"), isAre(n), noiseWords(f.noise))
+		f.shell.note("left out %s that %s: %s; --all shows them", verify.Count(n, "event"), isNoPushError(n), noiseWords(f.noise))
 	}
 	if f.others > 0 {
 		f.shell.note("left out %s that --for and --code do not name", verify.Count(f.others, "event"))
@@ -157,11 +162,11 @@ func (f *eventFilter) say() {
 	}
 }
 
-func isAre(n int) string {
+func isNoPushError(n int) string {
 	if n == 1 {
-		return "is"
+		return "is no push error"
 	}
-	return "are"
+	return "are no push errors"
 }
 
 // attribution knows every environment of the file; what fits several is of the chosen one. A file that cannot be read is

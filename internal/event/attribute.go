@@ -127,7 +127,7 @@ func (e *Event) next() string {
 }
 
 func (e *Event) explain() string {
-	if e.ErrorCode == nil {
+	if e.ErrorCode == nil || find(*e.ErrorCode) == nil {
 		return ""
 	}
 	return "verifyctl debugger explain " + strconv.Itoa(*e.ErrorCode)

@@ -27,6 +27,9 @@ func (r *recorder) readDocument(text string, depth int) bool {
 	if r.readJSONAgain(c, depth) {
 		return true
 	}
+	if form, ok := encodedOnceMore(c.text); ok {
+		return r.marking(true, func() bool { return r.readText([]byte(form), depth+1) })
+	}
 	if body, ok := httpBody(c.text); ok {
 		return r.readText([]byte(body), depth+1)
 	}
@@ -73,6 +76,19 @@ func (r *recorder) readJSONAgain(c cleaned, depth int) bool {
 		return false
 	}
 	return r.marking(c.changed, func() bool { return r.readValue(v, depth) })
+}
+
+// encodedOnceMore gives the form or JSON in a text that was percent-encoded as a whole.
+func encodedOnceMore(text string) (string, bool) {
+	if strings.ContainsAny(text, "=&{ \n") || !strings.Contains(text, "%") {
+		return "", false
+	}
+	plain, ok := unescape(text)
+	if !ok || plain == "" {
+		return "", false
+	}
+	key, _, isForm := strings.Cut(plain, "=")
+	return plain, plain[0] == '{' || plain[0] == '[' || isForm && fieldOf(key) != fieldNone
 }
 
 // marking runs read with every event it gives marked, if so told.
@@ -147,8 +163,12 @@ func (r *recorder) readConsole(c cleaned) bool {
 		if match == nil {
 			continue
 		}
-		name := fieldOf(match[1])
-		if value := strings.Trim(match[2], `"' `); name != fieldNone && value != "" {
+		name := consoleField(match[1])
+		value := unquote(match[2])
+		if name == fieldCode {
+			value = strings.TrimLeft(value, "-–—#: ")
+		}
+		if name != fieldNone && value != "" {
 			r.scalar(name, []byte(value), 1)
 		}
 	}
@@ -161,6 +181,28 @@ func (r *recorder) readConsole(c cleaned) bool {
 		r.facts.markRepaired("the text was changed on its way here")
 	}
 	return r.finish()
+}
+
+// consoleField knows the words that stand around the table on the Console's page of an error.
+func consoleField(name string) field {
+	switch squash(name) {
+	case "debugeventsid":
+		return fieldSID
+	case "date":
+		return fieldTime
+	case "product":
+		return fieldProduct
+	}
+	return fieldOf(name)
+}
+
+// unquote takes away one pair of quotes around a value, and leaves those inside it.
+func unquote(value string) string {
+	value = strings.TrimSpace(value)
+	if last := len(value) - 1; last > 0 && value[0] == value[last] && (value[0] == '"' || value[0] == '\'') {
+		value = value[1:last]
+	}
+	return strings.TrimSpace(value)
 }
 
 var httpStart = regexp.MustCompile(`^(?:[A-Z]{3,7} \S+ HTTP/[0-9.]+|HTTP/[0-9.]+ [0-9]{3}[^\n]*|(?:Host|Content-Type|User-Agent|X-Twilio-Signature|I-Twilio-Idempotency-Token):[^\n]*)\n`)

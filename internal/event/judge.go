@@ -11,8 +11,8 @@ import (
 // event names, what went wrong, and what the two together may count for.
 func judge(e *Event, f *facts, r *recorder) {
 	*e = Event{
-		Source: f.source, EventSID: f.eventSID, AccountSID: f.accountSID, Timestamp: f.time, Level: f.level,
-		NotificationSID: f.notification, CredentialSID: f.from, Description: f.description,
+		Source: f.source, EventSID: eventID(f.eventSID), AccountSID: sidOf(f.accountSID, "AC"), Timestamp: f.time, Level: f.level,
+		NotificationSID: sidOf(f.notification, "NT"), CredentialSID: sidOf(f.from, "CR"), Description: f.description,
 		Platform: platformOf(f.binding), Verdict: VerdictUnknown, Action: Investigate, PruneEvidence: EvidenceNone,
 		Repaired: f.repaired != "", Reasons: make([]string, 0, 2),
 	}
@@ -55,8 +55,8 @@ func platformOf(binding string) verify.Platform {
 // name fills in whom the event is about.
 func (e *Event) name(f *facts, ids *idGroups) {
 	if f.source == SourceVerifyWebhook {
-		e.ServiceSID, e.EntitySID, e.Identity = f.service, f.entity, f.identity
-		e.FactorSID, e.ChallengeSID = f.factor, f.challenge
+		e.ServiceSID, e.EntitySID, e.Identity = sidOf(f.service, "VA"), sidOf(f.entity, "YE"), f.identity
+		e.FactorSID, e.ChallengeSID = sidOf(f.factor, "YF"), sidOf(f.challenge, "YC")
 		e.Masked = isMaskedID(f.service) || isMaskedID(f.factor) || isMaskedID(f.challenge)
 	} else {
 		e.nameByCorrelation(f, ids)

@@ -1,6 +1,10 @@
 package event
 
-import "strings"
+import (
+	"regexp"
+	"strconv"
+	"strings"
+)
 
 // messages are what Twilio's REST API writes beside a code that stands for many things, so that the code alone would
 // mislead. Whoever has only the sentence has the code by it where the sentence is of no other.
@@ -50,6 +54,47 @@ func LookupMessage(text string) (Code, bool) {
 		if m.alone && strings.Contains(text, m.has) {
 			code, ok := Lookup(m.number)
 			return code.Beside(m.has), ok
+		}
+	}
+	return lookupSDK(text)
+}
+
+// sdkErrors are the kinds of error of the mobile SDKs, by what Xcode and logcat print of them, squashed
+// (TwilioVerifyError in twilio-verify-ios, TwilioVerifyException in twilio-verify-android).
+var sdkErrors = []struct {
+	name   string
+	number int
+}{
+	{"keystorage", 60405}, {"storage", 60403}, {"network", 60401}, {"mapper", 60402}, {"input", 60404},
+	{"initialization", 60406}, {"authenticationtoken", 60407},
+}
+
+var (
+	fromSDK    = regexp.MustCompile(`twilioverify(?:sdk|error|exception)|com\.twilio\.verify|keychainerror`)
+	statusCode = regexp.MustCompile(`(?:code|status)[^0-9\n]{0,12}?(-[0-9]{1,6})\b`)
+	sdkCode    = regexp.MustCompile(`\b(?:6040[1-7]|6800[1-7])\b`)
+)
+
+// lookupSDK gives the entry of an error of the mobile SDKs as it was printed, in small letters: that of the keychain
+// inside it, else its own.
+func lookupSDK(text string) (Code, bool) {
+	if !fromSDK.MatchString(text) {
+		return Code{}, false
+	}
+	for _, match := range statusCode.FindAllStringSubmatch(text, -1) {
+		number, _ := strconv.Atoi(match[1]) //nolint:errcheck // a few digits
+		if code, ok := Lookup(number); ok {
+			return code, true
+		}
+	}
+	if digits := sdkCode.FindString(text); digits != "" {
+		number, _ := strconv.Atoi(digits) //nolint:errcheck // five digits
+		return Lookup(number)
+	}
+	squashed := squash(text)
+	for _, e := range sdkErrors {
+		if strings.Contains(squashed, e.name+"error") || strings.Contains(squashed, e.name+"exception") {
+			return Lookup(e.number)
 		}
 	}
 	return Code{}, false

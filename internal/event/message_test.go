@@ -39,3 +39,23 @@ func TestTheMessagesAreWritten(t *testing.T) {
 		}
 	}
 }
+
+// TestErrorsOfTheMobileSDKsAreExplainedAsPrinted: nobody retypes what Xcode or logcat shows.
+func TestErrorsOfTheMobileSDKsAreExplainedAsPrinted(t *testing.T) {
+	for text, want := range map[string]int{
+		"▿ TwilioVerifyError\n  ▿ storageError : 1 element\n    ▿ error : KeychainError\n      ▿ invalidStatusCode : 1 element\n        - code : -128\n": -128,
+		"Optional(TwilioVerifySDK.TwilioVerifyError.keyStorageError(error: TwilioVerifySDK.KeychainError.invalidStatusCode(code: -25300)))":              -25300,
+		"▿ TwilioVerifyError\n  ▿ keyStorageError : 1 element\n":                                                                                         60405,
+		"failure(TwilioVerifySDK.TwilioVerifyError.networkError(error: …))":                                                                              60401,
+		"11-27 18:00:00.123  1234  1234 E AndroidRuntime: com.twilio.verify.TwilioVerifyException: {60403} Exception while storing":                      60403,
+		"E/TwilioVerify: com.twilio.verify.TwilioVerifyException: Exception\n\tCaused by: com.twilio.security.storage.StorageException: no such key":     60403,
+		"com.twilio.verify.TwilioVerifyException\nCaused by: com.twilio.verify.networking.NetworkException: timeout":                                     60401,
+	} {
+		if code, ok := LookupMessage(text); !ok || code.Number != want {
+			t.Errorf("%q is explained as %d, %v", text, code.Number, ok)
+		}
+	}
+	if code, ok := LookupMessage("the network error happened on 2026-11-27, status -128"); ok {
+		t.Errorf("a text of something else is explained as %d", code.Number)
+	}
+}

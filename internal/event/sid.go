@@ -94,3 +94,22 @@ func hasPrefix(text string, prefixes ...string) bool {
 	}
 	return false
 }
+
+// sidOf gives the text if it is a SID of the prefix, whole or masked, "" when it is anything else: a value that is not of
+// its type was misread.
+func sidOf(text, prefix string) string {
+	if hasPrefix(text, prefix) {
+		return text
+	}
+	return ""
+}
+
+// eventID gives the id of an event if it can be one. Streams other than the debugger's have ids of other forms.
+func eventID(text string) string {
+	for i := range len(text) {
+		if c := text[i]; !isWordByte(c) && c != '.' && c != ':' && c != '*' && c < 0x80 {
+			return ""
+		}
+	}
+	return text
+}
