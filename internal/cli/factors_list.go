@@ -53,7 +53,7 @@ production that stops at 1,000 entities unless --limit or --all is given. With -
 				return err
 			}
 			if o.where != "" {
-				return s.listIndexed(cmd.Context(), o.limit, func(now time.Time) (where.Condition, error) { return parseWhere(o.where, now) })
+				return s.listIndexed(cmd.Context(), indexedResource(), o.limit, func(now time.Time) (where.Condition, error) { return parseWhere(o.where, now) })
 			}
 			return o.run(cmd.Context())
 		},

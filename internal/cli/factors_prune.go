@@ -31,7 +31,7 @@ apply" then deletes what it names, after it has looked at all of this again.
 It looks at the debugger events of the Service (Twilio's alerts of the last 30 days, and what this machine stored) and
 at the challenges of each candidate. A 52103 event proves a dead push token, not a dead factor: it
 counts when after it at least --min-unanswered challenges ran out on the factor (the one whose push failed among them), none
-was answered, the factor was not updated, and --quiet has passed. A 52141 or 52119 event needs the idle rule besides.
+was answered, the factor was not updated, and --quiet-for has passed. A 52141 or 52119 event needs the idle rule besides.
 
 --idle DAYS takes factors of any platform that gave no sign of life for so long while challenges to them ran out on three
 different days. --activity FILE is the backend's word on when it last saw each app (a list with identity, factor_sid,
@@ -45,6 +45,12 @@ credential. The index ("fleet sync") tells how many factors there are.
 		Example: `  verifyctl -e demo fleet sync
   verifyctl -e demo factors prune --out dead.ndjson
   verifyctl -e demo factors apply dead.ndjson --confirm demo`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 && s.flags.quiet { // it took a period once
+				return verify.Usagef("--quiet prints SIDs only, it takes no period any more").WithHint("it is now: --quiet-for %s", args[0])
+			}
+			return noArgs(cmd, args)
+		},
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := o.parse(); err != nil {
 				return err
@@ -59,7 +65,7 @@ credential. The index ("fleet sync") tells how many factors there are.
 	o.file.register(cmd)
 	flags.Var(&o.since, "since", "how far back to look at events")
 	flags.IntVar(&o.rules.MinUnanswered, "min-unanswered", o.rules.MinUnanswered, "challenges that must have run out on the factor since its event")
-	flags.Var(&o.rules.Quiet, "quiet", "how long the event must lie back (here --quiet does not mean \"SIDs only\")")
+	flags.Var(&o.rules.Quiet, "quiet-for", "how long the event must lie back")
 	flags.Var(&o.rules.Idle, "idle", "also take factors without any sign of life for so long; 0 for no")
 	flags.StringVar(&o.activityFile, "activity", "", "the backend's word on when it last saw each app: a list in a `file`, from a script or a spreadsheet")
 	flags.BoolVar(&o.all, "all", false, "read the challenges of more than 1,000 factors, in production too")

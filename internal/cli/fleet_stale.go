@@ -30,7 +30,7 @@ after 270 days. A stale token is no dead factor: the phone may still answer by p
 				return where.Parse(fmt.Sprintf("factor_type = push and status = verified and platform in (apn, fcm) and updated < %q",
 					age.Before(now).UTC().Format(time.RFC3339)), now)
 			}
-			return s.listIndexed(cmd.Context(), limit, condition)
+			return s.listIndexed(cmd.Context(), indexedResource().With("updated"), limit, condition)
 		},
 	}
 	cmd.Flags().Var(&age, "token-age", "how long ago the factor was updated at the latest")
@@ -39,11 +39,10 @@ after 270 days. A stale token is no dead factor: the phone may still answer by p
 }
 
 // listIndexed lists the factors of the index that fit a condition.
-func (s *shell) listIndexed(ctx context.Context, limit int, condition func(now time.Time) (where.Condition, error)) error {
+func (s *shell) listIndexed(ctx context.Context, r render.Resource[verify.IndexedFactor], limit int, condition func(now time.Time) (where.Condition, error)) error {
 	if limit < 0 {
 		return verify.Usagef("--limit %d is negative", limit)
 	}
-	r := indexedResource()
 	c, p, err := s.begin(ctx, needsMemory)
 	if err != nil {
 		return err

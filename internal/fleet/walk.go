@@ -117,6 +117,7 @@ type reading struct {
 // eachEntity pages through the entities until there are no more, visit says stop, or promise 7 forbids to go on.
 func (w *walk) eachEntity(ctx context.Context, visit func(verify.Identity) bool) error {
 	seen, cursor := 0, ""
+	met := map[verify.Identity]bool{} // a list that changes while it is paged through has an entity twice
 	for {
 		page, next, err := w.api.EntityPage(ctx, w.service, cursor, w.pageSize())
 		if err != nil {
@@ -124,6 +125,10 @@ func (w *walk) eachEntity(ctx context.Context, visit func(verify.Identity) bool)
 		}
 		page, refusal := w.allow(page, next != "", seen)
 		for _, entity := range page {
+			if met[entity.Identity] {
+				continue
+			}
+			met[entity.Identity] = true
 			if !visit(entity.Identity) {
 				return nil
 			}

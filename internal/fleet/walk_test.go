@@ -22,6 +22,7 @@ type people struct {
 	count    int
 	fail     map[verify.Identity]error
 	pageFail error // of the second page
+	shifted  bool  // pages begin with entities that stood on those before
 	block    chan struct{}
 
 	requests, flying, mostFlying atomic.Int32
@@ -37,6 +38,9 @@ func (p *people) EntityPage(_ context.Context, _ verify.ServiceSID, cursor strin
 		return nil, "", p.pageFail
 	}
 	var page []verify.Entity
+	if start > 0 && p.shifted {
+		page = append(page, verify.Entity{Identity: identityAt(start - 1)}, verify.Entity{Identity: identityAt(2)})
+	}
 	for i := start; i < min(start+size, p.count); i++ {
 		page = append(page, verify.Entity{Identity: identityAt(i)})
 	}
@@ -105,6 +109,14 @@ func TestWalkGivesEveryFactorInOrder(t *testing.T) {
 		if p.mostFlying.Load() > 7 {
 			t.Errorf("%d requests at the same time, 7 allowed", p.mostFlying.Load())
 		}
+	}
+}
+
+func TestWalkGivesTheFactorsOfAnEntityOnce(t *testing.T) {
+	p := &people{count: 2500, shifted: true}
+	sids, errs := collect(Walk(t.Context(), p, testService, Filter{}, WalkOptions{Concurrency: 3}))
+	if slices.Sort(sids); len(errs) > 0 || len(slices.Compact(slices.Clone(sids))) != len(sids) || len(sids) != 2499 {
+		t.Errorf("%d factors, %d of them different, %v", len(sids), len(slices.Compact(sids)), errs)
 	}
 }
 

@@ -214,10 +214,10 @@ func (p *Prompter) show(ctx context.Context, field huh.Field) error {
 	return nil
 }
 
-// trace leaves on the screen what was asked and answered: huh clears its question away.
+// trace leaves on the screen what was asked and, on a line of its own, answered: huh clears its question away.
 func (p *Prompter) trace(err error, question, answer string) {
 	if err == nil {
-		fmt.Fprintf(p.out, "%s %s\n", plain(question), plain(answer))
+		fmt.Fprintf(p.out, "%s\n> %s\n", plain(question), plain(answer))
 	}
 }
 

@@ -37,11 +37,22 @@ func NewProgress(out io.Writer, terminal bool, label string, now func() time.Tim
 	if terminal {
 		p.bars = mpb.New(mpb.WithOutput(out), mpb.WithWidth(24), mpb.WithAutoRefresh())
 		p.bar = p.bars.New(0, mpb.BarStyle().Lbound("[").Filler("=").Tip(">").Padding(" ").Rbound("]"),
+			mpb.BarFillerMiddleware(withoutEmptyBar),
 			mpb.BarRemoveOnComplete(),
 			mpb.PrependDecorators(decor.Name(label+" "), decor.CurrentNoUnit("%d")),
 			mpb.AppendDecorators(decor.Any(func(decor.Statistics) string { return p.currentNote() })))
 	}
 	return p
+}
+
+// withoutEmptyBar leaves the bar out when nobody knows how much there is: it would stay empty.
+func withoutEmptyBar(bar mpb.BarFiller) mpb.BarFiller {
+	return mpb.BarFillerFunc(func(w io.Writer, s decor.Statistics) error {
+		if s.Total <= 0 {
+			return nil
+		}
+		return bar.Fill(w, s)
+	})
 }
 
 // Set says how much is done of how much; a total of 0 is unknown. The note stands behind the bar, such as "12/s, 3 × 429".

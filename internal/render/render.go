@@ -183,10 +183,19 @@ func (r Resource[T]) ColumnNames() []string {
 
 // Without gives the resource with a column that is shown only when --columns names it.
 func (r Resource[T]) Without(name string) Resource[T] {
+	return r.changed(name, func(c *Column[T]) { c.Wide = true })
+}
+
+// With gives the resource with a column that is shown, on a narrow terminal too.
+func (r Resource[T]) With(name string) Resource[T] {
+	return r.changed(name, func(c *Column[T]) { c.Wide, c.Keep = false, 1 })
+}
+
+func (r Resource[T]) changed(name string, change func(*Column[T])) Resource[T] {
 	r.Columns = slices.Clone(r.Columns)
 	for i := range r.Columns {
 		if r.Columns[i].Name == name {
-			r.Columns[i].Wide = true
+			change(&r.Columns[i])
 		}
 	}
 	return r
