@@ -1,11 +1,16 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
+	"net/url"
+	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -14,6 +19,7 @@ import (
 
 	"github.com/verifyctl/verifyctl/internal/debugger"
 	"github.com/verifyctl/verifyctl/internal/event"
+	"github.com/verifyctl/verifyctl/internal/prompt"
 	"github.com/verifyctl/verifyctl/internal/render"
 	"github.com/verifyctl/verifyctl/internal/simulator"
 	"github.com/verifyctl/verifyctl/internal/store"
@@ -26,11 +32,14 @@ type debuggerListenOptions struct {
 	addr      string
 	path      string
 	publicURL string
+	proxies   []string
 	program   []string
 	forward   []string
 	noAlerts  bool
 
-	queues []*debugger.Queue
+	trusted []netip.Prefix
+	secrets []string
+	queues  []*debugger.Queue
 }
 
 // How often the listener looks among the alerts for deliveries that were lost.
@@ -46,8 +55,12 @@ X-Twilio-Signature and answered with success only when it is on disk, so nothing
 twice is kept once. What is not signed is 403 and leaves nothing behind. At start, and every hour, alerts that were missed
 are fetched from Twilio.
 
-The secrets are the account's auth tokens, by reference: webhook_secret in the environment file. Behind a proxy give
---public-url, the URL as Twilio has it, because that is what Twilio signs.
+The secrets are the account's auth tokens, by reference: webhook_secret in the environment file. Twilio signs the URL that it
+posts to, so give it as Twilio has it: --public-url, or listener_url in the environment file. It is never taken from a
+request, where anybody can write another one.
+
+Clients that are slow, silent or not signed lose their places to others, and each address has so many. When the listener
+stands behind a load balancer, name it with --trusted-proxy: it is one address for many clients.
 
 New events are printed, and handed on: --exec runs a program with the event as JSON on its standard input, one --exec for
 each word, without a shell; --forward posts it to a URL and follows no redirect. Events that cannot be handed on stay
@@ -65,8 +78,9 @@ stored. /healthz and /metrics (Prometheus; no identities) are served beside the 
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&o.addr, "addr", "127.0.0.1:8282", "address to listen on")
-	flags.StringVar(&o.path, "path", "/", "path that Twilio posts to")
-	flags.StringVar(&o.publicURL, "public-url", "", "the webhook's URL as Twilio has it, behind a proxy")
+	flags.StringVar(&o.path, "path", "", "path that requests arrive at (default: that of --public-url)")
+	flags.StringVar(&o.publicURL, "public-url", "", "the webhook's URL as Twilio has it (default: listener_url of the environment)")
+	flags.StringSliceVar(&o.proxies, "trusted-proxy", nil, "address or network, such as 10.0.0.0/8, of a load balancer before the listener")
 	flags.StringArrayVar(&o.program, "exec", nil, "`word` of a program to run for each new event")
 	flags.StringArrayVar(&o.forward, "forward", nil, "`URL` to post each new event to")
 	flags.BoolVar(&o.noAlerts, "no-backfill", false, "do not fetch missed alerts from Twilio")
@@ -74,8 +88,18 @@ stored. /healthz and /metrics (Prometheus; no identities) are served beside the 
 }
 
 func (o *debuggerListenOptions) parse() error {
-	if !strings.HasPrefix(o.path, "/") || strings.ContainsAny(o.path, " {}?#") || o.path == "/healthz" || o.path == "/metrics" {
+	if o.path != "" && !strings.HasPrefix(o.path, "/") || strings.ContainsAny(o.path, " {}?#") || o.path == "/healthz" || o.path == "/metrics" {
 		return verify.Usagef("--path %q is not a path to listen on", o.path).WithHint("write it like /twilio/debugger")
+	}
+	for _, text := range o.proxies {
+		prefix, err := netip.ParsePrefix(text)
+		if address, notPrefix := netip.ParseAddr(text); notPrefix == nil {
+			prefix, err = netip.PrefixFrom(address, address.BitLen()), nil
+		}
+		if err != nil {
+			return verify.Usagef("--trusted-proxy %q is not an address or a network", text).WithHint("write it like 10.1.2.3 or 10.0.0.0/8")
+		}
+		o.trusted = append(o.trusted, prefix)
 	}
 	if len(o.program) > 0 {
 		if _, err := exec.LookPath(o.program[0]); err != nil {
@@ -114,21 +138,65 @@ func (o *debuggerListenOptions) run(ctx context.Context) error {
 	return o.serve(ctx, c, p, on, signatures, memory)
 }
 
-// signatures takes the secrets of the environment; the demo world signs with its own token.
+// signatures takes the secrets of the environment; the demo world signs with its own token. It settles what the listener
+// is called by Twilio, and so the path.
 func (o *debuggerListenOptions) signatures(ctx context.Context, c *connection) (*debugger.Signatures, error) {
-	var secrets []string
 	if c.env.Demo {
-		secrets = []string{simulator.DefaultAuthToken}
+		o.secrets = []string{simulator.DefaultAuthToken}
 	} else {
 		references, err := c.target.WebhookSecrets(ctx)
 		if err != nil {
 			return nil, err
 		}
 		for _, secret := range references {
-			secrets = append(secrets, secret.Reveal())
+			o.secrets = append(o.secrets, secret.Reveal())
 		}
 	}
-	return debugger.NewSignatures(secrets, o.publicURL)
+	if _, err := debugger.NewSignatures(o.secrets, "https://example.com"); err != nil {
+		return nil, err // before anything is asked for
+	}
+	address, err := o.address(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	signatures, err := debugger.NewSignatures(o.secrets, address)
+	if err != nil {
+		return nil, err
+	}
+	if o.path == "" {
+		o.path = "/"
+		if u, err := url.Parse(address); err == nil && u.EscapedPath() != "" {
+			o.path = u.EscapedPath()
+		}
+	}
+	return signatures, nil
+}
+
+// address is the URL that Twilio posts to: that of the flag, else of the environment file, else what the person answers.
+func (o *debuggerListenOptions) address(ctx context.Context, c *connection) (string, error) {
+	switch {
+	case o.publicURL != "" || c.target.ListenerURL != "":
+		return cmp.Or(o.publicURL, c.target.ListenerURL), nil
+	case c.env.Demo:
+		return "http://" + o.addr + "/", nil
+	case !o.shell.canAsk():
+		return "", verify.Usagef("which URL does Twilio post to? It is part of what is signed").
+			WithHint("give --public-url https://…, or declare listener_url for %s in the environment file", c.label())
+	}
+	return o.shell.prompter().Input(ctx, prompt.Question{Text: "URL that Twilio posts debugger events to", Instead: "--public-url https://…", Check: func(text string) error {
+		_, err := debugger.NewSignatures(o.secrets, text)
+		return err
+	}})
+}
+
+// programEnvironment is what a program of --exec gets: everything but what belongs to verifyctl and Twilio, and no secret
+// by any name.
+func (o *debuggerListenOptions) programEnvironment(all []string) []string {
+	return slices.DeleteFunc(slices.Clone(all), func(variable string) bool {
+		name, value, _ := strings.Cut(variable, "=")
+		isOurs := strings.HasPrefix(name, "TWILIO_") || strings.HasPrefix(name, "VERIFYCTL_")
+		return isOurs || slices.ContainsFunc(o.secrets, func(secret string) bool { return strings.Contains(value, secret) })
+	})
 }
 
 // serve receives, prints and hands on until ctx ends.
@@ -136,7 +204,7 @@ func (o *debuggerListenOptions) serve(ctx context.Context, c *connection, p *ren
 	printing, stores := debugger.NewPrintQueue(), c.eventStores(memory)
 	attribution := o.shell.attribution()
 	listener := &debugger.Listener{
-		Path: o.path, Signatures: signatures, Keeper: stores.For, Attribution: attribution, Now: c.now, Note: o.shell.note,
+		Path: o.path, Signatures: signatures, Keeper: stores.For, Attribution: attribution, Now: c.now, Note: o.shell.note, Trusted: o.trusted,
 		Received: func(e event.Event) { o.dispatch(printing, e) },
 	}
 	o.startQueues(ctx, c, listener)
@@ -190,7 +258,7 @@ func (o *debuggerListenOptions) dispatch(printing *debugger.PrintQueue, e event.
 func (o *debuggerListenOptions) startQueues(ctx context.Context, c *connection, l *debugger.Listener) {
 	var to []debugger.Forwarder
 	if len(o.program) > 0 {
-		to = append(to, debugger.Program{Argv: o.program, Output: sanitized{o.shell.err}})
+		to = append(to, debugger.Program{Argv: o.program, Env: o.programEnvironment(os.Environ()), Output: sanitized{o.shell.err}})
 	}
 	for _, target := range o.forward {
 		if post, err := debugger.NewPost(target); err == nil {

@@ -20,6 +20,7 @@ type declaration struct {
 	identity    identityRule
 	webhooks    []reference // that sign what Twilio posts
 	texts       string      // the messages file, "" for none
+	listenerURL string      // where Twilio posts debugger events to
 
 	baseURL, caFile, region, edge located
 	allowBaseURL                  bool
@@ -112,6 +113,10 @@ var fields = []field{
 	{"challenges", nil, readChallenges},
 	{"webhook_url", nil, func(d *document, n *yaml.Node, to *declaration) (err error) {
 		to.env.WebhookURL, err = d.text(n, "webhook_url")
+		return err
+	}},
+	{"listener_url", nil, func(d *document, n *yaml.Node, to *declaration) (err error) {
+		to.listenerURL, err = d.text(n, "listener_url")
 		return err
 	}},
 	{"webhook_secret", everywhere, readWebhookSecrets},

@@ -48,6 +48,8 @@ type Target struct {
 
 	// Declared is where the environment stands, as file:line; "" for one that no file declares.
 	Declared string
+	// ListenerURL is where Twilio posts debugger events to, "" when that is not declared.
+	ListenerURL string
 	// ReadOnlyFrom is what makes the environment read-only: file:line, or the name of a variable; "" when it is not.
 	ReadOnlyFrom string
 
@@ -240,7 +242,7 @@ func (c *Config) target(decl *declaration) (*Target, error) {
 	t := &Target{
 		Environment: decl.env, Chosen: ByNobody, Declared: decl.at.String(),
 		BaseURL: conn.baseURL.value, CAFile: conn.caFile, Region: conn.region, Edge: conn.edge,
-		Texts:    resolvePath(decl.texts, decl.at.file),
+		Texts: resolvePath(decl.texts, decl.at.file), ListenerURL: decl.listenerURL,
 		identity: decl.identity, webhooks: decl.webhooks, config: c,
 	}
 	t.Environment.ReadOnly, t.ReadOnlyFrom = conn.readOnly, conn.readOnlyFrom

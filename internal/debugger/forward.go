@@ -29,6 +29,7 @@ const forwardTime = 30 * time.Second
 // program as they are; no shell sees them.
 type Program struct {
 	Argv   []string
+	Env    []string  // of the program, as NAME=value; nil for this process's
 	Output io.Writer // of the program
 }
 
@@ -41,6 +42,7 @@ func (p Program) Forward(ctx context.Context, e event.Event) error {
 	ctx, cancel := context.WithTimeout(ctx, forwardTime)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, p.Argv[0], p.Argv[1:]...)
+	cmd.Env = p.Env
 	cmd.Stdin = bytes.NewReader(append(text, '\n'))
 	cmd.Stdout, cmd.Stderr = p.Output, p.Output
 	cmd.WaitDelay = time.Second

@@ -5,24 +5,29 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"net"
 	"net/http"
+	"net/netip"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/verifyctl/verifyctl/internal/event"
 )
 
-// The limits of what a stranger on the network can take from a listener.
+// How much and how long a delivery may be. Twilio gives up after 15 seconds.
 const (
-	maxDelivery    = 1 << 20 // bytes of a body; Twilio's are a few kilobytes
-	maxHeader      = 16 << 10
-	maxConnections = 256
-	maxAtOnce      = 64 // deliveries whose bodies are in memory
-	headerTime     = 5 * time.Second
-	deliveryTime   = 15 * time.Second
-	idleTime       = time.Minute
-	drainTime      = 10 * time.Second
+	maxDelivery  = 1 << 20 // bytes of a body; Twilio's are a few kilobytes
+	maxHeader    = 16 << 10
+	headerTime   = 3 * time.Second
+	deliveryTime = 5 * time.Second // for header and body
+	answerTime   = 15 * time.Second
+	idleTime     = 15 * time.Second
+	drainTime    = 10 * time.Second
+
+	maxAtOnce = 64          // signed deliveries that are being stored
+	quietTime = time.Second // between two notes about deliveries that were refused
 )
 
 // Listener receives what Twilio delivers: debugger webhooks, Event Streams, and Verify webhooks. A delivery is answered
@@ -35,7 +40,9 @@ type Listener struct {
 	Now         func() time.Time
 	Received    func(event.Event) // is told every new event, one at a time; it must be quick
 	Note        func(format string, args ...any)
+	Trusted     []netip.Prefix // proxies, each of which is many clients
 
+	refused  refusals
 	counters *counters
 	atOnce   chan struct{}
 	telling  sync.Mutex
@@ -46,16 +53,17 @@ func (l *Listener) Handler() http.Handler {
 	l.counters = newCounters()
 	l.atOnce = make(chan struct{}, maxAtOnce)
 	mux := http.NewServeMux()
-	mux.HandleFunc("POST "+l.Path, l.deliver)
+	mux.HandleFunc("POST "+strings.TrimSuffix(l.Path, "/")+"/{$}", l.deliver)
+	if path := strings.TrimSuffix(l.Path, "/"); path != "" {
+		mux.HandleFunc("POST "+path, l.deliver)
+	}
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, _ *http.Request) { l.counters.write(w) })
 	return mux
 }
 
-// deliver takes one delivery.
+// deliver takes one delivery. What is not signed never waits for, nor takes, a place among those that are stored.
 func (l *Listener) deliver(w http.ResponseWriter, r *http.Request) {
-	l.atOnce <- struct{}{}
-	defer func() { <-l.atOnce }()
 	l.counters.deliveries.Inc()
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxDelivery))
 	if err != nil {
@@ -64,10 +72,15 @@ func (l *Listener) deliver(w http.ResponseWriter, r *http.Request) {
 	}
 	if err := l.Signatures.Check(r, body); err != nil {
 		l.counters.badSignatures.Inc()
-		l.Note("refused a delivery from %s: %v", r.RemoteAddr, err)
+		if more, ok := l.refused.tell(l.Now()); ok {
+			l.Note("refused a delivery from %s: %v%s", r.RemoteAddr, err, more)
+		}
 		http.Error(w, "not signed as configured", http.StatusForbidden)
 		return
 	}
+	protect(r.Context())
+	l.atOnce <- struct{}{}
+	defer func() { <-l.atOnce }()
 	all, err := takeApart(body, isForm(r), l.Now())
 	if err != nil {
 		l.counters.malformed.Inc()
@@ -132,13 +145,15 @@ func (l *Listener) ForwardFailed() { l.counters.forwardErrors.Inc() }
 
 // Serve receives deliveries on a listener until ctx ends, then lets those in flight finish.
 func (l *Listener) Serve(ctx context.Context, on net.Listener) error {
+	places := newConnections(on, l.Trusted)
 	server := &http.Server{
-		Handler: l.Handler(), ReadHeaderTimeout: headerTime, ReadTimeout: deliveryTime, WriteTimeout: deliveryTime,
-		IdleTimeout: idleTime, MaxHeaderBytes: maxHeader,
+		Handler: l.Handler(), ReadHeaderTimeout: headerTime, ReadTimeout: deliveryTime, WriteTimeout: answerTime,
+		IdleTimeout: idleTime, MaxHeaderBytes: maxHeader, ConnState: places.changed, ConnContext: withPlace,
 		BaseContext: func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
+		ErrorLog:    log.New(io.Discard, "", 0), // what strangers get wrong is in the counters
 	}
 	served := make(chan error, 1)
-	go func() { served <- server.Serve(limited(on, maxConnections)) }()
+	go func() { served <- server.Serve(places) }()
 	select {
 	case err := <-served:
 		return err
@@ -152,43 +167,24 @@ func (l *Listener) Serve(ctx context.Context, on net.Listener) error {
 	return nil
 }
 
-// limited accepts so many connections at a time; more wait in the system's queue.
-func limited(on net.Listener, n int) net.Listener {
-	return &limitedListener{Listener: on, free: make(chan struct{}, n), closed: make(chan struct{})}
+// refusals keeps the notes about refused deliveries to one in a while: anybody can cause them.
+type refusals struct {
+	mu     sync.Mutex
+	last   time.Time
+	untold int
 }
 
-type limitedListener struct {
-	net.Listener
-	free   chan struct{}
-	closed chan struct{}
-	once   sync.Once
-}
-
-func (l *limitedListener) Accept() (net.Conn, error) {
-	select {
-	case l.free <- struct{}{}:
-	case <-l.closed:
-		return nil, net.ErrClosed
+// tell says whether to note a refusal now, and how many were not noted before.
+func (r *refusals) tell(now time.Time) (more string, ok bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if now.Sub(r.last).Abs() < quietTime {
+		r.untold++
+		return "", false
 	}
-	conn, err := l.Listener.Accept()
-	if err != nil {
-		<-l.free
-		return nil, err
+	if r.untold > 0 {
+		more = fmt.Sprintf("; %d more before it", r.untold)
 	}
-	return &limitedConn{Conn: conn, release: sync.OnceFunc(func() { <-l.free })}, nil
-}
-
-func (l *limitedListener) Close() error {
-	l.once.Do(func() { close(l.closed) })
-	return l.Listener.Close()
-}
-
-type limitedConn struct {
-	net.Conn
-	release func()
-}
-
-func (c *limitedConn) Close() error {
-	c.release()
-	return c.Conn.Close()
+	r.last, r.untold = now, 0
+	return more, true
 }

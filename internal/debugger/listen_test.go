@@ -12,8 +12,10 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -47,9 +49,9 @@ func TestSignatureVectors(t *testing.T) {
 	const hash = "0a1ff7634d9ab3b95db5c9a2dfe9416e41502b283a80c7cf19632632f96e6620"
 	const body = `{"property": "value", "boolean": true}`
 	for _, tc := range []struct{ name, public, at, kind, body, signature string }{
-		{"form with a query", "https://mycompany.com", "/myapp.php?foo=1&bar=2", formType, callForm, "vOEb5UThFn24KEfnOFLQY2AE5FY="},
+		{"form with a query", "https://mycompany.com/myapp.php", "/myapp.php?foo=1&bar=2", formType, callForm, "vOEb5UThFn24KEfnOFLQY2AE5FY="},
 		{"debugger form with an empty field", "https://ops.example.com/twilio/debugger", "/", formType, debuggerForm, "ym1MO1+gtpOzqtHXO14tXGnxy/4="},
-		{"JSON", "https://ops.example.com", "/es?bodySHA256=" + hash, "application/json", body, "gb9Pzyd4FZK5aKmqZ8EW0RrNVMc="},
+		{"JSON", "https://ops.example.com/es", "/es?bodySHA256=" + hash, "application/json", body, "gb9Pzyd4FZK5aKmqZ8EW0RrNVMc="},
 	} {
 		for _, variant := range []struct {
 			name    string
@@ -102,8 +104,9 @@ func TestPortsAreTriedBothWays(t *testing.T) {
 		{"https://ops.bank.example:8443/d", "https://ops.bank.example:8443/d"},
 		{"http://ops.bank.example:80/d", "http://ops.bank.example/d"},
 		{"https://user:pass@ops.bank.example/d", "https://user:pass@ops.bank.example/d"},
-		{"http://listener:8282/d", ""},
-		{"http://listener/d", ""},
+		{"https://ops.bank.example/d?team=o%27hara", "https://ops.bank.example/d?team=o'hara"},
+		{"https://ops.bank.example/d?team=o'hara", "https://ops.bank.example/d?team=o%27hara"},
+		{"https://ops.bank.example/", "https://ops.bank.example"},
 	} {
 		s, err := NewSignatures([]string{"secret"}, tc.public)
 		if err != nil {
@@ -136,7 +139,7 @@ func TestSecretsThatAreNone(t *testing.T) {
 			t.Errorf("%q: %v", secrets, err)
 		}
 	}
-	for _, public := range []string{"ops.bank.example", "ftp://ops.bank.example", "https://", "https://ops.bank.example/d?x=1", "://"} {
+	for _, public := range []string{"ops.bank.example", "ftp://ops.bank.example", "https://", "https://ops.bank.example/d#x", "", "://"} {
 		if _, err := NewSignatures([]string{"s"}, public); verify.KindOf(err) != verify.KindUsage {
 			t.Errorf("%s: %v", public, err)
 		}
@@ -154,7 +157,7 @@ type at struct {
 
 func newListener(t *testing.T) *at {
 	t.Helper()
-	s, err := NewSignatures([]string{"secret"}, "https://ops.bank.example")
+	s, err := NewSignatures([]string{"secret"}, "https://ops.bank.example/debugger")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -350,45 +353,200 @@ func TestServeStopsCleanly(t *testing.T) {
 	}
 }
 
-// TestConnectionsAreLimited: more than so many wait, and get their turn.
-func TestConnectionsAreLimited(t *testing.T) {
+// TestASpoofedHostIsNotTaken: what the request says of host and path is not what was signed for.
+func TestASpoofedHostIsNotTaken(t *testing.T) {
+	s, err := NewSignatures([]string{"secret"}, "https://ops.bank.example/d")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, elsewhere := range []string{"https://other.example/d", "http://ops.bank.example/d", "https://ops.bank.example/e", "http://127.0.0.1:8282/d"} {
+		r := signed(t, "/d", formType, "A=1", sign([]byte("secret"), elsewhere+"A1"))
+		u, err := url.Parse(elsewhere)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Host, r.URL.Path = u.Host, u.Path
+		if err := s.Check(r, []byte("A=1")); err == nil {
+			t.Errorf("a delivery signed for %s is taken", elsewhere)
+		}
+	}
+}
+
+// besiege holds connections to an address as slow, silent, half-sent and forging clients do, and gives what ends them.
+func besiege(t testing.TB, address string, clients int) (end func()) {
+	t.Helper()
+	ctx, stop := context.WithCancel(t.Context())
+	var all sync.WaitGroup
+	for i := range clients {
+		all.Go(func() {
+			for ctx.Err() == nil {
+				conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", address)
+				if err != nil {
+					return
+				}
+				switch i % 4 {
+				case 0: // says nothing
+				case 1:
+					fmt.Fprint(conn, "POST /debugger HTTP/1.1\r\nHost: x\r\n")
+				case 2:
+					fmt.Fprint(conn, "POST /debugger HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 100000\r\n\r\nA=")
+				case 3:
+					fmt.Fprint(conn, "POST /debugger HTTP/1.1\r\nHost: x\r\nX-Twilio-Signature: forged\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 3\r\n\r\nA=1")
+				}
+				closed := make(chan struct{})
+				go func() { // until the listener closes it
+					defer close(closed)
+					io.Copy(io.Discard, conn)
+				}()
+				select {
+				case <-closed:
+				case <-ctx.Done():
+				}
+				conn.Close()
+			}
+		})
+	}
+	return func() {
+		stop()
+		all.Wait()
+	}
+}
+
+// serving is a listener on a port of this machine.
+func serving(t testing.TB, a *at) (address string) {
+	t.Helper()
 	on, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := limited(on, 2)
-	var held []net.Conn
-	for range 3 {
-		c, err := net.Dial("tcp", on.Addr().String())
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- a.Serve(ctx, on) }()
+	t.Cleanup(func() {
+		stop()
+		<-ended
+	})
+	return on.Addr().String()
+}
+
+// deliverTo posts a signed delivery on a connection of its own, as Twilio does, and gives the status.
+func deliverTo(t testing.TB, address string, n int) int {
+	t.Helper()
+	body := debuggerForm(n)
+	form, err := url.ParseQuery(body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+address+"/debugger", strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", formType)
+	req.Header.Set("X-Twilio-Signature", sign([]byte("secret"), "https://ops.bank.example/debugger"+fieldsText(form)))
+	client := &http.Client{Timeout: 15 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}} // Twilio waits so long
+	resp, err := client.Do(req)
+	if err != nil {
+		t.Log(err)
+		return 0
+	}
+	resp.Body.Close()
+	return resp.StatusCode
+}
+
+// TestNobodyBlocksADelivery: whatever unsigned clients do, each signed delivery is acknowledged.
+func TestNobodyBlocksADelivery(t *testing.T) {
+	a := newListener(t)
+	address := serving(t, a)
+	defer besiege(t, address, 600)()
+	for n := range 40 {
+		if status := deliverTo(t, address, n); status != http.StatusOK {
+			t.Fatalf("delivery %d got %d", n, status)
+		}
+	}
+}
+
+// BenchmarkSiege is one signed delivery, alone and beside 1,000 slow, silent, half-sent and forging clients.
+func BenchmarkSiege(b *testing.B) {
+	a := &at{memory: &memory{}}
+	s, err := NewSignatures([]string{"secret"}, "https://ops.bank.example/debugger")
+	if err != nil {
+		b.Fatal(err)
+	}
+	a.Listener = &Listener{Path: "/debugger", Signatures: s, Keeper: func(event.Event) Keeper { return a.memory }, Now: time.Now, Note: func(string, ...any) {}}
+	address := serving(b, a)
+	const deliveries = 200
+	p99 := func() time.Duration {
+		var took []time.Duration
+		for n := range deliveries {
+			began := time.Now()
+			if status := deliverTo(b, address, n); status != http.StatusOK {
+				b.Fatalf("delivery %d got %d", n, status)
+			}
+			took = append(took, time.Since(began))
+		}
+		slices.Sort(took)
+		return took[deliveries*99/100]
+	}
+	for b.Loop() {
+		alone := p99()
+		end := besiege(b, address, 1000)
+		beside := p99()
+		end()
+		b.ReportMetric(float64(alone.Microseconds())/1000, "alone-p99-ms")
+		b.ReportMetric(float64(beside.Microseconds())/1000, "besieged-p99-ms")
+		b.ReportMetric(float64(beside)/float64(alone), "x-alone")
+	}
+}
+
+// fakeConn is a connection from an address.
+type fakeConn struct {
+	net.Conn
+	from   string
+	closed bool
+}
+
+func (c *fakeConn) RemoteAddr() net.Addr {
+	return net.TCPAddrFromAddrPort(netip.MustParseAddrPort(c.from))
+}
+func (c *fakeConn) Close() error { c.closed = true; return nil }
+
+// queue is a listener of given connections.
+type queue struct{ conns []net.Conn }
+
+func (q *queue) Accept() (net.Conn, error) {
+	conn := q.conns[0]
+	q.conns = q.conns[1:]
+	return conn, nil
+}
+func (q *queue) Close() error   { return nil }
+func (q *queue) Addr() net.Addr { return nil }
+
+// TestTheSlowestLosesItsPlace: one address has so many places, a trusted proxy has more, and what is being stored stays.
+func TestTheSlowestLosesItsPlace(t *testing.T) {
+	var conns []*fakeConn
+	q := &queue{}
+	add := func(n int, from string) {
+		for range n {
+			c := &fakeConn{from: from}
+			conns, q.conns = append(conns, c), append(q.conns, c)
+		}
+	}
+	add(maxPerAddress+2, "192.0.2.1:1")
+	add(2*maxPerAddress, "198.51.100.7:1")
+	places := newConnections(q, []netip.Prefix{netip.MustParsePrefix("198.51.100.0/24")})
+	for i := range conns {
+		conn, err := places.Accept()
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer c.Close()
-	}
-	for range 2 {
-		c, err := l.Accept()
-		if err != nil {
-			t.Fatal(err)
+		if i == 0 {
+			protect(withPlace(t.Context(), conn))
 		}
-		held = append(held, c)
 	}
-	third := make(chan net.Conn)
-	go func() {
-		c, _ := l.Accept()
-		third <- c
-	}()
-	select {
-	case <-third:
-		t.Fatal("a third connection is accepted beside two")
-	case <-time.After(20 * time.Millisecond):
-	}
-	held[0].Close()
-	held[0].Close() // closing twice frees one place
-	(<-third).Close()
-	held[1].Close()
-	l.Close()
-	if _, err := l.Accept(); err == nil {
-		t.Error("a closed listener accepts")
+	for i, c := range conns {
+		if want := i == 1 || i == 2; c.closed != want {
+			t.Errorf("connection %d is closed: %v, want %v", i, c.closed, want)
+		}
 	}
 }
 

@@ -24,11 +24,11 @@ import (
 // body that is no form is signed by its SHA-256, which is then in the URL.
 type Signatures struct {
 	secrets [][]byte
-	public  *url.URL // nil: the URL is what the request says
+	public  *url.URL
 }
 
 // NewSignatures takes the secrets by which a delivery may be signed: the account's auth tokens, two while one is replaced.
-// publicURL is the URL that Twilio was given, for listeners behind a proxy; with a path it replaces the path too. The
+// publicURL is the URL that Twilio was given. It is never taken from a request, where anybody can write another one. The
 // error is a usage [verify.Error]; no secret, or an empty one, is one, because anybody could sign with it.
 func NewSignatures(secrets []string, publicURL string) (*Signatures, error) {
 	s := &Signatures{}
@@ -42,13 +42,10 @@ func NewSignatures(secrets []string, publicURL string) (*Signatures, error) {
 		return nil, verify.Usagef("there is no webhook secret to check deliveries with").
 			WithHint("declare the account's auth token: webhook_secret: [{env: TWILIO_AUTH_TOKEN}]")
 	}
-	if publicURL == "" {
-		return s, nil
-	}
 	public, err := url.Parse(publicURL)
-	if err != nil || public.Host == "" || public.Scheme != "https" && public.Scheme != "http" || public.RawQuery != "" {
+	if err != nil || public.Host == "" || public.Scheme != "https" && public.Scheme != "http" || public.Fragment != "" {
 		return nil, verify.Usagef("--public-url %q is not the URL of a webhook", publicURL).
-			WithHint("write it as Twilio has it, without a query: https://ops.bank.example/twilio/debugger")
+			WithHint("write it as Twilio has it: https://ops.bank.example/twilio/debugger")
 	}
 	s.public = public
 	return s, nil
@@ -123,30 +120,49 @@ func fieldsText(form url.Values) string {
 	return b.String()
 }
 
-// addresses gives the URLs that Twilio may have signed: its back ends disagree on whether the port belongs to it.
+// addresses gives the URLs that Twilio may have signed: scheme, host and path are the declared ones. Twilio's back ends
+// disagree on whether the port belongs to the URL, and proxies on how a query is written.
 func (s *Signatures) addresses(r *http.Request) []string {
-	base := url.URL{Scheme: "http", Host: r.Host, Path: r.URL.Path, RawPath: r.URL.RawPath}
-	if r.TLS != nil {
-		base.Scheme = "https"
-	}
-	if s.public != nil {
-		base.Scheme, base.Host, base.User = s.public.Scheme, s.public.Host, s.public.User
-		if s.public.Path != "" && s.public.Path != "/" {
-			base.Path, base.RawPath = s.public.Path, s.public.RawPath
-		}
-	}
-	base.RawQuery = r.URL.RawQuery
-	port := map[string]string{"http": "80", "https": "443"}[base.Scheme]
+	base := *s.public
 	hosts := []string{base.Host}
 	if host, _, err := net.SplitHostPort(base.Host); err == nil {
 		hosts = append(hosts, host)
 	} else {
-		hosts = append(hosts, net.JoinHostPort(base.Hostname(), port))
+		hosts = append(hosts, net.JoinHostPort(base.Hostname(), map[string]string{"http": "80", "https": "443"}[base.Scheme]))
+	}
+	paths := []string{base.Path}
+	if base.Path == "" || base.Path == "/" {
+		paths = []string{"", "/"}
 	}
 	var addresses []string
 	for _, host := range hosts {
-		base.Host = host
-		addresses = append(addresses, base.String())
+		for _, path := range paths {
+			for _, query := range s.queries(r.URL) {
+				base.Host, base.RawQuery = host, query
+				if len(paths) > 1 {
+					base.Path = path
+				}
+				addresses = append(addresses, base.String())
+			}
+		}
 	}
 	return addresses
+}
+
+// queries gives the queries that Twilio may have signed: the one that arrived and the declared one, to which it adds
+// bodySHA256, each with apostrophes written in both ways.
+func (s *Signatures) queries(arrived *url.URL) []string {
+	queries := []string{arrived.RawQuery}
+	if declared := s.public.RawQuery; declared != "" && declared != arrived.RawQuery {
+		if hash := arrived.Query().Get("bodySHA256"); hash != "" {
+			declared += "&bodySHA256=" + hash
+		}
+		queries = append(queries, declared)
+	}
+	for _, query := range queries {
+		if plain, encoded := strings.ReplaceAll(query, "%27", "'"), strings.ReplaceAll(query, "'", "%27"); plain != encoded {
+			queries = append(queries, plain, encoded)
+		}
+	}
+	return queries
 }
