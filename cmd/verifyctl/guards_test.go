@@ -70,6 +70,8 @@ func TestARefusalNamesWhereItsRuleStands(t *testing.T) {
 	remove := func(name, confirm string) []string {
 		return []string{"-e", name, "factors", "delete", simulator.DemoIdentity, simulator.DemoDeadFactorSID, "--confirm", confirm}
 	}
+	h.mustSay(t, 6, env, []string{"-e", "live", "entities", "delete", simulator.DemoIdentity}, "live is production; confirm with --confirm live ("+path+":8)")
+	h.mustSay(t, 6, env, []string{"-e", "live", "doctor", "--fix", "--credential", simulator.DemoSpareCredentialSID, "--no-evidence"}, "does not declare how its iOS app is signed ("+path+":8)")
 	for _, name := range []string{"live", "staging", "demo"} {
 		confirm := strings.Replace(name, "staging", "live", 1)
 		h.mustSay(t, 6, append(env, "VERIFYCTL_READONLY=true"), remove(name, confirm), name+" is read-only (VERIFYCTL_READONLY)")
@@ -78,6 +80,11 @@ func TestARefusalNamesWhereItsRuleStands(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	texts := strings.Replace(string(text), "kind: production", "kind: production\n    challenges: {templates_only: true}", 1)
+	if err := os.WriteFile(path, []byte(texts), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	h.mustSay(t, 6, env, []string{"-e", "live", "challenge", "create", simulator.DemoIdentity, "--message", "Hi"}, "not from --message ("+path+":8)")
 	declared := strings.Replace(string(text), "kind: production", "readonly: true", 1)
 	if err := os.WriteFile(path, []byte(declared), 0o600); err != nil {
 		t.Fatal(err)

@@ -73,14 +73,14 @@ func (c *connection) approveProduction(ctx context.Context, w writeFlags, questi
 	name, flag := c.confirmName()
 	switch {
 	case !c.shell.globalSet.Changed(flag):
-		return verify.Refusedf("%s, and a write there needs --%s on the command line", c.whyProduction(), flag).
+		return verify.Refusedf("%s, and a write there needs --%s on the command line%s", c.whyProduction(), flag, c.declaresProduction()).
 			WithHint("add --%s %s", flag, cmp.Or(c.env.Name, name))
 	case w.confirm == name:
 		return nil
 	case w.confirm != "":
 		return verify.Refusedf("--confirm %q is not the name to confirm: %s", w.confirm, c.whyProduction()).WithHint("confirm with --confirm %s", name)
 	case !c.shell.canAsk():
-		return verify.Refusedf("not confirmed: %s", question).WithHint("%s; confirm with --confirm %s", c.whyProduction(), name)
+		return verify.Refusedf("not confirmed: %s", question).WithHint("%s; confirm with --confirm %s%s", c.whyProduction(), name, c.declaresProduction())
 	}
 	if name != c.env.Name {
 		c.shell.note("%s", c.whyProduction())
@@ -99,6 +99,14 @@ func (c *connection) whyProduction() string {
 		return fmt.Sprintf("%s is production (%s declares no kind)", name, production.Declared)
 	}
 	return name + " is production"
+}
+
+// declaresProduction names the place of the environment's own kind, where whyProduction names no place.
+func (c *connection) declaresProduction() string {
+	if c.env.Name == c.rules.production.Environment.Name && c.target.Environment.Kind != "" {
+		return c.target.DeclaredAt()
+	}
+	return ""
 }
 
 // confirmName is what has to be typed before a write to production, and the flag that must name what is written to on the

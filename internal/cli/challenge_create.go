@@ -168,7 +168,7 @@ func (o *challengeCreateOptions) run(ctx context.Context) error {
 func (o *challengeCreateOptions) takeText(c *connection) error {
 	if !o.text.isUsed() {
 		if c.env.TemplatesOnly {
-			return verify.Refusedf("%s takes the text of challenges from its messages file only, not from --message", c.label()).
+			return verify.Refusedf("%s takes the text of challenges from its messages file only, not from --message%s", c.label(), c.target.DeclaredAt()).
 				WithHint("name a text: --text NAME; see %s", verify.Command(c.env.Name, "challenge", "templates", "list"))
 		}
 		return nil

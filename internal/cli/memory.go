@@ -89,7 +89,9 @@ func (m *met) add(identity verify.Identity, sids ...string) {
 		m.sids[identity] = known
 	}
 	for _, sid := range sids {
-		known[sid] = true
+		if sid != "" {
+			known[sid] = true
+		}
 	}
 	m.number += 1 + len(sids)
 }
@@ -104,18 +106,25 @@ func (m *met) forget(identity verify.Identity) {
 	m.sids[identity] = nil
 }
 
+func (m *met) all() map[verify.Identity][]string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	all := map[verify.Identity][]string{}
+	for identity, sids := range m.sids {
+		if sids != nil {
+			all[identity] = slices.Collect(maps.Keys(sids))
+		}
+	}
+	return all
+}
+
 // rememberMet keeps whom the replies of the run were about, for shell completion and to find the identity of a bare SID. It is
 // a convenience: when it fails nothing is said, and it takes no time worth noticing.
 func (s *shell) rememberMet(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()
 	for _, c := range s.opened.byName {
-		all := map[verify.Identity][]string{}
-		for identity, sids := range c.met.sids {
-			if sids != nil {
-				all[identity] = slices.DeleteFunc(slices.Collect(maps.Keys(sids)), func(sid string) bool { return sid == "" })
-			}
-		}
+		all := c.met.all()
 		if len(all) == 0 {
 			continue
 		}

@@ -110,6 +110,15 @@ func (t *Target) WebhookSecrets(ctx context.Context) ([]Secret, error) {
 	return secrets, nil
 }
 
+// DeclaredAt names, in parentheses, where the environment stands, for a refusal that follows from it; "" for one that no
+// file declares.
+func (t *Target) DeclaredAt() string {
+	if t.Declared == "" {
+		return ""
+	}
+	return " (" + t.Declared + ")"
+}
+
 // label names the target in messages.
 func (t *Target) label() string {
 	if t.Environment.Name == "" {

@@ -188,18 +188,26 @@ func (r Report) Attach(credential verify.Credential, environment string) (Change
 	case credential.AccountSID != "" && snap.Service.Value.AccountSID != "" && !verify.SameSID(credential.AccountSID, snap.Service.Value.AccountSID):
 		return Change{}, verify.Refusedf("%s belongs to %s, the Service to %s", credential.SID, credential.AccountSID, snap.Service.Value.AccountSID)
 	case s.intent(snap.Env) == unused:
-		return Change{}, verify.Refusedf("%s declares that it does not push to %s, so it needs no %s credential", snap.Env.Name, s.phones, s.name)
+		return Change{}, verify.Refusedf("%s declares that it does not push to %s%s, so it needs no %s credential", snap.Env.Name, s.phones, snap.declaredAt(), s.name)
 	case !s.fits(snap, credential) && wantedSandbox(snap.Env.IOSBuild) == verify.SandboxUnknown:
-		return Change{}, verify.Refusedf("%s does not declare how its iOS app is signed, so whether %s would serve it is not known", snap.Env.Name, credential.SID).
+		return Change{}, verify.Refusedf("%s does not declare how its iOS app is signed%s, so whether %s would serve it is not known", snap.Env.Name, snap.declaredAt(), credential.SID).
 			WithHint("declare ios_build in the environment file: debug or distribution")
 	case !s.fits(snap, credential):
-		return Change{}, verify.Refusedf("%s has sandbox %s, but %s has %s builds: Apple would refuse every push", credential.SID, credential.Sandbox, snap.Env.Name, snap.Env.IOSBuild)
+		return Change{}, verify.Refusedf("%s has sandbox %s, but %s has %s builds%s: Apple would refuse every push", credential.SID, credential.Sandbox, snap.Env.Name, snap.Env.IOSBuild, snap.declaredAt())
 	}
 	was := snap.Service.Value.CredentialSID(s.platform)
 	if verify.SameSID(was, credential.SID) {
 		return Change{}, verify.Refusedf("%s is attached already", credential.SID)
 	}
 	return Change{Environment: snap.Env.Name, ServiceSID: snap.Env.ServiceSID, Platform: s.platform, Credential: credential.SID, Was: was}, nil
+}
+
+// declaredAt names, in parentheses, where the environment stands; "" for one that no file declares.
+func (s *Snapshot) declaredAt() string {
+	if s.file == "" {
+		return ""
+	}
+	return fmt.Sprintf(" (%s:%d)", plain(s.file), s.line)
 }
 
 // Changes gives the safe writes that would fix what was found, without anything having to be chosen.
