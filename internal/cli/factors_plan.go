@@ -35,8 +35,8 @@ the file; "verifyctl factors apply" then deletes what it names.
 
 --where asks the index of "fleet sync"; each factor has to fit the expression again when it is read before its delete. --from
 takes a list with identity and factor_sid, as "factors list" prints it (csv, ndjson, json) or a spreadsheet saves it, and says
-which columns it took. What is in the plan is listed, with its
-identities, so that the users can be told: they have to enrol again.
+which columns it took; or SIDs alone, as "factors list -q" prints them, whose identities the index tells. What is in the plan
+is listed, with its identities, so that the users can be told: they have to enrol again.
 
 A plan for which nothing was found is written too; applying it does nothing.
 
@@ -57,7 +57,7 @@ A plan for which nothing was found is written too; applying it does nothing.
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&o.where, "where", "", "factors of any identity that fit this `expression`, such as 'metadata.app_version = 4.2.0'; asks the index")
-	flags.StringVar(&o.from, "from", "", "the factors of this `file`, or - for standard input: a list with identity and factor_sid")
+	flags.StringVar(&o.from, "from", "", "the factors of this `file`, or - for standard input: a list with identity and factor_sid, or SIDs alone")
 	o.file.register(cmd)
 	return cmd
 }
@@ -101,7 +101,11 @@ func (o *factorsPlanOptions) plan(ctx context.Context, c *connection) (fleet.Pla
 		return fleet.Plan{}, err
 	}
 	o.shell.note("the list names %s: %s", verify.Count(len(list.Refs), "factor"), list.Columns)
-	memory, err := c.memory(ctx)
+	open := c.memory
+	if slices.ContainsFunc(list.Refs, func(ref fleet.FactorRef) bool { return ref.Identity == "" }) {
+		open = c.index
+	}
+	memory, err := open(ctx)
 	if err != nil {
 		return fleet.Plan{}, err
 	}

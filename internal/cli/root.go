@@ -28,6 +28,8 @@ Start with: verifyctl demo`,
 	root.SetErr(s.err)
 	root.SetIn(s.in)
 	root.CompletionOptions.DisableDefaultCmd = true
+	root.Version = s.build.complete().line()
+	root.SetVersionTemplate("verifyctl {{.Version}}\n")
 	s.globalSet = root.PersistentFlags()
 	s.flags.register(s.globalSet)
 	complete(root, "env", s.completeEnvironment)

@@ -38,6 +38,9 @@ func (b Build) complete() Build {
 	return b
 }
 
+// line is the build in one line.
+func (b Build) line() string { return fmt.Sprintf("%s (%s, %s)", b.Version, b.Go, b.System) }
+
 func newVersionCmd(s *shell) *cobra.Command {
 	return &cobra.Command{
 		Use:     "version",
@@ -47,7 +50,7 @@ func newVersionCmd(s *shell) *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			b := s.build.complete()
 			if s.flags.output == "" && s.flags.jq == "" && s.flags.template == "" {
-				_, err := fmt.Fprintf(s.out, "verifyctl %s (%s, %s)\n", b.Version, b.Go, b.System)
+				_, err := fmt.Fprintf(s.out, "verifyctl %s\n", b.line())
 				return err
 			}
 			p, err := s.printer(nil)

@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"bufio"
 	"context"
 	"io"
 	"strings"
@@ -39,15 +40,23 @@ type FactorRef struct {
 	SID      verify.FactorSID
 }
 
-// PlanList makes a plan to delete the factors of a list. What the index knows of them is shown with it.
+// PlanList makes a plan to delete the factors of a list. What the index knows of them is shown with it; it tells whose they
+// are where the list does not, or the list is refused.
 func PlanList(ctx context.Context, index Index, env verify.Environment, refs []FactorRef, now time.Time, lifetime verify.Period) (Plan, error) {
 	var items []PlanItem
 	for _, ref := range refs {
-		f := verify.Factor{SID: ref.SID, Identity: ref.Identity}
 		known, err := index.FindFactors(ctx, ref.SID)
 		if err != nil {
 			return Plan{}, err
 		}
+		if ref.Identity == "" && len(known) != 1 {
+			return Plan{}, verify.Refusedf("the list does not say whose factor %s is, and the index has %s of that SID", ref.SID, verify.Count(len(known), "factor")).
+				WithHint("give a list with identity and factor_sid, such as that of \"factors list -o csv\", or read the index again: verifyctl fleet sync; nothing was planned")
+		}
+		if ref.Identity == "" {
+			ref.Identity = known[0].Identity
+		}
+		f := verify.Factor{SID: ref.SID, Identity: ref.Identity}
 		for _, k := range known {
 			if k.Identity != ref.Identity {
 				return Plan{}, verify.Refusedf("the list says that %s is a factor of %s, and the index that it is one of %s", ref.SID, ref.Identity, k.Identity).
@@ -69,11 +78,15 @@ type FactorList struct {
 
 // ParseList reads a list of factors: CSV with a header line or JSON objects, as "factors list" prints them or a
 // spreadsheet saves them, with identity and factor_sid (or sid); other columns are ignored. A factor named twice is there
-// once. Any row that cannot be read is a usage error that names its line.
+// once. SIDs alone, one a line, are a list without identities. Any row that cannot be read is a usage error that names its line.
 func ParseList(r io.Reader) (FactorList, error) {
 	var list FactorList
+	in := bufio.NewReaderSize(plainText(r), headerBytes)
+	if _, err := verify.ParseFactorSID(strings.TrimSpace(firstLine(in))); err == nil {
+		return parseSIDs(in)
+	}
 	seen := map[string]verify.Identity{}
-	columns, err := readTable(r, "the list", []string{"identity", "factor_sid|sid"}, func(line int, row []string) error {
+	columns, err := readTable(in, "the list", []string{"identity", "factor_sid|sid"}, func(line int, row []string) error {
 		identity, err := verify.ParseIdentity(row[0])
 		if err != nil {
 			return verify.Usagef("line %d of the list: %w", line, err)
@@ -96,5 +109,30 @@ func ParseList(r io.Reader) (FactorList, error) {
 		return FactorList{}, err
 	}
 	list.Columns = columns
+	return list, nil
+}
+
+// parseSIDs reads factor SIDs, one a line, as -q prints them.
+func parseSIDs(in io.Reader) (FactorList, error) {
+	list := FactorList{Columns: "SIDs alone, whose identities the index tells"}
+	seen := map[string]bool{}
+	lines := bufio.NewScanner(in)
+	for line := 1; lines.Scan(); line++ {
+		text := strings.TrimSpace(lines.Text())
+		if text == "" {
+			continue
+		}
+		sid, err := verify.ParseFactorSID(text)
+		if err != nil {
+			return FactorList{}, verify.Usagef("line %d of the list: %w", line, err)
+		}
+		if key := strings.ToUpper(text); !seen[key] {
+			seen[key] = true
+			list.Refs = append(list.Refs, FactorRef{SID: sid})
+		}
+	}
+	if err := lines.Err(); err != nil {
+		return FactorList{}, verify.Usagef("the list cannot be read: %w", err)
+	}
 	return list, nil
 }

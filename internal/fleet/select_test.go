@@ -53,7 +53,7 @@ func TestListIsReadAsFactorsListPrintsIt(t *testing.T) {
 	}
 	for _, tc := range []struct{ text, want string }{
 		{"", "the list is empty"},
-		{factorA + "\n", "factor_sid or sid"},
+		{factorA + "\nuser-0001\n", "line 2"},
 		{"identity,sid\nuser-0001,YF1\n", "line 2"},
 		{"identity,sid\n..,\n", "line 2"},
 		{"identity,sid\nuser-0001," + factorA + "\nuser-0002," + strings.ToUpper(factorA) + "\n", "line 3"},
@@ -64,6 +64,13 @@ func TestListIsReadAsFactorsListPrintsIt(t *testing.T) {
 		if !ok || e.Kind != verify.KindUsage || !strings.Contains(e.Message+e.Hint, tc.want) || list.Refs != nil {
 			t.Errorf("%q: %v, %v", tc.text, list, err)
 		}
+	}
+}
+
+func TestSIDsAloneAreAList(t *testing.T) {
+	list, err := ParseList(strings.NewReader("\ufeff" + factorA + "\r\n\n" + strings.ToUpper(factorA) + "\n"))
+	if err != nil || !cmp.Equal(list.Refs, []FactorRef{{SID: factorA}}) {
+		t.Errorf("%v, %v", list, err)
 	}
 }
 
