@@ -26,7 +26,7 @@ type debuggerAlertsOptions struct {
 const shortestLook = 5 * time.Second
 
 func newDebuggerAlertsCmd(s *shell) *cobra.Command {
-	o := debuggerAlertsOptions{shell: s, filter: eventFilter{shell: s}}
+	o := debuggerAlertsOptions{shell: s, filter: eventFilter{shell: s, verifyOnly: true}}
 	cmd := &cobra.Command{
 		Use:   "alerts",
 		Short: "List the account's debugger alerts, decoded",

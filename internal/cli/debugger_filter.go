@@ -15,7 +15,8 @@ import (
 
 // eventFilter chooses which events a command shows, and counts those it does not: nothing is dropped in silence.
 type eventFilter struct {
-	shell *shell
+	verifyOnly bool // leave out the pushes of other products
+	shell      *shell
 
 	forArgs []string
 	groupBy string
@@ -86,7 +87,7 @@ func (f *eventFilter) take(e *event.Event) bool {
 	case !f.wants(e):
 		f.others++
 		return false
-	case (e.IsNoise() || e.Source == event.SourceVerifyWebhook) && !f.all:
+	case (e.IsNoise() || e.Source == event.SourceVerifyWebhook || f.verifyOnly && isOfAnotherProduct(e)) && !f.all:
 		f.addNoise(e)
 		return false
 	case f.unique && e.EventSID != "" && f.seen[strings.ToUpper(e.EventSID)]:
@@ -95,6 +96,11 @@ func (f *eventFilter) take(e *event.Event) bool {
 	}
 	f.count(e)
 	return !f.shell.flags.quiet || e.FactorSID != "" && isPushError(e) || f.group != ""
+}
+
+// isOfAnotherProduct tells whether an event is about the pushes of another of Twilio's products.
+func isOfAnotherProduct(e *event.Event) bool {
+	return e.Product != event.ProductVerifyPush && e.Product != event.ProductUnknown
 }
 
 // isPushError tells whether a push failed, or would: only then is the event's factor one to look at.
@@ -149,7 +155,11 @@ func (f *eventFilter) skipped() int {
 // say tells on standard error what was left out.
 func (f *eventFilter) say() {
 	if n := f.skipped(); n > 1 || n == 1 && f.shown > 0 {
-		f.shell.note("left out %s that %s: %s; --all shows them", verify.Count(n, "event"), isNoPushError(n), noiseWords(f.noise))
+		ofVerify := ""
+		if f.verifyOnly {
+			ofVerify = " of Verify"
+		}
+		f.shell.note("left out %s that %s%s: %s; --all shows them", verify.Count(n, "event"), isNoPushError(n), ofVerify, noiseWords(f.noise))
 	}
 	if f.others > 0 {
 		f.shell.note("left out %s that --for and --code do not name", verify.Count(f.others, "event"))
@@ -158,8 +168,15 @@ func (f *eventFilter) say() {
 		f.shell.note("left out %s seen before", verify.Count(f.twice, "event"))
 	}
 	if f.unattributed > 0 {
-		f.shell.note("of none of the configured environments: %s", verify.Count(f.unattributed, "event"))
+		f.shell.note("%s to no configured environment", belong(f.unattributed))
 	}
+}
+
+func belong(n int) string {
+	if n == 1 {
+		return "1 event belongs"
+	}
+	return verify.Count(n, "event") + " belong"
 }
 
 func isNoPushError(n int) string {

@@ -300,8 +300,21 @@ func tokensAccepted(snap *Snapshot) Answer {
 	if snap.APN.OK() && rightSandbox(snap).Status == Fail {
 		return a.fix("the credential's sandbox does not fit the build: fix that first. Do not delete factors")
 	}
+	if wantedSandbox(snap.Env.IOSBuild) == verify.SandboxUnknown {
+		return a.fix("%s does not declare how its iOS app is signed. If it is a TestFlight or store build, the credential needs sandbox false; "+
+			"if it is run from Xcode, sandbox true; it has %s. Declare ios_build, and compare the app with %s. Do not delete factors",
+			orWord(snap.Env.Name, "the account"), sandboxOf(snap), snap.command("doctor", "--ios-app", "App.ipa"))
+	}
 	return a.fix("the credential and the declared build agree, so the app on the phones is probably signed otherwise: compare it with %s. Do not delete factors",
 		snap.command("doctor", "--ios-app", "App.ipa"))
+}
+
+// sandboxOf tells the sandbox of the attached APNs credential, as far as it is known.
+func sandboxOf(snap *Snapshot) string {
+	if snap.APN.OK() && snap.APN.Value.Sandbox != verify.SandboxUnknown {
+		return string(snap.APN.Value.Sandbox)
+	}
+	return "one that could not be read"
 }
 
 func rightTopic(snap *Snapshot) Answer {

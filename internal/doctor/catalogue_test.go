@@ -247,6 +247,12 @@ func TestEachCheck(t *testing.T) {
 				b.pushError(52134, verify.PlatformAPN, credentialSID(1), i)
 			}
 		}, Fail, "signed otherwise"},
+		{"PUSH-APN-09", "many, and no declaration", func(b *bench) {
+			b.env.IOSBuild = verify.IOSUndeclared
+			for i := range 9 {
+				b.pushError(52134, verify.PlatformAPN, credentialSID(1), i)
+			}
+		}, Fail, "does not declare how its iOS app is signed. If it is a TestFlight or store build, the credential needs sandbox false"},
 		{"PUSH-APN-09", "many, and the reason is known", func(b *bench) {
 			b.opts.Sample = 0
 			b.apn().Sandbox = verify.SandboxTrue
