@@ -33,8 +33,9 @@ func newDebuggerDecodeCmd(s *shell) *cobra.Command {
 		Use:   "decode [FILE…]",
 		Short: "Say which factor a debugger event is about, and what went wrong",
 		Long: `Read debugger events in any shape, without being told which: the webhook's form, its Payload or more_info alone, alerts
-of the Monitor API or of Twilio's CLI, an alert's text, Event Streams, Kinesis records, what the Console, a chat or a log
-made of them, one or gigabytes. Nothing is sent anywhere, except with --resolve.
+of the Monitor API or of Twilio's CLI, an alert's text, Event Streams, what the Console, a chat or a log made of them, one
+or gigabytes, in UTF-8 or UTF-16. An event is found inside what another system put around it too: EventBridge, SQS, SNS,
+Kinesis, CloudWatch, API Gateway, Pub/Sub, Segment. Nothing is sent anywhere, except with --resolve.
 
 Without a FILE, or with -, standard input is read. Events that are no push errors are counted, not shown; --all shows them.
 prune_evidence says what an event counts for "factors prune": only an exact, unambiguous, unmasked, unrepaired factor with

@@ -39,6 +39,9 @@ func (r *recorder) readDocument(text string, depth int) bool {
 	if lines := eventLines(c.text); len(lines) > 1 {
 		return r.readLines(lines, depth)
 	}
+	if unpacked := r.unpack([]byte(c.text)); unpacked != nil {
+		return r.readInside(unpacked, depth+1)
+	}
 	return r.readForm(c.text, c.changed) || r.readRepaired(c, depth) || r.readConsole(c) || r.salvage(c.text)
 }
 
@@ -122,10 +125,26 @@ func (r *recorder) readForm(text string, changed bool) bool {
 	if text, wrapped := joinForm(text); wrapped {
 		return r.marking(true, func() bool { return r.readForm(text, false) })
 	}
+	text, cut := formInLine(text)
+	changed = changed || cut
 	r.facts.reset()
 	r.pairs(text, 0)
 	r.facts.source = formSource(r.facts.seen)
 	return r.marking(changed, r.finish)
+}
+
+// formInLine takes a form out of a line of a log, which has words before it.
+func formInLine(text string) (form string, cut bool) {
+	key, _, _ := strings.Cut(text, "=")
+	start := strings.LastIndexAny(key, " \t\"'`(:,") + 1
+	if start == 0 || fieldOf(strings.TrimSpace(key)) != fieldNone {
+		return text, false
+	}
+	form = text[start:]
+	if end := strings.IndexAny(form, " \t\"'`)"); end >= 0 && !strings.Contains(form, "{") {
+		form = form[:end]
+	}
+	return form, true
 }
 
 // joinForm undoes line breaks: an encoded form has none.

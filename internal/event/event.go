@@ -67,7 +67,8 @@ const (
 // Event is one debugger event, whatever shape it came in. The strings of SIDs are as the event had them: possibly
 // masked, which [Event.Masked] says.
 type Event struct {
-	Source          string          `json:"source"` // the shape it was read from: webhook, payload, more_info, alert, cloudevent, …
+	Source          string          `json:"source"`             // the shape it was read from: webhook, payload, more_info, alert, cloudevent, …
+	Envelope        string          `json:"envelope,omitempty"` // where in another system's envelope it stood, such as Records[].body
 	Environment     *string         `json:"environment"`
 	EventSID        string          `json:"event_sid"`
 	AccountSID      string          `json:"account_sid"`

@@ -98,7 +98,7 @@ func fieldOf(key string) field {
 		return fieldAlertText
 	case "alerts":
 		return fieldAlerts
-	case "Records", "records", "events", "logs":
+	case "Records", "records", "events", "logs", "logEvents", "entries", "Messages":
 		return fieldRecords
 	case "kinesis":
 		return fieldKinesis

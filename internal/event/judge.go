@@ -14,7 +14,7 @@ func judge(e *Event, f *facts, r *recorder) {
 		Source: f.source, EventSID: eventID(f.eventSID), AccountSID: sidOf(f.accountSID, "AC"), Timestamp: f.time, Level: f.level,
 		NotificationSID: sidOf(f.notification, "NT"), CredentialSID: sidOf(f.from, "CR"), Description: f.description,
 		Platform: platformOf(f.binding), Verdict: VerdictUnknown, Action: Investigate, PruneEvidence: EvidenceNone,
-		Repaired: f.repaired != "", Reasons: make([]string, 0, 2),
+		Envelope: r.envelope, Repaired: f.repaired != "", Reasons: make([]string, 0, 2),
 	}
 	code := f.catalogued(e)
 	e.name(f, &r.ids)

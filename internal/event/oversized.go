@@ -26,7 +26,31 @@ func (r *recorder) readBig(text []byte, depth int) bool {
 	if err != nil {
 		return r.readDocument(string(text), depth)
 	}
-	return r.readValue(v, depth)
+	return r.readValue(v, depth) || r.readBigMembers(text, depth)
+}
+
+// readBigMembers looks for events in the members of a large object that is none itself.
+func (r *recorder) readBigMembers(object []byte, depth int) bool {
+	found := false
+	for m, err := range members(object) {
+		if err != nil {
+			break
+		}
+		if len(m.value) < minInside {
+			continue
+		}
+		found = r.within(string(m.key), func() bool {
+			switch m.value[0] {
+			case '{', '[':
+				return r.readText(m.value, depth+1)
+			case '"':
+				var text string
+				return json.Unmarshal(m.value, &text) == nil && r.readInside([]byte(text), depth+1)
+			}
+			return false
+		}) || found
+	}
+	return found
 }
 
 func (r *recorder) readElements(list []byte, depth int) bool {

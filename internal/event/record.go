@@ -11,7 +11,7 @@ import (
 
 // The limits of one event. Real ones have a few kilobytes and are nested three deep.
 const (
-	maxUnwrap = 4        // how many times a text inside a text is read: form → JSON → JSON, and a queue record around it
+	maxUnwrap = 7        // how many times a text inside a text is read: form → JSON → JSON, and queues around it
 	bigRecord = 64 << 10 // beyond it only the members we know are parsed, so that a bomb of brackets stays small
 	maxText   = 1 << 20  // beyond it a text is not repaired, only searched for SIDs
 )
@@ -21,8 +21,13 @@ type recorder struct {
 	emit         func(*facts) // is given every event that was recognised; valid until it returns
 	parsers      [maxUnwrap + 1]fastjson.Parser
 	facts        facts
-	record       []byte // the text now read, to be checked strictly when it matters
-	strict       answer // whether record is strict JSON
+	record       []byte   // the text now read, to be checked strictly when it matters
+	strict       answer   // whether record is strict JSON
+	around       [][]byte // the texts that record was taken out of, to be checked as well
+	envelope     string   // where in another system's envelope we are; "" outside of any
+	nesting      int      // how deep in it
+	inside       bool     // the text now read is one of an envelope
+	looked       int      // bytes of texts of envelopes that were read for this record
 	visitors     [maxUnwrap + 1]objectVisitor
 	descriptions descriptions
 	ids          idGroups
@@ -41,7 +46,7 @@ const (
 // read gives every event in a record to emit. False means that nothing in it looks like one.
 func (r *recorder) read(record []byte) bool {
 	record = bytes.TrimSpace(record)
-	r.record, r.strict = record, notAsked
+	r.record, r.strict, r.looked = record, notAsked, 0
 	return r.readText(record, 0)
 }
 
@@ -114,15 +119,19 @@ func (r *recorder) readObject(object *fastjson.Object, depth int) bool {
 	r.facts.reset()
 	top := r.visit(object, depth)
 	switch {
+	case top.list != nil && top.seen.has(fieldRecords):
+		return r.within(top.listName+"[]", func() bool { return r.readList(top.list, depth) })
 	case top.list != nil:
 		return r.readList(top.list, depth)
 	case top.queued != nil:
 		r.record, r.strict = top.queued, notAsked
-		return r.readText(r.record, depth+1)
+		return r.within(top.queuedIn, func() bool { return r.readText(r.record, depth+1) })
 	case top.numbered > 0 && top.numbered == object.Len():
 		return r.readNumbered(object, depth)
 	}
-	r.facts.source = sourceOf(top.seen, r.facts.seen)
+	if r.facts.source = sourceOf(top.seen, r.facts.seen); r.facts.source == "" {
+		return r.readEnvelope(object, depth)
+	}
 	return r.finish()
 }
 
@@ -309,6 +318,11 @@ func (r *recorder) isStrict(f *facts) bool {
 		return false
 	}
 	for _, text := range f.inner {
+		if !isJSON(text) {
+			return false
+		}
+	}
+	for _, text := range r.around {
 		if !isJSON(text) {
 			return false
 		}

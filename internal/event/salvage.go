@@ -8,6 +8,9 @@ import (
 // salvage takes whole SIDs and a known code out of prose, as the last resort. A SID that is part of a longer word is
 // none of ours: it may be somebody's identity.
 func (r *recorder) salvage(text string) bool {
+	if r.inside {
+		return false
+	}
 	f := &r.facts
 	f.reset()
 	f.source = SourceSalvaged

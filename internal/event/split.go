@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+
+	"golang.org/x/text/encoding/unicode"
 )
 
 // maxRecord is the size in bytes beyond which one event is skipped and counted.
@@ -143,12 +145,42 @@ func (s *splitter) fill() bool {
 
 func (s *splitter) atEOF() bool { return s.readErr != nil }
 
-// skipMark drops a byte order mark.
+// skipMark drops a byte order mark, and reads UTF-16 as what it says.
 func (s *splitter) skipMark() {
 	for s.end-s.start < 3 && s.fill() {
 	}
+	if isUTF16(s.buf[s.start:s.end]) {
+		s.decodeUTF16()
+	}
 	if bytes.HasPrefix(s.buf[s.start:s.end], []byte("\ufeff")) {
 		s.start += len("\ufeff")
+	}
+}
+
+// isUTF16 tells UTF-16 by its mark, or by the zero that a plain letter has for its other half.
+func isUTF16(text []byte) bool {
+	if len(text) < 2 {
+		return false
+	}
+	a, b := text[0], text[1]
+	return a == 0xff && b == 0xfe || a == 0xfe && b == 0xff || a == 0 && b != 0 || a != 0 && b == 0
+}
+
+func (s *splitter) decodeUTF16() {
+	order := unicode.BigEndian
+	if s.buf[s.start] != 0 && s.buf[s.start] != 0xfe {
+		order = unicode.LittleEndian
+	}
+	decoder := unicode.UTF16(order, unicode.UseBOM).NewDecoder()
+	read := bytes.Clone(s.buf[s.start:s.end])
+	if s.readErr != nil {
+		text, _ := decoder.Bytes(read) //nolint:errcheck // what is no text becomes the mark for that
+		s.buf, s.start, s.end = text, 0, len(text)
+		return
+	}
+	s.r = decoder.Reader(io.MultiReader(bytes.NewReader(read), s.r))
+	s.start, s.end = 0, 0
+	for s.end < 3 && s.fill() {
 	}
 }
 

@@ -24,8 +24,10 @@ func isIndex(key []byte) bool {
 type seenObject struct {
 	seen     fields            // in this object alone
 	list     []*fastjson.Value // a page of alerts, or a batch of queue records
-	queued   []byte            // what a record of a queue carries
-	numbered int               // keys that are indexes
+	listName string
+	queued   []byte // what a record of a queue carries
+	queuedIn string // the name of that
+	numbered int    // keys that are indexes
 }
 
 // objectVisitor carries what visiting one object needs, so that the hot path allocates nothing.
@@ -65,7 +67,7 @@ func (o *objectVisitor) member(key []byte, v *fastjson.Value) {
 	case fastjson.TypeObject:
 		o.object(name, v.GetObject())
 	case fastjson.TypeArray:
-		o.array(name, v.GetArray())
+		o.array(name, key, v.GetArray())
 	case fastjson.TypeString:
 		o.text(name, v.GetStringBytes())
 	default:
@@ -73,10 +75,10 @@ func (o *objectVisitor) member(key []byte, v *fastjson.Value) {
 	}
 }
 
-func (o *objectVisitor) array(name field, list []*fastjson.Value) {
+func (o *objectVisitor) array(name field, key []byte, list []*fastjson.Value) {
 	switch name {
 	case fieldAlerts, fieldRecords:
-		o.list = list
+		o.list, o.listName = list, string(key)
 	case fieldCorrelation:
 		o.r.facts.seen |= 1 << name
 		o.r.facts.correlationList = append(o.r.facts.correlationList, texts(list)...)
@@ -86,7 +88,7 @@ func (o *objectVisitor) array(name field, list []*fastjson.Value) {
 func (o *objectVisitor) object(name field, object *fastjson.Object) {
 	switch name {
 	case fieldKinesis:
-		o.queued = queued(object.Get("data").GetStringBytes())
+		o.queued, o.queuedIn = queued(object.Get("data").GetStringBytes()), "kinesis.data"
 	case fieldPayload, fieldData, fieldMoreInfo, fieldAlertText:
 		o.r.facts.seen |= 1 << name
 		if o.depth < maxUnwrap {
@@ -98,7 +100,7 @@ func (o *objectVisitor) object(name field, object *fastjson.Object) {
 func (o *objectVisitor) text(name field, text []byte) {
 	if name == fieldData { // a record of Firehose
 		if data := queued(text); data != nil {
-			o.queued = data
+			o.queued, o.queuedIn = data, "data"
 			return
 		}
 	}
