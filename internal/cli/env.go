@@ -22,7 +22,7 @@ Environments stand in a file of yours, or in one that a team shares (--config, V
 in the keychain, in an environment variable, or printed by a program. The environments demo, demo-dev and demo-staging
 always exist and need no account.`,
 	}
-	cmd.AddCommand(newEnvListCmd(s), newEnvShowCmd(s), newEnvUseCmd(s), newEnvAddCmd(s), newEnvRemoveCmd(s), newEnvDiffCmd(s))
+	cmd.AddCommand(newEnvListCmd(s), newEnvShowCmd(s), newEnvUseCmd(s), newEnvAddCmd(s), newEnvSetCmd(s), newEnvRenameCmd(s), newEnvRemoveCmd(s), newEnvDiffCmd(s))
 	return cmd
 }
 

@@ -113,7 +113,7 @@ func printedBy(command string) (resources []columned, ok bool) {
 		return []columned{buildResource}, true
 	case "simulator serve":
 		return []columned{noColumns{}}, true
-	case "audit acknowledge", "completion", "demo", "demo reset", "doctor undo", "env add", "env remove", "env use", "state purge":
+	case "audit acknowledge", "completion", "demo", "demo reset", "doctor undo", "env add", "env remove", "env rename", "env set", "env use", "state purge":
 		return nil, true
 	}
 	return nil, false
