@@ -11,16 +11,21 @@ import (
 	"github.com/verifyctl/verifyctl/internal/render"
 )
 
-type doctorReadinessOptions struct{ examination }
+type doctorReadinessOptions struct {
+	examination
+
+	all bool
+}
 
 func newDoctorReadinessCmd(s *shell) *cobra.Command {
-	o := doctorReadinessOptions{examination{shell: s}}
+	o := doctorReadinessOptions{examination: examination{shell: s}}
 	cmd := &cobra.Command{
 		Use:   "readiness",
 		Short: "Answer Twilio's best practices for production, question by question",
 		Long: `Answer every question of Twilio's page of best practices for production, for every environment or the one of -e: passed,
-failed, unknown, or attested by somebody until a date. The checks of doctor answer what an API tells; the rest waits for
-an attestation in the environment file. docs/best-practices.md explains each question.
+warned, failed, unknown, or attested by somebody until a date. The checks of doctor answer what an API tells; the rest waits for
+an attestation in the environment file. docs/best-practices.md explains each question. The page shows the score, what fails
+or warns, and what would settle the rest; --all shows every question. Other formats have every question.
 
 ` + exitHelp(0, 1, 3, 4, 9),
 		Example: `  verifyctl -e demo doctor readiness
@@ -33,6 +38,7 @@ an attestation in the environment file. docs/best-practices.md explains each que
 		},
 	}
 	o.register(cmd.Flags())
+	cmd.Flags().BoolVar(&o.all, "all", false, "show every question with its reasons")
 	return cmd
 }
 
@@ -68,7 +74,7 @@ func (o *doctorReadinessOptions) print(report doctor.Report) error {
 	flags := o.shell.flags
 	if (flags.output == "" || flags.output == string(render.Table)) && flags.columns == nil && flags.jq == "" && flags.template == "" && !flags.quiet {
 		var page strings.Builder
-		if err := doctor.WriteReadiness(&page, report.Readiness(), paintStatus(p)); err != nil {
+		if err := doctor.WriteReadiness(&page, report.Readiness(), o.all, paintStatus(p)); err != nil {
 			return err
 		}
 		return p.WritePage(page.String())

@@ -296,7 +296,7 @@ func tokensAccepted(snap *Snapshot) Answer {
 		return warn("Apple refuses a few tokens: %s", tallied(snap, current)).about("few").
 			fix("let those apps send a fresh token (updateFactor). Do not delete factors").run(snap.command("debugger", "alerts", "--code", "52134"))
 	}
-	a := fail("Apple refuses tokens by the number: %s", tallied(snap, current)).about(current[0].CredentialSID)
+	a := fail("Apple refuses many push tokens: %s", tallied(snap, current)).about(current[0].CredentialSID)
 	if snap.APN.OK() && rightSandbox(snap).Status == Fail {
 		return a.fix("the credential's sandbox does not fit the build: fix that first. Do not delete factors")
 	}

@@ -295,7 +295,7 @@ func subjectOf(c Cause) string {
 	case c.Code == codeWebhook:
 		return "webhooks fail"
 	case c.Verdict == event.TokenDead:
-		return who + " find nobody"
+		return who + " go to dead push tokens"
 	case c.Past != "":
 		return who + " were refused"
 	}

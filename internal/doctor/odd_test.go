@@ -101,7 +101,7 @@ func TestOddWorlds(t *testing.T) {
 		}
 		var out bytes.Buffer
 		for _, err := range []error{WriteText(&out, report, TextOptions{All: true}), WriteMarkdown(&out, report, asIs), WriteJUnit(&out, report, FailOnFail),
-			WriteSARIF(&out, report, ""), WriteReadiness(&out, report.Readiness(), nil)} {
+			WriteSARIF(&out, report, ""), WriteReadiness(&out, report.Readiness(), true, nil), WriteReadiness(&out, report.Readiness(), false, nil)} {
 			if err != nil {
 				r.Fatal(err)
 			}

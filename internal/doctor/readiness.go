@@ -87,14 +87,14 @@ type ReadinessLine struct {
 	Question    string   `json:"question"`
 	Topic       string   `json:"topic"`
 	Text        string   `json:"text"`
-	Answer      string   `json:"answer"` // pass, fail, unknown, or "attested by NAME until DATE"
+	Answer      string   `json:"answer"` // pass, warn, fail, unknown, or "attested by NAME until DATE"
 	Status      Status   `json:"status"`
 	Why         []string `json:"why"` // the checks that did not pass, and what waits for somebody's word
 	Command     string   `json:"command"`
 }
 
 // Readiness answers every question for every environment that was examined. A question is answered by its checks; what
-// they cannot tell waits for an attestation of the question's id. A warning fails it: this is about being ready.
+// they cannot tell waits for an attestation of the question's id. An answer is never worse than the worst check behind it.
 func (r Report) Readiness() []ReadinessLine {
 	var lines []ReadinessLine
 	for _, snap := range r.snapshots {
@@ -123,7 +123,7 @@ func (r Report) answer(snap *Snapshot, q Question) ReadinessLine {
 			line.Status = worse(line.Status, Unknown)
 			line.Why = append(line.Why, id+" was not made")
 		case result.Status == Fail || result.Status == Warn:
-			line.Status = Fail
+			line.Status = worse(line.Status, result.Status)
 			line.Why = append(line.Why, id+": "+result.Reason)
 		case result.Status == Unknown || result.Status == Skipped && result.leftOut:
 			line.Status = worse(line.Status, Unknown)
@@ -147,7 +147,7 @@ func attestedQuestion(snap *Snapshot, q Question) Answer {
 	return a
 }
 
-// worse gives fail over unknown over pass.
+// worse gives fail over unknown over warn over pass.
 func worse(a, b Status) Status {
 	if rank[a] > rank[b] {
 		return a
@@ -166,40 +166,91 @@ func (r Report) resultOf(snap *Snapshot, id string) (Result, bool) {
 	return r.Results[i], true
 }
 
-// WriteReadiness writes the answers for people: one line for each question, with what is missing under it.
-func WriteReadiness(w io.Writer, lines []ReadinessLine, paint func(Status, string) string) error {
+// WriteReadiness writes the answers for people: the score, what fails or warns with its reasons, and what is unknown, put
+// together by what would settle it. All gives every question with its reasons instead.
+func WriteReadiness(w io.Writer, lines []ReadinessLine, all bool, paint func(Status, string) string) error {
 	if paint == nil {
 		paint = func(_ Status, text string) string { return text }
 	}
 	var b strings.Builder
-	environment, topic := "\x00", ""
-	counts := map[Status]int{}
-	for _, line := range lines {
-		if line.Environment != environment {
-			if environment != "\x00" {
-				b.WriteString("\n")
-			}
-			environment, topic = line.Environment, ""
-			fmt.Fprintf(&b, "%s\n", orWord(plain(line.Environment), "the account of the TWILIO_* variables"))
+	for len(lines) > 0 {
+		n := slices.IndexFunc(lines, func(l ReadinessLine) bool { return l.Environment != lines[0].Environment })
+		if n < 0 {
+			n = len(lines)
 		}
-		if line.Topic != topic {
-			topic = line.Topic
-			fmt.Fprintf(&b, "  %s\n", topic)
-		}
-		counts[line.Status]++
-		word := strings.ToUpper(string(line.Status))
-		if line.Status == Pass {
-			word = line.Answer
-		}
-		fmt.Fprintf(&b, "    %s %-8s  %s\n", paint(line.Status, fmt.Sprintf("%-7s", word)), line.Question, line.Text)
-		for _, why := range line.Why {
-			fmt.Fprintf(&b, "            %s\n", why)
-		}
-		if line.Status != Pass {
-			fmt.Fprintf(&b, "            $ %s\n", line.Command)
-		}
+		writeEnvironmentReadiness(&b, lines[:n], all, paint)
+		lines = lines[n:]
 	}
-	fmt.Fprintf(&b, "\n%d passed or attested, %d failed, %d unknown. docs/best-practices.md explains each.\n", counts[Pass], counts[Fail], counts[Unknown])
+	b.WriteString("docs/best-practices.md explains each question.\n")
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+func writeEnvironmentReadiness(b *strings.Builder, lines []ReadinessLine, all bool, paint func(Status, string) string) {
+	counts := map[Status]int{}
+	for _, line := range lines {
+		counts[line.Status]++
+	}
+	fmt.Fprintf(b, "%s: %d of %d passed or attested, %d failed, %s, %d unknown\n", orWord(plain(lines[0].Environment), "the account of the TWILIO_* variables"),
+		counts[Pass], len(lines), counts[Fail], verify.Count(counts[Warn], "warning"), counts[Unknown])
+	topic := ""
+	for _, line := range lines {
+		if !all && line.Status != Fail && line.Status != Warn {
+			continue
+		}
+		if all && line.Topic != topic {
+			topic = line.Topic
+			fmt.Fprintf(b, "  %s\n", topic)
+		}
+		writeReadinessLine(b, line, paint)
+	}
+	if !all && counts[Unknown] > 0 {
+		writeSettledBy(b, lines)
+	}
+	b.WriteString("\n")
+}
+
+func writeReadinessLine(b *strings.Builder, line ReadinessLine, paint func(Status, string) string) {
+	word := strings.ToUpper(string(line.Status))
+	if line.Status == Pass {
+		word = line.Answer
+	}
+	fmt.Fprintf(b, "  %s %-8s  %s\n", paint(line.Status, fmt.Sprintf("%-7s", word)), line.Question, line.Text)
+	for _, why := range line.Why {
+		fmt.Fprintf(b, "          %s\n", why)
+	}
+	if line.Status != Pass {
+		fmt.Fprintf(b, "          $ %s\n", line.Command)
+	}
+}
+
+// writeSettledBy lists the questions whose answer is unknown by what would settle them. One that needs several things stands
+// with each.
+func writeSettledBy(b *strings.Builder, lines []ReadinessLine) {
+	const sample, latency, attest = "--sample N looks at the factors and challenges of N users", "--latency measures the latency",
+		"somebody's word, under attestations in the environment file"
+	settles := map[string][]string{}
+	for _, line := range lines {
+		if line.Status != Unknown {
+			continue
+		}
+		for _, why := range line.Why {
+			by := "what doctor says of them"
+			switch {
+			case strings.Contains(why, "--sample"):
+				by = sample
+			case strings.Contains(why, "--latency"):
+				by = latency
+			case strings.HasPrefix(why, "to attest:"), strings.Contains(why, "no API tells"):
+				by = attest
+			}
+			if !slices.Contains(settles[by], line.Question) {
+				settles[by] = append(settles[by], line.Question)
+			}
+		}
+	}
+	b.WriteString("  Unknown, and what would settle it (--all says more):\n")
+	for _, by := range sortedKeys(settles) {
+		fmt.Fprintf(b, "    %s: %s\n", by, strings.Join(settles[by], ", "))
+	}
 }
