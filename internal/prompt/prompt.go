@@ -4,6 +4,7 @@
 package prompt
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -43,6 +44,8 @@ type Question struct {
 	Default string             // what an empty answer means; "" for none
 	Instead string             // what gives the answer without a terminal, such as "--api-key SK…"
 	Check   func(string) error // what is wrong with an answer; nil takes any that is not empty
+
+	before string // what stands before the answer once it is given, "" for a space
 }
 
 func (q Question) check(answer string) error {
@@ -58,6 +61,9 @@ func (q Question) check(answer string) error {
 	return nil
 }
 
+// onItsOwnLine stands before the answer to a confirmation, whose question is long.
+const onItsOwnLine = "\n> "
+
 // Confirm asks a question that only yes answers; the answer offered first is no. Nil means yes.
 func (p *Prompter) Confirm(ctx context.Context, question string) error {
 	if err := p.able("--yes"); err != nil {
@@ -69,7 +75,7 @@ func (p *Prompter) Confirm(ctx context.Context, question string) error {
 		yes, err = p.confirmLine(ctx, question)
 	} else {
 		err = p.show(ctx, huh.NewConfirm().Title(plain(question)).Affirmative("Yes").Negative("No").Value(&yes))
-		p.trace(err, question, map[bool]string{true: "yes", false: "no"}[yes])
+		p.trace(err, question, onItsOwnLine, map[bool]string{true: "yes", false: "no"}[yes])
 	}
 	if err == nil && !yes {
 		return verify.Refusedf("not confirmed; nothing was done")
@@ -80,7 +86,7 @@ func (p *Prompter) Confirm(ctx context.Context, question string) error {
 // TypeName asks the person to type a name, for what a key pressed by habit must not start. Nil means that it was typed.
 func (p *Prompter) TypeName(ctx context.Context, question, name string) error {
 	q := Question{
-		Text: question, Help: fmt.Sprintf("Type %s to confirm.", name), Instead: "--confirm " + name,
+		Text: question, Help: fmt.Sprintf("Type %s to confirm.", name), Instead: "--confirm " + name, before: onItsOwnLine,
 		Check: func(answer string) error {
 			if answer != name {
 				return fmt.Errorf("that is not %s", name)
@@ -117,7 +123,7 @@ func (p *Prompter) input(ctx context.Context, q Question, echo huh.EchoMode) (st
 	}
 	settled, err := q.settle(answer)
 	if echo == huh.EchoModeNormal {
-		p.trace(err, q.Text, settled)
+		p.trace(err, q.Text, cmp.Or(q.before, " "), settled)
 	}
 	return settled, err
 }
@@ -174,7 +180,7 @@ func Select[T any](ctx context.Context, p *Prompter, q Question, options []Optio
 	if choice < 0 || choice >= len(options) {
 		return none, verify.Refusedf("nothing was chosen")
 	}
-	p.trace(nil, q.Text, options[choice].Label)
+	p.trace(nil, q.Text, " ", options[choice].Label)
 	return options[choice].Value, nil
 }
 
@@ -214,10 +220,10 @@ func (p *Prompter) show(ctx context.Context, field huh.Field) error {
 	return nil
 }
 
-// trace leaves on the screen what was asked and, on a line of its own, answered: huh clears its question away.
-func (p *Prompter) trace(err error, question, answer string) {
+// trace leaves on the screen what was asked and answered, with what stands before the answer: huh clears its question away.
+func (p *Prompter) trace(err error, question, before, answer string) {
 	if err == nil {
-		fmt.Fprintf(p.out, "%s\n> %s\n", plain(question), plain(answer))
+		fmt.Fprintf(p.out, "%s%s%s\n", plain(question), before, plain(answer))
 	}
 }
 
