@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"iter"
@@ -33,7 +34,7 @@ func newDebuggerDecodeCmd(s *shell) *cobra.Command {
 		Use:   "decode [FILE…]",
 		Short: "Say which factor a debugger event is about, and what went wrong",
 		Long: `Read debugger events in any shape, without being told which: the webhook's form, its Payload or more_info alone, alerts
-of the Monitor API or of Twilio's CLI, an alert's text, Event Streams, what the Console, a chat or a log made of them, one
+of the Monitor API or of Twilio's CLI, CSV of them, an alert's text, Event Streams, our own output, what the Console, a chat or a log made of them, one
 or gigabytes, in UTF-8 or UTF-16. An event is found inside what another system put around it too: EventBridge, SQS, SNS,
 Kinesis, CloudWatch, API Gateway, Pub/Sub, Segment. Nothing is sent anywhere, except with --resolve.
 
@@ -131,6 +132,10 @@ func (o *debuggerDecodeOptions) decodeFile(ctx context.Context, file string, att
 	defer in.Close()
 	var stats event.Stats
 	for e, err := range event.Decode(in, event.Options{Workers: workers, Attribution: attribution, Stats: &stats}) {
+		var refused *verify.Error
+		if errors.As(err, &refused) {
+			return yield(event.Event{}, refused)
+		}
 		if err != nil {
 			return yield(event.Event{}, &verify.Error{Kind: verify.KindFailed, Message: fmt.Sprintf("cannot read %s: %v", file, err), Cause: err})
 		}

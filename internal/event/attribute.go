@@ -84,7 +84,8 @@ func (a *Attribution) Apply(e *Event) {
 		}
 		return
 	}
-	if e.Environment = a.one(a.byAccount[fold(e.AccountSID)]); e.Environment != nil {
+	if environment := a.one(a.byAccount[fold(e.AccountSID)]); environment != nil {
+		e.Environment = environment
 		e.infer("the environment is inferred from the account")
 	}
 }

@@ -32,25 +32,55 @@ type Noise struct {
 
 // Decode reads a stream of events in any shape and gives them in the order of the input, holding one block of it at a
 // time. It finds out by itself what it reads: JSON objects, lists, lines or pages of them in any of Twilio's shapes,
-// forms, and texts that people paste. Events that could not be read whole are marked, never guessed. The error is the
-// reader's and comes last. When the loop is left early with several workers, a Read in progress may still end later.
+// forms, tables, and texts that people paste. Events that could not be read whole are marked, never guessed. The error is
+// the reader's and comes last; it is a [verify.Error] for a table of which no column is known. When the loop is left early with several workers, a Read in progress may still end later.
 func Decode(r io.Reader, o Options) iter.Seq2[Event, error] {
 	if o.Stats == nil {
 		o.Stats = &Stats{}
 	}
 	return func(yield func(Event, error) bool) {
-		if o.Workers > 1 {
-			decodeParallel(r, o, yield)
-			return
+		s := newSplitter(r)
+		switch t, err := s.table(); {
+		case err != nil:
+			yield(Event{}, err)
+		case t != nil:
+			decodeTable(t, o, yield)
+		case o.Workers > 1:
+			decodeParallel(s, o, yield)
+		default:
+			decodeInOrder(s, o, yield)
 		}
-		decodeInOrder(newSplitter(r), o, yield)
+	}
+}
+
+func decodeTable(t *table, o Options, yield func(Event, error) bool) {
+	d := newDecoder(o)
+	err := t.read(d, func() bool {
+		o.Stats.add(d.batch.stats)
+		for i := range d.batch.events {
+			if !yield(d.batch.events[i], nil) {
+				return false
+			}
+		}
+		d.batch.reset()
+		return true
+	})
+	if err != nil {
+		yield(Event{}, err)
 	}
 }
 
 // Parse gives the events in a text that is whole in memory.
 func Parse(text []byte) []Event {
 	d := newDecoder(Options{})
-	d.split(splitBytes(text))
+	s := splitBytes(text)
+	if t, err := s.table(); err != nil {
+		return nil
+	} else if t != nil {
+		t.read(d, func() bool { return true }) //nolint:errcheck // it is in memory
+		return d.batch.events
+	}
+	d.split(s)
 	return d.batch.events
 }
 

@@ -38,6 +38,8 @@ type facts struct {
 	entity               string
 	aside                bool // the correlation ids stand beside the alert's text, where none are documented
 
+	own *Event // as verifyctl wrote it before; then nothing else counts
+
 	// Why the text is not what Twilio sent; "" when nothing points to it. Such an event is never evidence.
 	repaired string
 	// The JSON texts inside the event, to be checked strictly before it counts as evidence.

@@ -46,6 +46,7 @@ const (
 	fieldAlerts  // a list of alerts
 	fieldRecords // a list of queue records
 	fieldKinesis
+	fieldOwn // prune_evidence, which only verifyctl writes
 )
 
 // fieldOf knows the spellings of Twilio's debugger webhook (PascalCase), Monitor API and Event Streams (snake_case), and
@@ -130,6 +131,8 @@ func fieldOf(key string) field {
 		return fieldChallenge
 	case "entity_sid":
 		return fieldEntity
+	case "prune_evidence":
+		return fieldOwn
 	case "url", "request_url", "request_method", "request_variables", "request_headers", "response_headers",
 		"response_body", "api_version", "date_updated", "webhook", "isPassthrough", "source", "dataschema",
 		"datacontenttype", "master_account_sid", "sourceComponent", "httpResponse", "EmailNotification", "status",

@@ -24,6 +24,8 @@ func seeds(t testing.TB) []string {
 	for _, in := range envelopes() {
 		whole = append(whole, in)
 	}
+	whole = append(whole, csvOf(Parse([]byte(form().Encode())), allColumns, ','), csvOf(Parse([]byte(text(alert()))), []string{"timestamp", "verdict", "prune_evidence", "factor_sid"}, ';'),
+		"Date;Error Code;Message Text\n2026-11-20 23:28:54 UTC;52103;\""+alertText()+"\"\n", "sep=;\nsid;error_code\n"+no+";52103\n", "time,raw\n1,2\n")
 	whole = append(whole, utf16Text(text(payload()), true, true), utf16Text(form().Encode(), false, true))
 	all := append([]string{}, whole...)
 	for _, s := range whole {

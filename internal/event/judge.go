@@ -1,6 +1,7 @@
 package event
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -10,6 +11,10 @@ import (
 // judge concludes from the facts of one event. It decides three things apart from each other: which factor (if any) the
 // event names, what went wrong, and what the two together may count for.
 func judge(e *Event, f *facts, r *recorder) {
+	if f.own != nil {
+		*e = takeBack(f, r.noService)
+		return
+	}
 	*e = Event{
 		Source: f.source, EventSID: eventID(f.eventSID), AccountSID: sidOf(f.accountSID, "AC"), Timestamp: f.time, Level: f.level,
 		NotificationSID: sidOf(f.notification, "NT"), CredentialSID: sidOf(f.from, "CR"), Description: f.description,
@@ -132,7 +137,14 @@ func (e *Event) agree(have *string, sid string) {
 	}
 }
 
-func (e *Event) because(reasons ...string) { e.Reasons = append(e.Reasons, reasons...) }
+// because adds reasons that are not there yet: an event that was written before has them.
+func (e *Event) because(reasons ...string) {
+	for _, reason := range reasons {
+		if !slices.Contains(e.Reasons, reason) {
+			e.Reasons = append(e.Reasons, reason)
+		}
+	}
+}
 
 func (e *Event) forgetFactor() {
 	e.FactorSID, e.ChallengeSID, e.EntitySID, e.Identity, e.Candidates = "", "", "", "", nil

@@ -22,7 +22,7 @@ type block struct {
 // blockSize is about how much input a block holds.
 const blockSize = 256 << 10
 
-func decodeParallel(r io.Reader, o Options, yield func(Event, error) bool) {
+func decodeParallel(s *splitter, o Options, yield func(Event, error) bool) {
 	p := &pipeline{
 		free: make(chan *block, 2*o.Workers), work: make(chan *block, 2*o.Workers),
 		queue: make(chan *block, 2*o.Workers), stop: make(chan struct{}),
@@ -36,7 +36,7 @@ func decodeParallel(r io.Reader, o Options, yield func(Event, error) bool) {
 	for range o.Workers {
 		workers.Go(func() { p.decode(o) })
 	}
-	go p.read(newSplitter(r))
+	go p.read(s)
 	p.consume(o, yield)
 }
 

@@ -27,6 +27,7 @@ type recorder struct {
 	envelope     string   // where in another system's envelope we are; "" outside of any
 	nesting      int      // how deep in it
 	inside       bool     // the text now read is one of an envelope
+	noService    bool     // the event now read was written without its Service
 	looked       int      // bytes of texts of envelopes that were read for this record
 	visitors     [maxUnwrap + 1]objectVisitor
 	descriptions descriptions
@@ -119,6 +120,8 @@ func (r *recorder) readObject(object *fastjson.Object, depth int) bool {
 	r.facts.reset()
 	top := r.visit(object, depth)
 	switch {
+	case top.seen.has(fieldOwn) && r.readOwn(object):
+		return true
 	case top.list != nil && top.seen.has(fieldRecords):
 		return r.within(top.listName+"[]", func() bool { return r.readList(top.list, depth) })
 	case top.list != nil:

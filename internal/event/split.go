@@ -42,6 +42,59 @@ func splitBytes(text []byte) *splitter {
 	return &splitter{buf: text, end: len(text), readErr: io.EOF}
 }
 
+// table gives the table that the stream is, nil when it is none. It is asked for once, before next.
+func (s *splitter) table() (*table, error) {
+	s.skipMark()
+	if c, err := s.peek(); err != nil || c == '{' || c == '[' {
+		return nil, nil
+	}
+	line, ok := s.headLine(0)
+	start := len(line)
+	if said := bytes.TrimSpace(line); ok && len(said) == 5 && bytes.EqualFold(said[:4], []byte("sep=")) { // as Excel has it
+		line, ok = s.headLine(start)
+		start += len(line)
+	}
+	if !ok || !bytes.ContainsAny(line, ",;\t|") {
+		return nil, nil
+	}
+	header := string(bytes.TrimSpace(line))
+	candidates := headers(header)
+	if len(candidates) == 0 {
+		return nil, nil
+	}
+	next, _ := s.headLine(start)
+	t, err := newTable(candidates, string(next))
+	if t != nil {
+		s.start += start
+		t.readFrom(s)
+	}
+	return t, err
+}
+
+// headLine gives the line at an offset from the start, with its line break. False when it has none, or is too long for a
+// header.
+func (s *splitter) headLine(offset int) (line []byte, ok bool) {
+	for {
+		text := s.buf[s.start+offset : s.end]
+		if nl := bytes.IndexByte(text, '\n'); nl >= 0 {
+			return text[:nl+1], true
+		}
+		if len(text) > lookAhead || !s.fill() {
+			return s.buf[s.start+offset : s.end], false
+		}
+	}
+}
+
+// Read gives what is left, as it stands.
+func (s *splitter) Read(p []byte) (int, error) {
+	if s.start == s.end && !s.fill() {
+		return 0, s.readErr
+	}
+	n := copy(p, s.buf[s.start:s.end])
+	s.start += n
+	return n, nil
+}
+
 // next gives the next record, valid until the following call. The error is io.EOF at the end, or the reader's.
 func (s *splitter) next() ([]byte, error) {
 	first := !s.begun
