@@ -12,7 +12,19 @@ __verifyctl_debug()
 __verifyctl_init_completion()
 {
     COMPREPLY=()
-    _get_comp_words_by_ref "$@" cur prev words cword
+    if declare -F _get_comp_words_by_ref >/dev/null 2>&1; then
+        _get_comp_words_by_ref "$@" cur prev words cword
+        return
+    fi
+    # Without the package bash-completion: the words before the cursor, as spaces part them.
+    local before="${COMP_LINE:0:COMP_POINT}"
+    read -r -a words <<< "$before"
+    if [[ $before == *[[:space:]] ]]; then
+        words+=("")
+    fi
+    cword=$((${#words[@]} - 1))
+    cur="${words[cword]}"
+    prev="${words[cword > 0 ? cword - 1 : 0]}"
 }
 
 # This function calls the verifyctl program to obtain the completion

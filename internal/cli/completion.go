@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -10,13 +11,14 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/verifyctl/verifyctl/internal/render"
 	"github.com/verifyctl/verifyctl/internal/store"
 	"github.com/verifyctl/verifyctl/internal/verify"
 )
 
 func newCompletionCmd() *cobra.Command {
 	scripts := map[string]func(*cobra.Command, io.Writer) error{
-		"bash":       func(root *cobra.Command, w io.Writer) error { return root.GenBashCompletionV2(w, true) },
+		"bash":       BashCompletion,
 		"zsh":        func(root *cobra.Command, w io.Writer) error { return root.GenZshCompletion(w) },
 		"fish":       func(root *cobra.Command, w io.Writer) error { return root.GenFishCompletion(w, true) },
 		"powershell": func(root *cobra.Command, w io.Writer) error { return root.GenPowerShellCompletionWithDesc(w) },
@@ -31,6 +33,9 @@ func newCompletionCmd() *cobra.Command {
   zsh         verifyctl completion zsh > "${fpath[1]}/_verifyctl"
   fish        verifyctl completion fish | source
   powershell  verifyctl completion powershell | Out-String | Invoke-Expression
+
+bash needs version 3.2 or newer; with the package bash-completion it completes words with quotes and "=" as well, without it
+plain words. zsh needs compinit in .zshrc.
 
 ` + exitHelp(0),
 		Example:   "  verifyctl completion bash",
@@ -136,7 +141,7 @@ func (s *shell) completeFactor(cmd *cobra.Command, args []string, prefix string)
 		identity = args[0]
 	}
 	sids := s.remembered(cmd.Context(), func(ctx context.Context, m *store.Store) ([]string, error) {
-		return recentSIDs(ctx, m, identity, "YF", prefix)
+		return describedSIDs(ctx, m, identity, "YF", prefix)
 	})
 	return sids, cobra.ShellCompDirectiveNoFileComp
 }
@@ -147,15 +152,102 @@ func (s *shell) completeSIDs(cmd *cobra.Command, kind, prefix string, taken []st
 		identity = flag.Value.String()
 	}
 	sids := s.remembered(cmd.Context(), func(ctx context.Context, m *store.Store) ([]string, error) {
-		return recentSIDs(ctx, m, identity, kind, prefix)
+		return describedSIDs(ctx, m, identity, kind, prefix)
 	})
 	var words []string
-	for _, sid := range sids {
-		if !slices.Contains(taken, sid) {
-			words = append(words, sid)
+	for _, word := range sids {
+		if sid, _, _ := strings.Cut(word, "\t"); !slices.Contains(taken, sid) {
+			words = append(words, word)
 		}
 	}
 	return words
+}
+
+// describedSIDs is [recentSIDs] with what the index knows of factors behind each: the device's name and the status.
+func describedSIDs(ctx context.Context, m *store.Store, identity, kind, prefix string) ([]string, error) {
+	sids, err := recentSIDs(ctx, m, identity, kind, prefix)
+	if err != nil || kind != "YF" {
+		return sids, err
+	}
+	for i, sid := range sids {
+		known, err := m.FindFactors(ctx, verify.FactorSID(sid))
+		if err == nil && len(known) == 1 {
+			sids[i] = described(sid, known[0].FriendlyName+", "+string(known[0].Status))
+		}
+	}
+	return sids, nil
+}
+
+// described is a word to complete with what it is.
+func described(word, what string) string { return word + "\t" + render.Sanitize(what) }
+
+// completeLive completes one argument with what the environment's account has; like every completion it is fast or silent.
+func completeLive[T any](s *shell, list func(context.Context, *connection) rowsOf[T], word func(T) string) cobra.CompletionFunc {
+	return func(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+		ctx, cancel := context.WithTimeout(cmd.Context(), completionTimeout)
+		defer cancel()
+		var words []string
+		if len(args) > 0 {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		target, err := s.chosen()
+		if err != nil {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		c, err := s.connect(ctx, target)
+		if err != nil {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		for v, err := range limited(mostLive, list(ctx, c)) {
+			if err != nil {
+				return nil, cobra.ShellCompDirectiveNoFileComp
+			}
+			words = append(words, word(v))
+		}
+		return words, cobra.ShellCompDirectiveNoFileComp
+	}
+}
+
+// mostLive is how many words a completion reads.
+const mostLive = 100
+
+// completeAmong completes the last of several values between commas.
+func completeAmong(words ...string) cobra.CompletionFunc {
+	return func(_ *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
+		before, _ := cutLast(typed, ",")
+		var completed []string
+		for _, word := range words {
+			if name, _, _ := strings.Cut(word, "\t"); !slices.Contains(strings.Split(before, ","), name) {
+				completed = append(completed, before+word)
+			}
+		}
+		return completed, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
+	}
+}
+
+// BashCompletion writes cobra's script, made to work where the functions of the package bash-completion are missing.
+func BashCompletion(root *cobra.Command, w io.Writer) error {
+	var script bytes.Buffer
+	if err := root.GenBashCompletionV2(&script, true); err != nil {
+		return err
+	}
+	const needs = `    _get_comp_words_by_ref "$@" cur prev words cword
+`
+	_, err := io.WriteString(w, strings.Replace(script.String(), needs, `    if declare -F _get_comp_words_by_ref >/dev/null 2>&1; then
+        _get_comp_words_by_ref "$@" cur prev words cword
+        return
+    fi
+    # Without the package bash-completion: the words before the cursor, as spaces part them.
+    local before="${COMP_LINE:0:COMP_POINT}"
+    read -r -a words <<< "$before"
+    if [[ $before == *[[:space:]] ]]; then
+        words+=("")
+    fi
+    cword=$((${#words[@]} - 1))
+    cur="${words[cword]}"
+    prev="${words[cword > 0 ? cword - 1 : 0]}"
+`, 1))
+	return err
 }
 
 // recentSIDs gives SIDs of a kind that begin with prefix, of one identity or of those met last.

@@ -86,7 +86,9 @@ func newCredentialsListCmd(s *shell) *cobra.Command {
 
 func newCredentialsShowCmd(s *shell) *cobra.Command {
 	return &cobra.Command{
-		Use:     "show CR…",
+		Use: "show CR…",
+		ValidArgsFunction: completeLive(s, func(ctx context.Context, c *connection) rowsOf[verify.Credential] { return c.client.Credentials(ctx) },
+			func(v verify.Credential) string { return described(string(v.SID), v.FriendlyName) }),
 		Aliases: []string{"get"},
 		Short:   "Show one push credential, and who uses it",
 		Long:    "Show one push credential with the Verify Services that use it.\n\n" + exitHelp(readStatuses...),

@@ -47,6 +47,16 @@ environment's account first. With --search the words are looked for instead.
   verifyctl debugger explain -25300
   verifyctl debugger explain --search certificate expired`,
 		Args: argsBetween(1, -1),
+		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+			if len(args) > 0 {
+				return nil, cobra.ShellCompDirectiveNoFileComp
+			}
+			var words []string
+			for _, code := range event.Codes() {
+				words = append(words, described(strconv.Itoa(code.Number), code.Name))
+			}
+			return words, cobra.ShellCompDirectiveDefault // a file, too
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.args = args
 			if err := o.parse(cmd); err != nil {

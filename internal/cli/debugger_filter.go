@@ -42,6 +42,7 @@ func (f *eventFilter) register(cmd *cobra.Command) {
 	cmd.Flags().StringSliceVar(&f.forArgs, "for", nil, "only events of this Service VA… or environment")
 	cmd.Flags().IntSliceVar(&f.codes, "code", nil, "only events with this error code")
 	cmd.Flags().StringVar(&f.groupBy, "group-by", "", "count by code, factor, credential, service, identity or hour")
+	completeValues(cmd, "group-by", "code", "factor", "credential", "service", "identity", "hour")
 	cmd.Flags().BoolVar(&f.all, "all", false, "show events that are no push errors too")
 }
 

@@ -83,6 +83,12 @@ takes it back.
 	flags.StringVar(&o.credential, "credential", "", "with --fix, the push credential CR… to attach")
 	o.write.register(flags)
 	completeValues(cmd, "fail-on", "fail", "unknown", "warn")
+	var checks []string
+	for _, check := range doctor.Catalogue() {
+		checks = append(checks, described(check.ID, check.Title))
+	}
+	complete(cmd, "only", completeAmong(checks...))
+	complete(cmd, "skip", completeAmong(checks...))
 	moved(cmd, "verifyctl doctor readiness", "readiness")
 	moved(cmd, "verifyctl doctor checks", "list")
 	moved(cmd, "verifyctl doctor undo CHANGE", "undo")

@@ -53,7 +53,9 @@ func newServicesListCmd(s *shell) *cobra.Command {
 
 func newServicesShowCmd(s *shell) *cobra.Command {
 	return &cobra.Command{
-		Use:     "show [VA…]",
+		Use: "show [VA…]",
+		ValidArgsFunction: completeLive(s, func(ctx context.Context, c *connection) rowsOf[verify.Service] { return c.client.Services(ctx) },
+			func(v verify.Service) string { return described(string(v.SID), v.FriendlyName) }),
 		Aliases: []string{"get"},
 		Short:   "Show a Verify Service, the environment's own by default",
 		Long:    "Show one Verify Service with its push configuration.\n\n" + exitHelp(readStatuses...),

@@ -73,7 +73,7 @@ func writeMan(dir string, cmd *cobra.Command) error {
 
 func writeCompletions(dir string, cmd *cobra.Command) error {
 	for name, write := range map[string]func(*bytes.Buffer) error{
-		"verifyctl.bash": func(b *bytes.Buffer) error { return cmd.GenBashCompletionV2(b, true) },
+		"verifyctl.bash": func(b *bytes.Buffer) error { return cli.BashCompletion(cmd, b) },
 		"verifyctl.fish": func(b *bytes.Buffer) error { return cmd.GenFishCompletion(b, true) },
 		"verifyctl.ps1":  func(b *bytes.Buffer) error { return cmd.GenPowerShellCompletionWithDesc(b) },
 		"_verifyctl":     func(b *bytes.Buffer) error { return cmd.GenZshCompletion(b) },
