@@ -42,7 +42,7 @@ func (r *recorder) readDocument(text string, depth int) bool {
 	if unpacked := r.unpack([]byte(c.text)); unpacked != nil {
 		return r.readInside(unpacked, depth+1)
 	}
-	return r.readForm(c.text, c.changed) || r.readRepaired(c, depth) || r.readConsole(c) || r.salvage(c.text)
+	return r.readForm(c.text, c.changed) || r.readPrinted(c) || r.readRepaired(c, depth) || r.readConsole(c) || r.salvage(c.text)
 }
 
 // mayHoldEvent sees at once that a line of a log holds none: no object, no pairs, no word as long as a SID and no number

@@ -21,6 +21,9 @@ func seeds(t testing.TB) []string {
 		"POST / HTTP/1.1\nHost: a\n\nSid=" + no + "&Payload=%7B%22error_code%22%3A%2252103%22%7D", printed, "```\n> " + printed + "\n```",
 		`{"code":60306,"message":"x"}`, `{"alerts":[{"sid":"` + no + `","alert_text":"Msg=a;b&%zz"}]}`, `{"0":{"error_code":1,"more_info":{}}}`,
 		`{"Payload":"7B%22resource_sid%22%3A1%7D","Sid":"` + no + `"}`, `{'bindingType': 'fcm', 'correlationIds': '[YF',`, "[null,[],{}]"}
+	for _, in := range prints() {
+		whole = append(whole, in)
+	}
 	for _, in := range envelopes() {
 		whole = append(whole, in)
 	}

@@ -94,6 +94,7 @@ func (m *repairer) object(depth int) map[string]any {
 			continue
 		}
 		m.pos++
+		m.skip(">") // Ruby and PHP have "=>"
 		value := m.value(depth + 1)
 		if _, twice := object[key]; !twice {
 			object[key] = value

@@ -82,6 +82,11 @@ func (o *objectVisitor) array(name field, key []byte, list []*fastjson.Value) {
 	case fieldCorrelation:
 		o.r.facts.seen |= 1 << name
 		o.r.facts.correlationList = append(o.r.facts.correlationList, texts(list)...)
+	default: // a form as Go and Python keep it
+		if len(list) == 1 && list[0].Type() == fastjson.TypeString {
+			o.r.facts.markRepaired("its values are in lists")
+			o.text(name, list[0].GetStringBytes())
+		}
 	}
 }
 
