@@ -46,7 +46,7 @@ It takes at most 8 requests.
 
 ` + exitHelp(0, 1, 3, 4, 5, 7, 9) + `
 
-Status 0 says that a cause was found, 1 that it stays unknown.`,
+Status 0 says that a cause was found, 1 that it stays unknown, 5 that what was asked about is not in the environment.`,
 		Example: `  verifyctl -e demo why user-1001-amara
   verifyctl -e demo why YC1c9f73e5b73c36ee409298d703cbf13c --identity user-1001-amara
   verifyctl -e demo why`,
@@ -183,8 +183,18 @@ func (o *whyOptions) ask(ctx context.Context, c *connection, subject challenge.S
 	if err := o.print(p, answer); err != nil {
 		return err
 	}
-	if !answer.Found {
+	return whyOutcome(answer)
+}
+
+// whyOutcome gives the exit status of an answer, which has been printed.
+func whyOutcome(a challenge.Answer) error {
+	switch {
+	case !a.Found:
 		return status{verify.KindFailed}
+	case a.Causes[0].Kind == challenge.TwilioUnreachable:
+		return status{verify.KindUnreachable}
+	case a.Causes[0].Kind == challenge.NeverExistedHere:
+		return status{verify.KindNotFound}
 	}
 	return nil
 }

@@ -42,6 +42,9 @@ func (w *localWorld) control() *simulator.Control {
 // openDemo opens the demo world in its state file, or a fresh copy in memory.
 func openDemo(ctx context.Context, state string) (*localWorld, error) {
 	w, err := openWorld(ctx, simulator.Options{State: state, Seed: simulator.SeedDemo})
+	if full, ok := statedir.FullDisk("cannot open the demo world", state, err); err != nil && ok {
+		return nil, full
+	}
 	if err != nil {
 		return nil, &verify.Error{Kind: verify.KindFailed, Message: "cannot open the demo world: " + err.Error(), Cause: err,
 			Hint: "start it anew: verifyctl demo reset"}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"syscall"
 
 	"github.com/verifyctl/verifyctl/internal/verify"
 )
@@ -161,5 +162,22 @@ func WriteNew(path string, content []byte) error {
 
 // Failure makes an error about the state directory or a file in it.
 func Failure(doing string, err error) *verify.Error {
-	return &verify.Error{Kind: verify.KindFailed, Message: doing + ": " + err.Error(), Cause: err}
+	failed := &verify.Error{Kind: verify.KindFailed, Message: doing + ": " + err.Error(), Cause: err}
+	if errors.Is(err, syscall.ENOSPC) {
+		failed.Hint = "the disk is full: make room on it, and do it again"
+	}
+	return failed
 }
+
+// FullDisk makes an error of what failed because the disk of a file is full, when it is; else ok is false. What says so is
+// the disk: SQLite tells of it in several ways.
+func FullDisk(doing, file string, cause error) (failed *verify.Error, ok bool) {
+	if room, known := roomFor(filepath.Dir(file)); !known || room >= leastRoom {
+		return nil, false
+	}
+	return &verify.Error{Kind: verify.KindFailed, Message: doing + ": the disk is full", Cause: cause,
+		Hint: "make room on the disk of " + filepath.Dir(file) + ", and do it again"}, true
+}
+
+// leastRoom is below what SQLite needs beside a file for its log, in bytes.
+const leastRoom = 256 << 10

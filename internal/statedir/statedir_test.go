@@ -48,3 +48,19 @@ func TestADamagedKeyIsNeverReplaced(t *testing.T) {
 		}
 	}
 }
+
+// TestAFullDiskIsSaidToBeFull: the cause and the fix, whatever was written.
+func TestAFullDiskIsSaidToBeFull(t *testing.T) {
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil {
+		t.Skipf("this system has no /dev/full: %v", err)
+	}
+	defer full.Close()
+	_, err = full.Write([]byte("x"))
+	if failed := Failure("cannot write", err); !strings.Contains(failed.Hint, "the disk is full: make room on it") {
+		t.Errorf("%v, hint %q", failed, failed.Hint)
+	}
+	if _, ok := FullDisk("cannot write", filepath.Join(t.TempDir(), "file"), err); ok {
+		t.Error("a disk with room is full")
+	}
+}

@@ -40,6 +40,15 @@ func TryLock(f *os.File) (bool, error) {
 	}
 }
 
+// roomFor gives the bytes that this user may still write in a directory.
+func roomFor(dir string) (bytes uint64, known bool) {
+	var stat syscall.Statfs_t
+	if syscall.Statfs(dir, &stat) != nil {
+		return 0, false
+	}
+	return uint64(stat.Bavail) * uint64(stat.Bsize), true
+}
+
 // SyncDirectory makes a rename in the directory survive a power loss.
 func SyncDirectory(dir string) error {
 	d, err := os.Open(dir)

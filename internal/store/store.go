@@ -256,12 +256,15 @@ func (s *Store) failure(doing string, err error) error {
 		return statedir.Failure(doing, err)
 	}
 	switch fault.Code() & 0xff { // the low byte is the kind, the rest its variants
+	case sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN:
+		if full, ok := statedir.FullDisk(doing, s.path, err); ok {
+			return full
+		}
+		return statedir.Failure(doing, err).WithHint("look at the disk of %s", filepath.Dir(s.path))
 	case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:
 		return s.damaged(doing, err)
 	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
 		return statedir.Failure(doing, err).WithHint("another verifyctl is writing to %s; try again when it is done", s.path)
-	case sqlite3.SQLITE_FULL:
-		return statedir.Failure(doing, err).WithHint("make room on the disk of %s", filepath.Dir(s.path))
 	}
 	return statedir.Failure(doing, err)
 }

@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"unicode"
 
 	"github.com/verifyctl/verifyctl/internal/verify"
@@ -24,6 +25,7 @@ import (
 type failure struct {
 	err         *verify.Error
 	again       bool // sending the same again is safe and may help
+	once        bool // but no more than once: whoever answers at once that nobody listens will answer so again
 	perhapsDone bool // the request may have been carried out all the same
 }
 
@@ -142,6 +144,7 @@ func (c *Client) unreachable(r request, a attempt) *failure {
 		err.Message = fmt.Sprintf("%sthe certificate of %s is not trusted: %v", r.cannot(), host, cause)
 		err.Hint = "if a proxy signs TLS connections anew, name its CA certificate with ca_file"
 	default:
+		f.once = errors.Is(cause, syscall.ECONNREFUSED)
 		err.Message = fmt.Sprintf("%sno answer from %s: %s", r.cannot(), host, visible(cause.Error(), 300))
 		err.Hint = "check the network, HTTPS_PROXY and base_url"
 	}

@@ -34,7 +34,7 @@ func (c *Client) exchange(ctx context.Context, r request) error {
 		}
 		perhapsDone = perhapsDone || f.perhapsDone
 		wait := c.wait(try, f.err.RetryAfter)
-		if !f.again || try == tries || f.err.RetryAfter > longestWait {
+		if !f.again || try == tries || f.once && try > 1 || f.err.RetryAfter > longestWait {
 			return r.outcome(f.err, perhapsDone)
 		}
 		if err := c.opts.Sleep(ctx, wait); err != nil {
