@@ -57,7 +57,7 @@ var challengeResource = render.Resource[verify.Challenge]{
 		{Name: "answered_after", Text: answeredAfter},
 		{Name: "factor_sid", Text: func(v verify.Challenge) string { return string(v.FactorSID) }},
 		{Name: "message", Text: func(v verify.Challenge) string { return v.Details.Message }, Flex: true, Named: true},
-		{Name: "created", Time: func(v verify.Challenge) time.Time { return v.DateCreated }},
+		{Name: "created", Time: func(v verify.Challenge) time.Time { return v.DateCreated }, Keep: 1},
 		{Name: "responded", Time: func(v verify.Challenge) time.Time { return v.DateResponded }, Wide: true},
 		{Name: "expires", Time: func(v verify.Challenge) time.Time { return v.ExpirationDate }},
 		{Name: "identity", Text: func(v verify.Challenge) string { return string(v.Identity) }, Wide: true, Named: true},
