@@ -18,6 +18,7 @@ type table struct {
 	separator rune
 	fields    []field // what each is; fieldNone is left out
 	own       bool    // verifyctl wrote it
+	in        *rowLimit
 	rows      *csv.Reader
 }
 
@@ -66,8 +67,24 @@ func (t *table) known() int {
 }
 
 func (t *table) readFrom(in io.Reader) {
-	t.rows = csv.NewReader(in)
+	t.in = &rowLimit{in: in}
+	t.rows = csv.NewReader(t.in)
 	t.rows.Comma, t.rows.FieldsPerRecord, t.rows.LazyQuotes, t.rows.ReuseRecord = t.separator, -1, true, true
+}
+
+// rowLimit bounds how much is read for one row: a quote without its end would hold the rest of the stream.
+type rowLimit struct {
+	in   io.Reader
+	read int
+}
+
+func (l *rowLimit) Read(p []byte) (int, error) {
+	if l.read > maxRecord {
+		return 0, verify.Usagef("a row of this table is larger than 8 MiB").WithHint("a quote in it may have no end")
+	}
+	n, err := l.in.Read(p)
+	l.read += n
+	return n, err
 }
 
 func splitRow(line string, separator rune) []string {
@@ -125,6 +142,7 @@ func columnField(name string) field {
 // read gives the events of all rows to the decoder, one at a time, until yield wants no more. The error is the reader's.
 func (t *table) read(d *decoder, yield func() bool) error {
 	for {
+		t.in.read = 0
 		row, err := t.rows.Read()
 		var wrong *csv.ParseError
 		switch {

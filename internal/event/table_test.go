@@ -166,3 +166,15 @@ func TestTablesAreStreamed(t *testing.T) {
 		t.Errorf("%d events, %d bytes held", n, most)
 	}
 }
+
+// TestAQuoteWithoutItsEnd: it does not take the rest of a stream into memory.
+func TestAQuoteWithoutItsEnd(t *testing.T) {
+	in := io.MultiReader(strings.NewReader("sid,error_code,alert_text,date_created\n\"open,"), strings.NewReader(strings.Repeat("x\n", 16<<20)))
+	var last error
+	for _, err := range Decode(in, Options{}) {
+		last = err
+	}
+	if verify.KindOf(last) != verify.KindUsage {
+		t.Errorf("%v", last)
+	}
+}
