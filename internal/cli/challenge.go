@@ -163,7 +163,7 @@ func (c *connection) identityOfChallenge(ctx context.Context, sid verify.Challen
 		return "", err
 	}
 	if !known {
-		return "", verify.Usagef("this machine has not met challenge %s, and Twilio finds a challenge only under its identity", sid).
+		return "", verify.Usagef("challenge %s is unknown here, and Twilio finds a challenge only under its identity", sid).
 			WithHint("add --identity IDENTITY")
 	}
 	return identity, nil

@@ -111,7 +111,7 @@ func (o *whyOptions) runPayload(ctx context.Context) error {
 	events := event.Parse(data)
 	switch {
 	case len(events) == 0:
-		return verify.Usagef("there is no debugger event in %s", o.payload).
+		return verify.Usagef("no debugger event found in %s", o.payload).
 			WithHint("see what it is: verifyctl debugger decode %s", verify.Quote(o.payload))
 	case len(events) > 1:
 		return verify.Usagef("there are %d events in %s, ask about one at a time", len(events), o.payload).

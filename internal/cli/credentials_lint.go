@@ -42,7 +42,7 @@ stands on standard input, such as a paste.
 A .p12 is opened: with an empty pass phrase, that of --passphrase-env, or one that is asked for at the terminal.
 
 --extract DIR writes what was read as Twilio wants it: cert.pem and key.pem (BEGIN RSA PRIVATE KEY), or
-service-account.json. That mends text which was changed on its way here: on one line, indented, in base64, with Bag
+service-account.json. It repairs text that was changed on its way here: on one line, indented, in base64, with Bag
 Attributes, in rich text. The files are for their owner only; nothing is written over a file or through a link.
 
 --record notes expiry and bundle ids in the environment file, so that doctor warns a month before (PUSH-APN-11).

@@ -21,7 +21,7 @@ var demoSteps = []demoStep{
 		[]string{"-e", "demo", "why", simulator.DemoPendingChallengeSID, "--identity", simulator.DemoIdentity}},
 	{"So it is no single phone. What says the doctor about Apple's credentials, in all three environments?",
 		[]string{"-e", "demo", "doctor", "--only", "PUSH-APN-0*"}},
-	{"Whose job is such an error, and is the factor dead? It is not.",
+	{"Who fixes such an error, and is the factor dead? It is not.",
 		[]string{"debugger", "explain", "52134"}},
 	{"The fix is one change, and the doctor prints what takes it back.",
 		[]string{"-e", "demo", "doctor", "--fix", "--credential", simulator.DemoSpareCredentialSID, "--only", "PUSH-APN-0*", "--confirm", "demo"}},
@@ -52,7 +52,7 @@ func newDemoCmd(s *shell) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "demo",
 		Short: "A guided tour of an incident, on the embedded simulator",
-		Long: `Play an incident of a small company: the push that never came, found and mended in about ten commands. Each command is
+		Long: `Play an incident of a small company: the push that never came, found and fixed in about ten commands. Each command is
 shown before its real output, and can be repeated by hand with the same SIDs.
 
 The tour runs on a fresh copy in memory. The environment "demo" itself keeps its state between commands; "verifyctl demo

@@ -18,7 +18,7 @@ func (o *envAddOptions) askFacts(ctx context.Context) error {
 		return o.missing()
 	}
 	p := o.shell.prompter()
-	if err := askSID(ctx, p, &env.AccountSID, "The account SID (AC…):", "It stands on the first page of the Twilio Console.", verify.ParseAccountSID); err != nil {
+	if err := askSID(ctx, p, &env.AccountSID, "The account SID (AC…):", "It is on the first page of the Twilio Console.", verify.ParseAccountSID); err != nil {
 		return err
 	}
 	if err := askSID(ctx, p, &env.ServiceSID, "The Verify Service SID (VA…):", "", verify.ParseServiceSID); err != nil {

@@ -132,7 +132,7 @@ func (o *factorsListOptions) run(ctx context.Context) error {
 	case n == 0:
 		o.shell.note("%s has no factor%s", identity, forFilter(o.filter))
 	case n > 1:
-		o.shell.note("each phone's app shows only its own factor; this list has all %d", n)
+		o.shell.note("each phone's app shows only its own factor; showing all %d", n)
 	}
 	return nil
 }

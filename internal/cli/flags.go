@@ -113,7 +113,7 @@ func valueForm(flag *pflag.Flag) string {
 	case "float64":
 		return "a number"
 	}
-	return "a value it takes"
+	return "one of its values"
 }
 
 // flagError words a flag that does not parse. Where it follows a command that does not exist, that is what is wrong.

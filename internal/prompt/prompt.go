@@ -197,9 +197,9 @@ func (p *Prompter) able(instead string) error {
 	if p.canAsk {
 		return nil
 	}
-	err := verify.Refusedf("this takes an answer, and there is no terminal to ask on")
+	err := verify.Refusedf("an answer is required, and there is no terminal to ask on")
 	if instead != "" {
-		return err.WithHint("answer beforehand: %s", instead)
+		return err.WithHint("give it on the command line: %s", instead)
 	}
 	return err
 }

@@ -160,7 +160,7 @@ func (l *Lint) mended(files []string) {
 	}
 	for i, line := range l.Lines {
 		if line.mends {
-			l.Lines[i].Status, l.Lines[i].Fix = Warn, "upload "+quoted+", which are mended"
+			l.Lines[i].Status, l.Lines[i].Fix = Warn, "upload "+quoted+", which are repaired"
 		}
 	}
 }
