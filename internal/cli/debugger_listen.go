@@ -141,25 +141,33 @@ func (o *debuggerListenOptions) run(ctx context.Context) error {
 // signatures takes the secrets of the environment; the demo world signs with its own token. It settles what the listener
 // is called by Twilio, and so the path.
 func (o *debuggerListenOptions) signatures(ctx context.Context, c *connection) (*debugger.Signatures, error) {
+	var tokens []string
+	var shared []debugger.SharedKey
 	if c.env.Demo {
-		o.secrets = []string{simulator.DefaultAuthToken}
+		tokens = []string{simulator.DefaultAuthToken}
+		o.secrets = tokens
 	} else {
 		references, err := c.target.WebhookSecrets(ctx)
 		if err != nil {
 			return nil, err
 		}
-		for _, secret := range references {
-			o.secrets = append(o.secrets, secret.Reveal())
+		for _, r := range references {
+			if r.SharedKey == "" {
+				tokens = append(tokens, r.Secret.Reveal())
+			} else {
+				shared = append(shared, debugger.SharedKey{Name: r.SharedKey, Secret: r.Secret.Reveal()})
+			}
+			o.secrets = append(o.secrets, r.Secret.Reveal())
 		}
 	}
-	if _, err := debugger.NewSignatures(o.secrets, "https://example.com"); err != nil {
+	if _, err := debugger.NewSignatures(tokens, "https://example.com", shared...); err != nil {
 		return nil, err // before anything is asked for
 	}
 	address, err := o.address(ctx, c)
 	if err != nil {
 		return nil, err
 	}
-	signatures, err := debugger.NewSignatures(o.secrets, address)
+	signatures, err := debugger.NewSignatures(tokens, address, shared...)
 	if err != nil {
 		return nil, err
 	}
@@ -184,7 +192,7 @@ func (o *debuggerListenOptions) address(ctx context.Context, c *connection) (str
 			WithHint("give --public-url https://…, or declare listener_url for %s in the environment file", c.label())
 	}
 	return o.shell.prompter().Input(ctx, prompt.Question{Text: "URL that Twilio posts debugger events to", Instead: "--public-url https://…", Check: func(text string) error {
-		_, err := debugger.NewSignatures(o.secrets, text)
+		_, err := debugger.NewSignatures([]string{"any"}, text)
 		return err
 	}})
 }

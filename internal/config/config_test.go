@@ -122,7 +122,7 @@ environments:
     edge: dublin
     challenges: {templates_only: true, texts: texts.yaml}
     webhook_url: https://hooks.bank.example/verify
-    webhook_secret: [{env: HOOK_ONE}, {env: HOOK_TWO}]
+    webhook_secret: [{env: HOOK_ONE}, {shared_key: ours, secret_env: HOOK_TWO}]
     attestations:
       EVT-01: {by: Noor, on: 2026-11-01, until: 2027-11-01, value: webhook set}
     credential_notes:
@@ -164,7 +164,7 @@ func TestEveryFieldOfAnEnvironmentIsRead(t *testing.T) {
 		t.Errorf("source %q, want %q", keys.Source, want)
 	}
 	secrets, err := got.WebhookSecrets(context.Background())
-	if err != nil || len(secrets) != 2 || secrets[1].Reveal() != "two2" {
+	if err != nil || len(secrets) != 2 || secrets[1].Secret.Reveal() != "two2" || secrets[1].SharedKey != "ours" {
 		t.Errorf("%d webhook secrets, %v", len(secrets), err)
 	}
 }

@@ -18,9 +18,9 @@ type declaration struct {
 
 	credentials credentials
 	identity    identityRule
-	webhooks    []reference // that sign what Twilio posts
-	texts       string      // the messages file, "" for none
-	listenerURL string      // where Twilio posts debugger events to
+	webhooks    []webhookReference // to what signs what Twilio posts
+	texts       string             // the messages file, "" for none
+	listenerURL string             // where Twilio posts debugger events to
 
 	baseURL, caFile, region, edge located
 	allowBaseURL                  bool
@@ -119,7 +119,8 @@ var fields = []field{
 		to.listenerURL, err = d.text(n, "listener_url")
 		return err
 	}},
-	{"webhook_secret", everywhere, readWebhookSecrets},
+	{"webhook_secret", everywhere, readWebhookSecrets("webhook_secret")},
+	{"webhook_secrets", everywhere, readWebhookSecrets("webhook_secrets")},
 	{"attestations", nil, readAttestations},
 	{"credential_notes", nil, readCredentialNotes},
 }

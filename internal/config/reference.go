@@ -149,13 +149,13 @@ func (d *document) referenceIn(n *yaml.Node, key string) (reference, error) {
 	}
 	e := all[0]
 	switch e.name() {
-	case "env":
+	case "env", "secret_env":
 		r, err := d.variable(e.value, key)
 		if err == nil && r.name == "" {
 			err = d.errorAt(e.value, "%s names no environment variable", key)
 		}
 		return r, err
-	case "command":
+	case "command", "secret_command":
 		if d.role == shared {
 			return reference{}, d.onlyPersonal(e.key, "the command of "+key)
 		}
@@ -170,19 +170,49 @@ func (d *document) referenceIn(n *yaml.Node, key string) (reference, error) {
 	return reference{}, d.unknownKey(e, key, []string{"env", "command", "keychain"})
 }
 
-func readWebhookSecrets(d *document, n *yaml.Node, to *declaration) error {
-	if isNull(n) {
+// webhookReference is a reference to a secret that signs what Twilio posts.
+type webhookReference struct {
+	reference
+	sharedKey string // the name of the shared key whose secret it is, "" for an auth token
+}
+
+// readWebhookSecrets reads a list of references; one of a shared key has its name beside it: {shared_key: NAME, secret_env: …}.
+func readWebhookSecrets(key string) func(*document, *yaml.Node, *declaration) error {
+	return func(d *document, n *yaml.Node, to *declaration) error {
+		if isNull(n) {
+			return nil
+		}
+		if n.Kind != yaml.SequenceNode {
+			return d.wrongType(n, key, "a list of references, such as [{env: TWILIO_AUTH_TOKEN}]")
+		}
+		for _, item := range n.Content {
+			r, err := d.webhookReference(resolve(item), key)
+			if err != nil {
+				return err
+			}
+			to.webhooks = append(to.webhooks, r)
+		}
 		return nil
 	}
-	if n.Kind != yaml.SequenceNode {
-		return d.wrongType(n, "webhook_secret", "a list of references, such as [{env: TWILIO_AUTH_TOKEN}]")
-	}
-	for _, item := range n.Content {
-		r, err := d.referenceIn(resolve(item), "webhook_secret")
-		if err != nil {
-			return err
+}
+
+func (d *document) webhookReference(n *yaml.Node, key string) (w webhookReference, err error) {
+	rest := *n
+	if n.Kind == yaml.MappingNode {
+		rest.Content = nil
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			if n.Content[i].Value != "shared_key" {
+				rest.Content = append(rest.Content, n.Content[i], n.Content[i+1])
+				continue
+			}
+			if w.sharedKey, err = d.text(n.Content[i+1], "shared_key"); err == nil && w.sharedKey == "" {
+				err = d.errorAt(n.Content[i+1], "shared_key is empty")
+			}
+			if err != nil {
+				return w, err
+			}
 		}
-		to.webhooks = append(to.webhooks, r)
 	}
-	return nil
+	w.reference, err = d.referenceIn(&rest, key)
+	return w, err
 }

@@ -56,7 +56,7 @@ type Target struct {
 	config   *Config
 	identity identityRule
 	secret   reference
-	webhooks []reference
+	webhooks []webhookReference
 }
 
 // Keys are account keys: one set from one source.
@@ -92,12 +92,19 @@ func (t *Target) explain(err error) error {
 	return err
 }
 
-// WebhookSecrets fetches the secrets by which Twilio may have signed what it posts: the account's auth tokens, of which
-// there are two while one is replaced. It is empty when the environment declares none.
-func (t *Target) WebhookSecrets(ctx context.Context) ([]Secret, error) {
-	var secrets []Secret
+// WebhookSecret is a secret by which Twilio may have signed what it posts: an auth token of the account, or the secret of
+// a shared key.
+type WebhookSecret struct {
+	SharedKey string // its name, "" for an auth token
+	Secret    Secret
+}
+
+// WebhookSecrets fetches the secrets by which Twilio may have signed what it posts; there are several of a kind while one is
+// replaced. It is empty when the environment declares none.
+func (t *Target) WebhookSecrets(ctx context.Context) ([]WebhookSecret, error) {
+	var secrets []WebhookSecret
 	for _, r := range t.webhooks {
-		text, err := t.config.fetch(ctx, r)
+		text, err := t.config.fetch(ctx, r.reference)
 		if err != nil {
 			return nil, err
 		}
@@ -105,7 +112,7 @@ func (t *Target) WebhookSecrets(ctx context.Context) ([]Secret, error) {
 		if err != nil {
 			return nil, err
 		}
-		secrets = append(secrets, secret)
+		secrets = append(secrets, WebhookSecret{SharedKey: r.sharedKey, Secret: secret})
 	}
 	return secrets, nil
 }

@@ -72,6 +72,10 @@ func (l *Listener) deliver(w http.ResponseWriter, r *http.Request) {
 	}
 	if err := l.Signatures.Check(r, body); err != nil {
 		l.counters.badSignatures.Inc()
+		var undeclared UndeclaredKey
+		if errors.As(err, &undeclared) {
+			l.counters.undeclared.Inc()
+		}
 		if more, ok := l.refused.tell(l.Now()); ok {
 			l.Note("refused a delivery from %s: %v%s", r.RemoteAddr, err, more)
 		}

@@ -3,11 +3,13 @@ package debugger
 import (
 	"bytes"
 	"context"
+	"crypto/sha1"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
 	"net"
 	"net/http"
@@ -91,6 +93,50 @@ func TestSignatureVectors(t *testing.T) {
 			if err := s.Check(signed(t, at, tc.kind, forged.body, forged.signature), []byte(forged.body)); err == nil {
 				t.Errorf("%s: %s is taken", tc.name, name)
 			}
+		}
+	}
+}
+
+func sign(secret []byte, text string) string { return signBy(sha1.New, secret, text) }
+
+// TestSharedKeys: a delivery that names a shared key is checked by that key alone, by the hash it names.
+func TestSharedKeys(t *testing.T) {
+	const public, body = "https://ops.bank.example/d", "A=1"
+	s, err := NewSignatures([]string{"token"}, public, SharedKey{"old", "one"}, SharedKey{"new", "two"}, SharedKey{"new", "three"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := NewSignatures(nil, public, SharedKey{"only", "one"}); err != nil {
+		t.Errorf("a shared key alone: %v", err)
+	}
+	for _, tc := range []struct {
+		settings, secret string
+		by               func() hash.Hash
+		ok               bool
+	}{
+		{"", "token", sha1.New, true},
+		{"key=old,algorithm=HMAC_SHA256", "one", sha256.New, true},
+		{"key=new, algorithm=HMAC_SHA256", "two", sha256.New, true},
+		{"algorithm=HMAC_SHA256,key=new", "three", sha256.New, true},
+		{"key=old,algorithm=HMAC_SHA256", "two", sha256.New, false},
+		{"key=old,algorithm=HMAC_SHA256", "one", sha1.New, false},
+		{"key=old,algorithm=HMAC_SHA256", "token", sha1.New, false},
+		{"key=other,algorithm=HMAC_SHA256", "one", sha256.New, false},
+		{"key=old,algorithm=NONE", "one", sha256.New, false},
+		{"nonsense", "token", sha1.New, false},
+		{"", "one", sha256.New, false},
+	} {
+		r := signed(t, "/d", formType, body, signBy(tc.by, []byte(tc.secret), public+"A1"))
+		if tc.settings != "" {
+			r.Header.Set("X-Twilio-Webhooks-Signature-Settings", tc.settings)
+		}
+		err := s.Check(r, []byte(body))
+		if (err == nil) != tc.ok {
+			t.Errorf("%q by %s: %v", tc.settings, tc.secret, err)
+		}
+		var undeclared UndeclaredKey
+		if strings.Contains(tc.settings, "other") && (!errors.As(err, &undeclared) || !strings.Contains(err.Error(), `"other" by "HMAC_SHA256"`)) {
+			t.Errorf("an undeclared key is told as %v", err)
 		}
 	}
 }

@@ -18,6 +18,7 @@ type counters struct {
 	stored        *metrics.Counter
 	again         *metrics.Counter
 	badSignatures *metrics.Counter
+	undeclared    *metrics.Counter
 	malformed     *metrics.Counter
 	storeErrors   *metrics.Counter
 	forwardErrors *metrics.Counter
@@ -32,6 +33,7 @@ func newCounters() *counters {
 		stored:        set.NewCounter("verifyctl_events_stored_total"),
 		again:         set.NewCounter("verifyctl_events_delivered_again_total"),
 		badSignatures: set.NewCounter("verifyctl_bad_signatures_total"),
+		undeclared:    set.NewCounter("verifyctl_undeclared_shared_keys_total"),
 		malformed:     set.NewCounter("verifyctl_malformed_deliveries_total"),
 		storeErrors:   set.NewCounter("verifyctl_store_errors_total"),
 		forwardErrors: set.NewCounter("verifyctl_forward_errors_total"),

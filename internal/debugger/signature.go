@@ -9,6 +9,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash"
 	"maps"
 	"net"
 	"net/http"
@@ -22,23 +23,32 @@ import (
 // Signatures checks the X-Twilio-Signature of deliveries (https://www.twilio.com/docs/usage/webhooks/webhooks-security):
 // the HMAC-SHA1, by the account's auth token, of the URL as Twilio was given it and the form's fields sorted by name. A
 // body that is no form is signed by its SHA-256, which is then in the URL.
+//
+// A Webhooks Rule can make Twilio sign with a shared key instead, by HMAC-SHA256, and say so in
+// X-Twilio-Webhooks-Signature-Settings (https://www.twilio.com/docs/usage/webhooks/webhook-shared-keys, a public beta); the
+// signed text is the same.
 type Signatures struct {
 	secrets [][]byte
+	shared  []SharedKey
 	public  *url.URL
 }
 
-// NewSignatures takes the secrets by which a delivery may be signed: the account's auth tokens, two while one is replaced.
+// SharedKey is a key that Twilio may sign with instead of the account's auth token.
+type SharedKey struct{ Name, Secret string }
+
+// NewSignatures takes the secrets by which a delivery may be signed: the account's auth tokens, two while one is replaced, and
+// shared keys.
 // publicURL is the URL that Twilio was given. It is never taken from a request, where anybody can write another one. The
 // error is a usage [verify.Error]; no secret, or an empty one, is one, because anybody could sign with it.
-func NewSignatures(secrets []string, publicURL string) (*Signatures, error) {
-	s := &Signatures{}
+func NewSignatures(secrets []string, publicURL string, shared ...SharedKey) (*Signatures, error) {
+	s := &Signatures{shared: shared}
 	for _, secret := range secrets {
 		if strings.TrimSpace(secret) == "" {
 			return nil, verify.Usagef("a webhook secret is empty, and anybody could sign with it")
 		}
 		s.secrets = append(s.secrets, []byte(secret))
 	}
-	if len(s.secrets) == 0 {
+	if len(s.secrets)+len(shared) == 0 {
 		return nil, verify.Usagef("there is no webhook secret to check deliveries with").
 			WithHint("declare the account's auth token: webhook_secret: [{env: TWILIO_AUTH_TOKEN}]")
 	}
@@ -75,14 +85,48 @@ func (s *Signatures) Check(r *http.Request, body []byte) error {
 	} else if err := checkHash(r.URL.Query().Get("bodySHA256"), body); err != nil {
 		return err
 	}
+	secrets, by, err := s.signers(r.Header.Get("X-Twilio-Webhooks-Signature-Settings"))
+	if err != nil {
+		return err
+	}
 	for _, address := range s.addresses(r) {
-		for _, secret := range s.secrets {
-			if subtle.ConstantTimeCompare([]byte(sign(secret, address+fields)), []byte(signature)) == 1 {
+		for _, secret := range secrets {
+			if subtle.ConstantTimeCompare([]byte(signBy(by, secret, address+fields)), []byte(signature)) == 1 {
 				return nil
 			}
 		}
 	}
 	return errSignature
+}
+
+// UndeclaredKey is the error for a delivery that says it is signed with a shared key, or in a way, that is not declared.
+// Anybody can write what it says.
+type UndeclaredKey struct{ Name, Algorithm string }
+
+func (u UndeclaredKey) Error() string {
+	return fmt.Sprintf("it says that it is signed with the shared key %.80q by %.40q, which is not declared: add {shared_key: NAME, secret_env: …} to webhook_secrets", u.Name, u.Algorithm)
+}
+
+// signers gives the secrets and the hash that the settings of a delivery name: without any the auth tokens, by HMAC-SHA1.
+func (s *Signatures) signers(settings string) (secrets [][]byte, by func() hash.Hash, err error) {
+	if settings == "" {
+		return s.secrets, sha1.New, nil
+	}
+	said := map[string]string{}
+	for part := range strings.SplitSeq(settings, ",") {
+		name, value, _ := strings.Cut(part, "=")
+		said[strings.ToLower(strings.TrimSpace(name))] = strings.TrimSpace(value)
+	}
+	by = map[string]func() hash.Hash{"HMAC_SHA256": sha256.New, "HMAC_SHA1": sha1.New}[strings.ToUpper(said["algorithm"])]
+	for _, key := range s.shared {
+		if key.Name == said["key"] {
+			secrets = append(secrets, []byte(key.Secret))
+		}
+	}
+	if by == nil || len(secrets) == 0 {
+		return nil, nil, UndeclaredKey{said["key"], said["algorithm"]}
+	}
+	return secrets, by, nil
 }
 
 func checkHash(want string, body []byte) error {
@@ -101,8 +145,8 @@ func isForm(r *http.Request) bool {
 	return strings.EqualFold(strings.TrimSpace(kind), "application/x-www-form-urlencoded")
 }
 
-func sign(secret []byte, text string) string {
-	mac := hmac.New(sha1.New, secret)
+func signBy(by func() hash.Hash, secret []byte, text string) string {
+	mac := hmac.New(by, secret)
 	mac.Write([]byte(text))
 	return base64.StdEncoding.EncodeToString(mac.Sum(nil))
 }
