@@ -74,7 +74,7 @@ func (l *Listener) deliver(w http.ResponseWriter, r *http.Request) {
 		l.counters.badSignatures.Inc()
 		var undeclared UndeclaredKey
 		if errors.As(err, &undeclared) {
-			l.counters.undeclared.Inc()
+			l.counters.countUndeclared(undeclared)
 		}
 		if more, ok := l.refused.tell(l.Now()); ok {
 			l.Note("refused a delivery from %s: %v%s", r.RemoteAddr, err, more)

@@ -141,6 +141,28 @@ func TestSharedKeys(t *testing.T) {
 	}
 }
 
+// TestUndeclaredKeysAreCounted: by name and algorithm, but anybody can name one, so only so many.
+func TestUndeclaredKeysAreCounted(t *testing.T) {
+	a := newListener(t)
+	for n := range 30 {
+		r := signed(t, "/debugger", formType, "A=1", "x")
+		r.Header.Set("X-Twilio-Webhooks-Signature-Settings", fmt.Sprintf("key=key-%d,algorithm=HMAC_SHA256", n))
+		if status := a.do(r); status != http.StatusForbidden {
+			t.Fatalf("status %d", status)
+		}
+	}
+	w := httptest.NewRecorder()
+	a.handler.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+	text := w.Body.String()
+	if !strings.Contains(text, `verifyctl_undeclared_shared_keys_total{key="key-0",algorithm="HMAC_SHA256"} 1`) ||
+		!strings.Contains(text, `verifyctl_undeclared_shared_keys_total{key="other",algorithm="other"} 10`) {
+		t.Error(text)
+	}
+	if len(a.notes) == 0 || !strings.Contains(a.notes[0], `"key-0" by "HMAC_SHA256"`) {
+		t.Errorf("%q", a.notes)
+	}
+}
+
 // TestPortsAreTriedBothWays: some of Twilio's back ends sign the port, some do not.
 func TestPortsAreTriedBothWays(t *testing.T) {
 	for _, tc := range []struct{ signedURL, public string }{

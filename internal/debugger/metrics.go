@@ -3,6 +3,8 @@ package debugger
 import (
 	"fmt"
 	"io"
+	"regexp"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -18,22 +20,42 @@ type counters struct {
 	stored        *metrics.Counter
 	again         *metrics.Counter
 	badSignatures *metrics.Counter
-	undeclared    *metrics.Counter
 	malformed     *metrics.Counter
 	storeErrors   *metrics.Counter
 	forwardErrors *metrics.Counter
 	lastEvent     atomic.Int64 // Unix seconds, by the event's own time
+
+	mu         sync.Mutex
+	undeclared map[UndeclaredKey]bool // that have a counter of their own
+}
+
+// mostKeys is how many undeclared shared keys have a counter of their own: anybody can name one.
+const mostKeys = 20
+
+var keyLabel = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,64}$`)
+
+// countUndeclared counts a delivery that names a shared key that is not declared.
+func (c *counters) countUndeclared(u UndeclaredKey) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	isNew := !c.undeclared[u]
+	if !keyLabel.MatchString(u.Name) || !keyLabel.MatchString(u.Algorithm) || isNew && len(c.undeclared) >= mostKeys {
+		u = UndeclaredKey{"other", "other"}
+	} else if isNew {
+		c.undeclared[u] = true
+	}
+	c.set.GetOrCreateCounter(fmt.Sprintf("verifyctl_undeclared_shared_keys_total{key=%q,algorithm=%q}", u.Name, u.Algorithm)).Inc()
 }
 
 func newCounters() *counters {
 	set := metrics.NewSet()
 	c := &counters{
 		set:           set,
+		undeclared:    map[UndeclaredKey]bool{},
 		deliveries:    set.NewCounter("verifyctl_deliveries_total"),
 		stored:        set.NewCounter("verifyctl_events_stored_total"),
 		again:         set.NewCounter("verifyctl_events_delivered_again_total"),
 		badSignatures: set.NewCounter("verifyctl_bad_signatures_total"),
-		undeclared:    set.NewCounter("verifyctl_undeclared_shared_keys_total"),
 		malformed:     set.NewCounter("verifyctl_malformed_deliveries_total"),
 		storeErrors:   set.NewCounter("verifyctl_store_errors_total"),
 		forwardErrors: set.NewCounter("verifyctl_forward_errors_total"),
