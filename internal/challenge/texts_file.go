@@ -1,6 +1,7 @@
 package challenge
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"regexp"
@@ -16,8 +17,8 @@ import (
 // maxTextsFile is more than any file of texts needs.
 const maxTextsFile = 1 << 20
 
-// ParseTexts reads a file of texts. The error is one usage error that tells every mistake as file:line; unknown keys
-// are mistakes. Lengths are not judged here: see [Texts.Lint].
+// ParseTexts reads a file of texts. The error joins one usage error for each mistake, as file:line; unknown keys are
+// mistakes. Lengths are not judged here: see [Texts.Lint].
 func ParseTexts(file string, r io.Reader) (*Texts, error) {
 	data, err := io.ReadAll(io.LimitReader(r, maxTextsFile+1))
 	switch {
@@ -36,7 +37,7 @@ func ParseTexts(file string, r io.Reader) (*Texts, error) {
 	p := textsParser{file: file}
 	texts := p.texts(doc.Content[0])
 	if len(p.mistakes) > 0 {
-		return nil, verify.Usagef("%s", strings.Join(p.mistakes, "\n"))
+		return nil, errors.Join(p.mistakes...)
 	}
 	return texts, nil
 }
@@ -58,11 +59,11 @@ func syntaxError(file string, err error) error {
 // textsParser walks the nodes of a file and collects mistakes with their lines.
 type textsParser struct {
 	file     string
-	mistakes []string
+	mistakes []error
 }
 
 func (p *textsParser) mistake(n *yaml.Node, format string, args ...any) {
-	p.mistakes = append(p.mistakes, fmt.Sprintf("%s:%d: %s", p.file, n.Line, fmt.Sprintf(format, args...)))
+	p.mistakes = append(p.mistakes, verify.Usagef("%s:%d: %s", p.file, n.Line, fmt.Sprintf(format, args...)))
 }
 
 // each gives the keys and values of a mapping; a key that comes twice is a mistake, and so is anything but a mapping.

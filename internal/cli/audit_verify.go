@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"os"
 	"strings"
 	"time"
 
@@ -92,9 +91,9 @@ func (o *auditVerifyOptions) export() (*ledger.Export, error) {
 	if o.against == "" {
 		return nil, nil
 	}
-	text, err := os.ReadFile(o.against)
+	text, err := readAll(o.shell.in, "what audit export printed,", o.against, 1<<20)
 	if err != nil {
-		return nil, verify.Usagef("--against: %w", err)
+		return nil, err
 	}
 	var export ledger.Export
 	if err := json.Unmarshal(text, &export); err != nil || len(export.SHA256) != 64 || export.Bytes < 0 {

@@ -1,13 +1,6 @@
 package cli
 
 import (
-	"errors"
-	"fmt"
-	"io"
-	"io/fs"
-	"os"
-	"strings"
-
 	"github.com/spf13/cobra"
 
 	"github.com/verifyctl/verifyctl/internal/challenge"
@@ -82,17 +75,11 @@ func readTexts(named, environmentFile string) (*challenge.Texts, error) {
 		return nil, verify.Usagef("no messages file is named").
 			WithHint("give --texts FILE, or challenges: {texts: FILE} in the environment file")
 	}
-	f, err := os.Open(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil, verify.Usagef("the messages file %s does not exist", path)
-	case err != nil:
-		return nil, fmt.Errorf("the messages file cannot be opened: %w", err)
+	f, err := openInput(nil, "the messages file", path)
+	if err != nil {
+		return nil, err
 	}
 	defer f.Close()
-	if info, err := f.Stat(); err == nil && info.IsDir() {
-		return nil, verify.Usagef("the messages file %s is a directory", path)
-	}
 	return challenge.ParseTexts(path, f)
 }
 
@@ -116,21 +103,4 @@ func (s *shell) textNames(named string) []string {
 		return nil
 	}
 	return texts.Names()
-}
-
-// readAll reads a file, or standard input for -, up to a limit.
-func readAll(in io.Reader, path string, most int64) ([]byte, error) {
-	if path != "-" {
-		f, err := os.Open(path)
-		if err != nil {
-			return nil, verify.Usagef("%s cannot be opened: %s", path, strings.TrimPrefix(err.Error(), "open "+path+": "))
-		}
-		defer f.Close()
-		in = f
-	}
-	data, err := io.ReadAll(io.LimitReader(in, most+1))
-	if err == nil && int64(len(data)) > most {
-		err = verify.Usagef("%s is larger than %d bytes", path, most)
-	}
-	return data, err
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"iter"
-	"os"
 	"runtime"
 	"strings"
 
@@ -125,13 +124,13 @@ func (o *debuggerDecodeOptions) decode(ctx context.Context) iter.Seq2[event.Even
 }
 
 func (o *debuggerDecodeOptions) decodeFile(ctx context.Context, file string, attribution *event.Attribution, yield func(event.Event, error) bool) bool {
-	in, workers, err := o.open(file)
+	in, err := o.open(file)
 	if err != nil {
 		return yield(event.Event{}, err)
 	}
 	defer in.Close()
 	var stats event.Stats
-	for e, err := range event.Decode(in, event.Options{Workers: workers, Attribution: attribution, Stats: &stats}) {
+	for e, err := range event.Decode(in, event.Options{Workers: min(runtime.GOMAXPROCS(0), 8), Attribution: attribution, Stats: &stats}) {
 		var refused *verify.Error
 		if errors.As(err, &refused) {
 			return yield(event.Event{}, refused)
@@ -157,18 +156,15 @@ func (o *debuggerDecodeOptions) decodeFile(ctx context.Context, file string, att
 }
 
 // open opens a file, or standard input, where a person is told what to do.
-func (o *debuggerDecodeOptions) open(file string) (io.ReadCloser, int, error) {
-	if file != "-" {
-		in, err := os.Open(file)
-		if err != nil {
-			return nil, 0, verify.Usagef("cannot read the event: %w", err).WithHint("without a file, standard input is read: verifyctl debugger decode -")
-		}
-		return in, min(runtime.GOMAXPROCS(0), 8), nil
-	}
-	if o.shell.inTerminal {
+func (o *debuggerDecodeOptions) open(file string) (io.ReadCloser, error) {
+	if file == "-" && o.shell.inTerminal {
 		o.shell.note("paste the event, then press Ctrl-D")
 	}
-	return io.NopCloser(o.shell.in), min(runtime.GOMAXPROCS(0), 8), nil
+	in, err := openInput(o.shell.in, "the event", file)
+	if err != nil {
+		return nil, err.(*verify.Error).WithHint("without a file, standard input is read: verifyctl debugger decode -")
+	}
+	return in, nil
 }
 
 // settle reads which candidate of an ambiguous event exists, in the environment of the event.

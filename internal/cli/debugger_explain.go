@@ -3,9 +3,10 @@ package cli
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
-	"os"
+	"io/fs"
 	"regexp"
 	"slices"
 	"strconv"
@@ -214,19 +215,18 @@ func (o *debuggerExplainOptions) explainSID(ctx context.Context, p *render.Print
 }
 
 func (o *debuggerExplainOptions) explainFile(p *render.Printer) error {
-	in := o.shell.in
-	if o.arg != "-" {
-		file, err := os.Open(o.arg)
-		if err != nil {
-			if done, err := explainText(p, o.arg); done {
-				return err
-			}
-			return verify.Usagef("%q is neither a code, nor a SID, nor a file that can be read: %w", o.arg, err).
-				WithHint("search the catalogue: verifyctl debugger explain --search %s", o.arg)
+	in, err := openInput(o.shell.in, "the event", o.arg)
+	if err != nil {
+		if done, err := explainText(p, o.arg); done {
+			return err
 		}
-		defer file.Close()
-		in = file
+		if !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		return verify.Usagef("%q is neither a code, nor a SID, nor a file", o.arg).
+			WithHint("search the catalogue: verifyctl debugger explain --search %s", verify.Quote(o.arg))
 	}
+	defer in.Close()
 	text, err := io.ReadAll(io.LimitReader(in, maxExplained))
 	if err != nil {
 		return fmt.Errorf("cannot read %s: %w", o.arg, err)

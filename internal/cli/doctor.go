@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"fmt"
-	"os"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -126,16 +125,9 @@ func (o *doctorOptions) readBaseline() error {
 	if o.baseline == "" {
 		return nil
 	}
-	f, err := os.Open(o.baseline)
-	if err != nil {
-		return verify.Usagef("--baseline: %w", err)
-	}
-	defer f.Close()
-	o.known, err = doctor.ReadBaseline(f)
-	if err != nil {
-		return fmt.Errorf("%s: %w", o.baseline, err)
-	}
-	return nil
+	known, err := readInput(o.shell.in, "the baseline", o.baseline, doctor.ReadBaseline)
+	o.known = known
+	return err
 }
 
 func (o *doctorOptions) run(ctx context.Context) error {

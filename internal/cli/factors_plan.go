@@ -3,8 +3,6 @@ package cli
 import (
 	"context"
 	"fmt"
-	"io"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -96,7 +94,7 @@ func (o *factorsPlanOptions) plan(ctx context.Context, c *connection) (fleet.Pla
 		}
 		return fleet.PlanWhere(ctx, index, c.env, condition, c.now(), o.file.lifetime)
 	}
-	list, err := readInput(o.shell.in, "--from", o.from, fleet.ParseList)
+	list, err := readInput(o.shell.in, "the list", o.from, fleet.ParseList)
 	if err != nil {
 		return fleet.Plan{}, err
 	}
@@ -110,20 +108,6 @@ func (o *factorsPlanOptions) plan(ctx context.Context, c *connection) (fleet.Pla
 		return fleet.Plan{}, err
 	}
 	return fleet.PlanList(ctx, memory, c.env, list.Refs, c.now(), o.file.lifetime)
-}
-
-// readInput parses a file, or standard input for "-".
-func readInput[T any](in io.Reader, flag, file string, parse func(io.Reader) (T, error)) (T, error) {
-	if file == "-" {
-		return parse(in)
-	}
-	f, err := os.Open(file)
-	if err != nil {
-		var none T
-		return none, verify.Usagef("cannot read %s: %w", flag, err)
-	}
-	defer f.Close()
-	return parse(f)
 }
 
 // planFile is where a plan goes: the flags of every command that makes one.

@@ -115,14 +115,17 @@ func (o *serveOptions) parse() error {
 	return o.parseSeed()
 }
 
+// maxSeed bounds the file of --seed, in bytes.
+const maxSeed = 1 << 30
+
 // parseSeed reads the world of a file, which a new state is to hold.
 func (o *serveOptions) parseSeed() error {
 	if o.options.Seed == simulator.SeedDemo || o.options.Seed == simulator.SeedEmpty {
 		return nil
 	}
-	raw, err := os.ReadFile(o.seed)
+	raw, err := readAll(o.shell.in, "the world of --seed", o.seed, maxSeed)
 	if err != nil {
-		return verify.Usagef("--seed is demo, empty or a readable JSON file: %w", err)
+		return err
 	}
 	world, err := simulator.ParseWorld(raw)
 	if err != nil {

@@ -90,7 +90,7 @@ func Read[H interface{ binding() Header }, I any](r io.Reader, check func(Plan[H
 	var p Plan[H, I]
 	line, err := p.read(in)
 	if err != nil {
-		err = fmt.Errorf("line %d of the plan: %w", line, err)
+		err = fmt.Errorf("line %d of the plan: %w", max(line, 1), err)
 	} else if err = check(p); err != nil {
 		err = fmt.Errorf("the plan: %w", err)
 	}
@@ -124,7 +124,7 @@ func (p *Plan[H, I]) read(in *bufio.Scanner) (line int, err error) {
 	}
 	var last trailer
 	if err := decodeExactly(text, &last); err != nil || line == 1 {
-		return line, errors.Join(errors.New("the plan ends without its SHA-256"), err)
+		return line, errors.New("its SHA-256 is missing: the file was cut off, or is not a plan")
 	}
 	if p.ID = hex.EncodeToString(sum.Sum(nil)); last.SHA256 != p.ID {
 		return line, errors.New("the SHA-256 differs: the plan was changed after it was made")

@@ -7,8 +7,10 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"slices"
 	"strings"
@@ -80,8 +82,12 @@ func LintFiles(files []string, options Options) (*Lint, error) {
 	lint := &Lint{options: options, files: files}
 	for _, file := range files {
 		text, err := readCredentialFile(file, options.Stdin)
+		var inFile *fs.PathError
+		if errors.As(err, &inFile) {
+			err = inFile.Err // it names the file once more
+		}
 		if err != nil {
-			return nil, verify.Usagef("%s: %w", file, err)
+			return nil, verify.Usagef("cannot read the credential file %s: %w", file, err)
 		}
 		if err := lint.add(file, text); err != nil {
 			return nil, err
