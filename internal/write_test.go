@@ -22,8 +22,8 @@ var guarded = []struct {
 	may   []string
 	why   string
 }{
-	{"(*cli.connection).approvedWriter", []string{"(*cli.connection).writer", "(*cli.entitiesEraseOptions).run"}, "whoever calls it has asked for approval"},
-	{"(*ledger.Ledger).Writer", []string{"(*cli.connection).approvedWriter"}, "a write is approved before it is sent"},
+	{"(*cli.connection).confirmedWriter", []string{"(*cli.connection).writer", "(*cli.entitiesEraseOptions).run"}, "whoever calls it has asked for approval"},
+	{"(*ledger.Ledger).Writer", []string{"(*cli.connection).confirmedWriter"}, "a write is confirmed before it is sent"},
 	{"twilio.Writer", []string{"ledger", "twilio.Writer", "(*twilio.Client).Writer"}, everyWriteIsRecorded},
 	{"(*twilio.Client).Writer", []string{"ledger"}, everyWriteIsRecorded},
 	{"(twilio.Writer).begin", []string{"twilio.Writer"}, "a write is a method of Writer"},

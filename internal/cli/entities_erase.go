@@ -98,12 +98,12 @@ func (o *entitiesEraseOptions) run(ctx context.Context) error {
 	}
 	// All confirmations come before the first delete.
 	for i, c := range connections {
-		if err := o.approve(ctx, c, o.question(c, traces[i])); err != nil {
+		if err := o.confirm(ctx, c, o.question(c, traces[i])); err != nil {
 			return err
 		}
 	}
 	for i, c := range connections {
-		w, err := c.approvedWriter(ctx, o.write)
+		w, err := c.confirmedWriter(ctx, o.write)
 		if err != nil {
 			return err
 		}
@@ -169,9 +169,9 @@ func (o *entitiesEraseOptions) show(traces []fleet.Trace) error {
 	return errors.Join(unread...)
 }
 
-// approve lets the erasure from one environment pass. With --all-envs, naming a production environment with --confirm does
+// confirm lets the erasure from one environment pass. With --all-envs, naming a production environment with --confirm does
 // what -e does elsewhere.
-func (o *entitiesEraseOptions) approve(ctx context.Context, c *connection, question string) error {
+func (o *entitiesEraseOptions) confirm(ctx context.Context, c *connection, question string) error {
 	write := o.write
 	name, _ := c.confirmName()
 	confirmed := slices.Contains(o.confirmed, name)
@@ -180,7 +180,7 @@ func (o *entitiesEraseOptions) approve(ctx context.Context, c *connection, quest
 	}
 	switch {
 	case !o.allEnvs || !c.env.IsProduction() || c.env.ReadOnly:
-		return c.approve(ctx, write, question, destructive)
+		return c.confirm(ctx, write, question, destructive)
 	case confirmed:
 		return nil
 	case !o.shell.canAsk():

@@ -12,23 +12,23 @@ import (
 	"github.com/verifyctl/verifyctl/internal/verify"
 )
 
-// writer sends approved writes to Twilio through the ledger, the only way a command can write.
+// writer sends confirmed writes to Twilio through the ledger, the only way a command can write.
 type writer struct {
 	*ledger.Writer
 	c     *connection
 	store *store.Store
 }
 
-// writer approves a write, and gives what sends it.
+// writer has a write confirmed, and gives what sends it.
 func (c *connection) writer(ctx context.Context, w writeFlags, question string, h harm) (*writer, error) {
-	if err := c.approve(ctx, w, question, h); err != nil {
+	if err := c.confirm(ctx, w, question, h); err != nil {
 		return nil, err
 	}
-	return c.approvedWriter(ctx, w)
+	return c.confirmedWriter(ctx, w)
 }
 
-// approvedWriter gives what sends an approved write.
-func (c *connection) approvedWriter(ctx context.Context, w writeFlags) (*writer, error) {
+// confirmedWriter gives what sends a confirmed write.
+func (c *connection) confirmedWriter(ctx context.Context, w writeFlags) (*writer, error) {
 	memory, err := c.memory(ctx)
 	if err != nil {
 		return nil, err

@@ -37,10 +37,10 @@ const (
 	destructive             // deletes or changes what is there
 )
 
-// approve lets a write pass, or says why not: a read-only environment takes none; a write to production needs -e on the
+// confirm lets a write pass, or says why not: a read-only environment takes none; a write to production needs -e on the
 // command line and production's name as confirmation, to the demo's live environment too; elsewhere what deletes or changes is
 // asked about, or takes --yes. Where several environments have one Service, the strictest decides.
-func (c *connection) approve(ctx context.Context, w writeFlags, question string, h harm) error {
+func (c *connection) confirm(ctx context.Context, w writeFlags, question string, h harm) error {
 	if c.rules.closed != nil {
 		return c.closedError()
 	}
@@ -48,7 +48,7 @@ func (c *connection) approve(ctx context.Context, w writeFlags, question string,
 		return verify.Refusedf("another environment may call the Service of %s production, and the environments cannot be read: %w", c.label(), c.rules.unread)
 	}
 	if c.rules.production != nil {
-		return c.approveProduction(ctx, w, question)
+		return c.confirmProduction(ctx, w, question)
 	}
 	if h == harmless || w.yes {
 		return nil
@@ -69,7 +69,7 @@ func (c *connection) closedError() error {
 	return err.WithHint("a write needs that setting changed by whoever made it")
 }
 
-func (c *connection) approveProduction(ctx context.Context, w writeFlags, question string) error {
+func (c *connection) confirmProduction(ctx context.Context, w writeFlags, question string) error {
 	name, flag := c.confirmName()
 	switch {
 	case !c.shell.globalSet.Changed(flag):
