@@ -57,14 +57,14 @@ func (o *doctorOptions) print(report doctor.Report) error {
 		return err
 	}
 	var page strings.Builder
-	if err := doctor.WriteText(&page, report, doctor.TextOptions{All: o.all, Paint: paintStatus(p)}); err != nil {
+	if err := doctor.WriteText(&page, report, o.all, paintStatus(p)); err != nil {
 		return err
 	}
 	return p.WritePage(page.String())
 }
 
 // paintStatus colours text by a check's status.
-func paintStatus(p *render.Printer) func(doctor.Status, string) string {
+func paintStatus(p *render.Printer) doctor.Painter {
 	return func(status doctor.Status, text string) string { return p.Paint(text, statusTone(status)) }
 }
 

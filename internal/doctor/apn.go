@@ -1,7 +1,9 @@
 package doctor
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -21,49 +23,49 @@ func wantedSandbox(build verify.IOSBuild) verify.Sandbox {
 }
 
 func apnChecks() []Check {
-	attached := []Resource{TheService, APNCredential}
+	attached := []resource{theService, apnCredential}
 	return []Check{
-		{ID: "PUSH-APN-00", Title: "an APNs credential is attached where iOS is pushed to", Severity: SeverityFail, Certainty: Declared,
-			Skip: apn.unless, Needs: []Resource{TheService}, Reads: []Resource{AllCredentials, AllServices},
+		{ID: "PUSH-APN-00", Title: "an APNs credential is attached where iOS is pushed to", Severity: severityFail, Certainty: declared,
+			Skip: apn.unless, Needs: []resource{theService}, Reads: []resource{allCredentials, allServices},
 			Remedy: "attach an APNs credential to the Service", Judge: apn.present},
-		{ID: "PUSH-APN-01", Title: "the APNs credential serves distribution builds where the app is one", Severity: SeverityFail, Certainty: Declared,
-			Skip: unlessBuild(verify.IOSDistribution), Needs: attached, Reads: []Resource{AllCredentials, AllServices},
-			Remedy: "TestFlight, Ad Hoc and store builds need a credential with sandbox false", Judge: rightSandbox},
-		{ID: "PUSH-APN-02", Title: "the APNs credential serves debug builds where the app is one", Severity: SeverityFail, Certainty: Declared,
-			Skip: unlessBuild(verify.IOSDebug), Needs: attached, Reads: []Resource{AllCredentials, AllServices},
-			Remedy: "builds signed for debugging (run from Xcode) need a credential with sandbox true", Judge: rightSandbox},
-		{ID: "PUSH-APN-03", Title: "the APNs credential's sandbox can be read", Severity: SeverityFail, Certainty: Certain,
-			Skip: apn.unless, Needs: attached, Remedy: "look at the credential in the Console", Judge: readableSandbox},
-		{ID: "PUSH-APN-04", Title: "the APNs credential is of type apn", Severity: SeverityFail, Certainty: Certain,
-			Skip: apn.unless, Needs: attached, Reads: []Resource{AllCredentials, AllServices},
-			Remedy: "attach a credential of type apn", Judge: apn.rightType},
-		{ID: "PUSH-APN-05", Title: "the APNs credential exists in the Service's account", Severity: SeverityFail, Certainty: Certain,
-			Skip: apn.unless, Needs: []Resource{TheService}, Reads: []Resource{APNCredential, AllCredentials, AllServices},
-			Remedy: "attach a credential of the Service's own account", Judge: apn.exists},
-		{ID: "PUSH-APN-06", Title: "no other environment uses the APNs credential", Severity: SeverityWarn, Certainty: Certain,
-			Skip: apn.unless, Needs: []Resource{TheService}, Reads: []Resource{AllServices},
-			Remedy: "one credential for each Service and environment", Judge: apn.unshared},
-		{ID: "PUSH-APN-07", Title: "the APNs credential was renewed within eleven months", Severity: SeverityWarn, Certainty: Heuristic,
+		{ID: "PUSH-APN-01", Title: "the APNs credential serves distribution builds where the app is one", Severity: severityFail, Certainty: declared,
+			Skip: unlessBuild(verify.IOSDistribution), Needs: attached, Reads: []resource{allCredentials, allServices},
+			Remedy: "TestFlight, Ad Hoc and store builds need a credential with sandbox false", Judge: apn.attached(rightSandbox)},
+		{ID: "PUSH-APN-02", Title: "the APNs credential serves debug builds where the app is one", Severity: severityFail, Certainty: declared,
+			Skip: unlessBuild(verify.IOSDebug), Needs: attached, Reads: []resource{allCredentials, allServices},
+			Remedy: "builds signed for debugging (run from Xcode) need a credential with sandbox true", Judge: apn.attached(rightSandbox)},
+		{ID: "PUSH-APN-03", Title: "the APNs credential's sandbox can be read", Severity: severityFail, Certainty: certain,
+			Skip: apn.unless, Needs: attached, Remedy: "look at the credential in the Console", Judge: apn.attached(readableSandbox)},
+		{ID: "PUSH-APN-04", Title: "the APNs credential is of type apn", Severity: severityFail, Certainty: certain,
+			Skip: apn.unless, Needs: attached, Reads: []resource{allCredentials, allServices},
+			Remedy: "attach a credential of type apn", Judge: apn.attached(apn.rightType)},
+		{ID: "PUSH-APN-05", Title: "the APNs credential exists in the Service's account", Severity: severityFail, Certainty: certain,
+			Skip: apn.unless, Needs: []resource{theService}, Reads: []resource{apnCredential, allCredentials, allServices},
+			Remedy: "attach a credential of the Service's own account", Judge: apn.bySID(apn.exists)},
+		{ID: "PUSH-APN-06", Title: "no other environment uses the APNs credential", Severity: severityWarn, Certainty: certain,
+			Skip: apn.unless, Needs: []resource{theService}, Reads: []resource{allServices},
+			Remedy: "one credential for each Service and environment", Judge: apn.bySID(apn.unshared)},
+		{ID: "PUSH-APN-07", Title: "the APNs credential was renewed within eleven months", Severity: severityWarn, Certainty: heuristic,
 			Skip: unlessExpiryUnknown, Needs: attached,
-			Remedy: "look up the certificate's expiry and record it: " + recordExpiry, Judge: renewed},
-		{ID: "PUSH-APN-08", Title: "Apple accepts the credential", Severity: SeverityFail, Certainty: Heuristic,
-			Skip: apn.unless, Needs: []Resource{TheService, PushErrors}, Reads: []Resource{APNCredential},
+			Remedy: "look up the certificate's expiry and record it: " + recordExpiry, Judge: apn.attached(renewed)},
+		{ID: "PUSH-APN-08", Title: "Apple accepts the credential", Severity: severityFail, Certainty: heuristic,
+			Skip: apn.unless, Needs: []resource{theService, pushErrors}, Reads: []resource{apnCredential},
 			Remedy: "renew the certificate, upload it as a new credential and attach that; leave the factors alone", Judge: apn.accepted(52131, 52145)},
-		{ID: "PUSH-APN-09", Title: "Apple accepts the push tokens", Severity: SeverityFail, Certainty: Heuristic,
-			Skip: apn.unless, Needs: []Resource{TheService, PushErrors}, Reads: []Resource{APNCredential, SampleFactors},
+		{ID: "PUSH-APN-09", Title: "Apple accepts the push tokens", Severity: severityFail, Certainty: heuristic,
+			Skip: apn.unless, Needs: []resource{theService, pushErrors}, Reads: []resource{apnCredential, sampleFactors},
 			Remedy: "on many devices: the build and the credential are for different Apple environments; on a few: bad tokens. Do not prune", Judge: tokensAccepted},
-		{ID: "PUSH-APN-10", Title: "the APNs credential is for the app", Severity: SeverityFail, Certainty: Heuristic,
-			Skip: apn.unless, Needs: []Resource{TheService, PushErrors}, Reads: []Resource{APNCredential, SampleFactors},
+		{ID: "PUSH-APN-10", Title: "the APNs credential is for the app", Severity: severityFail, Certainty: heuristic,
+			Skip: apn.unless, Needs: []resource{theService, pushErrors}, Reads: []resource{apnCredential, sampleFactors},
 			Remedy: "the certificate's subject has to be the app's bundle id; a VoIP certificate does not serve", Judge: rightTopic},
-		{ID: "PUSH-APN-11", Title: "the APNs certificate is for the app and does not expire soon", Severity: SeverityFail, Certainty: Attested,
-			Skip: apn.unless, Reads: []Resource{TheService}, Remedy: "no API tells; record it: " + recordExpiry, Judge: certificate},
+		{ID: "PUSH-APN-11", Title: "the APNs certificate is for the app and does not expire soon", Severity: severityFail, Certainty: attested,
+			Skip: apn.unless, Reads: []resource{theService}, Remedy: "no API tells; record it: " + recordExpiry, Judge: certificate},
 	}
 }
 
 // unlessBuild skips what is only for one way of signing. A build that is not declared is left to the check for
 // distribution builds, which says that it is unknown.
-func unlessBuild(build verify.IOSBuild) func(*Snapshot) string {
-	return func(snap *Snapshot) string {
+func unlessBuild(build verify.IOSBuild) func(*snapshot) string {
+	return func(snap *snapshot) string {
 		if why := apn.unless(snap); why != "" {
 			return why
 		}
@@ -80,11 +82,7 @@ func unlessBuild(build verify.IOSBuild) func(*Snapshot) string {
 }
 
 // rightSandbox judges a credential's sandbox against the way the app is signed.
-func rightSandbox(snap *Snapshot) Answer {
-	credential, instead, ok := apn.attached(snap)
-	if !ok {
-		return instead
-	}
+func rightSandbox(snap *snapshot, credential verify.Credential) answer {
 	about := string(credential.SID)
 	want := wantedSandbox(snap.Env.IOSBuild)
 	if want == verify.SandboxUnknown {
@@ -101,18 +99,14 @@ func rightSandbox(snap *Snapshot) Answer {
 	return unreadableSandbox(credential)
 }
 
-func readableSandbox(snap *Snapshot) Answer {
-	credential, instead, ok := apn.attached(snap)
-	if !ok {
-		return instead
-	}
+func readableSandbox(snap *snapshot, credential verify.Credential) answer {
 	if credential.Sandbox != verify.SandboxTrue && credential.Sandbox != verify.SandboxFalse {
 		return unreadableSandbox(credential)
 	}
 	return pass("%s has sandbox %s", credential.SID, credential.Sandbox).about(string(credential.SID))
 }
 
-func unreadableSandbox(credential verify.Credential) Answer {
+func unreadableSandbox(credential verify.Credential) answer {
 	was := "nothing"
 	if credential.SandboxText != nil {
 		was = fmt.Sprintf("%q", *credential.SandboxText)
@@ -131,7 +125,7 @@ const (
 )
 
 // unlessExpiryUnknown skips guessing at a certificate's age where its expiry is recorded.
-func unlessExpiryUnknown(snap *Snapshot) string {
+func unlessExpiryUnknown(snap *snapshot) string {
 	if why := apn.unless(snap); why != "" {
 		return why
 	}
@@ -141,11 +135,7 @@ func unlessExpiryUnknown(snap *Snapshot) string {
 	return ""
 }
 
-func renewed(snap *Snapshot) Answer {
-	credential, instead, ok := apn.attached(snap)
-	if !ok {
-		return instead
-	}
+func renewed(snap *snapshot, credential verify.Credential) answer {
 	about := string(credential.SID)
 	switch {
 	case credential.DateUpdated.IsZero():
@@ -158,7 +148,7 @@ func renewed(snap *Snapshot) Answer {
 }
 
 // recordCommand notes what a certificate's file tells; without an environment there is no place to note it.
-func recordCommand(snap *Snapshot) string {
+func recordCommand(snap *snapshot) string {
 	words := []string{"credentials", "lint", "CERT.pem"}
 	if snap.Env.Name != "" {
 		words = append(words, "--record", snap.Env.Name)
@@ -167,11 +157,11 @@ func recordCommand(snap *Snapshot) string {
 }
 
 // certificate judges what was recorded of the certificate before it was uploaded, or else takes somebody's word.
-func certificate(snap *Snapshot) Answer {
+func certificate(snap *snapshot) answer {
 	note := snap.Env.CredentialNotes[verify.PlatformAPN]
 	record := recordCommand(snap)
 	if note.Recorded == "" {
-		a := attested(snap, "PUSH-APN-11", "when the certificate expires and which app it is for")
+		a := byAttestation(snap, "PUSH-APN-11", "when the certificate expires and which app it is for")
 		if a.Status == Unknown && !snap.Env.Demo {
 			a = a.run(record)
 		}
@@ -203,19 +193,12 @@ func certificate(snap *Snapshot) Answer {
 }
 
 func overlap(a, b []string) bool {
-	for _, x := range a {
-		for _, y := range b {
-			if x == y {
-				return true
-			}
-		}
-	}
-	return false
+	return slices.ContainsFunc(a, func(x string) bool { return slices.Contains(b, x) })
 }
 
 // accepted judges that the push service refuses nobody for the credential's sake.
-func (s slot) accepted(codes ...int) func(*Snapshot) Answer {
-	return func(snap *Snapshot) Answer {
+func (s slot) accepted(codes ...int) func(*snapshot) answer {
+	return func(snap *snapshot) answer {
 		current, past := snap.push(codes...)
 		current, past = s.own(current), s.own(past)
 		switch {
@@ -229,37 +212,24 @@ func (s slot) accepted(codes ...int) func(*Snapshot) Answer {
 	}
 }
 
+func byTime(a, b event.Event) int { return a.Timestamp.Compare(b.Timestamp) }
+
 // lastOf gives when the newest of the events happened.
-func lastOf(events []event.Event) time.Time {
-	var last time.Time
-	for _, e := range events {
-		if e.Timestamp.After(last) {
-			last = e.Timestamp
-		}
-	}
-	return last
-}
+func lastOf(events []event.Event) time.Time { return slices.MaxFunc(events, byTime).Timestamp }
 
 // own leaves the events that are about the platform, or about none.
 func (s slot) own(events []event.Event) []event.Event {
-	var mine []event.Event
-	for _, e := range events {
-		if e.Platform == s.platform || e.Platform == "" || e.Platform == verify.PlatformNone {
-			mine = append(mine, e)
-		}
-	}
-	return mine
+	return slices.DeleteFunc(events, func(e event.Event) bool {
+		return !slices.Contains([]verify.Platform{s.platform, "", verify.PlatformNone}, e.Platform)
+	})
 }
 
 // tallied says in a few words how much was refused.
-func tallied(snap *Snapshot, events []event.Event) string {
-	first := events[0].Timestamp
+func tallied(snap *snapshot, events []event.Event) string {
+	first := slices.MinFunc(events, byTime).Timestamp
 	codes := map[int]bool{}
 	var names []string
 	for _, e := range events {
-		if e.Timestamp.Before(first) {
-			first = e.Timestamp
-		}
 		if code := codeOf(e); !codes[code] {
 			codes[code] = true
 			names = append(names, strings.TrimSpace(fmt.Sprintf("%d %s", code, e.ErrorName)))
@@ -283,7 +253,7 @@ const (
 	mismatchShare = 0.2
 )
 
-func tokensAccepted(snap *Snapshot) Answer {
+func tokensAccepted(snap *snapshot) answer {
 	current, past := snap.push(52134)
 	devices := devicesOf(current)
 	total, known := snap.devices(verify.PlatformAPN)
@@ -297,27 +267,27 @@ func tokensAccepted(snap *Snapshot) Answer {
 			fix("let those apps send a fresh token (updateFactor). Do not delete factors").run(snap.command("debugger", "alerts", "--code", "52134"))
 	}
 	a := fail("Apple refuses many push tokens: %s", tallied(snap, current)).about(current[0].CredentialSID)
-	if snap.APN.OK() && rightSandbox(snap).Status == Fail {
+	if snap.APN.ok() && rightSandbox(snap, snap.APN.Value).Status == Fail {
 		return a.fix("the credential's sandbox does not fit the build: fix that first. Do not delete factors")
 	}
 	if wantedSandbox(snap.Env.IOSBuild) == verify.SandboxUnknown {
 		return a.fix("%s does not declare how its iOS app is signed. If it is a TestFlight or store build, the credential needs sandbox false; "+
 			"if it is run from Xcode, sandbox true; it has %s. Declare ios_build, and compare the app with %s. Do not delete factors",
-			orWord(snap.Env.Name, "the account"), sandboxOf(snap), snap.command("doctor", "--ios-app", "App.ipa"))
+			cmp.Or(snap.Env.Name, "the account"), sandboxOf(snap), snap.command("doctor", "--ios-app", "App.ipa"))
 	}
 	return a.fix("the credential and the declared build agree, so the app on the phones is probably signed otherwise: compare it with %s. Do not delete factors",
 		snap.command("doctor", "--ios-app", "App.ipa"))
 }
 
 // sandboxOf tells the sandbox of the attached APNs credential, as far as it is known.
-func sandboxOf(snap *Snapshot) string {
-	if snap.APN.OK() && snap.APN.Value.Sandbox != verify.SandboxUnknown {
+func sandboxOf(snap *snapshot) string {
+	if snap.APN.ok() && snap.APN.Value.Sandbox != verify.SandboxUnknown {
 		return string(snap.APN.Value.Sandbox)
 	}
 	return "one that could not be read"
 }
 
-func rightTopic(snap *Snapshot) Answer {
+func rightTopic(snap *snapshot) answer {
 	current, _ := snap.push(52143)
 	if len(current) > 0 {
 		return fail("Apple refuses pushes for the app they are meant for: %s", tallied(snap, current)).about(current[0].CredentialSID).
@@ -328,7 +298,7 @@ func rightTopic(snap *Snapshot) Answer {
 	}
 	strangers := map[string]int{}
 	for _, factor := range snap.pushFactors(verify.PlatformAPN) {
-		if !contains(snap.Env.AppIDs, factor.Config.AppID) {
+		if !slices.Contains(snap.Env.AppIDs, factor.Config.AppID) {
 			strangers[factor.Config.AppID]++
 		}
 	}

@@ -5,8 +5,8 @@ import (
 )
 
 // attested answers what no API can tell by somebody's word in the environment file. Without one, or past its date, the
-// answer is unknown.
-func attested(snap *Snapshot, id, question string) Answer {
+// answerf is unknown.
+func byAttestation(snap *snapshot, id, question string) answer {
 	attestation, ok := snap.Env.Attestations[id]
 	if !ok && snap.Env.Demo {
 		return unknown("no API tells %s", question).fix("in an environment of your own, somebody who knows attests it: attestations: {%s: …}", id)

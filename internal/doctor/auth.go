@@ -21,33 +21,33 @@ const (
 
 func authChecks() []Check {
 	return []Check{
-		{ID: "AUTH-01", Title: "the key reads the environment's Service", Severity: SeverityFail, Certainty: Certain,
-			Reads: []Resource{TheService, TheAccount}, Remedy: "the answer names the cause", Judge: reachesService},
-		{ID: "AUTH-02", Title: "the key is not a test credential", Severity: SeverityFail, Certainty: Certain,
-			Reads: []Resource{TheService}, Remedy: "use a live key: Verify does not support test credentials", Judge: liveKey},
-		{ID: "AUTH-03", Title: "an API key is used, not the auth token", Severity: SeverityWarn, Certainty: Certain,
+		{ID: "AUTH-01", Title: "the key reads the environment's Service", Severity: severityFail, Certainty: certain,
+			Reads: []resource{theService, theAccount}, Remedy: "the answer names the cause", Judge: reachesService},
+		{ID: "AUTH-02", Title: "the key is not a test credential", Severity: severityFail, Certainty: certain,
+			Reads: []resource{theService}, Remedy: "use a live key: Verify does not support test credentials", Judge: liveKey},
+		{ID: "AUTH-03", Title: "an API key is used, not the auth token", Severity: severityWarn, Certainty: certain,
 			Skip: unlessOwnKey, Remedy: "create an API key for verifyctl", Judge: apiKeyUsed},
-		{ID: "AUTH-04", Title: "the key may not do more than it needs", Severity: SeverityInfo, Certainty: Certain,
-			Skip: unlessOwnKey, Needs: []Resource{TheService}, Reads: []Resource{TheAccount},
+		{ID: "AUTH-04", Title: "the key may not do more than it needs", Severity: severityInfo, Certainty: certain,
+			Skip: unlessOwnKey, Needs: []resource{theService}, Reads: []resource{theAccount},
 			Remedy: "prefer a restricted key with Verify and Monitor: read", Judge: leastPrivilege},
-		{ID: "AUTH-05", Title: "the Service belongs to the declared account", Severity: SeverityFail, Certainty: Certain,
-			Needs: []Resource{TheService}, Remedy: "use a key of the declared account, or declare the account the Service is in", Judge: rightAccount},
-		{ID: "AUTH-06", Title: "the account is active and not a trial", Severity: SeverityFail, Certainty: Certain,
-			Reads: []Resource{TheAccount, TheService}, Remedy: "add funds, upgrade or reopen the account", Judge: activeAccount},
-		{ID: "AUTH-07", Title: "the key is younger than a year", Severity: SeverityWarn, Certainty: Certain,
-			Skip: unlessAPIKey, Needs: []Resource{AllKeys}, Remedy: "make a new key and delete the old one", Judge: freshKey},
-		{ID: "AUTH-08", Title: "the key may read what the other checks need", Severity: SeverityWarn, Certainty: Certain,
-			Needs:  []Resource{TheService},
-			Reads:  []Resource{AllCredentials, PushErrors, Changes},
+		{ID: "AUTH-05", Title: "the Service belongs to the declared account", Severity: severityFail, Certainty: certain,
+			Needs: []resource{theService}, Remedy: "use a key of the declared account, or declare the account the Service is in", Judge: rightAccount},
+		{ID: "AUTH-06", Title: "the account is active and not a trial", Severity: severityFail, Certainty: certain,
+			Reads: []resource{theAccount, theService}, Remedy: "add funds, upgrade or reopen the account", Judge: activeAccount},
+		{ID: "AUTH-07", Title: "the key is younger than a year", Severity: severityWarn, Certainty: certain,
+			Skip: unlessAPIKey, Needs: []resource{allKeys}, Remedy: "make a new key and delete the old one", Judge: freshKey},
+		{ID: "AUTH-08", Title: "the key may read what the other checks need", Severity: severityWarn, Certainty: certain,
+			Needs:  []resource{theService},
+			Reads:  []resource{allCredentials, pushErrors, changes},
 			Remedy: "grant the missing permission, or accept that the checks which need it are unknown", Judge: mayRead},
-		{ID: "AUTH-09", Title: "the key belongs to the region that requests go to", Severity: SeverityFail, Certainty: Measured,
-			Reads: []Resource{TheService}, Remedy: "use a key of the region", Judge: rightRegion},
-		{ID: "AUTH-10", Title: "this machine's clock agrees with Twilio's", Severity: SeverityFail, Certainty: Measured,
-			Needs: []Resource{OneRequest}, Remedy: "set the clock by NTP", Judge: clockAgrees},
+		{ID: "AUTH-09", Title: "the key belongs to the region that requests go to", Severity: severityFail, Certainty: measured,
+			Reads: []resource{theService}, Remedy: "use a key of the region", Judge: rightRegion},
+		{ID: "AUTH-10", Title: "this machine's clock agrees with Twilio's", Severity: severityFail, Certainty: measured,
+			Needs: []resource{oneRequest}, Remedy: "set the clock by NTP", Judge: clockAgrees},
 	}
 }
 
-func reachesService(snap *Snapshot) Answer {
+func reachesService(snap *snapshot) answer {
 	err := snap.Service.problem()
 	about := string(snap.Env.ServiceSID)
 	switch {
@@ -67,10 +67,10 @@ func reachesService(snap *Snapshot) Answer {
 		cause := diagnose(snap, err)
 		return fail("Twilio refuses the key (%s): %s", describe(err), cause.reason).about(about).fix("%s", cause.fix)
 	}
-	return cannot(TheService, err)
+	return cannot(theService, err)
 }
 
-func liveKey(snap *Snapshot) Answer {
+func liveKey(snap *snapshot) answer {
 	err := snap.Service.problem()
 	switch {
 	case err == nil:
@@ -78,10 +78,10 @@ func liveKey(snap *Snapshot) Answer {
 	case verify.CodeOf(err) == codeTestKey:
 		return fail("the key is a test credential (20008)").fix("use an API key or the auth token of the live account; -e demo needs no account at all")
 	}
-	return cannot(TheService, err)
+	return cannot(theService, err)
 }
 
-func apiKeyUsed(snap *Snapshot) Answer {
+func apiKeyUsed(snap *snapshot) answer {
 	switch key := snap.Connection.KeySID; {
 	case strings.HasPrefix(key, "SK"):
 		return pass("%s is an API key", key)
@@ -92,21 +92,11 @@ func apiKeyUsed(snap *Snapshot) Answer {
 	return unknown("the connection does not say which key it uses")
 }
 
-func unlessOwnKey(snap *Snapshot) string {
-	if snap.Env.Demo {
-		return "the demo's key is built in"
-	}
-	return ""
-}
+var unlessOwnKey = unless(func(snap *snapshot) bool { return !snap.Env.Demo }, "the demo's key is built in")
 
-func unlessAPIKey(snap *Snapshot) string {
-	if !strings.HasPrefix(snap.Connection.KeySID, "SK") {
-		return "no API key is used"
-	}
-	return ""
-}
+var unlessAPIKey = unless(func(snap *snapshot) bool { return strings.HasPrefix(snap.Connection.KeySID, "SK") }, "no API key is used")
 
-func leastPrivilege(snap *Snapshot) Answer {
+func leastPrivilege(snap *snapshot) answer {
 	switch err := snap.Account.problem(); {
 	case err == nil:
 		return note("the key has the power of a main key: it reads the account itself").
@@ -114,11 +104,11 @@ func leastPrivilege(snap *Snapshot) Answer {
 	case isDenied(err):
 		return pass("the key may not read the account itself, as it should be")
 	default:
-		return cannot(TheAccount, err)
+		return cannot(theAccount, err)
 	}
 }
 
-func rightAccount(snap *Snapshot) Answer {
+func rightAccount(snap *snapshot) answer {
 	got, want := snap.Service.Value.AccountSID, snap.Env.AccountSID
 	switch {
 	case want == "":
@@ -132,18 +122,18 @@ func rightAccount(snap *Snapshot) Answer {
 	return pass("%s", got).about(string(got))
 }
 
-func activeAccount(snap *Snapshot) Answer {
+func activeAccount(snap *snapshot) answer {
 	err := snap.Account.problem()
 	if isDenied(err) {
-		a := cannot(TheAccount, err)
-		if snap.Service.OK() {
+		a := cannot(theAccount, err)
+		if snap.Service.ok() {
 			a.Reason = "the key may not read the account itself; since Verify answers, it is neither suspended nor closed, but whether it is a trial is not known"
 			a.ReadFailed, a.cause = false, nil // being refused here is what a well chosen key gives
 		}
 		return a
 	}
 	if err != nil {
-		return cannot(TheAccount, err)
+		return cannot(theAccount, err)
 	}
 	account := snap.Account.Value
 	switch {
@@ -157,7 +147,7 @@ func activeAccount(snap *Snapshot) Answer {
 	return pass("the account is %s and of type %s", account.Status, account.Type).about(string(account.SID))
 }
 
-func freshKey(snap *Snapshot) Answer {
+func freshKey(snap *snapshot) answer {
 	for _, key := range snap.Keys.Value {
 		if !strings.EqualFold(string(key.SID), snap.Connection.KeySID) {
 			continue
@@ -175,10 +165,10 @@ func freshKey(snap *Snapshot) Answer {
 }
 
 // mayRead names every permission that was refused.
-func mayRead(snap *Snapshot) Answer {
+func mayRead(snap *snapshot) answer {
 	var refused []string
 	tried := 0
-	for _, what := range []Resource{AllCredentials, PushErrors, Changes} {
+	for _, what := range []resource{allCredentials, pushErrors, changes} {
 		err := snap.problem(what)
 		switch {
 		case err == nil:
@@ -197,21 +187,21 @@ func mayRead(snap *Snapshot) Answer {
 	return pass("nothing was refused")
 }
 
-func rightRegion(snap *Snapshot) Answer {
+func rightRegion(snap *snapshot) answer {
 	err := snap.Service.problem()
 	switch {
 	case err == nil:
 		return pass("the key works where requests go")
 	case verify.CodeOf(err) != codeAuthentication:
-		return cannot(TheService, err)
+		return cannot(theService, err)
 	case !isHome(snap.Connection.Region):
 		return fail("the key is refused in region %s (20003): keys are good in one region only", snap.Connection.Region).
 			fix("use a key made in that region, or take region out of the environment")
 	}
-	return cannot(TheService, err)
+	return cannot(theService, err)
 }
 
-func clockAgrees(snap *Snapshot) Answer {
+func clockAgrees(snap *snapshot) answer {
 	probe := snap.Probe.Value
 	if !probe.HasDate {
 		return unknown("the reply had no Date to compare with")

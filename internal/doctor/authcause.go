@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/verifyctl/verifyctl/internal/verify"
@@ -25,13 +26,13 @@ type authCause struct {
 }
 
 // diagnose walks the causes of a refused key and gives the one that fits what was read, the surest first.
-func diagnose(snap *Snapshot, err error) authCause {
+func diagnose(snap *snapshot, err error) authCause {
 	key := snap.Connection.KeySID
 	switch {
 	case verify.CodeOf(err) == codeTestKey:
 		return authCause{"the key is a test credential, which Verify does not support (20008)",
 			"use an API key or the auth token of the live account"}
-	case snap.Account.OK() && snap.Account.Value.Status != "" && snap.Account.Value.Status != "active":
+	case snap.Account.ok() && snap.Account.Value.Status != "" && snap.Account.Value.Status != "active":
 		return authCause{fmt.Sprintf("the account is %s", snap.Account.Value.Status), "reopen it in the Console, or ask Twilio's support"}
 	case verify.CodeOf(err) == codeNotActive || verify.CodeOf(err) == codeSuspended:
 		return authCause{fmt.Sprintf("the account is not active, or suspended (%d)", verify.CodeOf(err)), "add funds or reopen it in the Console"}
@@ -47,7 +48,7 @@ func diagnose(snap *Snapshot, err error) authCause {
 	case snap.Connection.Proxy != "":
 		return authCause{fmt.Sprintf("requests go through the proxy %s, which may strip the Authorization header", snap.Connection.Proxy),
 			"try with NO_PROXY=.twilio.com, and fix the proxy if that helps"}
-	case snap.Account.OK():
+	case snap.Account.ok():
 		return authCause{"the key reaches the account but not Verify: it may be a restricted key, or one of another region", "grant it Verify: read, or use a standard key"}
 	case otherKeyWorks(snap):
 		return authCause{"another environment's key of the same account works: this key is wrong, deleted, or its secret belongs to another key", "store the key again, or make a new one (Console: Account > API keys)"}
@@ -64,11 +65,8 @@ func lacksPermission(err error) bool {
 
 func isHome(region string) bool { return region == "" || region == "us1" }
 
-func otherKeyWorks(snap *Snapshot) bool {
-	for _, peer := range snap.accountPeers() {
-		if peer.Service.OK() && peer.Connection.KeySID != snap.Connection.KeySID {
-			return true
-		}
-	}
-	return false
+func otherKeyWorks(snap *snapshot) bool {
+	return slices.ContainsFunc(snap.accountPeers(), func(peer *snapshot) bool {
+		return peer.Service.ok() && peer.Connection.KeySID != snap.Connection.KeySID
+	})
 }

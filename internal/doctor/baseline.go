@@ -43,8 +43,8 @@ func ReadBaseline(from io.Reader) (Baseline, error) {
 	if earlier.Version == nil || earlier.Results == nil {
 		return nil, notABaseline()
 	}
-	if *earlier.Version != ReportVersion {
-		return nil, verify.Usagef("the baseline is a report of version %d, this is version %d", *earlier.Version, ReportVersion).WithHint("write it anew: verifyctl doctor -o json")
+	if *earlier.Version != reportVersion {
+		return nil, verify.Usagef("the baseline is a report of version %d, this is version %d", *earlier.Version, reportVersion).WithHint("write it anew: verifyctl doctor -o json")
 	}
 	known := Baseline{}
 	for _, result := range earlier.Results {
@@ -56,9 +56,7 @@ func ReadBaseline(from io.Reader) (Baseline, error) {
 }
 
 func notABaseline() *verify.Error {
-	err := verify.Usagef("the baseline is not a report")
-	err.Hint = "write one with verifyctl doctor -o json"
-	return err
+	return verify.Usagef("the baseline is not a report").WithHint("write one with verifyctl doctor -o json")
 }
 
 // Compare marks the findings that the baseline knows. One that got worse since is new.

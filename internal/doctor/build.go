@@ -1,7 +1,9 @@
 package doctor
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/verifyctl/verifyctl/internal/pushfile"
@@ -10,31 +12,26 @@ import (
 
 func buildChecks() []Check {
 	return []Check{
-		{ID: "BUILD-01", Title: "the app is signed as declared", Severity: SeverityFail, Certainty: Declared,
+		{ID: "BUILD-01", Title: "the app is signed as declared", Severity: severityFail, Certainty: declared,
 			Skip: unlessBuildGiven, Remedy: "correct ios_build, or sign the app for the environment it is meant for", Judge: signedAsDeclared},
-		{ID: "BUILD-02", Title: "the APNs credential serves the app as it is signed", Severity: SeverityFail, Certainty: Certain,
-			Skip: unlessBuildGiven, Needs: []Resource{TheService, APNCredential}, Reads: []Resource{AllCredentials, AllServices},
-			Remedy: "attach a credential whose sandbox is true for development, false for production", Judge: servesBuild},
-		{ID: "BUILD-03", Title: "the app's bundle id is declared", Severity: SeverityFail, Certainty: Declared,
+		{ID: "BUILD-02", Title: "the APNs credential serves the app as it is signed", Severity: severityFail, Certainty: certain,
+			Skip: unlessBuildGiven, Needs: []resource{theService, apnCredential}, Reads: []resource{allCredentials, allServices},
+			Remedy: "attach a credential whose sandbox is true for development, false for production", Judge: apn.attached(servesBuild)},
+		{ID: "BUILD-03", Title: "the app's bundle id is declared", Severity: severityFail, Certainty: declared,
 			Skip: unlessBuildGiven, Remedy: "correct app_ids, or build the app for this environment", Judge: declaredBundle},
 	}
 }
 
-func unlessBuildGiven(snap *Snapshot) string {
-	if snap.App == nil {
-		return "no app was given; --ios-app App.ipa reads one"
-	}
-	return ""
-}
+var unlessBuildGiven = unless(func(snap *snapshot) bool { return snap.App != nil }, "no app was given; --ios-app App.ipa reads one")
 
 // seenInApp says what the app says about itself.
 func seenInApp(app *pushfile.App) []string {
 	facts := []string{app.File + ": " + appRead(app)}
 	e := app.Entitlements()
-	facts[0] += fmt.Sprintf(": aps-environment %s, bundle id %q, team %q", orWord(e.Environment, "missing"), app.AppID(), e.Team())
+	facts[0] += fmt.Sprintf(": aps-environment %s, bundle id %q, team %q", cmp.Or(e.Environment, "missing"), app.AppID(), e.Team())
 	switch {
 	case app.Profile != nil:
-		facts = append(facts, fmt.Sprintf("profile %q: aps-environment %s, for %s", app.Profile.Name, orWord(app.Profile.Environment, "missing"), app.Profile.Application))
+		facts = append(facts, fmt.Sprintf("profile %q: aps-environment %s, for %s", app.Profile.Name, cmp.Or(app.Profile.Environment, "missing"), app.Profile.Application))
 	case app.Misread != "":
 		facts = append(facts, "its profile cannot be read: "+app.Misread)
 	}
@@ -58,11 +55,11 @@ func appRead(app *pushfile.App) string {
 }
 
 // signedAsDeclared goes by the code signature, as iOS does. A profile says only what may be signed.
-func signedAsDeclared(snap *Snapshot) Answer {
+func signedAsDeclared(snap *snapshot) answer {
 	return judgeSigning(snap).about(snap.App.File).seen(seenInApp(snap.App)...)
 }
 
-func judgeSigning(snap *Snapshot) Answer {
+func judgeSigning(snap *snapshot) answer {
 	app, e := snap.App, snap.App.Entitlements()
 	build, declared := e.Build(), snap.Env.IOSBuild
 	switch {
@@ -73,7 +70,7 @@ func judgeSigning(snap *Snapshot) Answer {
 	case e.Environment == "":
 		return lacksPush(app)
 	case app.Signed != nil && app.Profile != nil && app.Profile.Environment != e.Environment:
-		return fail("the app was signed with aps-environment %s, but its profile allows %s: iOS does not install it", e.Environment, orWord(app.Profile.Environment, "none")).
+		return fail("the app was signed with aps-environment %s, but its profile allows %s: iOS does not install it", e.Environment, cmp.Or(app.Profile.Environment, "none")).
 			fix("sign the app again with entitlements that its profile allows, and check the new .ipa")
 	case app.Signed != nil && app.Profile != nil && e.Application != "" && !app.Profile.Covers(e):
 		return fail("the app was signed as %s, but its profile is for %s: iOS does not install it", e.Application, app.Profile.Application).
@@ -96,7 +93,7 @@ func judgeSigning(snap *Snapshot) Answer {
 }
 
 // lacksPush is about an app without aps-environment.
-func lacksPush(app *pushfile.App) Answer {
+func lacksPush(app *pushfile.App) answer {
 	const capability = "add the Push Notifications capability to the app, make a new profile, and sign with it"
 	switch {
 	case app.Signed != nil && app.Profile != nil && app.Profile.Environment != "":
@@ -116,11 +113,7 @@ func onlyRead(app *pushfile.App) string {
 	return ", as far as " + appRead(app) + " tells; what was signed was not read"
 }
 
-func servesBuild(snap *Snapshot) Answer {
-	credential, instead, ok := apn.attached(snap)
-	if !ok {
-		return instead
-	}
+func servesBuild(snap *snapshot, credential verify.Credential) answer {
 	e := snap.App.Entitlements()
 	want := wantedSandbox(e.Build())
 	switch {
@@ -135,7 +128,7 @@ func servesBuild(snap *Snapshot) Answer {
 		about(string(credential.SID)).fix("attach a credential with sandbox %s, or sign the app for the other environment", want)
 }
 
-func declaredBundle(snap *Snapshot) Answer {
+func declaredBundle(snap *snapshot) answer {
 	app, id := snap.App, snap.App.AppID()
 	switch {
 	case id == "":
@@ -145,7 +138,7 @@ func declaredBundle(snap *Snapshot) Answer {
 			fix("sign the app again with its own profile, and check the new .ipa")
 	case len(snap.Env.AppIDs) == 0:
 		return unknown("the environment does not declare app_ids; the app's is %s", id).about(id).fix("declare app_ids: [%s]", id)
-	case contains(snap.Env.AppIDs, id):
+	case slices.Contains(snap.Env.AppIDs, id):
 		return pass("%s is declared", id).about(id)
 	}
 	return fail("the app is %s, the environment declares %s", id, strings.Join(snap.Env.AppIDs, ", ")).about(id).

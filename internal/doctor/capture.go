@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -21,31 +22,31 @@ const foreignShare = 0.5
 
 func captureChecks() []Check {
 	return []Check{
-		{ID: "EVT-01", Title: "the debugger webhook is set", Severity: SeverityWarn, Certainty: Attested, Scope: PerAccount,
+		{ID: "EVT-01", Title: "the debugger webhook is set", Severity: severityWarn, Certainty: attested, PerAccount: true,
 			Remedy: "no API tells; look at the Console's Debugger, and attest it", Judge: debuggerWebhook},
-		{ID: "EVT-02", Title: "Event Streams carries error events to an active sink", Severity: SeverityWarn, Certainty: Certain, Scope: PerAccount,
-			Needs: []Resource{EventStreams}, Remedy: "subscribe a sink to " + verify.EventErrorLogged, Judge: streaming},
-		{ID: "EVT-03", Title: "debugger events are captured here", Severity: SeverityWarn, Certainty: Certain,
-			Needs: []Resource{Captured}, Remedy: "run debugger listen, or debugger alerts --store every day", Judge: capturing},
-		{ID: "EVT-04", Title: "the debugger's list is complete", Severity: SeverityWarn, Certainty: Certain, Scope: PerAccount,
-			Needs: []Resource{PushErrors}, Remedy: "Twilio gives at most 10,000 alerts at once; what one second has beyond that cannot be had", Judge: listComplete},
-		{ID: "EVT-05", Title: "push errors can be told by Service", Severity: SeverityInfo, Certainty: Certain, Scope: PerAccount,
-			Needs: []Resource{PushErrors}, Remedy: "Voice and other products share the stream; an unknown shape is worth a report", Judge: attributable},
+		{ID: "EVT-02", Title: "Event Streams carries error events to an active sink", Severity: severityWarn, Certainty: certain, PerAccount: true,
+			Needs: []resource{eventStreams}, Remedy: "subscribe a sink to " + verify.EventErrorLogged, Judge: streaming},
+		{ID: "EVT-03", Title: "debugger events are captured here", Severity: severityWarn, Certainty: certain,
+			Needs: []resource{captured}, Remedy: "run debugger listen, or debugger alerts --store every day", Judge: capturing},
+		{ID: "EVT-04", Title: "the debugger's list is complete", Severity: severityWarn, Certainty: certain, PerAccount: true,
+			Needs: []resource{pushErrors}, Remedy: "Twilio gives at most 10,000 alerts at once; what one second has beyond that cannot be had", Judge: listComplete},
+		{ID: "EVT-05", Title: "push errors can be told by Service", Severity: severityInfo, Certainty: certain, PerAccount: true,
+			Needs: []resource{pushErrors}, Remedy: "Voice and other products share the stream; an unknown shape is worth a report", Judge: attributable},
 	}
 }
 
 // debuggerWebhook takes the word of whichever environment of the account has one: there is one debugger webhook for all.
-func debuggerWebhook(snap *Snapshot) Answer {
+func debuggerWebhook(snap *snapshot) answer {
 	const question = "whether the debugger webhook is set"
 	for _, peer := range snap.accountPeers() {
-		if a := attested(peer, "EVT-01", question); a.Status == Pass {
+		if a := byAttestation(peer, "EVT-01", question); a.Status == Pass {
 			return a
 		}
 	}
-	return attested(snap, "EVT-01", question)
+	return byAttestation(snap, "EVT-01", question)
 }
 
-func streaming(snap *Snapshot) Answer {
+func streaming(snap *snapshot) answer {
 	var idle []string
 	for _, subscription := range snap.Streams.Value.Subscriptions {
 		if !slices.Contains(snap.Streams.Value.Types[subscription.SID], verify.EventErrorLogged) {
@@ -55,7 +56,7 @@ func streaming(snap *Snapshot) Answer {
 		if sink.Status == verify.SinkActive {
 			return pass("%s sends them to %s", subscription.SID, subscription.SinkSID).about(subscription.SID)
 		}
-		idle = append(idle, fmt.Sprintf("%s (%s)", subscription.SinkSID, orWord(sink.Status, "gone")))
+		idle = append(idle, fmt.Sprintf("%s (%s)", subscription.SinkSID, cmp.Or(sink.Status, "gone")))
 	}
 	if len(idle) > 0 {
 		return warn("error events are subscribed to, but no sink is active: %s", strings.Join(idle, ", ")).fix("validate the sink (Console: Event Streams)")
@@ -67,14 +68,7 @@ func streaming(snap *Snapshot) Answer {
 		fix("subscribe a sink to %s, or set the debugger webhook and attest EVT-01", verify.EventErrorLogged)
 }
 
-func orWord(word, otherwise string) string {
-	if word == "" {
-		return otherwise
-	}
-	return word
-}
-
-func capturing(snap *Snapshot) Answer {
+func capturing(snap *snapshot) answer {
 	covered := snap.Capture.Value.Covered
 	backfill := snap.command("debugger", "alerts", "--store")
 	if len(covered) == 0 {
@@ -97,7 +91,7 @@ func capturing(snap *Snapshot) Answer {
 	return pass("%s; everything since %s, until %s", verify.Count(snap.Capture.Value.Events, "event"), clock(covered[len(covered)-1].From, snap.Now), clock(newest, snap.Now))
 }
 
-func listComplete(snap *Snapshot) Answer {
+func listComplete(snap *snapshot) answer {
 	missing := snap.Events.Value.Missing
 	if len(missing) == 0 {
 		return pass("%s since %s", verify.Count(len(snap.Events.Value.Events), "event"), clock(snap.Since, snap.Now))
@@ -110,7 +104,7 @@ func listComplete(snap *Snapshot) Answer {
 		fix("count with %s", snap.command("debugger", "alerts", "--group-by", "code"))
 }
 
-func attributable(snap *Snapshot) Answer {
+func attributable(snap *snapshot) answer {
 	total, foreign := 0, 0
 	for _, e := range snap.Events.Value.Events {
 		if e.ErrorCode == nil || !isPushCode(*e.ErrorCode) {

@@ -43,14 +43,14 @@ func TestCatalogueIsComplete(t *testing.T) {
 			t.Errorf("%s is neither in the catalogue nor one of our own", id)
 		}
 	}
-	for id := range Impossible() {
+	for id := range impossible() {
 		i := slices.IndexFunc(Catalogue(), func(c Check) bool { return c.ID == id })
-		if i < 0 || Catalogue()[i].Certainty != Attested {
+		if i < 0 || Catalogue()[i].Certainty != attested {
 			t.Errorf("%s is called impossible, but does not wait for an attestation", id)
 		}
 	}
 	for _, c := range Catalogue() {
-		if _, impossible := Impossible()[c.ID]; c.Certainty == Attested && !impossible {
+		if _, impossible := impossible()[c.ID]; c.Certainty == attested && !impossible {
 			t.Errorf("%s waits for an attestation, but is not called impossible", c.ID)
 		}
 	}

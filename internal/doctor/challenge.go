@@ -26,40 +26,35 @@ const (
 )
 
 func challengeChecks() []Check {
-	sample := []Resource{SampleAnswers}
+	sample := []resource{sampleAnswers}
 	return []Check{
-		{ID: "CHL-01", Title: "challenges are answered", Severity: SeverityWarn, Certainty: Heuristic, Needs: sample,
+		{ID: "CHL-01", Title: "challenges are answered", Severity: severityWarn, Certainty: heuristic, Needs: sample,
 			Remedy: "look at delivery first, then at what the user sees", Judge: answersCome},
-		{ID: "CHL-02", Title: "nobody is flooded with challenges", Severity: SeverityFail, Certainty: Heuristic, Needs: sample,
+		{ID: "CHL-02", Title: "nobody is flooded with challenges", Severity: severityFail, Certainty: heuristic, Needs: sample,
 			Remedy: "somebody has the password and pushes until the user gives in, or a backend retries in a loop: stop it", Judge: noFlood},
-		{ID: "CHL-03", Title: "nobody approves after denying again and again", Severity: SeverityFail, Certainty: Heuristic, Needs: sample,
+		{ID: "CHL-03", Title: "nobody approves after denying again and again", Severity: severityFail, Certainty: heuristic, Needs: sample,
 			Remedy: "lock the account and call the user", Judge: noFatigue},
-		{ID: "CHL-04", Title: "an action has one pending challenge on a factor", Severity: SeverityWarn, Certainty: Certain, Needs: sample,
+		{ID: "CHL-04", Title: "an action has one pending challenge on a factor", Severity: severityWarn, Certainty: certain, Needs: sample,
 			Remedy: "have the backend look for a pending challenge with the action_id before it creates one", Judge: oncePerAction},
-		{ID: "CHL-05", Title: "challenges carry an action_id", Severity: SeverityWarn, Certainty: Certain, Needs: sample,
+		{ID: "CHL-05", Title: "challenges carry an action_id", Severity: severityWarn, Certainty: certain, Needs: sample,
 			Remedy: "put action_id into the hidden details, so that doubles can be told", Judge: marked},
-		{ID: "CHL-06", Title: "challenges live a quarter of an hour at most", Severity: SeverityWarn, Certainty: Certain, Needs: sample,
+		{ID: "CHL-06", Title: "challenges live a quarter of an hour at most", Severity: severityWarn, Certainty: certain, Needs: sample,
 			Skip: unlessProduction, Remedy: "shorten the expiration", Judge: shortLived},
-		{ID: "CHL-07", Title: "challenges tell the user what is approved", Severity: SeverityWarn, Certainty: Certain, Needs: sample,
+		{ID: "CHL-07", Title: "challenges tell the user what is approved", Severity: severityWarn, Certainty: certain, Needs: sample,
 			Remedy: "add details such as place, device and amount", Judge: explained},
-		{ID: "CHL-08", Title: "people answer, not programs", Severity: SeverityWarn, Certainty: Heuristic, Needs: sample,
+		{ID: "CHL-08", Title: "people answer, not programs", Severity: severityWarn, Certainty: heuristic, Needs: sample,
 			Remedy: "the app may approve silently: see whether that is meant", Judge: considered},
-		{ID: "COST-01", Title: "what is billed is what was answered", Severity: SeverityWarn, Certainty: Measured, Scope: PerAccount,
-			Needs: []Resource{SampleAnswers, Usage, AllServices}, Remedy: "look for an environment you do not know, or for a leaked key", Judge: billedAsSeen},
-		{ID: "COST-02", Title: "few challenges are denied", Severity: SeverityWarn, Certainty: Heuristic, Needs: sample,
+		{ID: "COST-01", Title: "what is billed is what was answered", Severity: severityWarn, Certainty: measured, PerAccount: true,
+			Needs: []resource{sampleAnswers, usage, allServices}, Remedy: "look for an environment you do not know, or for a leaked key", Judge: billedAsSeen},
+		{ID: "COST-02", Title: "few challenges are denied", Severity: severityWarn, Certainty: heuristic, Needs: sample,
 			Remedy: "denials are billed; somebody may be pushing users, or the text confuses them", Judge: fewDenied},
 	}
 }
 
-func unlessProduction(snap *Snapshot) string {
-	if !snap.Env.IsProduction() {
-		return "the environment is not for production"
-	}
-	return ""
-}
+var unlessProduction = unless(func(snap *snapshot) bool { return snap.Env.IsProduction() }, "the environment is not for production")
 
 // pushChallenges gives the sampled push challenges.
-func (snap *Snapshot) pushChallenges() []verify.Challenge {
+func (snap *snapshot) pushChallenges() []verify.Challenge {
 	var challenges []verify.Challenge
 	for _, user := range snap.Challenges.Value.Users {
 		for _, challenge := range user.Items {
@@ -71,7 +66,7 @@ func (snap *Snapshot) pushChallenges() []verify.Challenge {
 	return challenges
 }
 
-func (snap *Snapshot) countStatus(status verify.ChallengeStatus) int {
+func (snap *snapshot) countStatus(status verify.ChallengeStatus) int {
 	n := 0
 	for _, challenge := range snap.pushChallenges() {
 		if challenge.Status == status {
@@ -81,11 +76,11 @@ func (snap *Snapshot) countStatus(status verify.ChallengeStatus) int {
 	return n
 }
 
-func (snap *Snapshot) aboutChallenges(a Answer, examples []string) Answer {
+func (snap *snapshot) aboutChallenges(a answer, examples []string) answer {
 	return a.sampled(snap.Challenges.Value.String()).seen(firstExamples(examples)...)
 }
 
-func answersCome(snap *Snapshot) Answer {
+func answersCome(snap *snapshot) answer {
 	expired := snap.countStatus(verify.ChallengeExpired)
 	ended := expired + snap.countStatus(verify.ChallengeApproved) + snap.countStatus(verify.ChallengeDenied)
 	sentence := fmt.Sprintf("%d of %d ended challenges expired", expired, ended)
@@ -95,7 +90,7 @@ func answersCome(snap *Snapshot) Answer {
 	return snap.aboutChallenges(pass("%s", sentence), nil)
 }
 
-func noFlood(snap *Snapshot) Answer {
+func noFlood(snap *snapshot) answer {
 	var flooded []string
 	for _, user := range snap.Challenges.Value.Users {
 		if n := mostWithin(burstWindow, user.Items); n > burst {
@@ -123,7 +118,7 @@ func mostWithin(window time.Duration, challenges []verify.Challenge) int {
 	return most
 }
 
-func noFatigue(snap *Snapshot) Answer {
+func noFatigue(snap *snapshot) answer {
 	var suspects []string
 	for _, user := range snap.Challenges.Value.Users {
 		for _, approved := range user.Items {
@@ -151,7 +146,7 @@ func noFatigue(snap *Snapshot) Answer {
 }
 
 // oncePerAction counts pending challenges of one factor: an action may well be sent to each of a user's devices.
-func oncePerAction(snap *Snapshot) Answer {
+func oncePerAction(snap *snapshot) answer {
 	type action struct {
 		factor verify.FactorSID
 		id     string
@@ -181,7 +176,7 @@ func oncePerAction(snap *Snapshot) Answer {
 	return snap.aboutChallenges(pass("no action was sent twice to a factor"), nil)
 }
 
-func marked(snap *Snapshot) Answer {
+func marked(snap *snapshot) answer {
 	challenges := snap.pushChallenges()
 	without := 0
 	for _, challenge := range challenges {
@@ -197,7 +192,7 @@ func marked(snap *Snapshot) Answer {
 }
 
 // breaking judges that no sampled challenge breaks a rule; broken says how one does, "" when it does not.
-func (snap *Snapshot) breaking(what string, broken func(verify.Challenge) string) Answer {
+func (snap *snapshot) breaking(what string, broken func(verify.Challenge) string) answer {
 	challenges := snap.pushChallenges()
 	var examples []string
 	for _, challenge := range challenges {
@@ -211,7 +206,7 @@ func (snap *Snapshot) breaking(what string, broken func(verify.Challenge) string
 	return snap.aboutChallenges(warn("%d of %d challenges %s", len(examples), len(challenges), what), examples)
 }
 
-func shortLived(snap *Snapshot) Answer {
+func shortLived(snap *snapshot) answer {
 	return snap.breaking("live longer than a quarter of an hour", func(c verify.Challenge) string {
 		if life := c.ExpirationDate.Sub(c.DateCreated); life > longLife {
 			return life.String()
@@ -220,7 +215,7 @@ func shortLived(snap *Snapshot) Answer {
 	}).fixIfBroken("shorten the expiration: a forgotten challenge can still be approved")
 }
 
-func explained(snap *Snapshot) Answer {
+func explained(snap *snapshot) answer {
 	return snap.breaking("have no details fields", func(c verify.Challenge) string {
 		if len(c.Details.Fields) == 0 {
 			return "the user sees only the message"
@@ -229,7 +224,7 @@ func explained(snap *Snapshot) Answer {
 	}).fixIfBroken("add details such as place, device and amount")
 }
 
-func considered(snap *Snapshot) Answer {
+func considered(snap *snapshot) answer {
 	answered, silent := 0, 0
 	for _, challenge := range snap.pushChallenges() {
 		if challenge.DateResponded.IsZero() || challenge.Status != verify.ChallengeApproved && challenge.Status != verify.ChallengeDenied {
@@ -247,7 +242,7 @@ func considered(snap *Snapshot) Answer {
 	return snap.aboutChallenges(pass("%s", sentence), nil)
 }
 
-func fewDenied(snap *Snapshot) Answer {
+func fewDenied(snap *snapshot) answer {
 	denied := snap.countStatus(verify.ChallengeDenied)
 	answered := denied + snap.countStatus(verify.ChallengeApproved)
 	sentence := fmt.Sprintf("%d of %d answered challenges were denied", denied, answered)
@@ -259,10 +254,10 @@ func fewDenied(snap *Snapshot) Answer {
 
 // billedAsSeen compares usage with answered challenges. That says something only when everybody was looked at: every
 // user, all their challenges, and every Service of the account.
-func billedAsSeen(snap *Snapshot) Answer {
-	looked := map[verify.ServiceSID]*Snapshot{}
+func billedAsSeen(snap *snapshot) answer {
+	looked := map[verify.ServiceSID]*snapshot{}
 	for _, peer := range snap.accountPeers() {
-		if peer.Challenges.OK() {
+		if peer.Challenges.ok() {
 			looked[peer.Env.ServiceSID] = peer
 		}
 	}

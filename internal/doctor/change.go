@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -39,7 +40,7 @@ func (c Change) String() string {
 func (c Change) Describe() string {
 	switch {
 	case c.Credential != "":
-		param, was := apn.param, orWord(string(c.Was), "nothing")
+		param, was := apn.param, cmp.Or(string(c.Was), "nothing")
 		if c.Platform == verify.PlatformFCM {
 			param = fcm.param
 		}
@@ -51,9 +52,9 @@ func (c Change) Describe() string {
 		plain(strings.Join(c.Webhook.EventTypes, ",")), plain(strings.Join(c.EventTypes, ",")))
 }
 
-// Undo gives the change that takes this one back, and whether there is one: a credential cannot be detached by any
+// undo gives the change that takes this one back, and whether there is one: a credential cannot be detached by any
 // documented request.
-func (c Change) Undo() (Change, bool) {
+func (c Change) undo() (Change, bool) {
 	undo := c
 	switch {
 	case c.Credential != "":
@@ -71,7 +72,7 @@ func (c Change) Undo() (Change, bool) {
 
 // UndoCommand gives the command that takes the change back, "" when nothing can.
 func (c Change) UndoCommand() string {
-	undo, ok := c.Undo()
+	undo, ok := c.undo()
 	if !ok {
 		return ""
 	}
@@ -125,15 +126,15 @@ func (c Change) Done() bool {
 	return slices.Equal(slices.Sorted(slices.Values(c.Webhook.EventTypes)), slices.Sorted(slices.Values(c.EventTypes)))
 }
 
-// Writer makes the changes.
-type Writer interface {
+// writer makes the changes.
+type writer interface {
 	// SetServiceCredential attaches a credential in the place of was, which is "" where none is attached.
 	SetServiceCredential(ctx context.Context, service verify.ServiceSID, platform verify.Platform, credential, was verify.CredentialSID) error
 	UpdateWebhook(ctx context.Context, service verify.ServiceSID, webhook verify.Webhook) error
 }
 
 // Apply makes the change. What was read before is sent along where Twilio replaces a whole.
-func (c Change) Apply(ctx context.Context, to Writer) error {
+func (c Change) Apply(ctx context.Context, to writer) error {
 	if c.Credential != "" {
 		return to.SetServiceCredential(ctx, c.ServiceSID, c.Platform, c.Credential, c.Was)
 	}
@@ -154,13 +155,13 @@ func (r Report) Resolve(change Change, environment string) (Change, error) {
 	}
 	change.Environment, change.ServiceSID = snap.Env.Name, snap.Env.ServiceSID
 	if change.Credential != "" {
-		if !snap.Service.OK() {
+		if !snap.Service.ok() {
 			return Change{}, snap.Service.problem()
 		}
 		change.Was = snap.Service.Value.CredentialSID(change.Platform)
 		return change, nil
 	}
-	if !snap.Webhooks.OK() {
+	if !snap.Webhooks.ok() {
 		return Change{}, snap.Webhooks.problem()
 	}
 	for _, hook := range snap.Webhooks.Value {
@@ -178,7 +179,7 @@ func (r Report) Attach(credential verify.Credential, environment string) (Change
 	if err != nil {
 		return Change{}, err
 	}
-	if !snap.Service.OK() {
+	if !snap.Service.ok() {
 		return Change{}, snap.Service.problem()
 	}
 	s, ok := map[string]slot{verify.CredentialAPN: apn, verify.CredentialFCM: fcm}[strings.ToLower(credential.Type)]
@@ -203,14 +204,14 @@ func (r Report) Attach(credential verify.Credential, environment string) (Change
 }
 
 // declaredAt names, in parentheses, where the environment stands; "" for one that no file declares.
-func (s *Snapshot) declaredAt() string {
+func (s *snapshot) declaredAt() string {
 	if s.file == "" {
 		return ""
 	}
 	return fmt.Sprintf(" (%s:%d)", plain(s.file), s.line)
 }
 
-// Changes gives the safe writes that would fix what was found, without anything having to be chosen.
+// changes gives the safe writes that would fix what was found, without anything having to be chosen.
 func (r Report) Changes() []Change {
 	var all []Change
 	for _, result := range r.Results {
@@ -243,7 +244,7 @@ func merge(all []Change, change Change) []Change {
 	return append(all, change)
 }
 
-func (r Report) snapshot(environment string) (*Snapshot, error) {
+func (r Report) snapshot(environment string) (*snapshot, error) {
 	for _, snap := range r.snapshots {
 		if snap.Env.Name == environment {
 			return snap, nil

@@ -69,7 +69,7 @@ func TestChangesMendWhatTheyAreFor(t *testing.T) {
 					t.Errorf("%s is %s after the change: %s", id, got.Status, got.Reason)
 				}
 			}
-			undo, ok := changes[0].Undo()
+			undo, ok := changes[0].undo()
 			if !ok {
 				t.Fatal("it cannot be taken back")
 			}
@@ -128,7 +128,7 @@ func TestAttachTakesOnlyWhatServes(t *testing.T) {
 			if got := f.services[0].CredentialSID(change.Platform); got != credential.SID {
 				t.Errorf("%s is attached, want %s", got, credential.SID)
 			}
-			if undo, ok := change.Undo(); !ok || undo.Credential != change.Was {
+			if undo, ok := change.undo(); !ok || undo.Credential != change.Was {
 				t.Errorf("the way back is %v, %v", undo, ok)
 			}
 		})

@@ -3,7 +3,7 @@
 // make one of a few small changes ([Change]).
 //
 // A check is a value of [Catalogue]: what it is called, what must have been read for it, and a pure function from a
-// [Snapshot] to an [Answer]. Adding a check is adding one value.
+// snapshot to an answer. Adding a check is adding one value.
 package doctor
 
 import (
@@ -29,11 +29,11 @@ const (
 // Severity is how bad it is when a check's rule is broken.
 type Severity string
 
-// The severities. A broken rule of SeverityInfo passes with a note.
+// The severities. A broken rule of severityInfo passes with a note.
 const (
-	SeverityFail Severity = "fail"
-	SeverityWarn Severity = "warn"
-	SeverityInfo Severity = "info"
+	severityFail Severity = "fail"
+	severityWarn Severity = "warn"
+	severityInfo Severity = "info"
 )
 
 // Certainty says where a check's answer comes from, and so how far to trust it.
@@ -41,41 +41,32 @@ type Certainty string
 
 // The certainties.
 const (
-	Certain   Certainty = "certain"   // the API alone tells
-	Declared  Certainty = "declared"  // the API and what the environment file declares
-	Measured  Certainty = "measured"  // measured now; may differ tomorrow
-	Heuristic Certainty = "heuristic" // likely, not proved
-	Attested  Certainty = "attested"  // no API tells; somebody's word in the environment file does
-)
-
-// Scope says what a check is made for.
-type Scope string
-
-// The scopes.
-const (
-	PerEnvironment Scope = "environment"
-	PerAccount     Scope = "account"
+	certain   Certainty = "certain"   // the API alone tells
+	declared  Certainty = "declared"  // the API and what the environment file declares
+	measured  Certainty = "measured"  // measured now; may differ tomorrow
+	heuristic Certainty = "heuristic" // likely, not proved
+	attested  Certainty = "attested"  // no API tells; somebody's word in the environment file does
 )
 
 // Check is one rule.
 type Check struct {
-	ID        string
-	Title     string // the rule, true when the check passes
-	Severity  Severity
-	Certainty Certainty
-	Scope     Scope                  // PerEnvironment when empty
-	Skip      func(*Snapshot) string // why what is declared makes the rule not apply, "" when it does; may be nil
-	Needs     []Resource             // without any of them the answer is unknown
-	Reads     []Resource             // looked at too; the judge deals with their absence itself
-	Remedy    string                 // what to do when it is broken, for the reference page
-	Judge     func(*Snapshot) Answer
+	ID         string
+	Title      string // the rule, true when the check passes
+	Severity   Severity
+	Certainty  Certainty
+	PerAccount bool                   // made once for all environments of an account
+	Skip       func(*snapshot) string // why what is declared makes the rule not apply, "" when it does; may be nil
+	Needs      []resource             // without any of them the answer is unknown
+	Reads      []resource             // looked at too; the judge deals with their absence itself
+	Remedy     string                 // what to do when it is broken, for the reference page
+	Judge      func(*snapshot) answer
 }
 
 // Group gives the heading a check stands under, told by the first part of its id.
 func (c Check) Group() string { return groupOf(c.ID) }
 
-// Answer is what a check says about one snapshot.
-type Answer struct {
+// answer is what a check says about one snapshot.
+type answer struct {
 	Status   Status   `json:"status"`
 	Note     bool     `json:"note,omitempty"` // passed, but there is something to know
 	Reason   string   `json:"reason"`
@@ -97,7 +88,7 @@ type Answer struct {
 
 // failedRead is why a check could not be made.
 type failedRead struct {
-	resource Resource
+	resource resource
 	err      error
 }
 
@@ -110,37 +101,47 @@ func (f *failedRead) key() string {
 	return f.err.Error()
 }
 
-func answer(status Status, format string, args []any) Answer {
-	return Answer{Status: status, Reason: fmt.Sprintf(format, args...)}
+// unless gives the reason to skip a check that is only for some environments.
+func unless(applies func(*snapshot) bool, why string) func(*snapshot) string {
+	return func(snap *snapshot) string {
+		if applies(snap) {
+			return ""
+		}
+		return why
+	}
 }
 
-func pass(format string, args ...any) Answer    { return answer(Pass, format, args) }
-func warn(format string, args ...any) Answer    { return answer(Warn, format, args) }
-func fail(format string, args ...any) Answer    { return answer(Fail, format, args) }
-func unknown(format string, args ...any) Answer { return answer(Unknown, format, args) }
-func skip(format string, args ...any) Answer    { return answer(Skipped, format, args) }
+func answerf(status Status, format string, args []any) answer {
+	return answer{Status: status, Reason: fmt.Sprintf(format, args...)}
+}
+
+func pass(format string, args ...any) answer    { return answerf(Pass, format, args) }
+func warn(format string, args ...any) answer    { return answerf(Warn, format, args) }
+func fail(format string, args ...any) answer    { return answerf(Fail, format, args) }
+func unknown(format string, args ...any) answer { return answerf(Unknown, format, args) }
+func skip(format string, args ...any) answer    { return answerf(Skipped, format, args) }
 
 // note is a pass with something to know.
-func note(format string, args ...any) Answer {
-	a := answer(Pass, format, args)
+func note(format string, args ...any) answer {
+	a := answerf(Pass, format, args)
 	a.Note = true
 	return a
 }
 
 // fix adds what to do in words.
-func (a Answer) fix(format string, args ...any) Answer {
+func (a answer) fix(format string, args ...any) answer {
 	a.Fix = fmt.Sprintf(format, args...)
 	return a
 }
 
 // run adds commands to paste.
-func (a Answer) run(commands ...string) Answer {
+func (a answer) run(commands ...string) answer {
 	a.Commands = append(a.Commands, commands...)
 	return a
 }
 
 // cannot is the answer when something that was needed could not be read.
-func cannot(what Resource, err error) Answer {
+func cannot(what resource, err error) answer {
 	if isSkip(err) {
 		a := skip("%s", err)
 		a.leftOut = true
@@ -158,7 +159,7 @@ func cannot(what Resource, err error) Answer {
 }
 
 // judge makes the check in one snapshot.
-func (c Check) judge(snap *Snapshot) Answer {
+func (c Check) judge(snap *snapshot) answer {
 	if c.Skip != nil {
 		if why := c.Skip(snap); why != "" {
 			return skip("%s", why)
@@ -173,19 +174,19 @@ func (c Check) judge(snap *Snapshot) Answer {
 }
 
 // about names what the answer is about.
-func (a Answer) about(what string) Answer {
+func (a answer) about(what string) answer {
 	a.About = what
 	return a
 }
 
 // seen adds facts.
-func (a Answer) seen(facts ...string) Answer {
+func (a answer) seen(facts ...string) answer {
 	a.Seen = append(a.Seen, facts...)
 	return a
 }
 
 // sampled says how many of how many were looked at.
-func (a Answer) sampled(sample string) Answer {
+func (a answer) sampled(sample string) answer {
 	a.Sample = sample
 	return a
 }

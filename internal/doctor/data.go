@@ -2,20 +2,24 @@ package doctor
 
 import (
 	"fmt"
+	"maps"
+	"regexp"
+	"slices"
 	"strings"
+	"sync"
 
 	"github.com/verifyctl/verifyctl/internal/verify"
 )
 
 func dataChecks() []Check {
 	return []Check{
-		{ID: "DATA-01", Title: "identities tell nothing about people", Severity: SeverityFail, Certainty: Heuristic, Needs: []Resource{SampleFactors},
+		{ID: "DATA-01", Title: "identities tell nothing about people", Severity: severityFail, Certainty: heuristic, Needs: []resource{sampleFactors},
 			Remedy: "use random ids or keyed hashes for new enrolments: an identity cannot be changed", Judge: opaqueIdentities},
-		{ID: "DATA-02", Title: "identities cannot be guessed", Severity: SeverityInfo, Certainty: Heuristic, Needs: []Resource{SampleFactors},
+		{ID: "DATA-02", Title: "identities cannot be guessed", Severity: severityInfo, Certainty: heuristic, Needs: []resource{sampleFactors},
 			Remedy: "a plain SHA-256 of an e-mail address can be guessed: use a keyed hash or a random id", Judge: unguessable},
-		{ID: "DATA-03", Title: "every entity has a factor", Severity: SeverityWarn, Certainty: Certain, Needs: []Resource{SampleFactors},
+		{ID: "DATA-03", Title: "every entity has a factor", Severity: severityWarn, Certainty: certain, Needs: []resource{sampleFactors},
 			Remedy: "delete what is left of users who are gone", Judge: noEmptyEntities},
-		{ID: "DATA-04", Title: "challenges carry no secrets", Severity: SeverityWarn, Certainty: Heuristic, Needs: []Resource{SampleAnswers},
+		{ID: "DATA-04", Title: "challenges carry no secrets", Severity: severityWarn, Certainty: heuristic, Needs: []resource{sampleAnswers},
 			Remedy: "leave card numbers, codes and addresses out of details and hidden details", Judge: noSecrets},
 	}
 }
@@ -26,7 +30,7 @@ var (
 	hashIdentity  = lazily(`^[0-9A-Fa-f]{64}$`)
 )
 
-func opaqueIdentities(snap *Snapshot) Answer {
+func opaqueIdentities(snap *snapshot) answer {
 	var bad, names []string
 	for _, user := range snap.Factors.Value.Users {
 		identity := string(user.Entity.Identity)
@@ -53,7 +57,7 @@ func opaqueIdentities(snap *Snapshot) Answer {
 	return pass("none looks personal").sampled(sample)
 }
 
-func unguessable(snap *Snapshot) Answer {
+func unguessable(snap *snapshot) answer {
 	hashes := 0
 	for _, user := range snap.Factors.Value.Users {
 		if hashIdentity().MatchString(string(user.Entity.Identity)) {
@@ -68,7 +72,7 @@ func unguessable(snap *Snapshot) Answer {
 	return pass("none looks like a plain hash").sampled(sample)
 }
 
-func noEmptyEntities(snap *Snapshot) Answer {
+func noEmptyEntities(snap *snapshot) answer {
 	var empty []string
 	for _, user := range snap.Factors.Value.Users {
 		if len(user.Items) == 0 {
@@ -83,7 +87,7 @@ func noEmptyEntities(snap *Snapshot) Answer {
 	return pass("every entity has one").sampled(sample)
 }
 
-func noSecrets(snap *Snapshot) Answer {
+func noSecrets(snap *snapshot) answer {
 	var examples []string
 	for _, user := range snap.Challenges.Value.Users {
 		for _, challenge := range user.Items {
@@ -101,7 +105,7 @@ func noSecrets(snap *Snapshot) Answer {
 }
 
 func challengeSecret(c verify.Challenge) string {
-	for _, key := range sortedKeys(c.HiddenDetails) {
+	for _, key := range slices.Sorted(maps.Keys(c.HiddenDetails)) {
 		if kind := secretKind(c.HiddenDetails[key]); kind != "" {
 			return fmt.Sprintf("hidden detail %q looks like %s", key, kind)
 		}
@@ -171,4 +175,9 @@ func isCardNumber(s string) bool {
 		n++
 	}
 	return n >= 13 && n <= 19 && sum%10 == 0 && sum > 0
+}
+
+// lazily compiles a pattern when it is first used: most runs of the program need none of them.
+func lazily(pattern string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(pattern) })
 }

@@ -10,13 +10,13 @@ import (
 
 func declarationChecks() []Check {
 	return []Check{
-		{ID: "INT-01", Title: "what the environment declares does not contradict itself", Severity: SeverityFail, Certainty: Certain,
+		{ID: "INT-01", Title: "what the environment declares does not contradict itself", Severity: severityFail, Certainty: certain,
 			Remedy: "correct the environment file", Judge: consistent},
 	}
 }
 
 // consistent judges the declaration alone. The other checks believe ios_build before platforms.
-func consistent(snap *Snapshot) Answer {
+func consistent(snap *snapshot) answer {
 	env := snap.Env
 	var wrong []string
 	apnListed := env.Uses(verify.PlatformAPN)

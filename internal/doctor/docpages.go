@@ -2,6 +2,8 @@ package doctor
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/verifyctl/verifyctl/internal/verify"
@@ -39,7 +41,7 @@ gives no other way to choose. Latency is measured with ` + "`--latency`" + `, th
 		}
 		fmt.Fprintf(&b, "### %s\n\n%s.\n\n", c.ID, verify.UpperFirst(c.Title))
 		facts := []string{"severity " + string(c.Severity), string(c.Certainty)}
-		if c.Scope == PerAccount {
+		if c.PerAccount {
 			facts = append(facts, "once for each account")
 		}
 		fmt.Fprintf(&b, "- %s\n", strings.Join(facts, " · "))
@@ -49,8 +51,8 @@ gives no other way to choose. Latency is measured with ` + "`--latency`" + `, th
 		fmt.Fprintf(&b, "- when broken: %s\n\n", c.Remedy)
 	}
 	b.WriteString("## What no API tells\n\nThese wait for somebody's word, under `attestations` in the environment file (by, on, until):\n\n")
-	for _, id := range sortedKeys(Impossible()) {
-		fmt.Fprintf(&b, "- %s: %s\n", id, Impossible()[id])
+	for _, id := range slices.Sorted(maps.Keys(impossible())) {
+		fmt.Fprintf(&b, "- %s: %s\n", id, impossible()[id])
 	}
 	b.WriteString(`
 Nor does any tell whether a phone got a push, whether the app polls, whether a push token is good without sending to it,

@@ -11,18 +11,18 @@ import (
 	"github.com/verifyctl/verifyctl/internal/verify"
 )
 
-// Evidence is what the debugger says about the pushes of the environments, one cause for what may be thousands of
+// evidence is what the debugger says about the pushes of the environments, one cause for what may be thousands of
 // alerts.
-type Evidence struct {
+type evidence struct {
 	LookedAt bool      `json:"looked_at"`
 	Why      string    `json:"why,omitempty"` // why not
 	Since    time.Time `json:"since,omitzero"`
 	Until    time.Time `json:"until,omitzero"`
-	Causes   []Cause   `json:"causes"`
+	Causes   []cause   `json:"causes"`
 }
 
-// Cause is one thing that keeps pushes, or webhooks, from arriving.
-type Cause struct {
+// cause is one thing that keeps pushes, or webhooks, from arriving.
+type cause struct {
 	Environments []string        `json:"environments"`
 	Platform     verify.Platform `json:"platform,omitempty"`
 	Verdict      event.Verdict   `json:"verdict"`
@@ -53,8 +53,8 @@ var conclusion = map[event.Verdict]string{
 }
 
 // evidence groups the events of all snapshots by cause, what still goes on first, then by how many devices it hits.
-func evidence(snapshots []*Snapshot, opts Options) Evidence {
-	found := Evidence{Causes: []Cause{}}
+func findEvidence(snapshots []*snapshot, opts Options) evidence {
+	found := evidence{Causes: []cause{}}
 	if opts.NoEvidence {
 		found.Why = "--no-evidence"
 		return found
@@ -65,7 +65,7 @@ func evidence(snapshots []*Snapshot, opts Options) Evidence {
 		if found.Until.Before(snap.Now) {
 			found.Since, found.Until = snap.Since, snap.Now
 		}
-		if !snap.Events.OK() {
+		if !snap.Events.ok() {
 			found.Why = describe(snap.Events.problem())
 			continue
 		}
@@ -75,32 +75,23 @@ func evidence(snapshots []*Snapshot, opts Options) Evidence {
 				continue
 			}
 			key := fmt.Sprint(snap.account, e.Verdict, codeOf(e), strings.ToLower(e.CredentialSID), e.Platform, snap.overtaken(e) != "")
-			group := groups[key]
-			if group == nil {
-				group = newTally(e)
-				groups[key], order = group, append(order, key)
+			if groups[key] == nil {
+				groups[key], order = newTally(e), append(order, key)
 			}
-			group.add(snap, e)
+			groups[key].add(snap, e)
 		}
 	}
 	if found.LookedAt {
 		found.Why = ""
 	}
 	for _, key := range order {
-		found.Causes = append(found.Causes, groups[key].cause())
+		found.Causes = append(found.Causes, groups[key].total())
 	}
-	slices.SortStableFunc(found.Causes, func(a, b Cause) int {
-		return cmp.Or(cmp.Compare(boolRank(a.Past != ""), boolRank(b.Past != "")),
+	slices.SortStableFunc(found.Causes, func(a, b cause) int {
+		return cmp.Or(cmp.Compare(min(len(a.Past), 1), min(len(b.Past), 1)),
 			cmp.Compare(b.Devices, a.Devices), cmp.Compare(b.Events, a.Events), a.First.Compare(b.First))
 	})
 	return found
-}
-
-func boolRank(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
 }
 
 // isTrouble tells the events that say something about delivery from the rest of the account's noise.
@@ -127,7 +118,7 @@ func codeOf(e event.Event) int {
 
 // owns tells whether an event is about this environment's Service: it names it, or names nothing but a credential that
 // the Service uses.
-func (snap *Snapshot) owns(e event.Event) bool {
+func (snap *snapshot) owns(e event.Event) bool {
 	if e.ServiceSID != "" {
 		return strings.EqualFold(e.ServiceSID, string(snap.Env.ServiceSID))
 	}
@@ -139,13 +130,13 @@ func (snap *Snapshot) owns(e event.Event) bool {
 }
 
 // overtaken says what was changed after an event so that it no longer tells how things are, "" when nothing was.
-func (snap *Snapshot) overtaken(e event.Event) string {
+func (snap *snapshot) overtaken(e event.Event) string {
 	if e.CredentialSID != "" && snap.Service.Value.Push != nil {
 		for _, s := range []slot{apn, fcm} {
 			if !strings.EqualFold(e.CredentialSID, string(snap.Service.Value.CredentialSID(s.platform))) {
 				continue
 			}
-			if reading := snap.credential(s.platform); reading.OK() && reading.Value.DateUpdated.After(e.Timestamp) {
+			if reading := snap.credential(s.platform); reading.ok() && reading.Value.DateUpdated.After(e.Timestamp) {
 				return fmt.Sprintf("%s was updated since", e.CredentialSID)
 			}
 			return ""
@@ -156,7 +147,7 @@ func (snap *Snapshot) overtaken(e event.Event) string {
 }
 
 // push gives the environment's events with one of some codes, those that still count and those overtaken by a change.
-func (snap *Snapshot) push(codes ...int) (current, past []event.Event) {
+func (snap *snapshot) push(codes ...int) (current, past []event.Event) {
 	for _, e := range snap.Events.Value.Events {
 		if !isTrouble(e) || !snap.owns(e) || !slices.Contains(codes, codeOf(e)) {
 			continue
@@ -183,45 +174,46 @@ func devicesOf(events []event.Event) int {
 
 // tally collects the events of one cause.
 type tally struct {
-	sample       event.Event
-	first, last  time.Time
-	now          time.Time
-	events       map[string]bool
-	devices      map[string]bool
-	ofDevices    map[string]int
-	environments []string
-	past         string
+	cause
+	now       time.Time
+	events    map[string]bool
+	devices   map[string]bool
+	ofDevices map[verify.ServiceSID]int
 }
 
 func newTally(e event.Event) *tally {
-	return &tally{sample: e, events: map[string]bool{}, devices: map[string]bool{}, ofDevices: map[string]int{}}
+	c := cause{Platform: e.Platform, Verdict: e.Verdict, Code: codeOf(e), Name: e.ErrorName, Credential: e.CredentialSID, First: e.Timestamp}
+	if e.Next != "" {
+		c.Commands = []string{e.Next}
+	}
+	return &tally{cause: c, events: map[string]bool{}, devices: map[string]bool{}, ofDevices: map[verify.ServiceSID]int{}}
 }
 
 // add counts an event of a snapshot. Snapshots that share a Service see the same event: it counts once.
-func (t *tally) add(snap *Snapshot, e event.Event) {
-	if !slices.Contains(t.environments, snap.Env.Name) {
-		t.environments = append(t.environments, snap.Env.Name)
+func (t *tally) add(snap *snapshot, e event.Event) {
+	if !slices.Contains(t.Environments, snap.Env.Name) {
+		t.Environments = append(t.Environments, snap.Env.Name)
 	}
 	if n, ok := snap.devices(e.Platform); ok {
-		t.ofDevices[string(snap.Env.ServiceSID)] = n
+		t.ofDevices[snap.Env.ServiceSID] = n
 	}
-	t.past = snap.overtaken(e)
+	t.Past = snap.overtaken(e)
 	t.now = snap.Now
 	t.events[cmp.Or(e.EventSID, fmt.Sprint(e.Timestamp, e.FactorSID, e.ChallengeSID))] = true
 	if e.FactorSID != "" {
 		t.devices[strings.ToLower(e.FactorSID)] = true
 	}
-	if t.first.IsZero() || e.Timestamp.Before(t.first) {
-		t.first = e.Timestamp
+	if e.Timestamp.Before(t.First) {
+		t.First = e.Timestamp
 	}
-	if e.Timestamp.After(t.last) {
-		t.last = e.Timestamp
+	if e.Timestamp.After(t.Last) {
+		t.Last = e.Timestamp
 	}
 }
 
 // devices gives how many verified factors of a platform the environment has, when every user was looked at.
-func (snap *Snapshot) devices(platform verify.Platform) (int, bool) {
-	if !snap.Factors.OK() || snap.Factors.Value.More || platform == "" {
+func (snap *snapshot) devices(platform verify.Platform) (int, bool) {
+	if !snap.Factors.ok() || snap.Factors.Value.More || platform == "" {
 		return 0, false
 	}
 	n := 0
@@ -235,32 +227,28 @@ func (snap *Snapshot) devices(platform verify.Platform) (int, bool) {
 	return n, true
 }
 
-func (t *tally) cause() Cause {
-	e := t.sample
-	c := Cause{Environments: t.environments, Platform: e.Platform, Verdict: e.Verdict, Code: codeOf(e), Name: e.ErrorName,
-		Credential: e.CredentialSID, First: t.first, Last: t.last, Events: len(t.events), Devices: len(t.devices), Past: t.past}
-	if len(t.ofDevices) == len(t.environments) {
+func (t *tally) total() cause {
+	c := t.cause
+	c.Events, c.Devices = len(t.events), len(t.devices)
+	if len(t.ofDevices) == len(t.Environments) {
 		for _, n := range t.ofDevices {
 			c.OfDevices += n
 		}
 	}
-	c.Headline = t.headline(c)
-	if e.Next != "" {
-		c.Commands = append(c.Commands, e.Next)
-	}
+	c.Headline = c.headline(t.now)
 	return c
 }
 
 // headline says it in one line, such as "since 02:03 UTC iOS pushes are refused: 52131 Invalid APNs credentials, 412
 // devices, CRe0… → credential broken. Do not delete factors."
-func (t *tally) headline(c Cause) string {
+func (c cause) headline(now time.Time) string {
 	var b strings.Builder
 	if c.Past == "" {
-		fmt.Fprintf(&b, "since %s ", clock(c.First, t.now))
+		fmt.Fprintf(&b, "since %s ", clock(c.First, now))
 	} else {
-		fmt.Fprintf(&b, "from %s to %s ", clock(c.First, t.now), clock(c.Last, t.now))
+		fmt.Fprintf(&b, "from %s to %s ", clock(c.First, now), clock(c.Last, now))
 	}
-	fmt.Fprintf(&b, "%s: %d", subjectOf(c), c.Code)
+	fmt.Fprintf(&b, "%s: %d", c.subject(), c.Code)
 	if c.Name != "" {
 		fmt.Fprintf(&b, " %s", c.Name)
 	}
@@ -286,7 +274,7 @@ func (t *tally) headline(c Cause) string {
 	return b.String()
 }
 
-func subjectOf(c Cause) string {
+func (c cause) subject() string {
 	who := map[verify.Platform]string{verify.PlatformAPN: "iOS pushes", verify.PlatformFCM: "Android pushes"}[c.Platform]
 	if who == "" {
 		who = "pushes"

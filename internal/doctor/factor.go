@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -25,49 +26,39 @@ const (
 const shownExamples = 5
 
 func factorChecks() []Check {
-	sample := []Resource{SampleFactors}
+	sample := []resource{sampleFactors}
 	return []Check{
-		{ID: "FAC-01", Title: "nobody has more factors than allowed", Severity: SeverityWarn, Certainty: Declared, Needs: sample,
+		{ID: "FAC-01", Title: "nobody has more factors than allowed", Severity: severityWarn, Certainty: declared, Needs: sample,
 			Remedy: "delete the ones no longer used: Twilio stops at 20 push factors (60315)", Judge: fewFactors},
-		{ID: "FAC-02", Title: "enrolments are completed", Severity: SeverityWarn, Certainty: Heuristic, Needs: sample,
+		{ID: "FAC-02", Title: "enrolments are completed", Severity: severityWarn, Certainty: heuristic, Needs: sample,
 			Remedy: "look at the app's enrolment: the factor is created, but never verified", Judge: verified},
-		{ID: "FAC-03", Title: "factors can be pushed to", Severity: SeverityInfo, Certainty: Declared, Needs: sample,
+		{ID: "FAC-03", Title: "factors can be pushed to", Severity: severityInfo, Certainty: declared, Needs: sample,
 			Remedy: "devices without a push token poll only: look at how the app gets its token", Judge: pushable},
-		{ID: "FAC-04", Title: "factors are of the declared apps", Severity: SeverityWarn, Certainty: Declared, Needs: sample,
+		{ID: "FAC-04", Title: "factors are of the declared apps", Severity: severityWarn, Certainty: declared, Needs: sample,
 			Skip: unlessAppIDs, Remedy: "find the build that enrols in the wrong Service", Judge: declaredApps},
-		{ID: "FAC-05", Title: "no factor uses an SDK version with a known fault", Severity: SeverityWarn, Certainty: Certain, Needs: sample,
+		{ID: "FAC-05", Title: "no factor uses an SDK version with a known fault", Severity: severityWarn, Certainty: certain, Needs: sample,
 			Remedy: "update the SDK in the app", Judge: soundSDKs},
-		{ID: "FAC-06", Title: "Android push tokens are refreshed", Severity: SeverityWarn, Certainty: Heuristic, Needs: sample,
+		{ID: "FAC-06", Title: "Android push tokens are refreshed", Severity: severityWarn, Certainty: heuristic, Needs: sample,
 			Remedy: "have the app send its token on every start", Judge: refreshed},
-		{ID: "FAC-07", Title: "no factor lets all its challenges expire", Severity: SeverityWarn, Certainty: Heuristic, Needs: []Resource{SampleFactors, SampleAnswers},
+		{ID: "FAC-07", Title: "no factor lets all its challenges expire", Severity: severityWarn, Certainty: heuristic, Needs: []resource{sampleFactors, sampleAnswers},
 			Remedy: "the app may be gone; ask the user", Judge: answering},
-		{ID: "FAC-08", Title: "no factor with a dead push token is left", Severity: SeverityWarn, Certainty: Heuristic, Needs: []Resource{SampleFactors, PushErrors},
+		{ID: "FAC-08", Title: "no factor with a dead push token is left", Severity: severityWarn, Certainty: heuristic, Needs: []resource{sampleFactors, pushErrors},
 			Remedy: "plan with factors prune: a dead push token is not a dead factor", Judge: noDeadTokens},
-		{ID: "FAC-09", Title: "factors carry the declared metadata", Severity: SeverityWarn, Certainty: Declared, Needs: sample,
+		{ID: "FAC-09", Title: "factors carry the declared metadata", Severity: severityWarn, Certainty: declared, Needs: sample,
 			Skip: unlessMetadata, Remedy: "have the app write it at enrolment: later nothing can", Judge: describedFactors},
-		{ID: "FAC-10", Title: "names and metadata hold no personal data", Severity: SeverityWarn, Certainty: Heuristic, Needs: sample,
+		{ID: "FAC-10", Title: "names and metadata hold no personal data", Severity: severityWarn, Certainty: heuristic, Needs: sample,
 			Remedy: "have the app name devices by model", Judge: impersonal},
-		{ID: "FAC-11", Title: "no push token is shared", Severity: SeverityWarn, Certainty: Certain, Needs: sample,
+		{ID: "FAC-11", Title: "no push token is shared", Severity: severityWarn, Certainty: certain, Needs: sample,
 			Remedy: "one phone is enrolled twice or for two users: pushes for one reach the other", Judge: ownTokens},
 	}
 }
 
-func unlessAppIDs(snap *Snapshot) string {
-	if len(snap.Env.AppIDs) == 0 {
-		return "the environment does not declare app_ids"
-	}
-	return ""
-}
+var unlessAppIDs = unless(func(snap *snapshot) bool { return len(snap.Env.AppIDs) > 0 }, "the environment does not declare app_ids")
 
-func unlessMetadata(snap *Snapshot) string {
-	if len(snap.Env.MetadataKeys) == 0 {
-		return "the environment does not declare metadata_keys"
-	}
-	return ""
-}
+var unlessMetadata = unless(func(snap *snapshot) bool { return len(snap.Env.MetadataKeys) > 0 }, "the environment does not declare metadata_keys")
 
 // pushFactors gives the sampled push factors of a platform, or of all when it is "".
-func (snap *Snapshot) pushFactors(platform verify.Platform) []verify.Factor {
+func (snap *snapshot) pushFactors(platform verify.Platform) []verify.Factor {
 	var factors []verify.Factor
 	for _, user := range snap.Factors.Value.Users {
 		for _, factor := range user.Items {
@@ -80,7 +71,7 @@ func (snap *Snapshot) pushFactors(platform verify.Platform) []verify.Factor {
 }
 
 // aboutSample finishes an answer about sampled factors: how many were looked at, and examples of what was found.
-func (snap *Snapshot) aboutSample(a Answer, examples []string) Answer {
+func (snap *snapshot) aboutSample(a answer, examples []string) answer {
 	return a.sampled(snap.Factors.Value.String()).seen(firstExamples(examples)...)
 }
 
@@ -91,12 +82,12 @@ func firstExamples(examples []string) []string {
 	return append(slices.Clone(examples[:shownExamples]), fmt.Sprintf("and %d more", len(examples)-shownExamples))
 }
 
-func (snap *Snapshot) factorName(f verify.Factor) string {
+func (snap *snapshot) factorName(f verify.Factor) string {
 	return fmt.Sprintf("%s of %s", f.SID, string(f.Identity))
 }
 
 // offenders judges that no sampled push factor breaks a rule; broken says how one does, "" when it does not.
-func (snap *Snapshot) offenders(what string, broken func(verify.Factor) string) Answer {
+func (snap *snapshot) offenders(what string, broken func(verify.Factor) string) answer {
 	var examples []string
 	factors := snap.pushFactors("")
 	for _, factor := range factors {
@@ -110,7 +101,7 @@ func (snap *Snapshot) offenders(what string, broken func(verify.Factor) string) 
 	return snap.aboutSample(warn("%d of %d push factors %s", len(examples), len(factors), what), examples)
 }
 
-func fewFactors(snap *Snapshot) Answer {
+func fewFactors(snap *snapshot) answer {
 	limit := snap.Env.MaxFactors
 	if limit <= 0 || limit > manyFactors {
 		limit = manyFactors
@@ -138,7 +129,7 @@ func fewFactors(snap *Snapshot) Answer {
 		fix("see which are still used").run(snap.command("factors", "list", string(worst)))
 }
 
-func verified(snap *Snapshot) Answer {
+func verified(snap *snapshot) answer {
 	created, unverified := 0, 0
 	var old []string
 	for _, factor := range snap.pushFactors("") {
@@ -165,7 +156,7 @@ func verified(snap *Snapshot) Answer {
 	return snap.aboutSample(pass("%d of %d of the last day are unverified, none is older", unverified, created), nil)
 }
 
-func pushable(snap *Snapshot) Answer {
+func pushable(snap *snapshot) answer {
 	factors := snap.pushFactors("")
 	without := len(snap.pushFactors(verify.PlatformNone))
 	sentence := fmt.Sprintf("%d of %d push factors have no push token", without, len(factors))
@@ -175,9 +166,9 @@ func pushable(snap *Snapshot) Answer {
 	return snap.aboutSample(pass("%s", sentence), nil)
 }
 
-func declaredApps(snap *Snapshot) Answer {
+func declaredApps(snap *snapshot) answer {
 	return snap.offenders("are of other apps than the declared ones", func(f verify.Factor) string {
-		if contains(snap.Env.AppIDs, f.Config.AppID) {
+		if slices.Contains(snap.Env.AppIDs, f.Config.AppID) {
 			return ""
 		}
 		return fmt.Sprintf("%q", f.Config.AppID)
@@ -185,7 +176,7 @@ func declaredApps(snap *Snapshot) Answer {
 }
 
 // fixIfBroken adds what to do to an answer that is no pass.
-func (a Answer) fixIfBroken(format string, args ...any) Answer {
+func (a answer) fixIfBroken(format string, args ...any) answer {
 	if a.Status == Pass && !a.Note {
 		return a
 	}
@@ -210,7 +201,7 @@ func sdk(version string) verify.Version {
 	return v
 }
 
-func soundSDKs(snap *Snapshot) Answer {
+func soundSDKs(snap *snapshot) answer {
 	return snap.offenders("use an SDK version with a known fault", func(f verify.Factor) string {
 		version, ok := verify.ParseVersion(f.Config.SDKVersion)
 		if !ok {
@@ -225,7 +216,7 @@ func soundSDKs(snap *Snapshot) Answer {
 	}).fixIfBroken("update the SDK in the app; the list is of November 2026")
 }
 
-func refreshed(snap *Snapshot) Answer {
+func refreshed(snap *snapshot) answer {
 	return snap.offenders("are Android and were not updated for nine months", func(f verify.Factor) string {
 		if f.Config.Platform != verify.PlatformFCM || f.DateUpdated.IsZero() || snap.Now.Sub(f.DateUpdated) <= oldToken {
 			return ""
@@ -234,7 +225,7 @@ func refreshed(snap *Snapshot) Answer {
 	}).fixIfBroken("have the app send its token on every start")
 }
 
-func answering(snap *Snapshot) Answer {
+func answering(snap *snapshot) answer {
 	answers := map[verify.FactorSID][]verify.Challenge{}
 	for _, user := range snap.Challenges.Value.Users {
 		for _, challenge := range user.Items {
@@ -261,7 +252,7 @@ func answering(snap *Snapshot) Answer {
 	}).fixIfBroken("the app may be gone from those phones; %s lists factors by last answer", snap.command("fleet", "stale"))
 }
 
-func noDeadTokens(snap *Snapshot) Answer {
+func noDeadTokens(snap *snapshot) answer {
 	died := map[string]time.Time{}
 	current, past := snap.push(52103, 52141)
 	for _, e := range slices.Concat(current, past) {
@@ -283,7 +274,7 @@ func noDeadTokens(snap *Snapshot) Answer {
 	return a.fix("plan their removal; a dead push token is not a dead factor, so nothing is deleted without a look").run(snap.command("factors", "prune"))
 }
 
-func describedFactors(snap *Snapshot) Answer {
+func describedFactors(snap *snapshot) answer {
 	return snap.offenders("lack declared metadata", func(f verify.Factor) string {
 		var missing []string
 		for _, key := range snap.Env.MetadataKeys {
@@ -298,12 +289,12 @@ func describedFactors(snap *Snapshot) Answer {
 	}).fixIfBroken("have the app write it at enrolment: later nothing can, and without it no app version can be revoked")
 }
 
-func impersonal(snap *Snapshot) Answer {
+func impersonal(snap *snapshot) answer {
 	return snap.offenders("hold what looks like personal data", func(f verify.Factor) string {
 		if kind := personal(f.FriendlyName); kind != "" {
 			return "friendly_name looks like " + kind
 		}
-		for _, key := range sortedKeys(f.Metadata) {
+		for _, key := range slices.Sorted(maps.Keys(f.Metadata)) {
 			if kind := personal(f.Metadata[key]); kind != "" {
 				return fmt.Sprintf("metadata %q looks like %s", key, kind)
 			}
@@ -312,7 +303,7 @@ func impersonal(snap *Snapshot) Answer {
 	}).fixIfBroken("have the app name devices by model: Twilio keeps names outside your deletion rules")
 }
 
-func ownTokens(snap *Snapshot) Answer {
+func ownTokens(snap *snapshot) answer {
 	holders := map[string][]verify.Factor{}
 	for _, factor := range snap.pushFactors("") {
 		if token := factor.Config.Token.Reveal(); token != "" {
@@ -329,21 +320,10 @@ func ownTokens(snap *Snapshot) Answer {
 	}).fixIfBroken("one phone is enrolled twice, or for two users: pushes for one reach the other. Delete the older one")
 }
 
-func contains(list []string, s string) bool { return slices.Contains(list, s) }
-
-func sortedKeys[V any](m map[string]V) []string {
-	keys := make([]string, 0, len(m))
-	for key := range m {
-		keys = append(keys, key)
-	}
-	slices.Sort(keys)
-	return keys
-}
-
 // tallyText writes counted names such as "com.a (2), com.b (1)".
 func tallyText(m map[string]int) string {
 	var parts []string
-	for _, name := range sortedKeys(m) {
+	for _, name := range slices.Sorted(maps.Keys(m)) {
 		parts = append(parts, fmt.Sprintf("%q (%d)", name, m[name]))
 	}
 	return strings.Join(parts, ", ")

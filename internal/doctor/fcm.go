@@ -1,6 +1,10 @@
 package doctor
 
-import "time"
+import (
+	"time"
+
+	"github.com/verifyctl/verifyctl/internal/verify"
+)
 
 // fcmV1 is about when Twilio announced that credentials hold FCM v1 service accounts; Google shut the legacy keys down
 // in June 2024.
@@ -8,35 +12,31 @@ var fcmV1 = time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)
 
 func fcmChecks() []Check {
 	return []Check{
-		{ID: "PUSH-FCM-00", Title: "an FCM credential is attached where Android is pushed to", Severity: SeverityFail, Certainty: Declared,
-			Skip: fcm.unless, Needs: []Resource{TheService}, Reads: []Resource{AllCredentials, AllServices},
+		{ID: "PUSH-FCM-00", Title: "an FCM credential is attached where Android is pushed to", Severity: severityFail, Certainty: declared,
+			Skip: fcm.unless, Needs: []resource{theService}, Reads: []resource{allCredentials, allServices},
 			Remedy: "attach an FCM credential to the Service", Judge: fcm.present},
-		{ID: "PUSH-FCM-01", Title: "the FCM credential is of type fcm", Severity: SeverityFail, Certainty: Certain,
-			Skip: fcm.unless, Needs: []Resource{TheService, FCMCredential}, Reads: []Resource{AllCredentials, AllServices},
-			Remedy: "attach a credential of type fcm that holds a service account (FCM v1)", Judge: fcm.rightType},
-		{ID: "PUSH-FCM-02", Title: "the FCM credential is newer than FCM v1", Severity: SeverityWarn, Certainty: Heuristic,
-			Skip: fcm.unless, Needs: []Resource{TheService, FCMCredential},
-			Remedy: "upload a service account (FCM v1) as a new credential, and attach that", Judge: newerThanV1},
-		{ID: "PUSH-FCM-03", Title: "Google accepts the credential", Severity: SeverityFail, Certainty: Heuristic,
-			Skip: fcm.unless, Needs: []Resource{TheService, PushErrors}, Reads: []Resource{FCMCredential},
+		{ID: "PUSH-FCM-01", Title: "the FCM credential is of type fcm", Severity: severityFail, Certainty: certain,
+			Skip: fcm.unless, Needs: []resource{theService, fcmCredential}, Reads: []resource{allCredentials, allServices},
+			Remedy: "attach a credential of type fcm that holds a service account (FCM v1)", Judge: fcm.attached(fcm.rightType)},
+		{ID: "PUSH-FCM-02", Title: "the FCM credential is newer than FCM v1", Severity: severityWarn, Certainty: heuristic,
+			Skip: fcm.unless, Needs: []resource{theService, fcmCredential},
+			Remedy: "upload a service account (FCM v1) as a new credential, and attach that", Judge: fcm.attached(newerThanV1)},
+		{ID: "PUSH-FCM-03", Title: "Google accepts the credential", Severity: severityFail, Certainty: heuristic,
+			Skip: fcm.unless, Needs: []resource{theService, pushErrors}, Reads: []resource{fcmCredential},
 			Remedy: "upload a valid service account as a new credential and attach that; leave the factors alone", Judge: fcm.accepted(52117, 52101, 52109, 52115, 52005)},
-		{ID: "PUSH-FCM-04", Title: "the FCM credential is of the app's Firebase project", Severity: SeverityWarn, Certainty: Heuristic,
-			Skip: fcm.unless, Needs: []Resource{TheService, PushErrors}, Reads: []Resource{FCMCredential},
+		{ID: "PUSH-FCM-04", Title: "the FCM credential is of the app's Firebase project", Severity: severityWarn, Certainty: heuristic,
+			Skip: fcm.unless, Needs: []resource{theService, pushErrors}, Reads: []resource{fcmCredential},
 			Remedy: "google-services.json of the app and the credential have to be of one Firebase project", Judge: rightProject},
-		{ID: "PUSH-FCM-05", Title: "the FCM credential exists in the Service's account", Severity: SeverityFail, Certainty: Certain,
-			Skip: fcm.unless, Needs: []Resource{TheService}, Reads: []Resource{FCMCredential, AllCredentials, AllServices},
-			Remedy: "attach a credential of the Service's own account", Judge: fcm.exists},
-		{ID: "PUSH-FCM-06", Title: "no other environment uses the FCM credential", Severity: SeverityWarn, Certainty: Certain,
-			Skip: fcm.unless, Needs: []Resource{TheService}, Reads: []Resource{AllServices},
-			Remedy: "one Firebase project and one credential for each environment", Judge: fcm.unshared},
+		{ID: "PUSH-FCM-05", Title: "the FCM credential exists in the Service's account", Severity: severityFail, Certainty: certain,
+			Skip: fcm.unless, Needs: []resource{theService}, Reads: []resource{fcmCredential, allCredentials, allServices},
+			Remedy: "attach a credential of the Service's own account", Judge: fcm.bySID(fcm.exists)},
+		{ID: "PUSH-FCM-06", Title: "no other environment uses the FCM credential", Severity: severityWarn, Certainty: certain,
+			Skip: fcm.unless, Needs: []resource{theService}, Reads: []resource{allServices},
+			Remedy: "one Firebase project and one credential for each environment", Judge: fcm.bySID(fcm.unshared)},
 	}
 }
 
-func newerThanV1(snap *Snapshot) Answer {
-	credential, instead, ok := fcm.attached(snap)
-	if !ok {
-		return instead
-	}
+func newerThanV1(snap *snapshot, credential verify.Credential) answer {
 	about := string(credential.SID)
 	switch {
 	case credential.DateUpdated.IsZero():
@@ -48,7 +48,7 @@ func newerThanV1(snap *Snapshot) Answer {
 	return pass("%s was last changed on %s", credential.SID, day(credential.DateUpdated)).about(about)
 }
 
-func rightProject(snap *Snapshot) Answer {
+func rightProject(snap *snapshot) answer {
 	current, _ := snap.push(52104)
 	switch devices := devicesOf(current); {
 	case devices > 1:

@@ -10,22 +10,22 @@ import (
 // The JUnit form that CI systems read: a suite for each environment or account, a case for each check.
 type (
 	junitSuites struct {
-		XMLName  xml.Name     `xml:"testsuites"`
-		Name     string       `xml:"name,attr"`
-		Tests    int          `xml:"tests,attr"`
-		Failures int          `xml:"failures,attr"`
-		Errors   int          `xml:"errors,attr"`
-		Skipped  int          `xml:"skipped,attr"`
-		Suites   []junitSuite `xml:"testsuite"`
+		XMLName xml.Name `xml:"testsuites"`
+		Name    string   `xml:"name,attr"`
+		junitCounts
+		Suites []junitSuite `xml:"testsuite"`
 	}
 	junitSuite struct {
-		Name      string      `xml:"name,attr"`
-		Tests     int         `xml:"tests,attr"`
-		Failures  int         `xml:"failures,attr"`
-		Errors    int         `xml:"errors,attr"`
-		Skipped   int         `xml:"skipped,attr"`
+		Name string `xml:"name,attr"`
+		junitCounts
 		Timestamp string      `xml:"timestamp,attr"`
 		Cases     []junitCase `xml:"testcase"`
+	}
+	junitCounts struct {
+		Tests    int `xml:"tests,attr"`
+		Failures int `xml:"failures,attr"`
+		Errors   int `xml:"errors,attr"`
+		Skipped  int `xml:"skipped,attr"`
 	}
 	junitCase struct {
 		Class   string        `xml:"classname,attr"`
@@ -53,22 +53,10 @@ func WriteJUnit(w io.Writer, r Report, on FailOn) error {
 			i, at[result.where()] = len(all.Suites), len(all.Suites)
 			all.Suites = append(all.Suites, junitSuite{Name: result.where(), Timestamp: r.At.UTC().Format("2006-01-02T15:04:05")})
 		}
-		suite := &all.Suites[i]
 		c := junitCaseOf(result, on)
-		suite.Cases = append(suite.Cases, c)
-		suite.Tests++
-		switch {
-		case c.Failure != nil:
-			suite.Failures++
-		case c.Error != nil:
-			suite.Errors++
-		case c.Skipped != nil:
-			suite.Skipped++
-		}
-	}
-	for _, suite := range all.Suites {
-		all.Tests, all.Failures = all.Tests+suite.Tests, all.Failures+suite.Failures
-		all.Errors, all.Skipped = all.Errors+suite.Errors, all.Skipped+suite.Skipped
+		all.Suites[i].Cases = append(all.Suites[i].Cases, c)
+		all.Suites[i].count(c)
+		all.count(c)
 	}
 	text, err := xml.MarshalIndent(all, "", "  ")
 	if err != nil {
@@ -76,6 +64,18 @@ func WriteJUnit(w io.Writer, r Report, on FailOn) error {
 	}
 	_, err = fmt.Fprintf(w, "%s%s\n", xml.Header, text)
 	return err
+}
+
+func (n *junitCounts) count(c junitCase) {
+	n.Tests++
+	switch {
+	case c.Failure != nil:
+		n.Failures++
+	case c.Error != nil:
+		n.Errors++
+	case c.Skipped != nil:
+		n.Skipped++
+	}
 }
 
 func junitCaseOf(r Result, on FailOn) junitCase {

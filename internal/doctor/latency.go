@@ -33,8 +33,8 @@ func percentilesOf(durations []time.Duration) Percentiles {
 	return Percentiles{len(sorted), at(0.50), at(0.95), at(0.99)}
 }
 
-// LatencySummary is what a probe tells, parts that were not measured left at zero.
-type LatencySummary struct {
+// latencySummary is what a probe tells, parts that were not measured left at zero.
+type latencySummary struct {
 	DNS     Percentiles `json:"dns"`
 	Connect Percentiles `json:"connect"`
 	TLS     Percentiles `json:"tls"`
@@ -47,7 +47,7 @@ type LatencySummary struct {
 }
 
 // SummariseLatency sums a probe up.
-func SummariseLatency(p verify.Probe) LatencySummary {
+func SummariseLatency(p verify.Probe) latencySummary {
 	var dns, connect, tls, cold, reused, told, estimated []time.Duration
 	roundTrip := time.Duration(0)
 	for _, s := range p.Samples {
@@ -68,7 +68,7 @@ func SummariseLatency(p verify.Probe) LatencySummary {
 		}
 		estimated = append(estimated, max(0, s.FirstByte-roundTrip))
 	}
-	l := LatencySummary{DNS: percentilesOf(dns), Connect: percentilesOf(connect), TLS: percentilesOf(tls),
+	l := latencySummary{DNS: percentilesOf(dns), Connect: percentilesOf(connect), TLS: percentilesOf(tls),
 		Cold: percentilesOf(cold), Reused: percentilesOf(reused), Server: percentilesOf(told)}
 	if len(told) == 0 && roundTrip > 0 {
 		l.Server, l.ServerEstimated = percentilesOf(estimated), true

@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -10,27 +11,27 @@ import (
 
 func networkChecks() []Check {
 	return []Check{
-		{ID: "NET-01", Title: "Twilio answers within the 300 ms it promises", Severity: SeverityWarn, Certainty: Measured, Needs: []Resource{Latency},
+		{ID: "NET-01", Title: "Twilio answers within the 300 ms it promises", Severity: severityWarn, Certainty: measured, Needs: []resource{latency},
 			Remedy: "look at Twilio's status page", Judge: serverFast},
-		{ID: "NET-02", Title: "the way to Twilio is short", Severity: SeverityWarn, Certainty: Measured, Needs: []Resource{Latency},
+		{ID: "NET-02", Title: "the way to Twilio is short", Severity: severityWarn, Certainty: measured, Needs: []resource{latency},
 			Remedy: "keep connections open, and send fewer requests", Judge: roundTripShort},
-		{ID: "NET-03", Title: "other hosts are no faster", Severity: SeverityInfo, Certainty: Measured, Needs: []Resource{OtherHosts, Latency},
+		{ID: "NET-03", Title: "other hosts are no faster", Severity: severityInfo, Certainty: measured, Needs: []resource{otherHosts, latency},
 			Remedy: "geo-DNS chooses the nearest edge by itself; another host is rarely worth it", Judge: noFasterHost},
-		{ID: "NET-04", Title: "no retired host is used", Severity: SeverityFail, Certainty: Certain,
+		{ID: "NET-04", Title: "no retired host is used", Severity: severityFail, Certainty: certain,
 			Remedy: "api.REGION.twilio.com stopped on 2026-04-28: use the product's own host", Judge: noDeadHost},
-		{ID: "NET-05", Title: "no certificate is pinned", Severity: SeverityWarn, Certainty: Measured, Reads: []Resource{OneRequest},
+		{ID: "NET-05", Title: "no certificate is pinned", Severity: severityWarn, Certainty: measured, Reads: []resource{oneRequest},
 			Remedy: "Twilio's certificates come from another authority from 2027-01-26 on: unpin", Judge: notPinned},
-		{ID: "NET-06", Title: "no proxy takes the key away", Severity: SeverityWarn, Certainty: Measured, Reads: []Resource{TheService},
+		{ID: "NET-06", Title: "no proxy takes the key away", Severity: severityWarn, Certainty: measured, Reads: []resource{theService},
 			Remedy: "have the proxy leave the Authorization header alone", Judge: proxyHarmless},
-		{ID: "NET-07", Title: "requests go to the home region", Severity: SeverityWarn, Certainty: Heuristic,
+		{ID: "NET-07", Title: "requests go to the home region", Severity: severityWarn, Certainty: heuristic,
 			Remedy: "Verify Push and the debugger are documented for us1 only", Judge: homeRegion},
 	}
 }
 
-func serverFast(snap *Snapshot) Answer {
+func serverFast(snap *snapshot) answer {
 	l := SummariseLatency(snap.Latency.Value)
 	if l.Server.Count == 0 {
-		return unknown("nothing could be measured: %s", orWord(snap.Latency.Value.Error, "the reply does not tell"))
+		return unknown("nothing could be measured: %s", cmp.Or(snap.Latency.Value.Error, "the reply does not tell"))
 	}
 	how := ""
 	if l.ServerEstimated {
@@ -43,10 +44,10 @@ func serverFast(snap *Snapshot) Answer {
 	return pass("Twilio's own %s", sentence)
 }
 
-func roundTripShort(snap *Snapshot) Answer {
+func roundTripShort(snap *snapshot) answer {
 	l := SummariseLatency(snap.Latency.Value)
 	if l.Reused.Count == 0 {
-		return unknown("nothing could be measured on an open connection: %s", orWord(snap.Latency.Value.Error, "each request made a new one"))
+		return unknown("nothing could be measured on an open connection: %s", cmp.Or(snap.Latency.Value.Error, "each request made a new one"))
 	}
 	sentence := fmt.Sprintf("p95 of %d requests on an open connection is %s", l.Reused.Count, millis(l.Reused.P95))
 	if l.Reused.P95 > slowRoundTrip {
@@ -55,14 +56,14 @@ func roundTripShort(snap *Snapshot) Answer {
 	return pass("%s", sentence)
 }
 
-func noFasterHost(snap *Snapshot) Answer {
+func noFasterHost(snap *snapshot) answer {
 	usual := SummariseLatency(snap.Latency.Value).Reused
 	var facts, faster []string
 	for _, probe := range snap.OtherHosts.Value {
 		other := SummariseLatency(probe).Reused
 		switch {
 		case other.Count == 0:
-			facts = append(facts, fmt.Sprintf("%s: %s", probe.Host, orWord(probe.Error, "nothing could be measured")))
+			facts = append(facts, fmt.Sprintf("%s: %s", probe.Host, cmp.Or(probe.Error, "nothing could be measured")))
 		default:
 			facts = append(facts, fmt.Sprintf("%s: p50 %s, p95 %s", probe.Host, millis(other.P50), millis(other.P95)))
 			if usual.Count > 0 && other.P50 < usual.P50/2 {
@@ -80,7 +81,7 @@ func noFasterHost(snap *Snapshot) Answer {
 // deprecation-of-region-specific-twilio-api-domain-patterns). twilio-go still makes them of a region without an edge.
 var deadHost = lazily(`(?i)^[a-z]+\.(ie1|au1|br1|de1|jp1|sg1|us2)\.twilio\.com(:\d+)?$`)
 
-func noDeadHost(snap *Snapshot) Answer {
+func noDeadHost(snap *snapshot) answer {
 	for _, host := range snap.Connection.Hosts {
 		if deadHost().MatchString(host) {
 			return fail("%s was retired on 2026-04-28", host).about(host).fix("name the city too, as in verify.dublin.ie1.twilio.com, or leave region out")
@@ -92,19 +93,19 @@ func noDeadHost(snap *Snapshot) Answer {
 	return pass("none is: %s", strings.Join(snap.Connection.Hosts, ", "))
 }
 
-func notPinned(snap *Snapshot) Answer {
+func notPinned(snap *snapshot) answer {
 	if snap.Connection.CAFile == "" {
 		return pass("the system's authorities are trusted")
 	}
 	a := warn("ca_file names %s: if it pins Twilio's authority, it stops working when Twilio changes to another on 2027-01-26", snap.Connection.CAFile).
 		fix("take ca_file out, or make sure that it is your own proxy's")
-	if snap.Probe.OK() && snap.Probe.Value.Issuer != "" {
+	if snap.Probe.ok() && snap.Probe.Value.Issuer != "" {
 		a = a.seen("the certificate is now issued by " + snap.Probe.Value.Issuer)
 	}
 	return a
 }
 
-func proxyHarmless(snap *Snapshot) Answer {
+func proxyHarmless(snap *snapshot) answer {
 	if snap.Connection.Proxy == "" {
 		return pass("there is none")
 	}
@@ -116,10 +117,10 @@ func proxyHarmless(snap *Snapshot) Answer {
 		return warn("Twilio refuses the key behind the proxy %s, which may strip the Authorization header", snap.Connection.Proxy).
 			fix("try with NO_PROXY=.twilio.com, and fix the proxy if that helps")
 	}
-	return cannot(TheService, err)
+	return cannot(theService, err)
 }
 
-func homeRegion(snap *Snapshot) Answer {
+func homeRegion(snap *snapshot) answer {
 	if isHome(snap.Connection.Region) {
 		return pass("us1")
 	}

@@ -13,7 +13,7 @@ import (
 
 // oddWorld draws a world as no healthy API would tell it: fields missing, words unknown, lists empty, times at zero, and
 // any read failed or never asked for.
-func oddWorld(r *rapid.T) *Snapshot {
+func oddWorld(r *rapid.T) *snapshot {
 	word := rapid.SampledFrom([]string{"", "True", "False", "apn", "fcm", "gcm", "enabled", "disabled", "v2", "POST", "*", "active", "Trial", "push", "verified",
 		"pending", "expired", "approved", "denied", "none", "yes", "::", "https://x.example", "\x1b[2J", "user@bank.example", "3.0.0", sid("CR", 1), sid("VA", 1), sid("YF", 1)})
 	text := func(label string) string { return word.Draw(r, label) }
@@ -44,7 +44,7 @@ func oddWorld(r *rapid.T) *Snapshot {
 	challenge := verify.Challenge{SID: verify.ChallengeSID(text("sid")), FactorSID: verify.FactorSID(text("factor")), Status: verify.ChallengeStatus(text("status")), DateCreated: moment("created"),
 		DateResponded: moment("responded"), ExpirationDate: moment("expires"), HiddenDetails: map[string]string{"action_id": text("action")}}
 	entity := verify.Entity{Identity: identity}
-	snap := &Snapshot{
+	snap := &snapshot{
 		Env: verify.Environment{Name: text("env"), ServiceSID: verify.ServiceSID(text("service")), AccountSID: verify.AccountSID(text("account")), Kind: verify.EnvironmentKind(text("kind")),
 			IOSBuild:  rapid.SampledFrom([]verify.IOSBuild{verify.IOSDebug, verify.IOSDistribution, verify.IOSNone, verify.IOSUndeclared, "adhoc"}).Draw(r, "build"),
 			Platforms: rapid.SliceOf(rapid.SampledFrom([]verify.Platform{"apn", "fcm", "none", "wns"})).Draw(r, "platforms"), AppIDs: rapid.SliceOf(word).Draw(r, "apps"),
@@ -55,28 +55,28 @@ func oddWorld(r *rapid.T) *Snapshot {
 		Services: read(r, "services", []verify.Service{service()}), Credentials: read(r, "credentials", []verify.Credential{credential(), {}}),
 		Account: read(r, "account", verify.Account{Status: text("status"), Type: text("type")}), Keys: read(r, "keys", []verify.APIKey{{SID: verify.APIKeySID(text("key")), DateCreated: moment("created")}}),
 		Webhooks: read(r, "webhooks", []verify.Webhook{{SID: verify.WebhookSID(text("sid")), Status: text("status"), Version: text("version"), URL: text("url"), Method: text("method"), EventTypes: rapid.SliceOf(word).Draw(r, "events")}}),
-		Events:   read(r, "events", Alerts{Events: []event.Event{happened, {}}, Missing: []event.Span{{}}}), Streams: read(r, "streams", Streams{Subscriptions: []verify.EventSubscription{{SID: text("sid"), SinkSID: text("sink")}}}),
+		Events:   read(r, "events", alerts{Events: []event.Event{happened, {}}, Missing: []event.Span{{}}}), Streams: read(r, "streams", streams{Subscriptions: []verify.EventSubscription{{SID: text("sid"), SinkSID: text("sink")}}}),
 		Changes: read(r, "changes", []verify.AuditEvent{{ResourceSID: text("resource")}}), Usage: read(r, "usage", []verify.UsageRecord{{Count: 3}}),
-		Factors:    read(r, "factors", Sample[verify.Factor]{Users: []UserSample[verify.Factor]{{Entity: entity, Items: []verify.Factor{factor, factor}}, {}}, More: rapid.Bool().Draw(r, "more")}),
-		Challenges: read(r, "challenges", Sample[verify.Challenge]{Users: []UserSample[verify.Challenge]{{Entity: entity, Items: []verify.Challenge{challenge, {}}}}}),
+		Factors:    read(r, "factors", sampleOf[verify.Factor]{Users: []userSample[verify.Factor]{{Entity: entity, Items: []verify.Factor{factor, factor}}, {}}, More: rapid.Bool().Draw(r, "more")}),
+		Challenges: read(r, "challenges", sampleOf[verify.Challenge]{Users: []userSample[verify.Challenge]{{Entity: entity, Items: []verify.Challenge{challenge, {}}}}}),
 		Probe:      read(r, "probe", verify.Probe{Samples: []verify.Timing{{}}}), Latency: read(r, "latency", verify.Probe{Samples: []verify.Timing{{}, {Reused: true}}}),
 		OtherHosts: read(r, "hosts", []verify.Probe{{Host: text("host")}}), Capture: read(r, "capture", Capture{Covered: []event.Span{{}, {From: moment("from"), Until: moment("until")}}}),
 	}
-	snap.Peers = []*Snapshot{snap}
+	snap.Peers = []*snapshot{snap}
 	return snap
 }
 
 // read draws a reading that may have failed, or was never asked for.
-func read[T any](r *rapid.T, label string, value T) Reading[T] {
+func read[T any](r *rapid.T, label string, value T) reading[T] {
 	switch rapid.IntRange(0, 5).Draw(r, label) {
 	case 0:
-		return Failed[T](denied(403, 20006))
+		return failed[T](denied(403, 20006))
 	case 1:
-		return Reading[T]{}
+		return reading[T]{}
 	case 2:
-		return Failed[T](broken())
+		return failed[T](broken())
 	}
-	return Got(value)
+	return got(value)
 }
 
 // TestOddWorlds makes every check in worlds that make no sense: none panics, each says why, and the sandbox check never
@@ -84,7 +84,7 @@ func read[T any](r *rapid.T, label string, value T) Reading[T] {
 func TestOddWorlds(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		a, b := oddWorld(r), oddWorld(r)
-		a.Peers = []*Snapshot{a, b}
+		a.Peers = []*snapshot{a, b}
 		b.Peers = a.Peers
 		report := judgeAll(a.Peers, Catalogue(), Options{})
 		for _, result := range report.Results {
@@ -92,7 +92,7 @@ func TestOddWorlds(t *testing.T) {
 				r.Fatalf("%s is %q for %q", result.Check, result.Status, result.Reason)
 			}
 			if result.Check == "PUSH-APN-01" && result.Environment == a.Env.Name && a.Env.Name != b.Env.Name && result.Status == Pass &&
-				!(a.Env.IOSBuild == verify.IOSDistribution && a.APN.OK() && a.APN.Value.Sandbox == verify.SandboxFalse) {
+				!(a.Env.IOSBuild == verify.IOSDistribution && a.APN.ok() && a.APN.Value.Sandbox == verify.SandboxFalse) {
 				r.Fatalf("PUSH-APN-01 passes: %s", result.Reason)
 			}
 			if result.ReadFailed && result.Status != Unknown {
@@ -100,8 +100,8 @@ func TestOddWorlds(t *testing.T) {
 			}
 		}
 		var out bytes.Buffer
-		for _, err := range []error{WriteText(&out, report, TextOptions{All: true}), WriteMarkdown(&out, report, asIs), WriteJUnit(&out, report, FailOnFail),
-			WriteSARIF(&out, report, ""), WriteReadiness(&out, report.Readiness(), true, nil), WriteReadiness(&out, report.Readiness(), false, nil)} {
+		for _, err := range []error{WriteText(&out, report, true, unpainted), WriteMarkdown(&out, report, asIs), WriteJUnit(&out, report, FailOnFail),
+			WriteSARIF(&out, report, ""), WriteReadiness(&out, report.Readiness(), true, unpainted), WriteReadiness(&out, report.Readiness(), false, unpainted)} {
 			if err != nil {
 				r.Fatal(err)
 			}

@@ -35,21 +35,21 @@ const latencyRequests = 20
 const usageDays = 30
 
 // dependsOn tells what has to be read first.
-var dependsOn = map[Resource]Resource{
-	APNCredential: TheService,
-	FCMCredential: TheService,
+var dependsOn = map[resource]resource{
+	apnCredential: theService,
+	fcmCredential: theService,
 }
 
 // resourcesFor gives what has to be read so that the checks can be made.
-func resourcesFor(checks []Check, opts Options) map[Resource]bool {
-	wanted := map[Resource]bool{}
+func resourcesFor(checks []Check, opts Options) map[resource]bool {
+	wanted := map[resource]bool{}
 	for _, c := range checks {
 		for _, r := range slices.Concat(c.Needs, c.Reads) {
 			wanted[r] = true
 		}
 	}
 	if !opts.NoEvidence {
-		wanted[PushErrors], wanted[TheService] = true, true // whose errors they are is told by the Service's credentials
+		wanted[pushErrors], wanted[theService] = true, true // whose errors they are is told by the Service's credentials
 	}
 	for r := range wanted {
 		if first, ok := dependsOn[r]; ok {
@@ -66,33 +66,17 @@ type gathering struct {
 	planned chan struct{}
 	sampled chan struct{}
 
-	service     once[verify.Service]
-	services    once[[]verify.Service]
-	credential  once[verify.Credential]
-	credentials once[[]verify.Credential]
-	account     once[verify.Account]
-	keys        once[[]verify.APIKey]
-	webhooks    once[[]verify.Webhook]
-	events      once[Alerts]
-	streams     once[Streams]
-	changes     once[[]verify.AuditEvent]
-	usage       once[[]verify.UsageRecord]
-	entities    once[Sample[verify.Entity]]
-	factors     once[Sample[verify.Factor]]
-	challenges  once[Sample[verify.Challenge]]
-	probe       once[verify.Probe]
-	latency     once[verify.Probe]
-	otherHosts  once[[]verify.Probe]
-	capture     once[Capture]
+	mu    sync.Mutex
+	cells map[string]any // what once keeps
 }
 
 // readAll reads every wanted resource of every target, all at the same time, and gives one snapshot for each target.
-func readAll(ctx context.Context, targets []Target, wanted map[Resource]bool, opts Options) []*Snapshot {
-	g := &gathering{opts: opts, targets: targets,
+func readAll(ctx context.Context, targets []Target, wanted map[resource]bool, opts Options) []*snapshot {
+	g := &gathering{opts: opts, targets: targets, cells: map[string]any{},
 		planned: make(chan struct{}, plannedInFlight), sampled: make(chan struct{}, sampledInFlight)}
-	snapshots := make([]*Snapshot, len(targets))
+	snapshots := make([]*snapshot, len(targets))
 	for i, t := range targets {
-		snapshots[i] = &Snapshot{Env: t.Env, Connection: t.Connection, Now: t.Now, Since: t.Now.Add(-opts.Since),
+		snapshots[i] = &snapshot{Env: t.Env, Connection: t.Connection, Now: t.Now, Since: t.Now.Add(-opts.Since),
 			Peers: snapshots, Declared: opts.Declared, App: opts.App, NoLink: t.Err, account: accountKey(t),
 			file: t.File, line: t.Line}
 	}
@@ -120,132 +104,129 @@ func serviceKey(t Target) string {
 }
 
 // fill reads one resource for one snapshot. Each resource has its own field, so snapshots are filled concurrently.
-func (g *gathering) fill(ctx context.Context, t Target, snap *Snapshot, what Resource) {
+func (g *gathering) fill(ctx context.Context, t Target, snap *snapshot, what resource) {
 	switch what {
-	case TheService:
+	case theService:
 		snap.Service = g.readService(ctx, t)
-	case APNCredential:
+	case apnCredential:
 		snap.APN = g.readCredential(ctx, t, verify.PlatformAPN)
-	case FCMCredential:
+	case fcmCredential:
 		snap.FCM = g.readCredential(ctx, t, verify.PlatformFCM)
-	case AllServices:
-		snap.Services = listForAccount(ctx, g, &g.services, t, func(ctx context.Context, from Reader) iter.Seq2[verify.Service, error] { return from.Services(ctx) })
-	case AllCredentials:
-		snap.Credentials = listForAccount(ctx, g, &g.credentials, t, func(ctx context.Context, from Reader) iter.Seq2[verify.Credential, error] {
-			return from.Credentials(ctx)
-		})
-	case TheAccount:
+	case allServices:
+		snap.Services = listForAccount(ctx, g, what, t, reader.Services)
+	case allCredentials:
+		snap.Credentials = listForAccount(ctx, g, what, t, reader.Credentials)
+	case theAccount:
 		snap.Account = g.readAccount(ctx, t)
-	case AllKeys:
-		snap.Keys = listForAccount(ctx, g, &g.keys, t, func(ctx context.Context, from Reader) iter.Seq2[verify.APIKey, error] {
+	case allKeys:
+		snap.Keys = listForAccount(ctx, g, what, t, func(from reader, ctx context.Context) iter.Seq2[verify.APIKey, error] {
 			return from.Keys(ctx, t.Env.AccountSID)
 		})
-	case AllWebhooks:
+	case allWebhooks:
 		snap.Webhooks = g.readWebhooks(ctx, t)
-	case PushErrors:
+	case pushErrors:
 		snap.Events = g.readEvents(ctx, t, snap.Since)
-	case EventStreams:
-		snap.Streams = forAccount(ctx, g, &g.streams, t, g.opts.Timeout, func(ctx context.Context, peer Target) (Streams, error) { return readStreams(ctx, peer.Twilio) })
-	case Changes:
-		snap.Changes = listForAccount(ctx, g, &g.changes, t, func(ctx context.Context, from Reader) iter.Seq2[verify.AuditEvent, error] {
+	case eventStreams:
+		snap.Streams = forAccount(ctx, g, what, t, g.opts.Timeout, readStreams)
+	case changes:
+		snap.Changes = listForAccount(ctx, g, what, t, func(from reader, ctx context.Context) iter.Seq2[verify.AuditEvent, error] {
 			return from.AuditEvents(ctx, verify.AuditFilter{Start: t.Now.Add(-recentChange), End: t.Now})
 		})
-	case Usage:
+	case usage:
 		snap.Usage = g.readUsage(ctx, t)
-	case SampleFactors:
+	case sampleFactors:
 		snap.Factors = g.readFactors(ctx, t)
-	case SampleAnswers:
+	case sampleAnswers:
 		snap.Challenges = g.readChallenges(ctx, t)
-	case OneRequest:
-		snap.Probe = g.readProbe(ctx, t, &g.probe, 1)
-	case Latency:
+	case oneRequest:
+		snap.Probe = g.readProbe(ctx, t, what, 1)
+	case latency:
 		snap.Latency = g.readLatency(ctx, t)
-	case OtherHosts:
+	case otherHosts:
 		snap.OtherHosts = g.readOtherHosts(ctx, t)
-	case Captured:
-		snap.Capture = forTarget(ctx, g, &g.capture, "environment "+t.Env.Name, t, func(ctx context.Context) (Capture, error) { return t.Capture.Capture(ctx) })
+	case captured:
+		snap.Capture = forTarget(ctx, g, what, "environment "+t.Env.Name, t, func(ctx context.Context) (Capture, error) { return t.Capture.Capture(ctx) })
 	}
 }
 
-func (g *gathering) readService(ctx context.Context, t Target) Reading[verify.Service] {
+func (g *gathering) readService(ctx context.Context, t Target) reading[verify.Service] {
 	key := serviceKey(t) + " " + t.Connection.KeySID // whether this key may read it is part of the answer
-	return forTarget(ctx, g, &g.service, key, t, func(ctx context.Context) (verify.Service, error) {
+	return forTarget(ctx, g, theService, key, t, func(ctx context.Context) (verify.Service, error) {
 		return t.Twilio.Service(ctx, t.Env.ServiceSID)
 	})
 }
 
 // readCredential reads the credential that the target's Service names for a platform; the zero Reading says that it
 // names none.
-func (g *gathering) readCredential(ctx context.Context, t Target, platform verify.Platform) Reading[verify.Credential] {
+func (g *gathering) readCredential(ctx context.Context, t Target, platform verify.Platform) reading[verify.Credential] {
 	service := g.readService(ctx, t)
-	if !service.OK() {
-		return Failed[verify.Credential](&causedBy{TheService, service.Err})
+	if !service.ok() {
+		return failed[verify.Credential](&causedBy{theService, service.Err})
 	}
 	sid := service.Value.CredentialSID(platform)
 	if sid == "" {
-		return Reading[verify.Credential]{}
+		return reading[verify.Credential]{}
 	}
 	key := fmt.Sprint(accountKey(t), " ", t.Connection.KeySID, " ", strings.ToLower(string(sid)))
-	return forTarget(ctx, g, &g.credential, key, t, func(ctx context.Context) (verify.Credential, error) {
+	return forTarget(ctx, g, "a push credential", key, t, func(ctx context.Context) (verify.Credential, error) {
 		return t.Twilio.Credential(ctx, sid)
 	})
 }
 
-func (g *gathering) readAccount(ctx context.Context, t Target) Reading[verify.Account] {
+func (g *gathering) readAccount(ctx context.Context, t Target) reading[verify.Account] {
 	if t.Env.AccountSID == "" {
-		return Failed[verify.Account](errors.New("the environment does not declare its account_sid"))
+		return failed[verify.Account](errors.New("the environment does not declare its account_sid"))
 	}
-	return forAccount(ctx, g, &g.account, t, g.opts.Timeout, func(ctx context.Context, peer Target) (verify.Account, error) {
+	return forAccount(ctx, g, theAccount, t, g.opts.Timeout, func(ctx context.Context, peer Target) (verify.Account, error) {
 		return peer.Twilio.Account(ctx, t.Env.AccountSID)
 	})
 }
 
-func (g *gathering) readWebhooks(ctx context.Context, t Target) Reading[[]verify.Webhook] {
+func (g *gathering) readWebhooks(ctx context.Context, t Target) reading[[]verify.Webhook] {
 	key := serviceKey(t) + " " + t.Connection.KeySID
-	return forTarget(ctx, g, &g.webhooks, key, t, func(ctx context.Context) ([]verify.Webhook, error) {
+	return forTarget(ctx, g, allWebhooks, key, t, func(ctx context.Context) ([]verify.Webhook, error) {
 		return collect(t.Twilio.Webhooks(ctx, t.Env.ServiceSID))
 	})
 }
 
-func (g *gathering) readEvents(ctx context.Context, t Target, since time.Time) Reading[Alerts] {
+func (g *gathering) readEvents(ctx context.Context, t Target, since time.Time) reading[alerts] {
 	if g.opts.NoEvidence {
-		return Failed[Alerts](errNoEvidence)
+		return failed[alerts](errNoEvidence)
 	}
-	return forAccount(ctx, g, &g.events, t, feedPatience*g.opts.Timeout, func(ctx context.Context, peer Target) (alerts Alerts, err error) {
+	return forAccount(ctx, g, pushErrors, t, feedPatience*g.opts.Timeout, func(ctx context.Context, peer Target) (alerts alerts, err error) {
 		alerts.Events, alerts.Missing, err = peer.Feed.Events(ctx, since, t.Now)
 		return alerts, err
 	})
 }
 
-func (g *gathering) readUsage(ctx context.Context, t Target) Reading[[]verify.UsageRecord] {
+func (g *gathering) readUsage(ctx context.Context, t Target) reading[[]verify.UsageRecord] {
 	if g.opts.Sample == 0 {
-		return Failed[[]verify.UsageRecord](errNoSample) // there is nothing to compare it with
+		return failed[[]verify.UsageRecord](errNoSample) // there is nothing to compare it with
 	}
-	return listForAccount(ctx, g, &g.usage, t, func(ctx context.Context, from Reader) iter.Seq2[verify.UsageRecord, error] {
+	return listForAccount(ctx, g, usage, t, func(from reader, ctx context.Context) iter.Seq2[verify.UsageRecord, error] {
 		return from.UsageRecords(ctx, t.Env.AccountSID, verify.UsageVerifyPush, t.Now.AddDate(0, 0, -usageDays), t.Now)
 	})
 }
 
-func (g *gathering) readProbe(ctx context.Context, t Target, o *once[verify.Probe], count int) Reading[verify.Probe] {
-	key := fmt.Sprint(t.Connection)
-	return forTarget(ctx, g, o, key, t, func(ctx context.Context) (verify.Probe, error) {
+func (g *gathering) readProbe(ctx context.Context, t Target, what resource, count int) reading[verify.Probe] {
+	return forTarget(ctx, g, what, fmt.Sprint(t.Connection), t, func(ctx context.Context) (verify.Probe, error) {
 		return t.Twilio.Probe(ctx, "", count)
 	})
 }
 
-func (g *gathering) readLatency(ctx context.Context, t Target) Reading[verify.Probe] {
+func (g *gathering) readLatency(ctx context.Context, t Target) reading[verify.Probe] {
 	if !g.opts.Latency {
-		return Failed[verify.Probe](errNoLatency)
+		return failed[verify.Probe](errNoLatency)
 	}
-	return g.readProbe(ctx, t, &g.latency, latencyRequests)
+	return g.readProbe(ctx, t, latency, latencyRequests)
 }
 
 // readOtherHosts measures the hosts that the operator named. One that does not answer says so itself.
-func (g *gathering) readOtherHosts(ctx context.Context, t Target) Reading[[]verify.Probe] {
+func (g *gathering) readOtherHosts(ctx context.Context, t Target) reading[[]verify.Probe] {
 	if !g.opts.Latency || len(g.opts.Hosts) == 0 {
-		return Failed[[]verify.Probe](errNoHosts)
+		return failed[[]verify.Probe](errNoHosts)
 	}
-	return forTarget(ctx, g, &g.otherHosts, fmt.Sprint(t.Connection), t, func(ctx context.Context) ([]verify.Probe, error) {
+	return forTarget(ctx, g, otherHosts, fmt.Sprint(t.Connection), t, func(ctx context.Context) ([]verify.Probe, error) {
 		probes := make([]verify.Probe, len(g.opts.Hosts))
 		group, ctx := errgroup.WithContext(ctx)
 		for i, host := range g.opts.Hosts {
@@ -258,8 +239,8 @@ func (g *gathering) readOtherHosts(ctx context.Context, t Target) Reading[[]veri
 	})
 }
 
-func readStreams(ctx context.Context, from Reader) (Streams, error) {
-	streams := Streams{Types: map[string][]string{}, Sinks: map[string]verify.EventSink{}}
+func readStreams(ctx context.Context, t Target) (streams, error) {
+	streams, from := streams{Types: map[string][]string{}, Sinks: map[string]verify.EventSink{}}, t.Twilio
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
 		sinks, err := collect(from.Sinks(ctx))
@@ -293,13 +274,12 @@ func readStreams(ctx context.Context, from Reader) (Streams, error) {
 }
 
 // readEntities gives the first users of the target's Service, as many as were asked for.
-func (g *gathering) readEntities(ctx context.Context, t Target) Reading[Sample[verify.Entity]] {
+func (g *gathering) readEntities(ctx context.Context, t Target) reading[sampleOf[verify.Entity]] {
 	if g.opts.Sample == 0 {
-		return Failed[Sample[verify.Entity]](errNoSample)
+		return failed[sampleOf[verify.Entity]](errNoSample)
 	}
-	key := serviceKey(t)
-	return forTarget(ctx, g, &g.entities, key, t, func(ctx context.Context) (Sample[verify.Entity], error) {
-		var sample Sample[verify.Entity]
+	return forTarget(ctx, g, "the entities", serviceKey(t), t, func(ctx context.Context) (sampleOf[verify.Entity], error) {
+		var sample sampleOf[verify.Entity]
 		for entity, err := range t.Twilio.Entities(ctx, t.Env.ServiceSID) {
 			if err != nil {
 				return sample, err
@@ -308,38 +288,38 @@ func (g *gathering) readEntities(ctx context.Context, t Target) Reading[Sample[v
 				sample.More = true
 				return sample, nil
 			}
-			sample.Users = append(sample.Users, UserSample[verify.Entity]{Entity: entity})
+			sample.Users = append(sample.Users, userSample[verify.Entity]{Entity: entity})
 		}
 		return sample, nil
 	})
 }
 
-func (g *gathering) readFactors(ctx context.Context, t Target) Reading[Sample[verify.Factor]] {
-	return forUsers(ctx, g, &g.factors, t, func(ctx context.Context, identity verify.Identity) ([]verify.Factor, error) {
+func (g *gathering) readFactors(ctx context.Context, t Target) reading[sampleOf[verify.Factor]] {
+	return forUsers(ctx, g, sampleFactors, t, func(ctx context.Context, identity verify.Identity) ([]verify.Factor, error) {
 		return collect(t.Twilio.Factors(ctx, t.Env.ServiceSID, identity))
 	})
 }
 
-func (g *gathering) readChallenges(ctx context.Context, t Target) Reading[Sample[verify.Challenge]] {
-	return forUsers(ctx, g, &g.challenges, t, func(ctx context.Context, identity verify.Identity) ([]verify.Challenge, error) {
+func (g *gathering) readChallenges(ctx context.Context, t Target) reading[sampleOf[verify.Challenge]] {
+	return forUsers(ctx, g, sampleAnswers, t, func(ctx context.Context, identity verify.Identity) ([]verify.Challenge, error) {
 		newest := verify.ChallengeFilter{Newest: true}
 		return firstOf(challengesPerUser, t.Twilio.Challenges(ctx, t.Env.ServiceSID, identity, newest))
 	})
 }
 
 // forUsers reads something of each sampled user. A user who is deleted meanwhile is left out.
-func forUsers[T any](ctx context.Context, g *gathering, o *once[Sample[T]], t Target,
-	read func(context.Context, verify.Identity) ([]T, error)) Reading[Sample[T]] {
+func forUsers[T any](ctx context.Context, g *gathering, what resource, t Target,
+	read func(context.Context, verify.Identity) ([]T, error)) reading[sampleOf[T]] {
 	entities := g.readEntities(ctx, t)
-	if !entities.OK() {
-		return Failed[Sample[T]](entities.Err)
+	if !entities.ok() {
+		return failed[sampleOf[T]](entities.Err)
 	}
 	if t.Err != nil {
-		return Failed[Sample[T]](t.Err)
+		return failed[sampleOf[T]](t.Err)
 	}
-	return o.get(serviceKey(t), func() Reading[Sample[T]] {
+	return once(g, what, serviceKey(t), func() reading[sampleOf[T]] {
 		users := entities.Value.Users
-		items := make([]Reading[[]T], len(users))
+		items := make([]reading[[]T], len(users))
 		var all sync.WaitGroup
 		for i, user := range users {
 			all.Go(func() {
@@ -349,15 +329,15 @@ func forUsers[T any](ctx context.Context, g *gathering, o *once[Sample[T]], t Ta
 			})
 		}
 		all.Wait()
-		sample := Sample[T]{More: entities.Value.More}
+		sample := sampleOf[T]{More: entities.Value.More}
 		for i, reading := range items {
 			switch {
-			case reading.OK():
-				sample.Users = append(sample.Users, UserSample[T]{Entity: users[i].Entity, Items: reading.Value})
+			case reading.ok():
+				sample.Users = append(sample.Users, userSample[T]{Entity: users[i].Entity, Items: reading.Value})
 			case !isNotFound(reading.Err):
-				return Failed[Sample[T]](reading.Err)
+				return failed[sampleOf[T]](reading.Err)
 			}
 		}
-		return Got(sample)
+		return got(sample)
 	})
 }

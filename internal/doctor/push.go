@@ -10,7 +10,7 @@ import (
 // slot is what the checks of one platform share: where its credential stands and what to call it.
 type slot struct {
 	platform verify.Platform
-	resource Resource
+	resource resource
 	name     string // of the push service
 	phones   string
 	param    string // the parameter of a Service that names the credential
@@ -18,8 +18,8 @@ type slot struct {
 }
 
 var (
-	apn = slot{verify.PlatformAPN, APNCredential, "APNs", "iOS", "Push.ApnCredentialSid", verify.CredentialAPN}
-	fcm = slot{verify.PlatformFCM, FCMCredential, "FCM", "Android", "Push.FcmCredentialSid", verify.CredentialFCM}
+	apn = slot{verify.PlatformAPN, apnCredential, "APNs", "iOS", "Push.ApnCredentialSid", verify.CredentialAPN}
+	fcm = slot{verify.PlatformFCM, fcmCredential, "FCM", "Android", "Push.FcmCredentialSid", verify.CredentialFCM}
 )
 
 // intent is what an environment declares about a platform.
@@ -52,30 +52,40 @@ func (s slot) intent(env verify.Environment) intent {
 }
 
 // unless gives the reason to skip a platform's checks.
-func (s slot) unless(snap *Snapshot) string {
+func (s slot) unless(snap *snapshot) string {
 	if s.intent(snap.Env) == unused {
 		return fmt.Sprintf("the environment declares that it does not push to %s", s.phones)
 	}
 	return ""
 }
 
-// attached gives the credential behind the platform's pushes. When there is none, the answer says why and ok is false.
-func (s slot) attached(snap *Snapshot) (credential verify.Credential, instead Answer, ok bool) {
-	switch {
-	case snap.Service.Value.Push == nil:
-		return credential, noPush(), false
-	case snap.Service.Value.CredentialSID(s.platform) == "":
-		return credential, skip("no %s credential is attached", s.name), false
+// bySID judges the credential that the Service names for the platform; where it names none, the answer says so.
+func (s slot) bySID(judge func(*snapshot, verify.CredentialSID) answer) func(*snapshot) answer {
+	return func(snap *snapshot) answer {
+		sid := snap.Service.Value.CredentialSID(s.platform)
+		switch {
+		case snap.Service.Value.Push == nil:
+			return noPush()
+		case sid == "":
+			return skip("no %s credential is attached", s.name)
+		}
+		return judge(snap, sid)
 	}
-	return snap.credential(s.platform).Value, Answer{}, true
 }
 
-func noPush() Answer {
+// attached judges the credential behind the platform's pushes, which was read.
+func (s slot) attached(judge func(*snapshot, verify.Credential) answer) func(*snapshot) answer {
+	return s.bySID(func(snap *snapshot, _ verify.CredentialSID) answer {
+		return judge(snap, snap.credential(s.platform).Value)
+	})
+}
+
+func noPush() answer {
 	return unknown("Twilio's reply for the Service has no push object, so its credentials are not known")
 }
 
 // present judges that a credential is attached where the platform is used.
-func (s slot) present(snap *Snapshot) Answer {
+func (s slot) present(snap *snapshot) answer {
 	if snap.Service.Value.Push == nil {
 		return noPush()
 	}
@@ -94,11 +104,7 @@ func (s slot) present(snap *Snapshot) Answer {
 }
 
 // rightType judges that the credential is for this platform.
-func (s slot) rightType(snap *Snapshot) Answer {
-	credential, instead, ok := s.attached(snap)
-	if !ok {
-		return instead
-	}
+func (s slot) rightType(snap *snapshot, credential verify.Credential) answer {
 	about := string(credential.SID)
 	switch kind := strings.ToLower(credential.Type); kind {
 	case s.kind:
@@ -115,19 +121,12 @@ func (s slot) rightType(snap *Snapshot) Answer {
 }
 
 // exists judges that the credential the Service names can be used by it.
-func (s slot) exists(snap *Snapshot) Answer {
-	if snap.Service.Value.Push == nil {
-		return noPush()
-	}
-	sid := snap.Service.Value.CredentialSID(s.platform)
-	if sid == "" {
-		return skip("no %s credential is attached", s.name)
-	}
+func (s slot) exists(snap *snapshot, sid verify.CredentialSID) answer {
 	reading := snap.credential(s.platform)
 	switch {
 	case reading.asked && isNotFound(reading.Err):
 		return s.suggest(snap, fail("the Service names %s, which does not exist in this account: pushes to %s fail (52002)", sid, s.phones).about(string(sid)))
-	case !reading.OK():
+	case !reading.ok():
 		return cannot(s.resource, reading.problem())
 	case reading.Value.AccountSID == "" || snap.Service.Value.AccountSID == "":
 		return unknown("Twilio's reply does not say which account %s belongs to", sid).about(string(sid))
@@ -138,14 +137,7 @@ func (s slot) exists(snap *Snapshot) Answer {
 }
 
 // unshared judges that no other Service uses the credential.
-func (s slot) unshared(snap *Snapshot) Answer {
-	sid := snap.Service.Value.CredentialSID(s.platform)
-	switch {
-	case snap.Service.Value.Push == nil:
-		return noPush()
-	case sid == "":
-		return skip("no %s credential is attached", s.name)
-	}
+func (s slot) unshared(snap *snapshot, sid verify.CredentialSID) answer {
 	users, complete := snap.usersOf(s.platform, sid)
 	if len(users) > 0 {
 		return warn("%s is used by %s too: what is wrong with it is wrong for all", sid, strings.Join(users, " and ")).about(string(sid)).
@@ -159,11 +151,11 @@ func (s slot) unshared(snap *Snapshot) Answer {
 
 // usersOf names the other Services that use a credential, by environment where they have one, and tells whether all
 // Services of the account were looked at.
-func (snap *Snapshot) usersOf(platform verify.Platform, sid verify.CredentialSID) (names []string, complete bool) {
+func (snap *snapshot) usersOf(platform verify.Platform, sid verify.CredentialSID) (names []string, complete bool) {
 	known := map[verify.ServiceSID]bool{snap.Service.Value.SID: true}
 	for _, peer := range snap.neighbours() {
 		service := peer.Service.Value
-		if !peer.Service.OK() || known[service.SID] || !verify.SameSID(service.CredentialSID(platform), sid) {
+		if !peer.Service.ok() || known[service.SID] || !verify.SameSID(service.CredentialSID(platform), sid) {
 			continue
 		}
 		known[service.SID] = true
@@ -174,11 +166,11 @@ func (snap *Snapshot) usersOf(platform verify.Platform, sid verify.CredentialSID
 			names = append(names, snap.serviceName(service))
 		}
 	}
-	return names, snap.Services.OK()
+	return names, snap.Services.ok()
 }
 
 // serviceName calls a Service by its environment where it has one, else by its SID and name.
-func (snap *Snapshot) serviceName(service verify.Service) string {
+func (snap *snapshot) serviceName(service verify.Service) string {
 	for _, env := range snap.Declared {
 		if verify.SameSID(env.ServiceSID, service.SID) {
 			return env.Name
@@ -188,7 +180,7 @@ func (snap *Snapshot) serviceName(service verify.Service) string {
 }
 
 // fits tells whether a credential is one that the platform's slot of this environment wants.
-func (s slot) fits(snap *Snapshot, credential verify.Credential) bool {
+func (s slot) fits(snap *snapshot, credential verify.Credential) bool {
 	if !strings.EqualFold(credential.Type, s.kind) {
 		return false
 	}
@@ -201,7 +193,7 @@ func (s slot) fits(snap *Snapshot, credential verify.Credential) bool {
 
 // suggest adds to a failed answer which credentials would do, with the command that attaches each. Choosing is left to
 // the operator.
-func (s slot) suggest(snap *Snapshot, a Answer) Answer {
+func (s slot) suggest(snap *snapshot, a answer) answer {
 	if len(a.Commands) > 0 {
 		return a
 	}
@@ -217,7 +209,7 @@ func (s slot) suggest(snap *Snapshot, a Answer) Answer {
 	switch {
 	case len(spare) > 0:
 		return a.fix("attach %s, which no Service uses", strings.Join(spare, " or "))
-	case !snap.Credentials.OK():
+	case !snap.Credentials.ok():
 		return a.fix("set %s of the Service to a credential that fits", s.param)
 	}
 	return a.fix("create a fitting %s credential (Console: Account > Keys & credentials > Push credentials) and attach it with %s",
@@ -225,9 +217,35 @@ func (s slot) suggest(snap *Snapshot, a Answer) Answer {
 }
 
 // named calls a credential by its SID and name.
-func (snap *Snapshot) named(credential verify.Credential) string {
+func (snap *snapshot) named(credential verify.Credential) string {
 	if credential.FriendlyName == "" {
 		return string(credential.SID)
 	}
 	return fmt.Sprintf("%s %q", credential.SID, credential.FriendlyName)
+}
+
+func credentialChecks() []Check {
+	return []Check{
+		{ID: "PUSH-CR-01", Title: "every push credential is used by a Service", Severity: severityInfo, Certainty: certain, PerAccount: true,
+			Needs: []resource{allCredentials, allServices}, Remedy: "do not delete blindly: Voice and Conversations use push credentials too", Judge: credentialsUsed},
+	}
+}
+
+func credentialsUsed(snap *snapshot) answer {
+	used := map[string]bool{}
+	for _, service := range snap.Services.Value {
+		for _, platform := range []verify.Platform{verify.PlatformAPN, verify.PlatformFCM} {
+			used[strings.ToLower(string(service.CredentialSID(platform)))] = true
+		}
+	}
+	var idle []string
+	for _, credential := range snap.Credentials.Value {
+		if !used[strings.ToLower(string(credential.SID))] {
+			idle = append(idle, snap.named(credential))
+		}
+	}
+	if len(idle) > 0 {
+		return note("used by no Verify Service: %s", strings.Join(idle, ", ")).fix("do not delete blindly: Voice and Conversations use push credentials too")
+	}
+	return pass("all are")
 }

@@ -1,16 +1,18 @@
 package doctor
 
 import (
+	"cmp"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 
 	"github.com/verifyctl/verifyctl/internal/verify"
 )
 
-// Question is one question of Twilio's page "Verify Push and Silent Device Approval Best Practices for Production use".
-type Question struct {
+// question is one question of Twilio's page "Verify Push and Silent Device Approval Best Practices for Production use".
+type question struct {
 	ID      string // also the name of its attestation
 	Topic   string
 	Text    string
@@ -21,8 +23,8 @@ type Question struct {
 }
 
 // Questions gives the questions in the order of the page. The first one's implementation tips stand apart.
-func Questions() []Question {
-	return []Question{
+func Questions() []question {
+	return []question{
 		{"CONV-1", "Conversion rate", "What are methods to ensure that the device receives the challenge?", []string{"HOOK-02"},
 			"the app polls for pending challenges whenever it is opened", "verifyctl challenge list IDENTITY --status pending", "shows what the app sees when it polls"},
 		{"CONV-1.1", "Conversion rate", "Tip: receive push notifications in the background too", []string{"SVC-01"},
@@ -105,10 +107,10 @@ func (r Report) Readiness() []ReadinessLine {
 	return lines
 }
 
-func (r Report) answer(snap *Snapshot, q Question) ReadinessLine {
+func (r Report) answer(snap *snapshot, q question) ReadinessLine {
 	line := ReadinessLine{Environment: snap.Env.Name, Question: q.ID, Topic: q.Topic, Text: q.Text, Status: Pass, Why: []string{},
 		Command: plain(verify.Command(snap.Env.Name) + strings.TrimPrefix(q.Command, "verifyctl"))}
-	attested := Answer{}
+	attested := answer{}
 	if q.Attest != "" {
 		attested = attestedQuestion(snap, q)
 		if attested.Status != Pass {
@@ -129,7 +131,7 @@ func (r Report) answer(snap *Snapshot, q Question) ReadinessLine {
 			line.Status = worse(line.Status, Unknown)
 			line.Why = append(line.Why, id+": "+result.Reason)
 		case result.By != "":
-			attested = result.Answer
+			attested = result.answer
 		}
 	}
 	line.Answer = string(line.Status)
@@ -139,8 +141,8 @@ func (r Report) answer(snap *Snapshot, q Question) ReadinessLine {
 	return line
 }
 
-func attestedQuestion(snap *Snapshot, q Question) Answer {
-	a := attested(snap, q.ID, "whether "+q.Attest).cleaned()
+func attestedQuestion(snap *snapshot, q question) answer {
+	a := byAttestation(snap, q.ID, "whether "+q.Attest).cleaned()
 	if _, ok := snap.Env.Attestations[q.ID]; !ok {
 		a.Reason = "to attest: " + q.Attest
 	}
@@ -156,7 +158,7 @@ func worse(a, b Status) Status {
 }
 
 // resultOf gives the result of a check for a snapshot, or for its account.
-func (r Report) resultOf(snap *Snapshot, id string) (Result, bool) {
+func (r Report) resultOf(snap *snapshot, id string) (Result, bool) {
 	i := slices.IndexFunc(r.Results, func(result Result) bool {
 		return result.Check == id && (!result.perAccount && result.Environment == snap.Env.Name || result.perAccount && result.AccountSID == snap.Env.AccountSID)
 	})
@@ -168,10 +170,7 @@ func (r Report) resultOf(snap *Snapshot, id string) (Result, bool) {
 
 // WriteReadiness writes the answers for people: the score, what fails or warns with its reasons, and what is unknown, put
 // together by what would settle it. All gives every question with its reasons instead.
-func WriteReadiness(w io.Writer, lines []ReadinessLine, all bool, paint func(Status, string) string) error {
-	if paint == nil {
-		paint = func(_ Status, text string) string { return text }
-	}
+func WriteReadiness(w io.Writer, lines []ReadinessLine, all bool, paint Painter) error {
 	var b strings.Builder
 	for len(lines) > 0 {
 		n := slices.IndexFunc(lines, func(l ReadinessLine) bool { return l.Environment != lines[0].Environment })
@@ -186,12 +185,12 @@ func WriteReadiness(w io.Writer, lines []ReadinessLine, all bool, paint func(Sta
 	return err
 }
 
-func writeEnvironmentReadiness(b *strings.Builder, lines []ReadinessLine, all bool, paint func(Status, string) string) {
+func writeEnvironmentReadiness(b *strings.Builder, lines []ReadinessLine, all bool, paint Painter) {
 	counts := map[Status]int{}
 	for _, line := range lines {
 		counts[line.Status]++
 	}
-	fmt.Fprintf(b, "%s: %d of %d passed or attested, %d failed, %s, %d unknown\n", orWord(plain(lines[0].Environment), "the account of the TWILIO_* variables"),
+	fmt.Fprintf(b, "%s: %d of %d passed or attested, %d failed, %s, %d unknown\n", cmp.Or(plain(lines[0].Environment), "the account of the TWILIO_* variables"),
 		counts[Pass], len(lines), counts[Fail], verify.Count(counts[Warn], "warning"), counts[Unknown])
 	topic := ""
 	for _, line := range lines {
@@ -210,7 +209,7 @@ func writeEnvironmentReadiness(b *strings.Builder, lines []ReadinessLine, all bo
 	b.WriteString("\n")
 }
 
-func writeReadinessLine(b *strings.Builder, line ReadinessLine, paint func(Status, string) string) {
+func writeReadinessLine(b *strings.Builder, line ReadinessLine, paint Painter) {
 	word := strings.ToUpper(string(line.Status))
 	if line.Status == Pass {
 		word = line.Answer
@@ -250,7 +249,7 @@ func writeSettledBy(b *strings.Builder, lines []ReadinessLine) {
 		}
 	}
 	b.WriteString("  Unknown, and what would settle it (--all says more):\n")
-	for _, by := range sortedKeys(settles) {
+	for _, by := range slices.Sorted(maps.Keys(settles)) {
 		fmt.Fprintf(b, "    %s: %s\n", by, strings.Join(settles[by], ", "))
 	}
 }

@@ -86,7 +86,7 @@ func TestReadinessOfAPrototype(t *testing.T) {
 		t.Errorf("%d questions of a prototype pass", passed)
 	}
 	var out bytes.Buffer
-	if err := WriteReadiness(&out, report.Readiness(), true, nil); err != nil {
+	if err := WriteReadiness(&out, report.Readiness(), true, unpainted); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{"FAIL    APP-2", "UNKNOWN SEC-3", "which has passed", "pass    ISS-4", "$ verifyctl -e live latency"} {

@@ -9,24 +9,24 @@ import (
 	"github.com/verifyctl/verifyctl/internal/verify"
 )
 
-// Reading is the outcome of one read: the value, or why there is none. The zero Reading was never asked for.
-type Reading[T any] struct {
+// reading is the outcome of one read: the value, or why there is none. The zero Reading was never asked for.
+type reading[T any] struct {
 	Value T
 	Err   error
 	asked bool
 }
 
-// Got makes a reading that gave a value.
-func Got[T any](value T) Reading[T] { return Reading[T]{Value: value, asked: true} }
+// got makes a reading that gave a value.
+func got[T any](value T) reading[T] { return reading[T]{Value: value, asked: true} }
 
-// Failed makes a reading that gave an error.
-func Failed[T any](err error) Reading[T] { return Reading[T]{Err: err, asked: true} }
+// failed makes a reading that gave an error.
+func failed[T any](err error) reading[T] { return reading[T]{Err: err, asked: true} }
 
-// OK tells whether there is a value.
-func (r Reading[T]) OK() bool { return r.asked && r.Err == nil }
+// ok tells whether there is a value.
+func (r reading[T]) ok() bool { return r.asked && r.Err == nil }
 
 // problem gives why there is no value, nil when there is one.
-func (r Reading[T]) problem() error {
+func (r reading[T]) problem() error {
 	if !r.asked {
 		return errNotAsked
 	}
@@ -57,7 +57,7 @@ func isNotFound(err error) bool { return verify.KindOf(err) == verify.KindNotFou
 
 // causedBy marks a read that could not be made because another one, on which it depends, failed.
 type causedBy struct {
-	resource Resource
+	resource resource
 	err      error
 }
 
@@ -66,20 +66,14 @@ func (c *causedBy) Unwrap() error { return c.err }
 
 // describe says in one line why a read failed.
 func describe(err error) string {
-	if errors.Is(err, context.DeadlineExceeded) && !isTyped(err) {
+	var e *verify.Error
+	switch {
+	case errors.As(err, &e) && e.HTTPStatus != 0:
+		return fmt.Sprintf("HTTP %d, %s", e.HTTPStatus, e.Error())
+	case e != nil:
+		return e.Error()
+	case errors.Is(err, context.DeadlineExceeded):
 		return "no answer in time"
 	}
-	var e *verify.Error
-	if !errors.As(err, &e) {
-		return err.Error()
-	}
-	if e.HTTPStatus != 0 {
-		return fmt.Sprintf("HTTP %d, %s", e.HTTPStatus, e.Error())
-	}
-	return e.Error()
-}
-
-func isTyped(err error) bool {
-	var e *verify.Error
-	return errors.As(err, &e)
+	return err.Error()
 }

@@ -9,24 +9,24 @@ import (
 	"github.com/verifyctl/verifyctl/internal/verify"
 )
 
-// ReportVersion is the version of the report's JSON form. Keys are added within a version, never renamed or removed.
-const ReportVersion = 1
+// reportVersion is the version of the report's JSON form. Keys are added within a version, never renamed or removed.
+const reportVersion = 1
 
 // Report is everything a run found.
 type Report struct {
 	Version      int          `json:"version"`
 	At           time.Time    `json:"at"`
-	Environments []Header     `json:"environments"`
-	Evidence     Evidence     `json:"evidence"`
-	Unreadable   []Unreadable `json:"unreadable"`
+	Environments []header     `json:"environments"`
+	Evidence     evidence     `json:"evidence"`
+	Unreadable   []unreadable `json:"unreadable"`
 	Results      []Result     `json:"results"`
-	Summary      Summary      `json:"summary"`
+	Summary      summary      `json:"summary"`
 
-	snapshots []*Snapshot // what was read, for planning changes
+	snapshots []*snapshot // what was read, for planning changes
 }
 
-// Header tells which environment was examined, and what it declares.
-type Header struct {
+// header tells which environment was examined, and what it declares.
+type header struct {
 	Name       string                 `json:"name"`
 	AccountSID verify.AccountSID      `json:"account_sid"`
 	ServiceSID verify.ServiceSID      `json:"service_sid"`
@@ -37,9 +37,9 @@ type Header struct {
 	Line       int                    `json:"line,omitempty"`
 }
 
-func headerOf(snap *Snapshot) Header {
+func headerOf(snap *snapshot) header {
 	env := snap.Env
-	return Header{Name: env.Name, AccountSID: env.AccountSID, ServiceSID: env.ServiceSID, Kind: env.Kind, IOSBuild: env.IOSBuild,
+	return header{Name: env.Name, AccountSID: env.AccountSID, ServiceSID: env.ServiceSID, Kind: env.Kind, IOSBuild: env.IOSBuild,
 		Platforms: append([]verify.Platform{}, env.Platforms...), File: snap.file, Line: snap.line}
 }
 
@@ -52,7 +52,7 @@ type Result struct {
 	Group       string            `json:"group"`
 	Severity    Severity          `json:"severity"`
 	Certainty   Certainty         `json:"certainty"`
-	Answer
+	answer
 	Known       bool   `json:"known,omitempty"` // in the baseline already
 	Fingerprint string `json:"fingerprint"`     // stays the same from run to run while the finding is the same
 
@@ -72,18 +72,18 @@ func (r Result) where() string {
 	return "environment"
 }
 
-// Unreadable is something that could not be read, and the checks that are unknown for it: one finding, however many
+// unreadable is something that could not be read, and the checks that are unknown for it: one finding, however many
 // checks wait for it.
-type Unreadable struct {
+type unreadable struct {
 	Environments []string   `json:"environments"`
-	Resources    []Resource `json:"resources"`
+	Resources    []resource `json:"resources"`
 	Error        string     `json:"error"`
 	Permission   string     `json:"permission,omitempty"` // what the key lacks, when Twilio refused
 	Checks       []string   `json:"checks"`
 }
 
 // Summary counts results by status.
-type Summary struct {
+type summary struct {
 	Fail    int `json:"fail"`
 	Warn    int `json:"warn"`
 	Unknown int `json:"unknown"`
@@ -92,8 +92,8 @@ type Summary struct {
 	Known   int `json:"known"` // of the failed, warned and unknown ones: those the baseline knows
 }
 
-func summarise(results []Result) Summary {
-	var s Summary
+func summarise(results []Result) summary {
+	var s summary
 	for _, r := range results {
 		switch r.Status {
 		case Fail:
@@ -114,9 +114,9 @@ func summarise(results []Result) Summary {
 	return s
 }
 
-// unreadable gives one finding for each cause that kept something from being read.
-func unreadable(results []Result) []Unreadable {
-	found := []Unreadable{}
+// findUnreadable gives one finding for each cause that kept something from being read.
+func findUnreadable(results []Result) []unreadable {
+	found := []unreadable{}
 	at := map[string]int{}
 	for _, r := range results {
 		if r.cause == nil {
@@ -126,12 +126,12 @@ func unreadable(results []Result) []Unreadable {
 		i, ok := at[key]
 		if !ok {
 			i, at[key] = len(found), len(found)
-			found = append(found, Unreadable{Error: plain(describe(r.cause.err)), Environments: []string{}})
+			found = append(found, unreadable{Error: plain(describe(r.cause.err)), Environments: []string{}})
 		}
 		found[i].add(r)
 	}
 	for i, u := range found {
-		if slices.Contains(u.Resources, TheService) {
+		if slices.Contains(u.Resources, theService) {
 			found[i].Permission = "" // the key is refused altogether; AUTH-01 says why
 		}
 	}
@@ -139,7 +139,7 @@ func unreadable(results []Result) []Unreadable {
 }
 
 // add notes one more check that could not be made.
-func (u *Unreadable) add(r Result) {
+func (u *unreadable) add(r Result) {
 	what := r.cause.resource
 	if !slices.Contains(u.Resources, what) {
 		u.Resources = append(u.Resources, what)
@@ -205,7 +205,7 @@ func (r Result) fails(on FailOn) bool {
 
 // unread tells whether something that would be bad if it were so could not be found out.
 func (r Result) unread() bool {
-	return r.Status == Unknown && r.Severity == SeverityFail && r.ReadFailed && !r.Known
+	return r.Status == Unknown && r.Severity == severityFail && r.ReadFailed && !r.Known
 }
 
 // reason is the reason with what it rests on.
@@ -262,7 +262,7 @@ func (r Report) places() []place {
 	return all
 }
 
-func (h Header) title() string {
+func (h header) title() string {
 	words := []string{h.Name, string(h.ServiceSID)}
 	if h.Kind != "" {
 		words = append(words, string(h.Kind))
@@ -302,7 +302,7 @@ func (r Report) Problems() []Result {
 const manyNames = 6
 
 // checks names the checks that wait for it, or counts them.
-func (u Unreadable) checks() string {
+func (u unreadable) checks() string {
 	if len(u.Checks) > 2*manyNames {
 		return fmt.Sprintf("%d checks", len(u.Checks))
 	}
@@ -310,7 +310,7 @@ func (u Unreadable) checks() string {
 }
 
 // what says what could not be read, and of which environments.
-func (u Unreadable) what() string {
+func (u unreadable) what() string {
 	names := make([]string, len(u.Resources))
 	for i, r := range u.Resources {
 		names[i] = string(r)

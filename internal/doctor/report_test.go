@@ -49,7 +49,7 @@ func incident(t *testing.T) Report {
 
 func TestTextForTheWarRoom(t *testing.T) {
 	var out bytes.Buffer
-	if err := WriteText(&out, incident(t), TextOptions{}); err != nil {
+	if err := WriteText(&out, incident(t), false, unpainted); err != nil {
 		t.Fatal(err)
 	}
 	golden(t, "testdata/incident.txt", out.Bytes())
@@ -89,8 +89,8 @@ func TestJSONFollowsItsSchema(t *testing.T) {
 	if err := json.Unmarshal(text, &schema); err != nil {
 		t.Fatal(err)
 	}
-	if got := schema.Properties["version"].Value.Enum; !slices.Equal(got, []any{float64(ReportVersion)}) {
-		t.Errorf("the schema is of version %v, the report of %d", got, ReportVersion)
+	if got := schema.Properties["version"].Value.Enum; !slices.Equal(got, []any{float64(reportVersion)}) {
+		t.Errorf("the schema is of version %v, the report of %d", got, reportVersion)
 	}
 	f, env := healthy()
 	for name, report := range map[string]Report{
@@ -232,7 +232,7 @@ func TestBaselineLetsKnownFindingsPass(t *testing.T) {
 func TestNothingFromTwilioControlsTheTerminal(t *testing.T) {
 	var out bytes.Buffer
 	for _, write := range []func() error{
-		func() error { return WriteText(&out, incident(t), TextOptions{All: true}) },
+		func() error { return WriteText(&out, incident(t), true, unpainted) },
 		func() error { return WriteMarkdown(&out, incident(t), asIs) },
 		func() error { return WriteJUnit(&out, incident(t), FailOnFail) },
 		func() error { return WriteSARIF(&out, incident(t), "1") },
@@ -248,3 +248,5 @@ func TestNothingFromTwilioControlsTheTerminal(t *testing.T) {
 
 // asIs is a simple Markdown.
 var asIs = Markdown{Text: strings.NewReplacer("*", `\*`, "_", `\_`, "[", `\[`).Replace, Code: func(s string) string { return "`" + s + "`" }}
+
+func unpainted(_ Status, text string) string { return text }

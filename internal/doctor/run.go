@@ -27,7 +27,7 @@ type Options struct {
 // The defaults of [Options].
 const (
 	DefaultSince   = 24 * time.Hour
-	DefaultTimeout = 20 * time.Second
+	defaultTimeout = 20 * time.Second
 )
 
 // Run reads what the chosen checks need and makes them. The error is about the options, or says that ctx was done
@@ -40,7 +40,7 @@ func Run(ctx context.Context, targets []Target, opts Options) (Report, error) {
 		opts.Since = DefaultSince
 	}
 	if opts.Timeout == 0 {
-		opts.Timeout = DefaultTimeout
+		opts.Timeout = defaultTimeout
 	}
 	checks, err := choose(Catalogue(), opts.Only, opts.Skip)
 	if err != nil {
@@ -54,13 +54,13 @@ func Run(ctx context.Context, targets []Target, opts Options) (Report, error) {
 }
 
 // judgeAll makes the checks in the snapshots that were read. It does no I/O.
-func judgeAll(snapshots []*Snapshot, checks []Check, opts Options) Report {
-	report := Report{Version: ReportVersion, At: snapshots[0].Now, Evidence: evidence(snapshots, opts), snapshots: snapshots}
+func judgeAll(snapshots []*snapshot, checks []Check, opts Options) Report {
+	report := Report{Version: reportVersion, At: snapshots[0].Now, Evidence: findEvidence(snapshots, opts), snapshots: snapshots}
 	seen := map[string]bool{}
 	for _, snap := range snapshots {
 		report.Environments = append(report.Environments, headerOf(snap))
 		for _, c := range checks {
-			if c.Scope != PerAccount {
+			if !c.PerAccount {
 				report.Results = append(report.Results, resultOf(c, snap))
 			}
 		}
@@ -71,24 +71,24 @@ func judgeAll(snapshots []*Snapshot, checks []Check, opts Options) Report {
 		}
 		seen[snap.account] = true
 		for _, c := range checks {
-			if c.Scope == PerAccount {
+			if c.PerAccount {
 				report.Results = append(report.Results, resultOf(c, snap))
 			}
 		}
 	}
-	report.Unreadable = unreadable(report.Results)
+	report.Unreadable = findUnreadable(report.Results)
 	report.Summary = summarise(report.Results)
 	return report
 }
 
-func resultOf(c Check, snap *Snapshot) Result {
+func resultOf(c Check, snap *snapshot) Result {
 	answer := c.judge(snap)
 	if len(answer.changes) > 0 {
 		answer = answer.run(snap.command("doctor", "--fix", "--only", c.ID))
 	}
 	result := Result{Environment: snap.Env.Name, AccountSID: snap.Env.AccountSID, Check: c.ID, Title: c.Title, Group: c.Group(),
-		Severity: c.Severity, Certainty: c.Certainty, Answer: answer.cleaned()}
-	if c.Scope == PerAccount {
+		Severity: c.Severity, Certainty: c.Certainty, answer: answer.cleaned()}
+	if c.PerAccount {
 		result.Environment, result.perAccount = "", true
 	}
 	result.Fingerprint = strings.TrimSpace(strings.Join([]string{result.where(), c.ID, result.About}, " "))
@@ -96,7 +96,7 @@ func resultOf(c Check, snap *Snapshot) Result {
 }
 
 // cleaned makes an answer safe to show: what came from Twilio may hold control characters.
-func (a Answer) cleaned() Answer {
+func (a answer) cleaned() answer {
 	a.Reason, a.Fix, a.About, a.Sample = plain(a.Reason), plain(a.Fix), plain(a.About), plain(a.Sample)
 	for i := range a.Commands {
 		a.Commands[i] = plain(a.Commands[i])

@@ -93,9 +93,9 @@ var sarifLevels = map[Status]string{Fail: "error", Warn: "warning", Unknown: "no
 
 func sarifLevel(s Severity) string {
 	switch s {
-	case SeverityFail:
+	case severityFail:
 		return "error"
-	case SeverityWarn:
+	case severityWarn:
 		return "warning"
 	}
 	return "note"
@@ -118,11 +118,11 @@ func (r Report) sarif(result Result, level string) sarifResult {
 }
 
 // header gives the environment a result is about; for an account, one of its environments.
-func (r Report) header(result Result) Header {
+func (r Report) header(result Result) header {
 	for _, env := range r.Environments {
 		if env.Name == result.Environment || result.Environment == "" && env.AccountSID == result.AccountSID {
 			return env
 		}
 	}
-	return Header{}
+	return header{}
 }

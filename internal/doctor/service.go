@@ -14,32 +14,32 @@ const recentChange = 24 * time.Hour
 
 func serviceChecks() []Check {
 	return []Check{
-		{ID: "SVC-01", Title: "the Service can send pushes", Severity: SeverityFail, Certainty: Declared,
-			Skip: unlessPushing, Needs: []Resource{TheService}, Reads: []Resource{AllCredentials, AllServices},
+		{ID: "SVC-01", Title: "the Service can send pushes", Severity: severityFail, Certainty: declared,
+			Skip: unlessPushing, Needs: []resource{theService}, Reads: []resource{allCredentials, allServices},
 			Remedy: "attach a push credential", Judge: canPush},
-		{ID: "SVC-02", Title: "the Service exists once and its name does not mislead", Severity: SeverityWarn, Certainty: Heuristic,
-			Needs: []Resource{TheService, AllServices}, Remedy: "rename the Service in the Console", Judge: plainName},
-		{ID: "SVC-03", Title: "every Service with push credentials is in the environment file", Severity: SeverityInfo, Certainty: Certain,
-			Scope: PerAccount, Needs: []Resource{AllServices}, Remedy: "add it to the file, or retire it", Judge: knownServices},
-		{ID: "SVC-04", Title: "no other environment uses the Service", Severity: SeverityWarn, Certainty: Declared,
+		{ID: "SVC-02", Title: "the Service exists once and its name does not mislead", Severity: severityWarn, Certainty: heuristic,
+			Needs: []resource{theService, allServices}, Remedy: "rename the Service in the Console", Judge: plainName},
+		{ID: "SVC-03", Title: "every Service with push credentials is in the environment file", Severity: severityInfo, Certainty: certain,
+			PerAccount: true, Needs: []resource{allServices}, Remedy: "add it to the file, or retire it", Judge: knownServices},
+		{ID: "SVC-04", Title: "no other environment uses the Service", Severity: severityWarn, Certainty: declared,
 			Remedy: "one Service for each environment", Judge: ownService},
-		{ID: "SVC-05", Title: "the Service does not send dates in push details", Severity: SeverityWarn, Certainty: Certain,
-			Needs: []Resource{TheService}, Remedy: "leave Push.IncludeDate false: deprecated since 2022-05", Judge: noIncludedDate},
-		{ID: "SVC-06", Title: "the Service is used for push alone", Severity: SeverityInfo, Certainty: Certain,
-			Needs: []Resource{TheService, SampleFactors}, Remedy: "filter lists by factor type; limits are per type", Judge: pushAlone},
-		{ID: "SVC-07", Title: "the Service was not changed in the last day", Severity: SeverityWarn, Certainty: Heuristic,
-			Needs: []Resource{TheService}, Reads: []Resource{Changes}, Remedy: "find out who changed what, and whether it was meant", Judge: unchanged},
+		{ID: "SVC-05", Title: "the Service does not send dates in push details", Severity: severityWarn, Certainty: certain,
+			Needs: []resource{theService}, Remedy: "leave Push.IncludeDate false: deprecated since 2022-05", Judge: noIncludedDate},
+		{ID: "SVC-06", Title: "the Service is used for push alone", Severity: severityInfo, Certainty: certain,
+			Needs: []resource{theService, sampleFactors}, Remedy: "filter lists by factor type; limits are per type", Judge: pushAlone},
+		{ID: "SVC-07", Title: "the Service was not changed in the last day", Severity: severityWarn, Certainty: heuristic,
+			Needs: []resource{theService}, Reads: []resource{changes}, Remedy: "find out who changed what, and whether it was meant", Judge: unchanged},
 	}
 }
 
-func unlessPushing(snap *Snapshot) string {
+func unlessPushing(snap *snapshot) string {
 	if apn.intent(snap.Env) == unused && fcm.intent(snap.Env) == unused {
 		return "the environment declares that its apps only poll"
 	}
 	return ""
 }
 
-func canPush(snap *Snapshot) Answer {
+func canPush(snap *snapshot) answer {
 	push := snap.Service.Value.Push
 	switch {
 	case push == nil:
@@ -61,7 +61,7 @@ var kindWords = map[verify.EnvironmentKind][]string{
 	verify.Development: {"dev", "development", "test", "sandbox", "debug"},
 }
 
-func plainName(snap *Snapshot) Answer {
+func plainName(snap *snapshot) answer {
 	name := snap.Service.Value.FriendlyName
 	twins := 0
 	for _, service := range snap.Services.Value {
@@ -90,11 +90,11 @@ func hasWord(name string, words []string) bool {
 	return slices.ContainsFunc(parts, func(part string) bool { return slices.Contains(words, part) })
 }
 
-func knownServices(snap *Snapshot) Answer {
+func knownServices(snap *snapshot) answer {
 	var strangers []string
 	for _, service := range snap.Services.Value {
 		known := slices.ContainsFunc(snap.Declared, func(env verify.Environment) bool { return verify.SameSID(env.ServiceSID, service.SID) }) ||
-			slices.ContainsFunc(snap.Peers, func(peer *Snapshot) bool { return verify.SameSID(peer.Env.ServiceSID, service.SID) })
+			slices.ContainsFunc(snap.Peers, func(peer *snapshot) bool { return verify.SameSID(peer.Env.ServiceSID, service.SID) })
 		if !known && (service.CredentialSID(verify.PlatformAPN) != "" || service.CredentialSID(verify.PlatformFCM) != "") {
 			strangers = append(strangers, fmt.Sprintf("%s %q", service.SID, service.FriendlyName))
 		}
@@ -106,7 +106,7 @@ func knownServices(snap *Snapshot) Answer {
 	return pass("all are")
 }
 
-func ownService(snap *Snapshot) Answer {
+func ownService(snap *snapshot) answer {
 	var others []string
 	guard := "" // the production environment whose confirmation a write here needs
 	for _, env := range snap.Declared {
@@ -129,7 +129,7 @@ func ownService(snap *Snapshot) Answer {
 	return pass("%s is used by this environment alone", snap.Env.ServiceSID)
 }
 
-func noIncludedDate(snap *Snapshot) Answer {
+func noIncludedDate(snap *snapshot) answer {
 	push := snap.Service.Value.Push
 	switch {
 	case push == nil:
@@ -142,7 +142,7 @@ func noIncludedDate(snap *Snapshot) Answer {
 }
 
 // pushAlone looks at factors: every Service has settings for the other types, used or not.
-func pushAlone(snap *Snapshot) Answer {
+func pushAlone(snap *snapshot) answer {
 	others := map[string]int{}
 	for _, user := range snap.Factors.Value.Users {
 		for _, factor := range user.Items {
@@ -157,7 +157,7 @@ func pushAlone(snap *Snapshot) Answer {
 	return snap.aboutSample(pass("there are no factors of other types"), nil)
 }
 
-func unchanged(snap *Snapshot) Answer {
+func unchanged(snap *snapshot) answer {
 	updated := snap.Service.Value.DateUpdated
 	switch {
 	case updated.IsZero():

@@ -13,9 +13,9 @@ import (
 type Target struct {
 	Env        verify.Environment
 	Connection Connection
-	Twilio     Reader
-	Feed       Feed
-	Capture    CaptureReader
+	Twilio     reader
+	Feed       feed
+	Capture    captureReader
 	Err        error     // why there is no connection, such as a key that could not be fetched; then the three above are nil
 	Now        time.Time // by the environment's own clock
 	File       string    // the file that declares the environment, "" when none does
@@ -33,9 +33,9 @@ type Connection struct {
 	Hosts   []string // that requests go to
 }
 
-// Reader reads what the checks look at. Lists end with the first error; a zero host of Probe means the one that
+// reader reads what the checks look at. Lists end with the first error; a zero host of Probe means the one that
 // verification requests go to.
-type Reader interface {
+type reader interface {
 	Account(ctx context.Context, sid verify.AccountSID) (verify.Account, error)
 	Keys(ctx context.Context, account verify.AccountSID) iter.Seq2[verify.APIKey, error]
 	UsageRecords(ctx context.Context, account verify.AccountSID, category string, start, end time.Time) iter.Seq2[verify.UsageRecord, error]
@@ -54,14 +54,14 @@ type Reader interface {
 	Probe(ctx context.Context, host string, count int) (verify.Probe, error)
 }
 
-// Feed gives the debugger events of the account within a span of time, each once, and afterwards the parts of that span
+// feed gives the debugger events of the account within a span of time, each once, and afterwards the parts of that span
 // of which it could not give all.
-type Feed interface {
+type feed interface {
 	Events(ctx context.Context, since, until time.Time) (events []event.Event, missing []event.Span, err error)
 }
 
-// CaptureReader tells what this machine has captured of the environment's debugger events.
-type CaptureReader interface {
+// captureReader tells what this machine has captured of the environment's debugger events.
+type captureReader interface {
 	Capture(ctx context.Context) (Capture, error)
 }
 

@@ -8,16 +8,13 @@ import (
 	"github.com/verifyctl/verifyctl/internal/verify"
 )
 
-// TextOptions say how much of a report people see.
-type TextOptions struct {
-	All   bool                               // list passed and skipped checks too
-	Paint func(s Status, text string) string // colours a word; nil leaves it
-}
+// Painter colours a word as a status deserves.
+type Painter func(Status, string) string
 
 // WriteText writes the report for people in a hurry: what keeps pushes from arriving, then what could not be read, then
-// each environment's problems with what to do under each. What passed is folded into a count.
-func WriteText(w io.Writer, r Report, o TextOptions) error {
-	t := &text{options: o}
+// each environment's problems with what to do under each. What passed is folded into a count, or with all listed too.
+func WriteText(w io.Writer, r Report, all bool, paint Painter) error {
+	t := &text{all: all, paint: paint}
 	t.evidence(r.Evidence)
 	t.unreadable(r.Unreadable)
 	for _, place := range r.places() {
@@ -33,20 +30,14 @@ func WriteText(w io.Writer, r Report, o TextOptions) error {
 
 // text builds the page.
 type text struct {
-	out     strings.Builder
-	options TextOptions
+	out   strings.Builder
+	all   bool
+	paint Painter
 }
 
 func (t *text) line(format string, args ...any) { fmt.Fprintf(&t.out, format+"\n", args...) }
 
-func (t *text) paint(s Status, word string) string {
-	if t.options.Paint == nil {
-		return word
-	}
-	return t.options.Paint(s, word)
-}
-
-func (t *text) evidence(e Evidence) {
+func (t *text) evidence(e evidence) {
 	if !e.LookedAt || len(e.Causes) == 0 {
 		return
 	}
@@ -64,7 +55,7 @@ func (t *text) evidence(e Evidence) {
 	t.line("")
 }
 
-func (t *text) unreadable(list []Unreadable) {
+func (t *text) unreadable(list []unreadable) {
 	if len(list) == 0 {
 		return
 	}
@@ -89,7 +80,7 @@ func (t *text) section(p place) {
 	folded := 0
 	for _, r := range p.results {
 		switch {
-		case r.cause != nil && t.options.All, r.Status == Pass && !r.Note && t.options.All, r.Status == Skipped && t.options.All:
+		case t.all && (r.cause != nil || r.Status == Pass && !r.Note || r.Status == Skipped):
 			shown = append(shown, r)
 		case r.cause != nil:
 			folded++
@@ -121,7 +112,7 @@ func (t *text) result(r Result) {
 }
 
 // folded says what is not listed one by one.
-func (s Summary) folded(unread int) string {
+func (s summary) folded(unread int) string {
 	parts := []string{fmt.Sprintf("%d passed", s.Pass)}
 	if s.Skipped > 0 {
 		parts = append(parts, fmt.Sprintf("%d skipped", s.Skipped))
@@ -132,7 +123,7 @@ func (s Summary) folded(unread int) string {
 	return strings.Join(parts, ", ")
 }
 
-func (s Summary) sentence(environments int) string {
+func (s summary) sentence(environments int) string {
 	text := fmt.Sprintf("%d failed, %s, %d unknown, %d passed, %d skipped in %s.", s.Fail, verify.Count(s.Warn, "warning"),
 		s.Unknown, s.Pass, s.Skipped, verify.Count(environments, "environment"))
 	if s.Known > 0 {

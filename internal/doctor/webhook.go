@@ -25,32 +25,32 @@ const (
 )
 
 func webhookChecks() []Check {
-	needs := []Resource{AllWebhooks}
+	needs := []resource{allWebhooks}
 	return []Check{
-		{ID: "HOOK-01", Title: "a webhook of the Service is enabled", Severity: SeverityFail, Certainty: Certain, Needs: needs,
+		{ID: "HOOK-01", Title: "a webhook of the Service is enabled", Severity: severityFail, Certainty: certain, Needs: needs,
 			Remedy: "enable or create one: else the backend learns of answers by polling only", Judge: someEnabled},
-		{ID: "HOOK-02", Title: "webhooks tell of approved and denied challenges", Severity: SeverityFail, Certainty: Certain, Needs: needs,
+		{ID: "HOOK-02", Title: "webhooks tell of approved and denied challenges", Severity: severityFail, Certainty: certain, Needs: needs,
 			Remedy: "subscribe the missing event types", Judge: covers(answerEvents, fail)},
-		{ID: "HOOK-03", Title: "webhooks tell of created, verified and deleted factors", Severity: SeverityWarn, Certainty: Certain, Needs: needs,
+		{ID: "HOOK-03", Title: "webhooks tell of created, verified and deleted factors", Severity: severityWarn, Certainty: certain, Needs: needs,
 			Remedy: "subscribe the missing event types: the local index is kept up to date by them", Judge: covers(factorEvents, warn)},
-		{ID: "HOOK-04", Title: "webhooks are of version v2", Severity: SeverityWarn, Certainty: Certain, Needs: needs,
+		{ID: "HOOK-04", Title: "webhooks are of version v2", Severity: severityWarn, Certainty: certain, Needs: needs,
 			Remedy: "v1 is legacy: update the webhook to v2", Judge: version2},
-		{ID: "HOOK-05", Title: "webhooks are posted to a public https address", Severity: SeverityFail, Certainty: Certain, Needs: needs,
+		{ID: "HOOK-05", Title: "webhooks are posted to a public https address", Severity: severityFail, Certainty: certain, Needs: needs,
 			Remedy: "correct the webhook's URL", Judge: publicAddress},
-		{ID: "HOOK-06", Title: "webhooks go to the declared address, and no other environment's do", Severity: SeverityWarn, Certainty: Declared, Needs: needs,
+		{ID: "HOOK-06", Title: "webhooks go to the declared address, and no other environment's do", Severity: severityWarn, Certainty: declared, Needs: needs,
 			Remedy: "one address for each environment", Judge: ownAddress},
-		{ID: "HOOK-07", Title: "webhooks are answered", Severity: SeverityFail, Certainty: Heuristic, Needs: []Resource{PushErrors}, Reads: []Resource{TheService},
+		{ID: "HOOK-07", Title: "webhooks are answered", Severity: severityFail, Certainty: heuristic, Needs: []resource{pushErrors}, Reads: []resource{theService},
 			Remedy: "the endpoint has to accept POST and answer 200", Judge: answered},
-		{ID: "HOOK-08", Title: "no webhook is disabled", Severity: SeverityWarn, Certainty: Certain, Needs: needs,
+		{ID: "HOOK-08", Title: "no webhook is disabled", Severity: severityWarn, Certainty: certain, Needs: needs,
 			Remedy: "enable or delete it", Judge: noneDisabled},
 	}
 }
 
-func (snap *Snapshot) enabledWebhooks() []verify.Webhook {
+func (snap *snapshot) enabledWebhooks() []verify.Webhook {
 	return slices.DeleteFunc(slices.Clone(snap.Webhooks.Value), func(h verify.Webhook) bool { return h.Status != webhookEnabled })
 }
 
-func someEnabled(snap *Snapshot) Answer {
+func someEnabled(snap *snapshot) answer {
 	if enabled := snap.enabledWebhooks(); len(enabled) > 0 {
 		return pass("%s enabled", verify.Count(len(enabled), "is", "are"))
 	}
@@ -66,7 +66,7 @@ func someEnabled(snap *Snapshot) Answer {
 }
 
 // enable proposes to enable a webhook where it is clear which one.
-func (snap *Snapshot) enable(a Answer, disabled []verify.Webhook) Answer {
+func (snap *snapshot) enable(a answer, disabled []verify.Webhook) answer {
 	for _, hook := range disabled {
 		if hook.Status != webhookDisabled {
 			return unknown("the webhook %s has the status %q, which is not one we know", hook.SID, hook.Status).about(string(hook.SID))
@@ -82,7 +82,7 @@ func (snap *Snapshot) enable(a Answer, disabled []verify.Webhook) Answer {
 }
 
 // obvious gives the webhook that a change is about: the only one, or the one with the declared URL.
-func (snap *Snapshot) obvious(hooks []verify.Webhook) (verify.Webhook, bool) {
+func (snap *snapshot) obvious(hooks []verify.Webhook) (verify.Webhook, bool) {
 	if len(hooks) == 1 {
 		return hooks[0], true
 	}
@@ -107,8 +107,8 @@ func hookNames(hooks []verify.Webhook) string {
 }
 
 // covers judges that the enabled webhooks together tell of some events.
-func covers(wanted []string, bad func(string, ...any) Answer) func(*Snapshot) Answer {
-	return func(snap *Snapshot) Answer {
+func covers(wanted []string, bad func(string, ...any) answer) func(*snapshot) answer {
+	return func(snap *snapshot) answer {
 		enabled := snap.enabledWebhooks()
 		if len(enabled) == 0 {
 			return skip("no webhook is enabled; HOOK-01 says so")
@@ -135,7 +135,7 @@ func covers(wanted []string, bad func(string, ...any) Answer) func(*Snapshot) An
 	}
 }
 
-func version2(snap *Snapshot) Answer {
+func version2(snap *snapshot) answer {
 	for _, hook := range snap.enabledWebhooks() {
 		if hook.Version != "v2" {
 			return warn("the webhook %s is of version %s", hook.SID, hook.Version).about(string(hook.SID)).fix("update it to v2; the payload differs, so look at the backend first")
@@ -144,7 +144,7 @@ func version2(snap *Snapshot) Answer {
 	return pass("all enabled ones are")
 }
 
-func publicAddress(snap *Snapshot) Answer {
+func publicAddress(snap *snapshot) answer {
 	for _, hook := range snap.enabledWebhooks() {
 		about := string(hook.SID)
 		address, err := url.Parse(hook.URL)
@@ -182,7 +182,7 @@ func isTunnel(host string) bool {
 	return false
 }
 
-func ownAddress(snap *Snapshot) Answer {
+func ownAddress(snap *snapshot) answer {
 	enabled := snap.enabledWebhooks()
 	if len(enabled) == 0 {
 		return skip("no webhook is enabled; HOOK-01 says so")
@@ -206,7 +206,7 @@ func ownAddress(snap *Snapshot) Answer {
 	return pass("%s", snap.Env.WebhookURL)
 }
 
-func answered(snap *Snapshot) Answer {
+func answered(snap *snapshot) answer {
 	current, _ := snap.push(codeWebhook)
 	if len(current) > 0 {
 		return fail("Twilio could not deliver to the webhook: %s", tallied(snap, current)).about(string(snap.Env.ServiceSID)).
@@ -215,7 +215,7 @@ func answered(snap *Snapshot) Answer {
 	return pass("no delivery failed since %s", clock(snap.Since, snap.Now))
 }
 
-func noneDisabled(snap *Snapshot) Answer {
+func noneDisabled(snap *snapshot) answer {
 	var disabled []verify.Webhook
 	for _, hook := range snap.Webhooks.Value {
 		if hook.Status != webhookEnabled {
