@@ -68,7 +68,7 @@ func openWith(t *testing.T, r ring, args ...string) *Config {
 }
 
 func TestASecretIsNeverShown(t *testing.T) {
-	keys := Keys{Username: keySID, Secret: "hunter2", Source: "here"}
+	keys := accountKeys{Username: keySID, Secret: "hunter2", Source: "here"}
 	text, err := json.Marshal(keys)
 	if err != nil {
 		t.Fatal(err)

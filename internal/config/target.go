@@ -59,8 +59,8 @@ type Target struct {
 	webhooks []webhookReference
 }
 
-// Keys are account keys: one set from one source.
-type Keys struct {
+// accountKeys are account keys: one set from one source.
+type accountKeys struct {
 	Username string // an API key's SK SID or the account's AC SID
 	Secret   Secret
 	Source   string // where the secret was found, for messages
@@ -68,20 +68,20 @@ type Keys struct {
 
 // Keys fetches the secret and gives it with the name it belongs to. The error is KindAuth when there is none or when it
 // cannot be one, and names the source, never the content. A built-in environment has no keys of its own.
-func (t *Target) Keys(ctx context.Context) (Keys, error) {
+func (t *Target) Keys(ctx context.Context) (accountKeys, error) {
 	if t.Environment.Demo {
-		return Keys{}, nil
+		return accountKeys{}, nil
 	}
 	source := t.secret.String()
 	text, err := t.config.fetch(ctx, t.secret)
 	if err != nil {
-		return Keys{}, t.explain(err)
+		return accountKeys{}, t.explain(err)
 	}
 	secret, err := checkKey(text, source)
 	if err != nil {
-		return Keys{}, err
+		return accountKeys{}, err
 	}
-	return Keys{Username: t.Username, Secret: secret, Source: source}, nil
+	return accountKeys{Username: t.Username, Secret: secret, Source: source}, nil
 }
 
 // explain adds to a missing secret how to store one.
@@ -92,17 +92,17 @@ func (t *Target) explain(err error) error {
 	return err
 }
 
-// WebhookSecret is a secret by which Twilio may have signed what it posts: an auth token of the account, or the secret of
+// webhookSecret is a secret by which Twilio may have signed what it posts: an auth token of the account, or the secret of
 // a shared key.
-type WebhookSecret struct {
+type webhookSecret struct {
 	SharedKey string // its name, "" for an auth token
 	Secret    Secret
 }
 
 // WebhookSecrets fetches the secrets by which Twilio may have signed what it posts; there are several of a kind while one is
 // replaced. It is empty when the environment declares none.
-func (t *Target) WebhookSecrets(ctx context.Context) ([]WebhookSecret, error) {
-	var secrets []WebhookSecret
+func (t *Target) WebhookSecrets(ctx context.Context) ([]webhookSecret, error) {
+	var secrets []webhookSecret
 	for _, r := range t.webhooks {
 		text, err := t.config.fetch(ctx, r.reference)
 		if err != nil {
@@ -112,7 +112,7 @@ func (t *Target) WebhookSecrets(ctx context.Context) ([]WebhookSecret, error) {
 		if err != nil {
 			return nil, err
 		}
-		secrets = append(secrets, WebhookSecret{SharedKey: r.sharedKey, Secret: secret})
+		secrets = append(secrets, webhookSecret{SharedKey: r.sharedKey, Secret: secret})
 	}
 	return secrets, nil
 }

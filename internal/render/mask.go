@@ -20,8 +20,8 @@ const (
 	shortestName = 3 // bytes of a name that is masked inside other text; shorter ones would be found in every second word
 )
 
-// Mask shortens an identity or a name so that a screenshot can be shared.
-func Mask(s string) string {
+// shorten is what --mask does to an identity or a name, so that a screenshot can be shared.
+func shorten(s string) string {
 	runes := []rune(s)
 	if len(runes) <= maskedLength {
 		return strings.Repeat("*", len(runes))
@@ -30,7 +30,8 @@ func Mask(s string) string {
 }
 
 // Names are the identities and names that a run has met, which --mask shortens wherever they appear. The nil Names masks
-// nothing. Its methods may be called from several goroutines.
+// nothing. Its methods may be called from several goroutines. Push tokens and secrets are none of its business: their own
+// types, verify.PushToken and config.Secret, never show them, with or without --mask.
 type Names struct {
 	mu    sync.RWMutex
 	known map[string]string   // every way a name is written, and its mask
@@ -59,7 +60,7 @@ func (n *Names) Learn(names ...string) {
 		inJSON, _ := MarshalSafe(name)
 		for _, form := range []string{name, Sanitize(name), quoted, strings.Trim(string(inJSON), `"`), url.PathEscape(name), url.QueryEscape(name),
 			url.QueryEscape(url.QueryEscape(name)), html.EscapeString(name), strings.ReplaceAll(name, "'", `'\''`)} {
-			n.add(form, Mask(name))
+			n.add(form, shorten(name))
 		}
 	}
 }
@@ -105,8 +106,8 @@ func (n *Names) learnValue(v any) {
 	}
 }
 
-// Mask shortens every name in a text that has been learnt.
-func (n *Names) Mask(text string) string {
+// mask shortens every name in a text that has been learnt.
+func (n *Names) mask(text string) string {
 	if n == nil {
 		return text
 	}
@@ -198,12 +199,12 @@ func isHex(s string) bool { return strings.Trim(s, "0123456789abcdefABCDEF") == 
 
 // Writer gives a writer that masks what passes through it. With lines it holds back a line that is not ended until the rest
 // of it comes or Close is called; without, a name must not be split between two writes.
-func (n *Names) Writer(to io.Writer, lines bool) *MaskingWriter {
-	return &MaskingWriter{names: n, to: to, lines: lines}
+func (n *Names) Writer(to io.Writer, lines bool) *maskingWriter {
+	return &maskingWriter{names: n, to: to, lines: lines}
 }
 
-// MaskingWriter is text on its way to a person, masked.
-type MaskingWriter struct {
+// maskingWriter is text on its way to a person, masked.
+type maskingWriter struct {
 	names *Names
 	to    io.Writer
 	lines bool
@@ -213,7 +214,7 @@ type MaskingWriter struct {
 }
 
 // Write writes a text masked.
-func (w *MaskingWriter) Write(p []byte) (int, error) {
+func (w *maskingWriter) Write(p []byte) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	text := p
@@ -222,19 +223,19 @@ func (w *MaskingWriter) Write(p []byte) (int, error) {
 		end := bytes.LastIndexByte(w.held, '\n') + 1
 		text, w.held = w.held[:end], slices.Clone(w.held[end:])
 	}
-	if _, err := io.WriteString(w.to, w.names.Mask(string(text))); err != nil {
+	if _, err := io.WriteString(w.to, w.names.mask(string(text))); err != nil {
 		return 0, err
 	}
 	return len(p), nil
 }
 
 // Close writes what is held back. It does not close the writer below.
-func (w *MaskingWriter) Close() error {
+func (w *maskingWriter) Close() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	text := w.held
 	w.held = nil
-	_, err := io.WriteString(w.to, w.names.Mask(string(text)))
+	_, err := io.WriteString(w.to, w.names.mask(string(text)))
 	return err
 }
 
@@ -242,7 +243,7 @@ func (w *MaskingWriter) Close() error {
 func (n *Names) maskValue(v any) any {
 	switch v := v.(type) {
 	case string:
-		return n.Mask(v)
+		return n.mask(v)
 	case []any:
 		for i := range v {
 			v[i] = n.maskValue(v[i])
@@ -263,7 +264,7 @@ func (n *Names) maskValue(v any) any {
 func maskAll(v any) any {
 	switch v := v.(type) {
 	case string:
-		return Mask(v)
+		return shorten(v)
 	case []any:
 		for i := range v {
 			v[i] = maskAll(v[i])

@@ -21,7 +21,7 @@ func TestNamesAreMaskedInEveryForm(t *testing.T) {
 	}
 	for _, text := range []string{name, fmt.Sprintf("%q", name), string(inJSON), url.QueryEscape(name), url.PathEscape(name), verify.Quote(name),
 		"x%3D" + url.QueryEscape(name), `\n` + name, `O'Neill & "Zoë"` + "\n      phone", "\x1b[31m" + name, "O&#39;Neill &amp; &#34;Zoë&#34; phone"} {
-		if got := names.Mask(text); strings.Contains(got, "Neill") || !strings.Contains(got, "O'Ne…") {
+		if got := names.mask(text); strings.Contains(got, "Neill") || !strings.Contains(got, "O'Ne…") {
 			t.Errorf("%q became %q", text, got)
 		}
 	}
@@ -31,12 +31,12 @@ func TestNamesAreMaskedInEveryForm(t *testing.T) {
 		"user-1001-amaranth iPhones about":  "user-1001-amaranth iPhones about",
 		"iPhone 16, ab":                     "iPho… 16, ab",
 	} {
-		if got := names.Mask(text); got != want {
+		if got := names.mask(text); got != want {
 			t.Errorf("%q became %q, not %q", text, got, want)
 		}
 	}
 	var none *Names
-	if none.Learn("iPhone"); none.Mask("iPhone") != "iPhone" {
+	if none.Learn("iPhone"); none.mask("iPhone") != "iPhone" {
 		t.Error("no names mask something")
 	}
 }
@@ -64,8 +64,8 @@ func FuzzNames(f *testing.F) {
 	f.Fuzz(func(t *testing.T, name, text string) {
 		names := NewNames()
 		names.Learn(name)
-		names.Mask(text)
-		if got := names.Mask(" " + name + "."); len(name) >= shortestName && got == " "+name+"." && Mask(name) != name {
+		names.mask(text)
+		if got := names.mask(" " + name + "."); len(name) >= shortestName && got == " "+name+"." && shorten(name) != name {
 			t.Errorf("%q stays in %q", name, got)
 		}
 	})

@@ -92,7 +92,7 @@ func lastLine(text []byte) []byte {
 // Page writes a page.
 func (p *Printer) Page(page *Page) error {
 	if page.markdown {
-		_, err := io.WriteString(p.out, p.opts.Names.Mask(page.out.String()))
+		_, err := io.WriteString(p.out, p.opts.Names.mask(page.out.String()))
 		return err
 	}
 	return p.WritePage(page.out.String())
@@ -101,7 +101,7 @@ func (p *Printer) Page(page *Page) error {
 // WritePage writes text for people: masked, and on a terminal broken at spaces so that no line is wider. A word that is
 // wider stays whole, for SIDs are copied, and so does a command; in a pipe no line is broken.
 func (p *Printer) WritePage(text string) error {
-	text = p.opts.Names.Mask(text)
+	text = p.opts.Names.mask(text)
 	if p.opts.Terminal && p.opts.Width > 0 {
 		var b strings.Builder
 		for line := range strings.Lines(text) {

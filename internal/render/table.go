@@ -38,9 +38,9 @@ func cell[T any](p *Printer, c Column[T], v T) string {
 	}
 	text := c.Text(v)
 	if c.Named && p.opts.Names != nil {
-		return Mask(text)
+		return shorten(text)
 	}
-	return p.opts.Names.Mask(text)
+	return p.opts.Names.mask(text)
 }
 
 // cellForPeople gives a column's text for a terminal: times as ages, control characters escaped.
