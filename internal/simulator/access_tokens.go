@@ -2,21 +2,15 @@ package simulator
 
 import (
 	"database/sql"
-	"net/http"
 	"unicode/utf8"
 )
 
-func accessTokenRoutes() []route {
-	return []route{
-		on(verify, http.MethodPost, "v2/Services/{}/AccessTokens", "CreateAccessToken", createAccessToken),
-		on(verify, http.MethodGet, "v2/Services/{}/AccessTokens/{}", "FetchAccessToken", fetchAccessToken),
-	}
-}
-
 // accessToken lets one device enrol one identity for a short time.
 type accessToken struct {
+	seq           int64
 	sid, identity string
-	service       int64
+	serviceID     int64
+	service       *service // filled in by the code that shows it
 	name          sql.NullString
 	token         string
 	ttl           int
@@ -36,7 +30,13 @@ type accessTokenJSON struct {
 	Created  string  `json:"date_created"`
 }
 
-func (c *call) accessTokenJSON(a *accessToken, s *service) accessTokenJSON {
+var accessTokenTable = table[accessToken]{"access_tokens", "seq, sid, service_id, identity, friendly_name, token, ttl, created",
+	func(a *accessToken) []any {
+		return []any{&a.seq, &a.sid, &a.serviceID, &a.identity, &a.name, &a.token, &a.ttl, &a.created}
+	}}
+
+func (c *call) accessTokenJSON(a *accessToken) accessTokenJSON {
+	s := a.service
 	return accessTokenJSON{a.sid, s.account, s.sid, a.identity, typePush, orNull(a.name), a.token,
 		c.link("v2", "Services", s.sid, "AccessTokens", a.sid), a.ttl, iso(a.created)}
 }
@@ -48,26 +48,19 @@ func createAccessToken(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	a := accessToken{sid: c.newSID("YK"), service: s.seq, ttl: 60, created: millis(c.now)}
-	var sent bool
-	if a.identity, sent = c.form.get("Identity"); !sent {
-		return reply{}, missing("Identity")
+	if err := c.require("Identity", "FactorType"); err != nil {
+		return reply{}, err
 	}
-	kind, sent := c.form.get("FactorType")
-	if !sent {
-		return reply{}, missing("FactorType")
-	}
-	if checkIdentity(a.identity) != nil {
+	a := &accessToken{sid: c.newSID("YK"), identity: c.form.text("Identity"), serviceID: s.seq, service: s, ttl: 60, created: millis(c.now)}
+	name, named := c.form.get("FactorFriendlyName")
+	a.name = sql.NullString{String: name, Valid: named}
+	switch {
+	case checkIdentity(a.identity) != nil:
 		return reply{}, invalid(60305, "Access Token parameters are invalid: Identity")
-	}
-	if kind != typePush {
+	case c.form.text("FactorType") != typePush:
 		return reply{}, invalid(60305, "Access Token parameters are invalid: FactorType")
-	}
-	if name, sent := c.form.get("FactorFriendlyName"); sent {
-		if utf8.RuneCountInString(name) > maxFriendlyName {
-			return reply{}, invalid(60305, "Access Token parameters are invalid: FactorFriendlyName")
-		}
-		a.name = sql.NullString{String: name, Valid: true}
+	case utf8.RuneCountInString(name) > maxFriendlyName:
+		return reply{}, invalid(60305, "Access Token parameters are invalid: FactorFriendlyName")
 	}
 	p := params{form: c.form, code: 60305}
 	p.int("Ttl", &a.ttl, 60, 300)
@@ -76,38 +69,19 @@ func createAccessToken(c *call) (reply, error) {
 	}
 	a.token = "eyJ6aXAiOiJERUYiLCJraWQiOiJTQVNfUzNfX19LTVNfdjEiLCJjdHkiOiJ0d2lsaW8tZnBhO3Y9MSIsImVuYyI6IkEyNTZHQ00iLCJhbGciOiJkaXIifQ.." +
 		c.newText(16) + "." + c.newText(320) + "." + c.newText(22)
-	_, err = c.exec("INSERT INTO access_tokens (sid, service_id, identity, friendly_name, token, ttl, created) VALUES (?, ?, ?, ?, ?, ?, ?)",
-		a.sid, a.service, a.identity, a.name, a.token, a.ttl, a.created)
-	if err != nil {
-		return reply{}, err
-	}
-	return created(c.accessTokenJSON(&a, s)), nil
+	return created(c.accessTokenJSON(a)), accessTokenTable.insert(c.tx, a)
 }
 
-// fetchAccessToken gives a token while it is valid; later it cannot be addressed.
-func fetchAccessToken(c *call) (reply, error) {
+// accessToken is the token that the path names, while it is valid; later it cannot be addressed.
+func (c *call) accessToken() (*accessToken, error) {
 	s, err := c.service()
 	if err != nil {
-		return reply{}, err
-	}
-	a, err := c.accessTokenBy("sid", c.args[1])
-	if err != nil {
-		return reply{}, err
-	}
-	if a == nil || a.service != s.seq {
-		return reply{}, c.notFound()
-	}
-	return ok(c.accessTokenJSON(a, s)), nil
-}
-
-// accessTokenBy reads a token that is still valid, nil when there is none.
-func (t *tx) accessTokenBy(column, value string) (*accessToken, error) {
-	var a accessToken
-	found, err := t.row([]any{&a.sid, &a.service, &a.identity, &a.name, &a.token, &a.ttl, &a.created},
-		"SELECT sid, service_id, identity, friendly_name, token, ttl, created FROM access_tokens WHERE "+column+" = ? AND created + ttl * 1000 > ?",
-		value, millis(t.now))
-	if err != nil || !found {
 		return nil, err
 	}
-	return &a, nil
+	a, err := accessTokenTable.named(c, "sid = ? AND service_id = ? AND created + ttl * 1000 > ?", c.args[1], s.seq, millis(c.now))
+	if err != nil {
+		return nil, err
+	}
+	a.service = s
+	return a, nil
 }

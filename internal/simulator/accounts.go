@@ -1,19 +1,24 @@
 package simulator
 
 import (
+	"cmp"
+	"context"
 	"database/sql"
-	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 )
 
-func accountRoutes() []route {
-	return []route{
-		on(accounts, http.MethodGet, "2010-04-01/Accounts.json", "ListAccount", listAccounts),
-		on(accounts, http.MethodGet, "2010-04-01/Accounts/{}.json", "FetchAccount", fetchAccount),
-		on(accounts, http.MethodGet, "2010-04-01/Accounts/{}/Usage/Records.json", "ListUsageRecord", listUsage),
-	}
+// Account is an account of a world, with the token that opens it.
+type Account struct {
+	SID       string `json:"sid"`
+	AuthToken string `json:"auth_token"`
+	Name      string `json:"friendly_name"`
+	Owner     string `json:"owner_account_sid,omitempty"` // the parent of a subaccount; empty for a main account
+	Status    string `json:"status,omitempty"`            // active (the default), suspended or closed
+	Type      string `json:"type,omitempty"`              // Full (the default) or Trial
+	Test      bool   `json:"test,omitempty"`              // test credentials, which every resource refuses
 }
 
 type accountJSON struct {
@@ -39,51 +44,45 @@ var accountParts = map[string]string{
 	"short_codes": "SMS/ShortCodes", "signing_keys": "SigningKeys", "sip": "SIP", "transcriptions": "Transcriptions", "usage": "Usage",
 }
 
-const accountColumns = "auth_token, created, updated, friendly_name, owner_sid, sid, status, type"
-
-func scanAccount(scan func(...any) error) (accountJSON, error) {
-	var a accountJSON
-	var made, changed int64
-	if err := scan(&a.AuthToken, &made, &changed, &a.Name, &a.Owner, &a.SID, &a.Status, &a.Type); err != nil {
-		return a, err
-	}
-	a.Created, a.Updated = rfc2822(made), rfc2822(changed)
-	at := "/2010-04-01/Accounts/" + a.SID
-	a.URI, a.Subresources = at+".json", map[string]string{}
-	for name, part := range accountParts {
-		a.Subresources[name] = at + "/" + part + ".json"
-	}
-	return a, nil
+// storedAccount is an account as stored: a main account owns itself.
+type storedAccount struct {
+	Account
+	seq, created, updated int64
 }
 
-// fetchAccount gives the caller's account, or a subaccount of it (twilio_api_v2010.json, FetchAccount).
-func fetchAccount(c *call) (reply, error) {
-	row := c.tx.tx.QueryRowContext(c.ctx, "SELECT "+accountColumns+" FROM accounts WHERE sid = ? AND ? IN (sid, owner_sid)", c.args[0], c.account)
-	a, err := scanAccount(row.Scan)
-	if err == sql.ErrNoRows {
-		return reply{}, c.notFound()
+var accountTable = table[storedAccount]{"accounts", "seq, sid, auth_token, friendly_name, owner_sid, status, type, test, created, updated",
+	func(a *storedAccount) []any {
+		return []any{&a.seq, &a.SID, &a.AuthToken, &a.Name, &a.Owner, &a.Status, &a.Type, &a.Test, &a.created, &a.updated}
+	}}
+
+func (c *call) accountJSON(a *storedAccount) accountJSON {
+	at := "/2010-04-01/Accounts/" + a.SID
+	parts := map[string]string{}
+	for name, part := range accountParts {
+		parts[name] = at + "/" + part + ".json"
 	}
-	return ok(a), err
+	return accountJSON{a.AuthToken, rfc2822(a.created), rfc2822(a.updated), a.Name, a.Owner, a.SID, a.Status, parts, a.Type, at + ".json"}
+}
+
+// namedAccount is the caller's account, or a subaccount of it (twilio_api_v2010.json, FetchAccount).
+func (c *call) namedAccount() (*storedAccount, error) {
+	return accountTable.named(c, "sid = ? AND ? IN (sid, owner_sid)", c.args[0], c.account)
 }
 
 // listAccounts gives the caller's account and its subaccounts (twilio_api_v2010.json, ListAccount).
 func listAccounts(c *call) (reply, error) {
-	query, args := "SELECT "+accountColumns+" FROM accounts WHERE ? IN (sid, owner_sid)", []any{c.account}
-	for _, filter := range []struct{ name, column string }{{"FriendlyName", "friendly_name"}, {"Status", "status"}} {
-		if value, sent := c.query.get(filter.name); sent {
-			query, args = query+" AND "+filter.column+" = ?", append(args, value)
-		}
-	}
-	list := []accountJSON{}
-	err := c.each(func(rows *sql.Rows) error {
-		a, err := scanAccount(rows.Scan)
-		list = append(list, a)
-		return err
-	}, query+" ORDER BY created, sid", args...)
+	l := listing[storedAccount, accountJSON]{where: "? IN (sid, owner_sid)", args: []any{c.account}}
+	l.filter(c, "FriendlyName", "friendly_name")
+	l.filter(c, "Status", "status")
+	rows, err := accountTable.list(c.tx, l.where+" ORDER BY created, sid", l.args...)
 	if err != nil {
 		return reply{}, err
 	}
-	return oldPage(c, "accounts", list, "FriendlyName", "Status")
+	list := make([]accountJSON, len(rows))
+	for i, a := range rows {
+		list[i] = c.accountJSON(a)
+	}
+	return oldPage(c, "accounts", list, l.filters...)
 }
 
 // oldPage answers a list request of the 2010 API, whose pages are cut by number and whose links have no host
@@ -187,4 +186,44 @@ func (c *call) countAnswers(from, until time.Time) (sql.NullInt64, error) {
 		WHERE s.account_sid = ? AND ch.factor_type = 'push' AND ch.responded >= ? AND ch.responded < ?`,
 		c.account, millis(from.Truncate(24*time.Hour)), millis(until.Truncate(24*time.Hour).AddDate(0, 0, 1)))
 	return count, err
+}
+
+// Accounts gives the accounts of the world, each with the token that opens it.
+func (s *Simulator) Accounts(ctx context.Context) ([]Account, error) {
+	accounts := []Account{}
+	err := s.view(ctx, func(t *tx) error {
+		rows, err := accountTable.list(t, "1 = 1 ORDER BY seq")
+		for _, a := range rows {
+			if a.Owner == a.SID {
+				a.Owner = ""
+			}
+			accounts = append(accounts, a.Account)
+		}
+		return err
+	})
+	return accounts, err
+}
+
+// PutAccount adds an account, or changes the one with its SID.
+func (s *Simulator) PutAccount(ctx context.Context, a Account) error {
+	return s.update(ctx, func(t *tx) error { return t.putAccount(a) })
+}
+
+func (t *tx) putAccount(a Account) error {
+	if !isSID("AC", a.SID) || a.AuthToken == "" {
+		return badInput("an account needs a SID, AC and 32 hexadecimal digits, and an auth token")
+	}
+	if !slices.Contains([]string{"", "active", "suspended", "closed"}, a.Status) || !slices.Contains([]string{"", "Full", "Trial"}, a.Type) {
+		return badInput("an account is active, suspended or closed, and Full or Trial")
+	}
+	if _, err := t.exec("DELETE FROM accounts WHERE sid = ?", a.SID); err != nil {
+		return err
+	}
+	return t.insertAccount(a, t.now)
+}
+
+// insertAccount completes and stores an account.
+func (t *tx) insertAccount(a Account, made time.Time) error {
+	a.Owner, a.Status, a.Type = cmp.Or(a.Owner, a.SID), cmp.Or(a.Status, "active"), cmp.Or(a.Type, "Full")
+	return accountTable.insert(t, &storedAccount{Account: a, created: millis(made), updated: millis(made)})
 }

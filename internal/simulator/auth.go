@@ -2,7 +2,6 @@ package simulator
 
 import (
 	"crypto/subtle"
-	"database/sql"
 	"encoding/json"
 	"net/http"
 	"slices"
@@ -37,53 +36,54 @@ func (c *call) authenticate(r *route) error {
 }
 
 func (c *call) authenticateAccount(sid, token string) error {
-	var want, status string
-	var test bool
-	found, err := c.row([]any{&want, &status, &test}, "SELECT auth_token, status, test FROM accounts WHERE sid = ?", sid)
+	a, err := accountTable.find(c.tx, "sid = ?", sid)
 	if err != nil {
 		return err
 	}
-	if !found || !equal(want, token) {
+	if a == nil || !equal(a.AuthToken, token) {
 		return errUnauthenticated
 	}
 	c.account = sid
-	return checkAccount(status, test)
+	return a.check()
 }
 
 func (c *call) authenticateKey(r *route, sid, secret string) error {
-	var want, kind, account, status string
-	var policy sql.NullString
-	var test bool
-	found, err := c.row([]any{&want, &kind, &policy, &account, &status, &test},
-		`SELECT k.secret, k.kind, k.policy, a.sid, a.status, a.test FROM api_keys k JOIN accounts a ON a.sid = k.account_sid WHERE k.sid = ?`, sid)
+	k, err := keyTable.find(c.tx, "sid = ?", sid)
 	if err != nil {
 		return err
 	}
-	if !found || !equal(want, secret) {
+	if k == nil || !equal(k.secret, secret) {
 		return errUnauthenticated
 	}
-	c.account = account
-	if err := checkAccount(status, test); err != nil {
+	a, err := accountTable.find(c.tx, "sid = ?", k.account)
+	if err != nil {
+		return err
+	}
+	if a == nil {
+		return errUnauthenticated
+	}
+	c.account = a.SID
+	if err := a.check(); err != nil {
 		return err
 	}
 	switch {
-	case kind == keyStandard && (r.product == iam || r.product == accounts && !strings.Contains(r.name, "Usage")):
+	case k.kind == keyStandard && (r.product == iam || r.product == accounts && !strings.Contains(r.name, "Usage")):
 		return errUnauthenticated
-	case kind == keyRestricted && !permits(policy.String, r):
+	case k.kind == keyRestricted && !permits(k.policy.String, r):
 		return refuse(http.StatusForbidden, 20006, "Access Denied")
 	}
 	return nil
 }
 
-// checkAccount refuses accounts that cannot be used. Test credentials look like live ones and are refused by every
+// check refuses accounts that cannot be used. Test credentials look like live ones and are refused by every
 // resource served here (twilio.com/docs/iam/test-credentials, error 20008).
-func checkAccount(status string, test bool) error {
+func (a Account) check() error {
 	switch {
-	case test:
+	case a.Test:
 		return refuse(http.StatusForbidden, 20008, "Resource not accessible with Test Account Credentials")
-	case status == "suspended":
+	case a.Status == "suspended":
 		return refuse(http.StatusForbidden, 20005, "Account not active")
-	case status == "closed":
+	case a.Status == "closed":
 		return refuse(http.StatusForbidden, 20403, "Forbidden")
 	}
 	return nil

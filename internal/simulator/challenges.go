@@ -13,17 +13,6 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 )
 
-func challengeRoutes() []route {
-	const all, one = "v2/Services/{}/Entities/{}/Challenges", "v2/Services/{}/Entities/{}/Challenges/{}"
-	return []route{
-		on(verify, http.MethodGet, all, "ListChallenge", listChallenges).forDevices(),
-		on(verify, http.MethodPost, all, "CreateChallenge", createChallenge),
-		on(verify, http.MethodGet, one, "FetchChallenge", fetchChallenge).forDevices(),
-		on(verify, http.MethodPost, one, "UpdateChallenge", answerChallenge).forDevices(),
-		on(verify, http.MethodPost, one+"/Notifications", "CreateNotification", createNotification),
-	}
-}
-
 // What Twilio documents about challenges (twilio_verify_v2.json, challenge_enum_* and CreateChallenge).
 const (
 	pending  = "pending"
@@ -50,7 +39,8 @@ var defaultSignatureFields = []string{"account_sid", "service_sid", "identity", 
 type challenge struct {
 	seq                       int64
 	sid, factorSID, kind      string
-	entity                    *entity
+	entityID                  int64
+	entity                    *entity // filled in by the code that reads it
 	status                    string
 	details                   challengeDetails
 	hidden, metadata          sql.NullString
@@ -107,21 +97,20 @@ func (c *call) challengeJSON(ch *challenge) challengeJSON {
 	return j
 }
 
-const challengeColumns = "seq, sid, factor_sid, factor_type, status, details, hidden_details, metadata, notifications, created, updated, expires, responded"
+var challengeTable = table[challenge]{"challenges", "seq, sid, entity_id, factor_sid, factor_type, status, details, hidden_details, metadata, " +
+	"notifications, created, updated, expires, responded",
+	func(ch *challenge) []any {
+		return []any{&ch.seq, &ch.sid, &ch.entityID, &ch.factorSID, &ch.kind, &ch.status, asJSON{&ch.details}, &ch.hidden, &ch.metadata,
+			&ch.notifications, &ch.created, &ch.updated, &ch.expires, &ch.responded}
+	}}
 
-// scanChallenge reads a challenge as of now: one that nobody answered in time is expired since its end.
-func (t *tx) scanChallenge(scan func(...any) error, e *entity) (*challenge, error) {
-	ch := challenge{entity: e}
-	var details []byte
-	err := scan(&ch.seq, &ch.sid, &ch.factorSID, &ch.kind, &ch.status, &details, &ch.hidden, &ch.metadata, &ch.notifications,
-		&ch.created, &ch.updated, &ch.expires, &ch.responded)
-	if err != nil {
-		return nil, err
-	}
+// asOfNow is a challenge that was read: one that nobody answered in time is expired since its end.
+func (t *tx) asOfNow(ch *challenge, e *entity) *challenge {
+	ch.entity = e
 	if ch.status == pending && ch.expires <= millis(t.now) {
 		ch.status, ch.updated = expired, ch.expires
 	}
-	return &ch, json.Unmarshal(details, &ch.details)
+	return ch
 }
 
 // challenge is the challenge that the path names. A phone reaches those of its own factor only.
@@ -130,23 +119,14 @@ func (c *call) challenge() (*challenge, error) {
 	if err != nil {
 		return nil, err
 	}
-	ch, err := c.challengeOf(e, c.args[2])
+	ch, err := challengeTable.named(c, "sid = ? AND entity_id = ?", c.args[2], e.seq)
 	if err != nil {
 		return nil, err
 	}
-	if ch == nil || c.caller != nil && c.caller.sid != ch.factorSID {
+	if c.caller != nil && c.caller.sid != ch.factorSID {
 		return nil, c.notFound()
 	}
-	return ch, nil
-}
-
-func (t *tx) challengeOf(e *entity, sid string) (*challenge, error) {
-	row := t.tx.QueryRowContext(t.ctx, "SELECT "+challengeColumns+" FROM challenges WHERE sid = ? AND entity_id = ?", sid, e.seq)
-	ch, err := t.scanChallenge(row.Scan, e)
-	if err == sql.ErrNoRows {
-		return nil, nil
-	}
-	return ch, err
+	return c.asOfNow(ch, e), nil
 }
 
 func listChallenges(c *call) (reply, error) {
@@ -154,32 +134,23 @@ func listChallenges(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	l := listing[challengeJSON]{
-		key: "challenges", order: "seq", filters: []string{"FactorSid", "Status", "Order"},
-		query: "SELECT " + challengeColumns + " FROM challenges WHERE entity_id = ?", args: []any{e.seq},
-		scan: func(rows *sql.Rows) (challengeJSON, int64, error) {
-			ch, err := c.scanChallenge(rows.Scan, e)
-			if err != nil {
-				return challengeJSON{}, 0, err
-			}
-			return c.challengeJSON(ch), ch.seq, nil
-		},
+	l := listing[challenge, challengeJSON]{
+		key: "challenges", from: challengeTable, where: "entity_id = ?", args: []any{e.seq},
+		show: func(ch *challenge) challengeJSON { return c.challengeJSON(c.asOfNow(ch, e)) },
 	}
-	if sid, sent := c.query.get("FactorSid"); sent {
-		if !isSID("YF", sid) {
-			return reply{}, invalid(60362, "Invalid factor SID: '%s'", sid)
-		}
-		l.query, l.args = l.query+" AND factor_sid = ?", append(l.args, sid)
+	if sid, sent := c.query.get("FactorSid"); sent && !isSID("YF", sid) {
+		return reply{}, invalid(60362, "Invalid factor SID: '%s'", sid)
 	}
+	l.filter(c, "FactorSid", "factor_sid")
 	if c.caller != nil {
-		l.query, l.args = l.query+" AND factor_sid = ?", append(l.args, c.caller.sid)
+		l.and("factor_sid = ?", c.caller.sid)
 	}
+	l.filters = append(l.filters, "Status", "Order")
 	if status, sent := c.query.get("Status"); sent {
 		if status != pending && status != expired && status != approved && status != denied {
 			return reply{}, invalid(60306, "Invalid Status: '%s'", status)
 		}
-		l.query += " AND CASE WHEN status = 'pending' AND expires <= ? THEN 'expired' ELSE status END = ?"
-		l.args = append(l.args, millis(c.now), status)
+		l.and("CASE WHEN status = 'pending' AND expires <= ? THEN 'expired' ELSE status END = ?", millis(c.now), status)
 	}
 	switch order, sent := c.query.get("Order"); {
 	case !sent || order == "asc":
@@ -223,12 +194,9 @@ func createChallenge(c *call) (reply, error) {
 	case !isSID("YF", sid):
 		return reply{}, invalid(60362, "Invalid factor SID: '%s'", sid)
 	}
-	f, err := c.factorOf(e, sid)
+	f, err := c.factorFor(e, sid)
 	if err != nil {
 		return reply{}, err
-	}
-	if f == nil {
-		return reply{}, notFound("/v2/Services/" + e.service.sid + "/Entities/" + e.identity + "/Factors/" + sid)
 	}
 	ch, err := c.readChallenge(f)
 	if err != nil {
@@ -254,12 +222,8 @@ func createChallenge(c *call) (reply, error) {
 }
 
 func (t *tx) insertChallenge(ch *challenge) error {
-	var err error
-	ch.seq, err = t.insert(`INSERT INTO challenges (sid, entity_id, factor_sid, factor_type, status, details, hidden_details, metadata, notifications, created, updated, expires, responded)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		ch.sid, ch.entity.seq, ch.factorSID, ch.kind, ch.status, string(encode(ch.details)), ch.hidden, ch.metadata, ch.notifications,
-		ch.created, ch.updated, ch.expires, ch.responded)
-	return err
+	ch.entityID = ch.entity.seq
+	return challengeTable.insert(t, ch)
 }
 
 // readChallenge takes a challenge out of the form (twilio_verify_v2.json, CreateChallenge).
@@ -370,12 +334,9 @@ func answerChallenge(c *call) (reply, error) {
 	if err := checkOpen(ch); err != nil {
 		return reply{}, err
 	}
-	f, err := c.factorOf(ch.entity, ch.factorSID)
+	f, err := c.factorFor(ch.entity, ch.factorSID)
 	if err != nil {
 		return reply{}, err
-	}
-	if f == nil {
-		return reply{}, notFound("/v2/Services/" + ch.entity.service.sid + "/Entities/" + ch.entity.identity + "/Factors/" + ch.factorSID)
 	}
 	status := c.readAnswer(f, ch, payload)
 	if status == "" {
@@ -393,9 +354,7 @@ func answerChallenge(c *call) (reply, error) {
 func (c *call) settle(f *factor, ch *challenge, status string, metadata sql.NullString) error {
 	now := millis(c.now)
 	ch.status, ch.updated, ch.responded, ch.metadata = status, now, sql.NullInt64{Int64: now, Valid: true}, metadata
-	_, err := c.exec("UPDATE challenges SET status = ?, updated = ?, responded = ?, metadata = ? WHERE seq = ?",
-		ch.status, ch.updated, ch.responded, ch.metadata, ch.seq)
-	if err != nil {
+	if err := challengeTable.update(c.tx, ch); err != nil {
 		return err
 	}
 	return c.announce(f, ch, "challenge."+status)

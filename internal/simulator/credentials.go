@@ -1,33 +1,18 @@
 package simulator
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"database/sql"
 	"encoding/asn1"
 	"encoding/json"
 	"encoding/pem"
-	"errors"
-	"net/http"
+	"fmt"
 	"strings"
 	"time"
 	"unicode/utf8"
 )
-
-func credentialRoutes() []route {
-	of := func(product, version, prefix string) []route {
-		all, one := version+"/Credentials", version+"/Credentials/{}"
-		return []route{
-			on(product, http.MethodGet, all, "List"+prefix+"Credential", listCredentials),
-			on(product, http.MethodPost, all, "Create"+prefix+"Credential", createCredential),
-			on(product, http.MethodGet, one, "Fetch"+prefix+"Credential", fetchCredential),
-			on(product, http.MethodPost, one, "Update"+prefix+"Credential", updateCredential),
-			on(product, http.MethodDelete, one, "Delete"+prefix+"Credential", deleteCredential),
-		}
-	}
-	// One store of push credentials is seen through three products; that they share it at Twilio is an assumption.
-	return append(append(of(notify, "v1", ""), of(conversations, "v1", "Conversations")...), of(chat, "v2", "Chat")...)
-}
 
 // The types of push credential (twilio_notify_v1.json, credential_enum_push_service).
 const (
@@ -86,48 +71,18 @@ func (c *call) credentialJSON(cr *credential) credentialJSON {
 		c.link(version, "Credentials", cr.sid)}
 }
 
-const credentialColumns = "seq, sid, account_sid, friendly_name, type, sandbox, contents, created, updated"
-
-func scanCredential(scan func(...any) error) (*credential, error) {
-	var cr credential
-	var contents []byte
-	if err := scan(&cr.seq, &cr.sid, &cr.account, &cr.name, &cr.kind, &cr.sandbox, &contents, &cr.created, &cr.updated); err != nil {
-		return nil, err
-	}
-	return &cr, json.Unmarshal(contents, &cr.contents)
-}
-
-// credentialBySID reads a credential, whoever's it is; nil when there is none.
-func (t *tx) credentialBySID(sid string) (*credential, error) {
-	cr, err := scanCredential(t.tx.QueryRowContext(t.ctx, "SELECT "+credentialColumns+" FROM credentials WHERE sid = ?", sid).Scan)
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil, nil
-	}
-	return cr, err
-}
+var credentialTable = table[credential]{"credentials", "seq, sid, account_sid, friendly_name, type, sandbox, contents, created, updated",
+	func(cr *credential) []any {
+		return []any{&cr.seq, &cr.sid, &cr.account, &cr.name, &cr.kind, &cr.sandbox, asJSON{&cr.contents}, &cr.created, &cr.updated}
+	}}
 
 func (c *call) credential() (*credential, error) {
-	cr, err := c.credentialBySID(c.args[0])
-	if err != nil {
-		return nil, err
-	}
-	if cr == nil || cr.account != c.account {
-		return nil, c.notFound()
-	}
-	return cr, nil
+	return credentialTable.named(c, "sid = ? AND account_sid = ?", c.args[0], c.account)
 }
 
 func listCredentials(c *call) (reply, error) {
-	l := listing[credentialJSON]{
-		key: "credentials", order: "seq",
-		query: "SELECT " + credentialColumns + " FROM credentials WHERE account_sid = ?", args: []any{c.account},
-		scan: func(rows *sql.Rows) (credentialJSON, int64, error) {
-			cr, err := scanCredential(rows.Scan)
-			if err != nil {
-				return credentialJSON{}, 0, err
-			}
-			return c.credentialJSON(cr), cr.seq, nil
-		},
+	l := listing[credential, credentialJSON]{
+		key: "credentials", from: credentialTable, where: "account_sid = ?", args: []any{c.account}, show: c.credentialJSON,
 	}
 	if c.product == conversations {
 		l.maxSize = 100
@@ -135,20 +90,11 @@ func listCredentials(c *call) (reply, error) {
 	return l.page(c)
 }
 
-func fetchCredential(c *call) (reply, error) {
-	cr, err := c.credential()
-	if err != nil {
+func createCredential(c *call) (reply, error) {
+	if err := c.require("Type"); err != nil {
 		return reply{}, err
 	}
-	return ok(c.credentialJSON(cr)), nil
-}
-
-func createCredential(c *call) (reply, error) {
-	kind, sent := c.form.get("Type")
-	if !sent {
-		return reply{}, missing("Type")
-	}
-	cr := &credential{sid: c.newSID("CR"), account: c.account, kind: strings.ToLower(kind), created: millis(c.now), updated: millis(c.now)}
+	cr := &credential{sid: c.newSID("CR"), account: c.account, kind: strings.ToLower(c.form.text("Type")), created: millis(c.now), updated: millis(c.now)}
 	var required []string
 	switch cr.kind {
 	case typeAPN:
@@ -169,17 +115,11 @@ func createCredential(c *call) (reply, error) {
 	if err := c.readCredential(cr); err != nil {
 		return reply{}, err
 	}
-	if err := c.insertCredential(cr); err != nil {
+	if err := credentialTable.insert(c.tx, cr); err != nil {
 		return reply{}, err
 	}
 	after := c.credentialJSON(cr)
 	return created(after), c.record(auditedCredential, cr.sid, nil, after)
-}
-
-func (t *tx) insertCredential(cr *credential) error {
-	_, err := t.exec("INSERT INTO credentials (sid, account_sid, friendly_name, type, sandbox, contents, created, updated) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-		cr.sid, cr.account, cr.name, cr.kind, cr.sandbox, string(encode(cr.contents)), cr.created, cr.updated)
-	return err
 }
 
 func updateCredential(c *call) (reply, error) {
@@ -192,9 +132,7 @@ func updateCredential(c *call) (reply, error) {
 		return reply{}, err
 	}
 	cr.updated = millis(c.now)
-	_, err = c.exec("UPDATE credentials SET friendly_name = ?, sandbox = ?, contents = ?, updated = ? WHERE seq = ?",
-		cr.name, cr.sandbox, string(encode(cr.contents)), cr.updated, cr.seq)
-	if err != nil {
+	if err := credentialTable.update(c.tx, cr); err != nil {
 		return reply{}, err
 	}
 	after := c.credentialJSON(cr)
@@ -207,7 +145,7 @@ func deleteCredential(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	if _, err = c.exec("DELETE FROM credentials WHERE seq = ?", cr.seq); err != nil {
+	if err := credentialTable.delete(c.tx, cr); err != nil {
 		return reply{}, err
 	}
 	return noContent(), c.record(auditedCredential, cr.sid, c.credentialJSON(cr), nil)
@@ -283,4 +221,16 @@ func (c *call) readFCMKey(cr *credential) error {
 		Project:   account.Project,
 	}
 	return nil
+}
+
+// SetCredentialContents changes what is in a push credential and what the providers think of it. No reply shows it;
+// the next pushes do.
+func (s *Simulator) SetCredentialContents(ctx context.Context, sid string, contents CredentialContents) error {
+	return s.update(ctx, func(t *tx) error {
+		changed, err := t.exec("UPDATE credentials SET contents = ? WHERE sid = ?", string(encode(contents)), sid)
+		if err == nil && changed == 0 {
+			return fmt.Errorf("credential %s: %w", sid, ErrNotFound)
+		}
+		return err
+	})
 }

@@ -77,7 +77,7 @@ func (t *tx) judge(f *factor, p *phone) (verdict, string, error) {
 	if !slot.Valid {
 		return refused(52004, "Credential SID is not specified for the service"), "", nil
 	}
-	cr, err := t.credentialBySID(slot.String)
+	cr, err := credentialTable.find(t, "sid = ?", slot.String)
 	if err != nil {
 		return verdict{}, "", err
 	}

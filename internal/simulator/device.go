@@ -72,21 +72,23 @@ func (s *Simulator) Devices(ctx context.Context, filter DeviceFilter) ([]Device,
 		filter.Limit = -1
 	}
 	err := s.view(ctx, func(t *tx) error {
-		var sids []string
-		err := t.each(func(rows *sql.Rows) error {
-			sids = append(sids, "")
-			return rows.Scan(&sids[len(sids)-1])
+		sids, err := collect(t, func(rows *sql.Rows) (sid string, err error) {
+			err = rows.Scan(&sid)
+			return sid, err
 		}, `SELECT f.sid FROM factors f JOIN entities e ON e.seq = f.entity_id JOIN services s ON s.seq = e.service_id
 			WHERE f.type = 'push' AND (?1 = '' OR s.sid = ?1) AND (?2 = '' OR e.identity = ?2) AND (?3 = '' OR f.sid = ?3)
 			ORDER BY f.seq LIMIT ?4`, filter.Service, filter.Identity, filter.Factor, filter.Limit)
+		if err != nil {
+			return err
+		}
 		for _, sid := range sids {
-			d, derr := t.device(sid)
-			if derr != nil {
-				return derr
+			d, err := t.device(sid)
+			if err != nil {
+				return err
 			}
 			devices = append(devices, d.Device)
 		}
-		return err
+		return nil
 	})
 	return devices, err
 }

@@ -36,7 +36,7 @@ func (c *call) authenticateDevice(r *route, password string) error {
 }
 
 func (c *call) authenticateEnrolment(token string) error {
-	a, err := c.accessTokenBy("token", token)
+	a, err := accessTokenTable.find(c.tx, "token = ? AND created + ttl * 1000 > ?", token, millis(c.now))
 	if err != nil {
 		return err
 	}
@@ -44,7 +44,7 @@ func (c *call) authenticateEnrolment(token string) error {
 		return errUnauthenticated
 	}
 	c.token = a
-	_, err = c.row([]any{&c.account}, "SELECT account_sid FROM services WHERE seq = ?", a.service)
+	_, err = c.row([]any{&c.account}, "SELECT account_sid FROM services WHERE seq = ?", a.serviceID)
 	return err
 }
 

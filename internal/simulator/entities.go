@@ -1,26 +1,16 @@
 package simulator
 
 import (
-	"database/sql"
-	"errors"
 	"net/http"
 	"regexp"
 )
-
-func entityRoutes() []route {
-	return []route{
-		on(verify, http.MethodGet, "v2/Services/{}/Entities", "ListEntity", listEntities),
-		on(verify, http.MethodPost, "v2/Services/{}/Entities", "CreateEntity", createEntity),
-		on(verify, http.MethodGet, "v2/Services/{}/Entities/{}", "FetchEntity", fetchEntity),
-		on(verify, http.MethodDelete, "v2/Services/{}/Entities/{}", "DeleteEntity", deleteEntity),
-	}
-}
 
 // entity is an Entity as stored, with its Service.
 type entity struct {
 	seq              int64
 	sid, identity    string
-	service          *service
+	serviceID        int64
+	service          *service // filled in by the code that reads it
 	created, updated int64
 }
 
@@ -47,19 +37,16 @@ func (c *call) entityJSON(e *entity) entityJSON {
 		entityLinks{url + "/Factors", url + "/Factors", url + "/Challenges"}}
 }
 
-const entityColumns = "seq, sid, identity, created, updated"
-
-func scanEntity(scan func(...any) error, s *service) (*entity, error) {
-	e := entity{service: s}
-	return &e, scan(&e.seq, &e.sid, &e.identity, &e.created, &e.updated)
-}
+var entityTable = table[entity]{"entities", "seq, sid, service_id, identity, created, updated",
+	func(e *entity) []any {
+		return []any{&e.seq, &e.sid, &e.serviceID, &e.identity, &e.created, &e.updated}
+	}}
 
 // entityOf reads the Entity of an identity, nil when the Service has none. The letter case counts.
 func (t *tx) entityOf(s *service, identity string) (*entity, error) {
-	row := t.tx.QueryRowContext(t.ctx, "SELECT "+entityColumns+" FROM entities WHERE service_id = ? AND identity = ?", s.seq, identity)
-	e, err := scanEntity(row.Scan, s)
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil, nil
+	e, err := entityTable.find(t, "service_id = ? AND identity = ?", s.seq, identity)
+	if e != nil {
+		e.service = s
 	}
 	return e, err
 }
@@ -96,22 +83,13 @@ func listEntities(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	return listing[entityJSON]{
-		key: "entities", order: "seq",
-		query: "SELECT " + entityColumns + " FROM entities WHERE service_id = ?", args: []any{s.seq},
-		scan: func(rows *sql.Rows) (entityJSON, int64, error) {
-			e, err := scanEntity(rows.Scan, s)
-			return c.entityJSON(e), e.seq, err
+	return listing[entity, entityJSON]{
+		key: "entities", from: entityTable, where: "service_id = ?", args: []any{s.seq},
+		show: func(e *entity) entityJSON {
+			e.service = s
+			return c.entityJSON(e)
 		},
 	}.page(c)
-}
-
-func fetchEntity(c *call) (reply, error) {
-	e, err := c.entity()
-	if err != nil {
-		return reply{}, err
-	}
-	return ok(c.entityJSON(e)), nil
 }
 
 func createEntity(c *call) (reply, error) {
@@ -119,10 +97,10 @@ func createEntity(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	identity, sent := c.form.get("Identity")
-	if !sent {
-		return reply{}, missing("Identity")
+	if err := c.require("Identity"); err != nil {
+		return reply{}, err
 	}
+	identity := c.form.text("Identity")
 	if err := checkIdentity(identity); err != nil {
 		return reply{}, err
 	}
@@ -145,11 +123,8 @@ func (t *tx) newEntity(s *service, identity string) (*entity, error) {
 	if err := t.checkEntityRate(s.account); err != nil {
 		return nil, err
 	}
-	e := &entity{sid: t.newSID("YE"), identity: identity, service: s, created: millis(t.now), updated: millis(t.now)}
-	var err error
-	e.seq, err = t.insert("INSERT INTO entities (sid, service_id, identity, created, updated) VALUES (?, ?, ?, ?, ?)",
-		e.sid, s.seq, identity, e.created, e.updated)
-	return e, err
+	e := &entity{sid: t.newSID("YE"), identity: identity, serviceID: s.seq, service: s, created: millis(t.now), updated: millis(t.now)}
+	return e, entityTable.insert(t, e)
 }
 
 // documentedEntityRate is how many entities an account may get in a second (error 60328).

@@ -8,13 +8,6 @@ import (
 	"reflect"
 )
 
-func eventRoutes() []route {
-	return []route{
-		on(monitor, http.MethodGet, "v1/Events", "ListEvent", listEvents),
-		on(monitor, http.MethodGet, "v1/Events/{}", "FetchEvent", fetchEvent),
-	}
-}
-
 // auditEvent is a Monitor Event as stored: who changed what in the account. Changes to Services, push credentials and
 // API keys make one; how Twilio names those of Services and push credentials is not published.
 type auditEvent struct {
@@ -53,51 +46,27 @@ func (c *call) eventJSON(e *auditEvent) eventJSON {
 		e.source, e.fromIP, c.link("v1", "Events", e.sid), eventLinks{account, account}}
 }
 
-const eventColumns = "seq, sid, account_sid, actor_sid, actor_type, type, resource_sid, resource_type, data, source, source_ip, at"
-
-func scanEvent(scan func(...any) error) (*auditEvent, error) {
-	var e auditEvent
-	return &e, scan(&e.seq, &e.sid, &e.account, &e.actor, &e.actorType, &e.kind, &e.resource, &e.resourceType, &e.data, &e.source, &e.fromIP, &e.at)
-}
-
-func (t *tx) insertEvent(e *auditEvent) error {
-	_, err := t.exec(`INSERT INTO events (sid, account_sid, actor_sid, actor_type, type, resource_sid, resource_type, data, source, source_ip, at)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		e.sid, e.account, e.actor, e.actorType, e.kind, e.resource, e.resourceType, e.data, e.source, e.fromIP, e.at)
-	return err
-}
+var eventTable = table[auditEvent]{"events", "seq, sid, account_sid, actor_sid, actor_type, type, resource_sid, resource_type, data, source, source_ip, at",
+	func(e *auditEvent) []any {
+		return []any{&e.seq, &e.sid, &e.account, &e.actor, &e.actorType, &e.kind, &e.resource, &e.resourceType, &e.data, &e.source, &e.fromIP, &e.at}
+	}}
 
 func listEvents(c *call) (reply, error) {
-	l := listing[eventJSON]{
-		key: "events", order: "seq", newest: true,
-		filters: []string{"ActorSid", "EventType", "ResourceSid", "SourceIpAddress", "StartDate", "EndDate"},
-		query:   "SELECT " + eventColumns + " FROM events WHERE account_sid = ?", args: []any{c.account},
-		scan: func(rows *sql.Rows) (eventJSON, int64, error) {
-			e, err := scanEvent(rows.Scan)
-			return c.eventJSON(e), e.seq, err
-		},
+	l := listing[auditEvent, eventJSON]{
+		key: "events", from: eventTable, where: "account_sid = ?", args: []any{c.account}, newest: true, show: c.eventJSON,
 	}
-	for name, column := range map[string]string{"ActorSid": "actor_sid", "EventType": "type", "ResourceSid": "resource_sid", "SourceIpAddress": "source_ip"} {
-		if value, sent := c.query.get(name); sent {
-			l.query, l.args = l.query+" AND "+column+" = ?", append(l.args, value)
-		}
-	}
-	var err error
-	if l.query, l.args, err = c.between(l.query, l.args, "at"); err != nil {
+	l.filter(c, "ActorSid", "actor_sid")
+	l.filter(c, "EventType", "type")
+	l.filter(c, "ResourceSid", "resource_sid")
+	l.filter(c, "SourceIpAddress", "source_ip")
+	if err := l.between(c, "at"); err != nil {
 		return reply{}, err
 	}
 	return l.page(c)
 }
 
-func fetchEvent(c *call) (reply, error) {
-	e, err := scanEvent(c.tx.tx.QueryRowContext(c.ctx, "SELECT "+eventColumns+" FROM events WHERE sid = ? AND account_sid = ?", c.args[0], c.account).Scan)
-	if err == sql.ErrNoRows {
-		return reply{}, c.notFound()
-	}
-	if err != nil {
-		return reply{}, err
-	}
-	return ok(c.eventJSON(e)), nil
+func (c *call) event() (*auditEvent, error) {
+	return eventTable.named(c, "sid = ? AND account_sid = ?", c.args[0], c.account)
 }
 
 // The resources whose changes are recorded, as event_type and resource_type name them.
@@ -130,7 +99,7 @@ func (c *call) record(resourceType, sid string, before, after any) error {
 		e.kind = resourceType + ".updated"
 		e.data = text(string(encode(map[string]any{"resource_properties": changes(before, after)})))
 	}
-	return c.insertEvent(e)
+	return eventTable.insert(c.tx, e)
 }
 
 // changes are the properties in which two replies differ.

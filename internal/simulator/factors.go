@@ -13,17 +13,6 @@ import (
 	"unicode/utf8"
 )
 
-func factorRoutes() []route {
-	const all, one = "v2/Services/{}/Entities/{}/Factors", "v2/Services/{}/Entities/{}/Factors/{}"
-	return []route{
-		on(verify, http.MethodGet, all, "ListFactor", listFactors),
-		on(verify, http.MethodPost, all, "CreateNewFactor", createFactor).forDevices(),
-		on(verify, http.MethodGet, one, "FetchFactor", fetchFactor).forDevices(),
-		on(verify, http.MethodPost, one, "UpdateFactor", updateFactor).forDevices(),
-		on(verify, http.MethodDelete, one, "DeleteFactor", deleteFactor).forDevices(),
-	}
-}
-
 // What Twilio documents about factors: statuses, types and platforms (twilio_verify_v2.json, factor_enum_*) and limits
 // (CreateNewFactor; errors 60315 and 60326).
 const (
@@ -51,7 +40,8 @@ const (
 type factor struct {
 	seq                     int64
 	sid, name, status, kind string
-	entity                  *entity
+	entityID                int64
+	entity                  *entity // filled in by the code that reads it
 	credential              string
 	publicKey, secret       sql.NullString
 	platform, token         sql.NullString
@@ -128,36 +118,41 @@ func rawOrNull(s sql.NullString) json.RawMessage {
 	return json.RawMessage(s.String)
 }
 
-const factorColumns = `f.seq, f.sid, f.friendly_name, f.status, f.type, f.credential, f.public_key, f.secret, f.platform, f.token,
-	f.app_id, f.sdk_version, f.totp, f.metadata, f.attempts, f.token_dead, f.created, f.updated`
-
-func (f *factor) dest() []any {
-	return []any{&f.seq, &f.sid, &f.name, &f.status, &f.kind, &f.credential, &f.publicKey, &f.secret, &f.platform, &f.token,
-		&f.appID, &f.sdkVersion, &f.totp, &f.metadata, &f.attempts, &f.tokenDead, &f.created, &f.updated}
-}
+var factorTable = table[factor]{"factors", "seq, sid, entity_id, friendly_name, status, type, credential, public_key, secret, platform, token, " +
+	"app_id, sdk_version, totp, metadata, attempts, token_dead, created, updated",
+	func(f *factor) []any {
+		return []any{&f.seq, &f.sid, &f.entityID, &f.name, &f.status, &f.kind, &f.credential, &f.publicKey, &f.secret, &f.platform, &f.token,
+			&f.appID, &f.sdkVersion, &f.totp, &f.metadata, &f.attempts, &f.tokenDead, &f.created, &f.updated}
+	}}
 
 // factorOf reads a factor of an entity, nil when it has none with that SID.
 func (t *tx) factorOf(e *entity, sid string) (*factor, error) {
-	f := &factor{entity: e}
-	found, err := t.row(f.dest(), "SELECT "+factorColumns+" FROM factors f WHERE f.sid = ? AND f.entity_id = ?", sid, e.seq)
-	if err != nil || !found {
-		return nil, err
+	f, err := factorTable.find(t, "sid = ? AND entity_id = ?", sid, e.seq)
+	if f != nil {
+		f.entity = e
 	}
-	return f, nil
+	return f, err
+}
+
+// factorFor is factorOf for a request about something else: that there is none is the 404 of the factor's path.
+func (t *tx) factorFor(e *entity, sid string) (*factor, error) {
+	f, err := t.factorOf(e, sid)
+	if err == nil && f == nil {
+		err = notFound("/v2/Services/" + e.service.sid + "/Entities/" + e.identity + "/Factors/" + sid)
+	}
+	return f, err
 }
 
 // factorBy reads a factor with its entity and Service by a column of its own, nil when there is none.
 func (t *tx) factorBy(column, value string) (*factor, error) {
-	var s string
-	e := &entity{}
-	f := &factor{entity: e}
-	found, err := t.row(append(f.dest(), &e.seq, &e.sid, &e.identity, &e.created, &e.updated, &s),
-		"SELECT "+factorColumns+`, e.seq, e.sid, e.identity, e.created, e.updated, s.sid
-		FROM factors f JOIN entities e ON e.seq = f.entity_id JOIN services s ON s.seq = e.service_id WHERE f.`+column+" = ?", value)
-	if err != nil || !found {
+	f, err := factorTable.find(t, column+" = ?", value)
+	if err != nil || f == nil {
 		return nil, err
 	}
-	e.service, err = t.serviceBySID(s)
+	if f.entity, err = entityTable.find(t, "seq = ?", f.entityID); err != nil {
+		return nil, err
+	}
+	f.entity.service, err = serviceTable.find(t, "seq = ?", f.entity.serviceID)
 	return f, err
 }
 
@@ -182,23 +177,13 @@ func listFactors(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	return listing[factorJSON]{
-		key: "factors", order: "f.seq",
-		query: "SELECT " + factorColumns + " FROM factors f WHERE f.entity_id = ?", args: []any{e.seq},
-		scan: func(rows *sql.Rows) (factorJSON, int64, error) {
-			f := &factor{entity: e}
-			err := rows.Scan(f.dest()...)
-			return c.factorJSON(f), f.seq, err
+	return listing[factor, factorJSON]{
+		key: "factors", from: factorTable, where: "entity_id = ?", args: []any{e.seq},
+		show: func(f *factor) factorJSON {
+			f.entity = e
+			return c.factorJSON(f)
 		},
 	}.page(c)
-}
-
-func fetchFactor(c *call) (reply, error) {
-	f, err := c.factor()
-	if err != nil {
-		return reply{}, err
-	}
-	return ok(c.factorJSON(f)), nil
 }
 
 func createFactor(c *call) (reply, error) {
@@ -210,7 +195,7 @@ func createFactor(c *call) (reply, error) {
 	if err := checkIdentity(identity); err != nil {
 		return reply{}, err
 	}
-	if c.token != nil && (c.token.service != s.seq || c.token.identity != identity) {
+	if c.token != nil && (c.token.serviceID != s.seq || c.token.identity != identity) {
 		return reply{}, refuse(http.StatusForbidden, 60313, "Unauthorized factor creation")
 	}
 	f, binding, err := c.readNewFactor(s)
@@ -245,33 +230,23 @@ func createFactor(c *call) (reply, error) {
 }
 
 func (t *tx) insertFactor(f *factor) error {
-	var err error
-	f.seq, err = t.insert(`INSERT INTO factors (sid, entity_id, friendly_name, status, type, credential, public_key, secret, platform,
-		token, app_id, sdk_version, totp, metadata, token_dead, created, updated) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		f.sid, f.entity.seq, f.name, f.status, f.kind, f.credential, f.publicKey, f.secret, f.platform, f.token, f.appID,
-		f.sdkVersion, f.totp, f.metadata, f.tokenDead, f.created, f.updated)
-	return err
+	f.entityID = f.entity.seq
+	return factorTable.insert(t, f)
 }
 
 // readNewFactor takes a factor out of the form (twilio_verify_v2.json, CreateNewFactor).
 func (c *call) readNewFactor(s *service) (*factor, any, error) {
-	f := &factor{status: unverified, created: millis(c.now), updated: millis(c.now)}
-	name, sent := c.form.get("FriendlyName")
-	if !sent {
-		return nil, nil, missing("FriendlyName")
-	}
-	if f.kind, sent = c.form.get("FactorType"); !sent {
-		return nil, nil, missing("FactorType")
-	}
-	if err := checkFriendlyName(name); err != nil {
+	if err := c.require("FriendlyName", "FactorType"); err != nil {
 		return nil, nil, err
 	}
-	f.name = name
-	metadata, err := c.stringMap("Metadata", maxFactorMetadata)
+	f := &factor{name: c.form.text("FriendlyName"), kind: c.form.text("FactorType"), status: unverified, created: millis(c.now), updated: millis(c.now)}
+	err := checkFriendlyName(f.name)
 	if err != nil {
 		return nil, nil, err
 	}
-	f.metadata = metadata
+	if f.metadata, err = c.stringMap("Metadata", maxFactorMetadata); err != nil {
+		return nil, nil, err
+	}
 	switch f.kind {
 	case typePush:
 		binding, err := c.readPushFactor(f)
@@ -387,9 +362,7 @@ func updateFactor(c *call) (reply, error) {
 		return reply{}, err
 	}
 	f.updated = millis(c.now)
-	_, err = c.exec("UPDATE factors SET friendly_name = ?, platform = ?, token = ?, sdk_version = ?, totp = ?, token_dead = ?, updated = ? WHERE seq = ?",
-		f.name, f.platform, f.token, f.sdkVersion, f.totp, f.tokenDead, f.updated, f.seq)
-	if err != nil {
+	if err := factorTable.update(c.tx, f); err != nil {
 		return reply{}, err
 	}
 	if _, sent := c.form.get("Config.NotificationToken"); sent && c.caller != nil {
@@ -407,7 +380,7 @@ func (c *call) verifyFactor(f *factor, payload string) (reply, error) {
 	}
 	if proved && f.status != verified {
 		f.status, f.updated = verified, millis(c.now)
-		if _, err := c.exec("UPDATE factors SET status = ?, updated = ? WHERE seq = ?", f.status, f.updated, f.seq); err != nil {
+		if err := factorTable.update(c.tx, f); err != nil {
 			return reply{}, err
 		}
 		if err := c.announce(f, nil, "factor.verified"); err != nil {
@@ -447,8 +420,5 @@ func deleteFactor(c *call) (reply, error) {
 	if _, err := c.exec("DELETE FROM devices WHERE factor_sid = ?", f.sid); err != nil {
 		return reply{}, err
 	}
-	if _, err := c.exec("DELETE FROM factors WHERE seq = ?", f.seq); err != nil {
-		return reply{}, err
-	}
-	return noContent(), nil
+	return noContent(), factorTable.delete(c.tx, f)
 }

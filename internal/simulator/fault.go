@@ -4,11 +4,11 @@ import (
 	"context"
 	"database/sql"
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -60,12 +60,8 @@ const maxDelay = Duration(time.Minute)
 
 // check completes a rule and refuses one that means nothing.
 func (f *Fault) check() error {
-	known := false
-	for _, kind := range faultKinds {
-		known = known || kind == f.Kind
-	}
 	switch {
-	case !known:
+	case !slices.Contains(faultKinds, f.Kind):
 		return badInput("unknown fault %q: it is one of %v", f.Kind, faultKinds)
 	case f.Rate < 0 || f.Rate > 1:
 		return badInput("the rate %v is not between 0 and 1", f.Rate)
@@ -114,12 +110,7 @@ func (f *Fault) checkDetails() error {
 }
 
 func (f *Fault) matchesAny() bool {
-	for i := range routes {
-		if f.matches(routes[i].name) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(routes, func(r route) bool { return f.matches(r.name) })
 }
 
 func (f *Fault) matches(operation string) bool {
@@ -145,11 +136,9 @@ func (s *Simulator) AddFault(ctx context.Context, f Fault) (Fault, error) {
 }
 
 // Faults are the rules of the state, with how often each matched and hit.
-func (s *Simulator) Faults(ctx context.Context) ([]Fault, error) {
-	faults := []Fault{}
-	err := s.view(ctx, func(t *tx) error {
-		list, err := t.faults()
-		faults = append(faults, list...)
+func (s *Simulator) Faults(ctx context.Context) (faults []Fault, err error) {
+	err = s.view(ctx, func(t *tx) (err error) {
+		faults, err = t.faults()
 		return err
 	})
 	return faults, err
@@ -168,20 +157,12 @@ func (s *Simulator) RemoveFault(ctx context.Context, id int64) error {
 }
 
 func (t *tx) faults() ([]Fault, error) {
-	var faults []Fault
-	err := t.each(func(rows *sql.Rows) error {
-		var f Fault
-		var seq, matched, fired int64
-		var rule []byte
-		if err := rows.Scan(&seq, &rule, &matched, &fired); err != nil {
-			return err
-		}
-		err := json.Unmarshal(rule, &f)
-		f.ID, f.Matched, f.Fired = seq, matched, fired
-		faults = append(faults, f)
-		return err
+	return collect(t, func(rows *sql.Rows) (f Fault, err error) {
+		var id, matched, fired int64 // the stored rule has older ones
+		err = rows.Scan(&id, asJSON{&f}, &matched, &fired)
+		f.ID, f.Matched, f.Fired = id, matched, fired
+		return f, err
 	}, "SELECT seq, rule, matched, fired FROM faults ORDER BY seq")
-	return faults, err
 }
 
 // strike counts a match of a rule and tells whether it hits.

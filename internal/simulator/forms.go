@@ -1,11 +1,5 @@
 package simulator
 
-import "net/http"
-
-func formRoutes() []route {
-	return []route{on(verify, http.MethodGet, "v2/Forms/{}", "FetchForm", fetchForm)}
-}
-
 type formJSON struct {
 	Type  string         `json:"form_type"`
 	Forms map[string]any `json:"forms"`

@@ -69,7 +69,7 @@ func (t *tx) newGenerator(serviceSID string, factors int) (*generator, error) {
 		serviceSID = t.newSID("VA")
 		s := &service{sid: serviceSID, account: t.s.opts.AccountSID, name: "Generated fleet", settings: newServiceSettings(),
 			created: millis(t.now), updated: millis(t.now)}
-		if err := t.insertService(s); err != nil {
+		if err := serviceTable.insert(t, s); err != nil {
 			return nil, err
 		}
 	}

@@ -1,21 +1,13 @@
 package simulator
 
 import (
+	"context"
 	"database/sql"
 	"encoding/json"
-	"net/http"
+	"slices"
+	"time"
 	"unicode/utf8"
 )
-
-func keyRoutes() []route {
-	return []route{
-		on(iam, http.MethodGet, "v1/Keys", "ListGetKeys", listKeys),
-		on(iam, http.MethodPost, "v1/Keys", "CreateNewKey", createKey),
-		on(iam, http.MethodGet, "v1/Keys/{}", "FetchKey", fetchKey),
-		on(iam, http.MethodPost, "v1/Keys/{}", "UpdateKey", updateKey),
-		on(iam, http.MethodDelete, "v1/Keys/{}", "DeleteKey", deleteKey),
-	}
-}
 
 // apiKey is an API key as stored. Its secret is shown once, when it is made.
 type apiKey struct {
@@ -47,23 +39,17 @@ type newKeyJSON struct {
 	Secret string `json:"secret"`
 }
 
-func (k *apiKey) json() keyJSON {
+func (c *call) keyJSON(k *apiKey) keyJSON {
 	return keyJSON{k.sid, k.name, rfc2822(k.created), rfc2822(k.updated), rawOrNull(k.policy)}
 }
 
-const keyColumns = "seq, sid, account_sid, secret, friendly_name, kind, policy, created, updated"
-
-func scanKey(scan func(...any) error) (*apiKey, error) {
-	var k apiKey
-	return &k, scan(&k.seq, &k.sid, &k.account, &k.secret, &k.name, &k.kind, &k.policy, &k.created, &k.updated)
-}
+var keyTable = table[apiKey]{"api_keys", "seq, sid, account_sid, secret, friendly_name, kind, policy, created, updated",
+	func(k *apiKey) []any {
+		return []any{&k.seq, &k.sid, &k.account, &k.secret, &k.name, &k.kind, &k.policy, &k.created, &k.updated}
+	}}
 
 func (c *call) apiKey() (*apiKey, error) {
-	k, err := scanKey(c.tx.tx.QueryRowContext(c.ctx, "SELECT "+keyColumns+" FROM api_keys WHERE sid = ? AND account_sid = ?", c.args[0], c.account).Scan)
-	if err == sql.ErrNoRows {
-		return nil, c.notFound()
-	}
-	return k, err
+	return keyTable.named(c, "sid = ? AND account_sid = ?", c.args[0], c.account)
 }
 
 func listKeys(c *call) (reply, error) {
@@ -73,12 +59,10 @@ func listKeys(c *call) (reply, error) {
 	case account != c.account:
 		return reply{}, c.notFound()
 	}
-	return listing[keyItemJSON]{
-		key: "keys", order: "seq", filters: []string{"AccountSid"},
-		query: "SELECT " + keyColumns + " FROM api_keys WHERE account_sid = ?", args: []any{c.account},
-		scan: func(rows *sql.Rows) (keyItemJSON, int64, error) {
-			k, err := scanKey(rows.Scan)
-			return keyItemJSON{k.sid, k.name, rfc2822(k.created), rfc2822(k.updated), []string{"rest_api", "signing"}}, k.seq, err
+	return listing[apiKey, keyItemJSON]{
+		key: "keys", from: keyTable, where: "account_sid = ?", args: []any{c.account}, filters: []string{"AccountSid"},
+		show: func(k *apiKey) keyItemJSON {
+			return keyItemJSON{k.sid, k.name, rfc2822(k.created), rfc2822(k.updated), []string{"rest_api", "signing"}}
 		},
 	}.page(c)
 }
@@ -101,16 +85,10 @@ func createKey(c *call) (reply, error) {
 	default:
 		return reply{}, invalid(20001, "Invalid KeyType: '%s'", kind)
 	}
-	if err := c.insertKey(k); err != nil {
+	if err := keyTable.insert(c.tx, k); err != nil {
 		return reply{}, err
 	}
-	return created(newKeyJSON{k.json(), k.secret}), c.record(auditedKey, k.sid, nil, k.json())
-}
-
-func (t *tx) insertKey(k *apiKey) error {
-	_, err := t.exec("INSERT INTO api_keys (sid, account_sid, secret, friendly_name, kind, policy, created, updated) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-		k.sid, k.account, k.secret, k.name, k.kind, k.policy, k.created, k.updated)
-	return err
+	return created(newKeyJSON{c.keyJSON(k), k.secret}), c.record(auditedKey, k.sid, nil, c.keyJSON(k))
 }
 
 // alphanumeric cuts a text to 32 letters and digits, the only characters that Twilio's libraries take in a secret.
@@ -143,29 +121,20 @@ func (c *call) readKey(k *apiKey) error {
 	return nil
 }
 
-func fetchKey(c *call) (reply, error) {
-	k, err := c.apiKey()
-	if err != nil {
-		return reply{}, err
-	}
-	return ok(k.json()), nil
-}
-
 func updateKey(c *call) (reply, error) {
 	k, err := c.apiKey()
 	if err != nil {
 		return reply{}, err
 	}
-	before := k.json()
+	before := c.keyJSON(k)
 	if err := c.readKey(k); err != nil {
 		return reply{}, err
 	}
 	k.updated = millis(c.now)
-	_, err = c.exec("UPDATE api_keys SET friendly_name = ?, policy = ?, updated = ? WHERE seq = ?", k.name, k.policy, k.updated, k.seq)
-	if err != nil {
+	if err := keyTable.update(c.tx, k); err != nil {
 		return reply{}, err
 	}
-	return ok(k.json()), c.record(auditedKey, k.sid, before, k.json())
+	return ok(c.keyJSON(k)), c.record(auditedKey, k.sid, before, c.keyJSON(k))
 }
 
 func deleteKey(c *call) (reply, error) {
@@ -173,8 +142,50 @@ func deleteKey(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	if _, err = c.exec("DELETE FROM api_keys WHERE seq = ?", k.seq); err != nil {
+	if err := keyTable.delete(c.tx, k); err != nil {
 		return reply{}, err
 	}
-	return noContent(), c.record(auditedKey, k.sid, k.json(), nil)
+	return noContent(), c.record(auditedKey, k.sid, c.keyJSON(k), nil)
+}
+
+// Key is an API key of a world.
+type Key struct {
+	SID     string `json:"sid"`
+	Secret  string `json:"secret"`
+	Account string `json:"account_sid"`
+	Name    string `json:"friendly_name"`
+	Kind    string `json:"kind"` // main, standard (the default) or restricted
+	// Allow is what a restricted key may do: /twilio/<product>/<resource>/<action>, such as
+	// /twilio/verify/factors/list, or a beginning of that with an asterisk.
+	Allow []string `json:"allow,omitempty"`
+	// Created is when, now when zero.
+	Created time.Time `json:"created,omitzero"`
+}
+
+// PutKey adds an API key, or changes the one with its SID.
+func (s *Simulator) PutKey(ctx context.Context, k Key) error {
+	return s.update(ctx, func(t *tx) error { return t.putKey(k) })
+}
+
+func (t *tx) putKey(k Key) error {
+	if k.Kind == "" {
+		k.Kind = keyStandard
+	}
+	if !isSID("SK", k.SID) || k.Secret == "" || !slices.Contains([]string{keyMain, keyStandard, keyRestricted}, k.Kind) {
+		return badInput("a key needs a SID, SK and 32 hexadecimal digits, a secret, and a kind: main, standard or restricted")
+	}
+	if k.Account == "" {
+		k.Account = t.s.opts.AccountSID
+	}
+	if k.Created.IsZero() {
+		k.Created = t.now
+	}
+	stored := &apiKey{sid: k.SID, account: k.Account, secret: k.Secret, name: k.Name, kind: k.Kind, created: millis(k.Created), updated: millis(k.Created)}
+	if k.Kind == keyRestricted {
+		stored.policy = text(string(encode(map[string]any{"allow": append([]string{}, k.Allow...)})))
+	}
+	if _, err := t.exec("DELETE FROM api_keys WHERE sid = ?", k.SID); err != nil {
+		return err
+	}
+	return keyTable.insert(t, stored)
 }

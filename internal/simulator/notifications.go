@@ -1,8 +1,6 @@
 package simulator
 
-import (
-	"net/http"
-)
+import "net/http"
 
 // What Twilio documents about resending (twilio_verify_v2.json, CreateNotification; error 60309). That the push a
 // challenge sends by itself does not count is an assumption.
@@ -36,12 +34,9 @@ func createNotification(c *call) (reply, error) {
 		return reply{}, err
 	}
 	e := ch.entity
-	f, err := c.factorOf(e, ch.factorSID)
+	f, err := c.factorFor(e, ch.factorSID)
 	if err != nil {
 		return reply{}, err
-	}
-	if f == nil {
-		return reply{}, notFound("/v2/Services/" + e.service.sid + "/Entities/" + e.identity + "/Factors/" + ch.factorSID)
 	}
 	if err := checkOpen(ch); err != nil {
 		return reply{}, err

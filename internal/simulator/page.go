@@ -2,7 +2,6 @@ package simulator
 
 import (
 	"cmp"
-	"database/sql"
 	"encoding/hex"
 	"fmt"
 	"net/http"
@@ -10,19 +9,63 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // listing is one list operation. Pages are cut by an integer column that only grows and not by position, so a page
 // stays the same whatever is added or removed before it.
-type listing[T any] struct {
+type listing[T, J any] struct {
 	key     string // the name of the array in the reply
-	query   string // SELECT … FROM … WHERE …, without the order and the limit
+	from    table[T]
+	where   string
 	args    []any
-	order   string // the integer column
+	order   string // the integer column, seq when empty
 	newest  bool   // largest first
 	maxSize int    // the largest PageSize, 1000 when 0
 	filters []string
-	scan    func(*sql.Rows) (T, int64, error) // one row and its value of the order column
+	show    func(*T) J
+}
+
+// and narrows a list down.
+func (l *listing[T, J]) and(condition string, args ...any) {
+	l.where, l.args = l.where+" AND "+condition, append(l.args, args...)
+}
+
+// filter lets the client ask for one value of a column.
+func (l *listing[T, J]) filter(c *call, name, column string) {
+	l.filters = append(l.filters, name)
+	if value, sent := c.query.get(name); sent {
+		l.and(column+" = ?", value)
+	}
+}
+
+// between adds the filters StartDate and EndDate, both inclusive, on a column of times.
+func (l *listing[T, J]) between(c *call, column string) error {
+	l.filters = append(l.filters, "StartDate", "EndDate")
+	if text, sent := c.query.get("StartDate"); sent {
+		from, _, err := parseDate(text)
+		if err != nil {
+			return invalid(20001, "Invalid StartDate: '%s'", text)
+		}
+		l.and(column+" >= ?", millis(from))
+	}
+	if text, sent := c.query.get("EndDate"); sent {
+		_, until, err := parseDate(text)
+		if err != nil {
+			return invalid(20001, "Invalid EndDate: '%s'", text)
+		}
+		l.and(column+" < ?", millis(until))
+	}
+	return nil
+}
+
+// parseDate reads a day or an instant in GMT, and gives where it begins and where the next begins.
+func parseDate(text string) (from, until time.Time, err error) {
+	if day, err := time.Parse(time.DateOnly, text); err == nil {
+		return day, day.AddDate(0, 0, 1), nil
+	}
+	at, err := time.Parse(time.RFC3339, text)
+	return at, at.Add(time.Second).Truncate(time.Second), err
 }
 
 type pageMeta struct {
@@ -36,7 +79,8 @@ type pageMeta struct {
 }
 
 // page answers a list request (twilio_verify_v2.json, ListX: PageSize, Page, PageToken).
-func (l listing[T]) page(c *call) (reply, error) {
+func (l listing[T, J]) page(c *call) (reply, error) {
+	l.order = cmp.Or(l.order, "seq")
 	size, err := c.pageSize(cmp.Or(l.maxSize, 1000))
 	if err != nil {
 		return reply{}, err
@@ -49,62 +93,57 @@ func (l listing[T]) page(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	items, first, last, more, err := l.read(c, cut, size)
+	rows, more, err := l.read(c, cut, size)
 	if err != nil {
 		return reply{}, err
 	}
 	hasNext := more || cut.backward
-	hasPrevious := number > 0 && (cut.at != 0) && (!cut.backward || more)
+	hasPrevious := number > 0 && cut.at != 0 && (!cut.backward || more)
 	meta := pageMeta{Page: number, PageSize: size, Key: l.key,
 		FirstPageURL: l.pageURL(c, size, 0, ""),
 		URL:          l.pageURL(c, size, number, c.query.text("PageToken")+c.query.text("pageToken")),
 	}
-	if hasNext && len(items) > 0 {
-		next := l.pageURL(c, size, number+1, newPageToken(l.key, pageCut{at: last}))
+	if hasNext && len(rows) > 0 {
+		next := l.pageURL(c, size, number+1, newPageToken(l.key, pageCut{at: l.position(rows[len(rows)-1])}))
 		meta.NextPageURL = &next
 	}
-	if hasPrevious && len(items) > 0 {
-		previous := l.pageURL(c, size, number-1, newPageToken(l.key, pageCut{at: first, backward: true}))
+	if hasPrevious && len(rows) > 0 {
+		previous := l.pageURL(c, size, number-1, newPageToken(l.key, pageCut{at: l.position(rows[0]), backward: true}))
 		meta.PreviousPageURL = &previous
+	}
+	items := make([]J, len(rows))
+	for i, row := range rows {
+		items[i] = l.show(row)
 	}
 	return ok(map[string]any{l.key: items, "meta": meta}), nil
 }
 
-// read gives up to size items on one side of a cut, and whether there are more beyond them.
-func (l listing[T]) read(c *call, cut pageCut, size int) (items []T, first, last int64, more bool, err error) {
-	descending := l.newest != cut.backward
-	query, args := l.query, slices.Clone(l.args)
+// read gives up to size rows on one side of a cut, and whether there are more beyond them.
+func (l listing[T, J]) read(c *call, cut pageCut, size int) (rows []*T, more bool, err error) {
+	beyond, direction := " > ?", " ASC"
+	if l.newest != cut.backward {
+		beyond, direction = " < ?", " DESC"
+	}
 	if cut.at != 0 {
-		query += " AND " + l.order + map[bool]string{true: " < ?", false: " > ?"}[descending]
-		args = append(args, cut.at)
+		l.and(l.order+beyond, cut.at)
 	}
-	query += " ORDER BY " + l.order + map[bool]string{true: " DESC", false: " ASC"}[descending] + " LIMIT ?"
-	args = append(args, size+1)
-
-	items = []T{}
-	var orders []int64
-	err = c.each(func(rows *sql.Rows) error {
-		item, order, err := l.scan(rows)
-		items, orders = append(items, item), append(orders, order)
-		return err
-	}, query, args...)
-	if err != nil {
-		return nil, 0, 0, false, err
-	}
-	if more = len(items) > size; more {
-		items, orders = items[:size], orders[:size]
+	rows, err = l.from.list(c.tx, l.where+" ORDER BY "+l.order+direction+" LIMIT ?", append(l.args, size+1)...)
+	if more = len(rows) > size; more {
+		rows = rows[:size]
 	}
 	if cut.backward {
-		slices.Reverse(items)
-		slices.Reverse(orders)
+		slices.Reverse(rows)
 	}
-	if len(orders) > 0 {
-		first, last = orders[0], orders[len(orders)-1]
-	}
-	return items, first, last, more, nil
+	return rows, more, err
 }
 
-func (l listing[T]) pageURL(c *call, size, number int, token string) string {
+// position is the value of a row's order column.
+func (l listing[T, J]) position(row *T) int64 {
+	column := slices.Index(strings.Split(l.from.columns, ", "), l.order)
+	return *l.from.fields(row)[column].(*int64)
+}
+
+func (l listing[T, J]) pageURL(c *call, size, number int, token string) string {
 	return baseURL(c.req) + pageQuery(c, l.filters, size, number, token)
 }
 

@@ -121,3 +121,13 @@ func (c *call) stringMap(name string, maxRunes int) (sql.NullString, error) {
 	}
 	return sql.NullString{String: string(encode(values)), Valid: true}, nil
 }
+
+// require refuses a request that lacks one of the parameters.
+func (c *call) require(names ...string) error {
+	for _, name := range names {
+		if _, sent := c.form.get(name); !sent {
+			return missing(name)
+		}
+	}
+	return nil
+}

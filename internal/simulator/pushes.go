@@ -3,7 +3,6 @@ package simulator
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"time"
 )
 
@@ -30,27 +29,21 @@ type PushFilter struct {
 }
 
 // Pushes gives the attempts that the filter picks, oldest first.
-func (s *Simulator) Pushes(ctx context.Context, filter PushFilter) ([]Push, error) {
-	pushes := []Push{}
+func (s *Simulator) Pushes(ctx context.Context, filter PushFilter) (pushes []Push, err error) {
 	if filter.Limit <= 0 {
 		filter.Limit = -1
 	}
-	err := s.view(ctx, func(t *tx) error {
-		return t.each(func(rows *sql.Rows) error {
-			var p Push
-			var data []byte
+	err = s.view(ctx, func(t *tx) (err error) {
+		pushes, err = collect(t, func(rows *sql.Rows) (p Push, err error) {
 			var at int64
-			err := rows.Scan(&p.Service, &p.Identity, &p.Factor, &p.Challenge, &p.Notification, &p.Platform, &p.Outcome, &p.Code, &data, &at)
-			if err != nil {
-				return err
-			}
+			err = rows.Scan(&p.Service, &p.Identity, &p.Factor, &p.Challenge, &p.Notification, &p.Platform, &p.Outcome, &p.Code, asJSON{&p.Data}, &at)
 			p.At = time.UnixMilli(at).UTC()
-			pushes = append(pushes, p)
-			return json.Unmarshal(data, &pushes[len(pushes)-1].Data)
+			return p, err
 		}, `SELECT service_sid, identity, factor_sid, challenge_sid, notification, platform, outcome, code, data, at FROM (
 			SELECT * FROM pushes WHERE (?1 = '' OR service_sid = ?1) AND (?2 = '' OR identity = ?2) AND (?3 = '' OR factor_sid = ?3)
 			AND (?4 = '' OR challenge_sid = ?4) ORDER BY seq DESC LIMIT ?5) ORDER BY seq`,
 			filter.Service, filter.Identity, filter.Factor, filter.Challenge, filter.Limit)
+		return err
 	})
 	return pushes, err
 }

@@ -35,18 +35,6 @@ var products = []string{verify, notify, conversations, chat, monitor, iam, accou
 // byHostOnly are the products whose paths another product also has, so that a path alone never means them.
 func byHostOnly(product string) bool { return product == conversations || product == chat }
 
-func on(product, method, path, name string, run func(*call) (reply, error)) route {
-	return route{product: product, method: method, path: strings.Split(path, "/"), name: name, run: run}
-}
-
-func (r route) forDevices() route { r.device = true; return r }
-
-// routes is the whole API.
-var routes = slices.Concat(
-	serviceRoutes(), entityRoutes(), factorRoutes(), challengeRoutes(), accessTokenRoutes(), webhookRoutes(), formRoutes(),
-	credentialRoutes(), alertRoutes(), eventRoutes(), accountRoutes(), keyRoutes(), streamRoutes(),
-)
-
 // target is where a request goes: an operation, its path parameters, and the prefix its product was named by.
 type target struct {
 	route  *route

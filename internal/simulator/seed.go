@@ -93,7 +93,7 @@ func (d demoSeed) plantCredentials() error {
 		if c.sandbox != "" {
 			cr.sandbox = text(c.sandbox)
 		}
-		if err := d.insertCredential(cr); err != nil {
+		if err := credentialTable.insert(d.tx, cr); err != nil {
 			return err
 		}
 	}
@@ -103,17 +103,12 @@ func (d demoSeed) plantCredentials() error {
 // plantService makes a Service with its webhook and its users' phones.
 func (d demoSeed) plantService(s *service, env DemoEnvironment, users []demoUser) error {
 	s.settings.IOSBuild = env.IOSBuild
-	if err := d.insertService(s); err != nil {
+	if err := serviceTable.insert(d.tx, s); err != nil {
 		return err
 	}
-	stored, err := d.serviceBySID(s.sid)
-	if err != nil {
-		return err
-	}
-	*s = *stored
-	w := &webhook{sid: deriveSID("YW", "demo", s.sid), name: "backend", events: webhookEvents[1:], status: "enabled", version: "v2",
+	w := &webhook{sid: deriveSID("YW", "demo", s.sid), serviceID: s.seq, name: "backend", events: webhookEvents[1:], status: "enabled", version: "v2",
 		targetURL: env.WebhookURL, created: s.created, updated: s.created}
-	if err := d.insertWebhook(s, w); err != nil {
+	if err := webhookTable.insert(d.tx, w); err != nil {
 		return err
 	}
 	for _, u := range users {
@@ -127,11 +122,8 @@ func (d demoSeed) plantService(s *service, env DemoEnvironment, users []demoUser
 func (d demoSeed) plantUser(s *service, env DemoEnvironment, u demoUser) error {
 	first := u.phones[0].enrolled
 	at := millis(d.start.Add(-first))
-	e := &entity{sid: deriveSID("YE", "demo", s.sid, u.identity), identity: u.identity, service: s, created: at, updated: at}
-	var err error
-	e.seq, err = d.insert("INSERT INTO entities (sid, service_id, identity, created, updated) VALUES (?, ?, ?, ?, ?)",
-		e.sid, s.seq, e.identity, e.created, e.updated)
-	if err != nil {
+	e := &entity{sid: deriveSID("YE", "demo", s.sid, u.identity), identity: u.identity, serviceID: s.seq, service: s, created: at, updated: at}
+	if err := entityTable.insert(d.tx, e); err != nil {
 		return err
 	}
 	for _, p := range u.phones {
@@ -187,19 +179,19 @@ func demoToken(platform, sid string) string {
 func (d demoSeed) plantAccount() error {
 	made := millis(d.start.Add(-130 * day))
 	k := &apiKey{sid: DemoKeySID, account: d.account, secret: DemoKeySecret, name: "release checks", kind: keyStandard, created: made, updated: made}
-	if err := d.insertKey(k); err != nil {
+	if err := keyTable.insert(d.tx, k); err != nil {
 		return err
 	}
 	s := &sink{sid: deriveSID("DG", "demo"), account: d.account, description: "error events", kind: "webhook", status: "active",
 		configuration: `{"batch_events":false,"destination":"https://hooks.bank.example/events","method":"POST"}`, created: made, updated: made}
-	if err := d.insertSink(s); err != nil {
+	if err := sinkTable.insert(d.tx, s); err != nil {
 		return err
 	}
 	sub := &subscription{sid: deriveSID("DF", "demo"), account: d.account, description: "push errors", sink: s.sid, created: made, updated: made}
-	if err := d.insertSubscription(sub, subscribedEvent{"com.twilio.error-logs.error.logged", 2}); err != nil {
+	if err := d.insertSubscription(sub, subscribedEvent{Type: "com.twilio.error-logs.error.logged", Version: 2}); err != nil {
 		return err
 	}
-	return d.insertEvent(&auditEvent{
+	return eventTable.insert(d.tx, &auditEvent{
 		sid: deriveSID("AE", "demo", "key"), account: d.account, actor: deriveSID("US", "demo"), actorType: "user", kind: "api-key.created",
 		resource: k.sid, resourceType: "api-key", source: "web", fromIP: "192.0.2.17", at: made,
 	})
@@ -290,18 +282,12 @@ func (d demoSeed) play(s *service, p sent) error {
 		if err != nil {
 			return err
 		}
-		var sids []string
-		err = d.each(func(rows *sql.Rows) error {
-			sids = append(sids, "")
-			return rows.Scan(&sids[len(sids)-1])
-		}, "SELECT sid FROM factors WHERE entity_id = ? ORDER BY seq", e.seq)
+		factors, err := factorTable.list(d.tx, "entity_id = ? ORDER BY seq", e.seq)
 		if err != nil {
 			return err
 		}
-		f, err := d.factorOf(e, sids[p.phone])
-		if err != nil {
-			return err
-		}
+		f := factors[p.phone]
+		f.entity = e
 		if p.lasts == 0 {
 			p.lasts = defaultExpiry
 		}
@@ -366,30 +352,4 @@ func retrievalFailure(target, status string) []detail {
 func voicePush(n int) []detail {
 	return []detail{{"bindingType", "fcm"}, {"primaryCorrelationId", "{call}"}, {"bindingSid", deriveSID("BS", "demo voice", fmt.Sprint(n))},
 		{"module", "FCMV1OABA"}, {"description", "FCM failure='NotRegistered'"}, {"isPassthrough", "true"}}
-}
-
-// Account is an account of a world, with the token that opens it.
-type Account struct {
-	SID       string `json:"sid"`
-	AuthToken string `json:"auth_token"`
-	Name      string `json:"friendly_name"`
-	Owner     string `json:"owner_account_sid,omitempty"` // the parent of a subaccount; empty for a main account
-	Status    string `json:"status,omitempty"`            // active (the default), suspended or closed
-	Type      string `json:"type,omitempty"`              // Full (the default) or Trial
-	Test      bool   `json:"test,omitempty"`              // test credentials, which every resource refuses
-}
-
-func (t *tx) insertAccount(a Account, made time.Time) error {
-	if a.Owner == "" {
-		a.Owner = a.SID
-	}
-	if a.Status == "" {
-		a.Status = "active"
-	}
-	if a.Type == "" {
-		a.Type = "Full"
-	}
-	_, err := t.exec(`INSERT INTO accounts (sid, auth_token, friendly_name, owner_sid, status, type, test, created, updated) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		a.SID, a.AuthToken, a.Name, a.Owner, a.Status, a.Type, a.Test, millis(made), millis(made))
-	return err
 }

@@ -2,26 +2,11 @@ package simulator
 
 import (
 	"database/sql"
-	"encoding/json"
 	"net/http"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 )
-
-func serviceRoutes() []route {
-	return []route{
-		on(verify, http.MethodGet, "v2/Services", "ListService", listServices),
-		on(verify, http.MethodPost, "v2/Services", "CreateService", createService),
-		on(verify, http.MethodGet, "v2/Services/{}", "FetchService", fetchService).forDevices(),
-		on(verify, http.MethodPost, "v2/Services/{}", "UpdateService", updateService),
-		on(verify, http.MethodDelete, "v2/Services/{}", "DeleteService", deleteService),
-		on(verify, http.MethodGet, "v2/Services/{}/RateLimits", "ListRateLimit", emptyOf("rate_limits")),
-		on(verify, http.MethodGet, "v2/Services/{}/MessagingConfigurations", "ListMessagingConfiguration", emptyOf("messaging_configurations")),
-		on(verify, http.MethodPost, "v2/Services/{}/Verifications", "CreateVerification", createVerification),
-		on(verify, http.MethodPost, "v2/Services/{}/VerificationCheck", "CreateVerificationCheck", checkVerification),
-	}
-}
 
 // service is a Verify Service as stored.
 type service struct {
@@ -137,81 +122,39 @@ func (c *call) serviceJSON(s *service) serviceJSON {
 	}
 }
 
-const serviceColumns = `seq, sid, account_sid, friendly_name, apn_credential, fcm_credential, include_date, settings, created, updated`
-
-func scanService(scan func(...any) error) (*service, error) {
-	var s service
-	var settings []byte
-	if err := scan(&s.seq, &s.sid, &s.account, &s.name, &s.apn, &s.fcm, &s.includeDate, &settings, &s.created, &s.updated); err != nil {
-		return nil, err
-	}
-	return &s, json.Unmarshal(settings, &s.settings)
-}
+var serviceTable = table[service]{"services", "seq, sid, account_sid, friendly_name, apn_credential, fcm_credential, include_date, settings, created, updated",
+	func(s *service) []any {
+		return []any{&s.seq, &s.sid, &s.account, &s.name, &s.apn, &s.fcm, &s.includeDate, asJSON{&s.settings}, &s.created, &s.updated}
+	}}
 
 // serviceBySID reads a Service, whoever's it is; nil when there is none.
-func (t *tx) serviceBySID(sid string) (*service, error) {
-	s, err := scanService(t.tx.QueryRowContext(t.ctx, "SELECT "+serviceColumns+" FROM services WHERE sid = ?", sid).Scan)
-	if err == sql.ErrNoRows {
-		return nil, nil
-	}
-	return s, err
-}
+func (t *tx) serviceBySID(sid string) (*service, error) { return serviceTable.find(t, "sid = ?", sid) }
 
 // service is the Service that the path names, which must be the caller's.
 func (c *call) service() (*service, error) {
-	s, err := c.serviceBySID(c.args[0])
-	if err != nil {
-		return nil, err
-	}
-	if s == nil || s.account != c.account {
-		return nil, c.notFound()
-	}
-	return s, nil
+	return serviceTable.named(c, "sid = ? AND account_sid = ?", c.args[0], c.account)
 }
 
 func listServices(c *call) (reply, error) {
-	return listing[serviceJSON]{
-		key: "services", order: "seq",
-		query: "SELECT " + serviceColumns + " FROM services WHERE account_sid = ?", args: []any{c.account},
-		scan: func(rows *sql.Rows) (serviceJSON, int64, error) {
-			s, err := scanService(rows.Scan)
-			if err != nil {
-				return serviceJSON{}, 0, err
-			}
-			return c.serviceJSON(s), s.seq, nil
-		},
+	return listing[service, serviceJSON]{
+		key: "services", from: serviceTable, where: "account_sid = ?", args: []any{c.account}, show: c.serviceJSON,
 	}.page(c)
 }
 
-func fetchService(c *call) (reply, error) {
-	s, err := c.service()
-	if err != nil {
-		return reply{}, err
-	}
-	return ok(c.serviceJSON(s)), nil
-}
-
 func createService(c *call) (reply, error) {
-	if _, sent := c.form.get("FriendlyName"); !sent {
-		return reply{}, missing("FriendlyName")
+	if err := c.require("FriendlyName"); err != nil {
+		return reply{}, err
 	}
 	s := &service{account: c.account, settings: newServiceSettings(), created: millis(c.now), updated: millis(c.now)}
 	if err := c.readService(s); err != nil {
 		return reply{}, err
 	}
 	s.sid = c.newSID("VA")
-	if err := c.insertService(s); err != nil {
+	if err := serviceTable.insert(c.tx, s); err != nil {
 		return reply{}, err
 	}
 	after := c.serviceJSON(s)
 	return created(after), c.record(auditedService, s.sid, nil, after)
-}
-
-func (t *tx) insertService(s *service) error {
-	_, err := t.exec(`INSERT INTO services (sid, account_sid, friendly_name, apn_credential, fcm_credential, include_date, settings, created, updated)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		s.sid, s.account, s.name, s.apn, s.fcm, s.includeDate, string(encode(s.settings)), s.created, s.updated)
-	return err
 }
 
 func updateService(c *call) (reply, error) {
@@ -224,9 +167,7 @@ func updateService(c *call) (reply, error) {
 		return reply{}, err
 	}
 	s.updated = millis(c.now)
-	_, err = c.exec(`UPDATE services SET friendly_name = ?, apn_credential = ?, fcm_credential = ?, include_date = ?, settings = ?, updated = ? WHERE seq = ?`,
-		s.name, s.apn, s.fcm, s.includeDate, string(encode(s.settings)), s.updated, s.seq)
-	if err != nil {
+	if err := serviceTable.update(c.tx, s); err != nil {
 		return reply{}, err
 	}
 	after := c.serviceJSON(s)
@@ -323,10 +264,7 @@ func emptyOf(key string) func(*call) (reply, error) {
 		if _, err := c.service(); err != nil {
 			return reply{}, err
 		}
-		return listing[struct{}]{
-			key: key, order: "seq", query: "SELECT seq FROM services WHERE 0 = 1",
-			scan: func(*sql.Rows) (struct{}, int64, error) { return struct{}{}, 0, nil },
-		}.page(c)
+		return listing[service, serviceJSON]{key: key, from: serviceTable, where: "0 = 1", show: c.serviceJSON}.page(c)
 	}
 }
 
@@ -335,11 +273,10 @@ func createVerification(c *call) (reply, error) {
 	if _, err := c.service(); err != nil {
 		return reply{}, err
 	}
-	channel, sent := c.form.get("Channel")
-	if !sent {
-		return reply{}, missing("Channel")
+	if err := c.require("Channel"); err != nil {
+		return reply{}, err
 	}
-	return reply{}, refuse(http.StatusForbidden, 60223, "Delivery channel disabled: %s", channel)
+	return reply{}, refuse(http.StatusForbidden, 60223, "Delivery channel disabled: %s", c.form.text("Channel"))
 }
 
 // checkVerification finds no code to check, as none was sent.

@@ -300,21 +300,6 @@ func (t *tx) row(dest []any, query string, args ...any) (bool, error) {
 	return err == nil, err
 }
 
-// each calls scan for every row.
-func (t *tx) each(scan func(*sql.Rows) error, query string, args ...any) error {
-	rows, err := t.tx.QueryContext(t.ctx, query, args...)
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		if err := scan(rows); err != nil {
-			return err
-		}
-	}
-	return rows.Err()
-}
-
 // newSID gives the next SID of a kind; newText the next secret or token of n characters.
 func (t *tx) newSID(prefix string) string { return deriveSID(prefix, t.world.seed, t.next()) }
 

@@ -1,33 +1,10 @@
 package simulator
 
 import (
-	"database/sql"
 	"encoding/json"
-	"net/http"
 	"slices"
 	"strconv"
 )
-
-func streamRoutes() []route {
-	const subscription, events = "v1/Subscriptions/{}", "v1/Subscriptions/{}/SubscribedEvents"
-	return []route{
-		on(eventStreams, http.MethodGet, "v1/Sinks", "ListSink", listSinks),
-		on(eventStreams, http.MethodPost, "v1/Sinks", "CreateSink", createSink),
-		on(eventStreams, http.MethodGet, "v1/Sinks/{}", "FetchSink", fetchSink),
-		on(eventStreams, http.MethodPost, "v1/Sinks/{}", "UpdateSink", updateSink),
-		on(eventStreams, http.MethodDelete, "v1/Sinks/{}", "DeleteSink", deleteSink),
-		on(eventStreams, http.MethodGet, "v1/Subscriptions", "ListSubscription", listSubscriptions),
-		on(eventStreams, http.MethodPost, "v1/Subscriptions", "CreateSubscription", createSubscription),
-		on(eventStreams, http.MethodGet, subscription, "FetchSubscription", fetchSubscription),
-		on(eventStreams, http.MethodPost, subscription, "UpdateSubscription", updateSubscription),
-		on(eventStreams, http.MethodDelete, subscription, "DeleteSubscription", deleteSubscription),
-		on(eventStreams, http.MethodGet, events, "ListSubscribedEvent", listSubscribedEvents),
-		on(eventStreams, http.MethodPost, events, "CreateSubscribedEvent", createSubscribedEvent),
-		on(eventStreams, http.MethodGet, events+"/{}", "FetchSubscribedEvent", fetchSubscribedEvent),
-		on(eventStreams, http.MethodPost, events+"/{}", "UpdateSubscribedEvent", updateSubscribedEvent),
-		on(eventStreams, http.MethodDelete, events+"/{}", "DeleteSubscribedEvent", deleteSubscribedEvent),
-	}
-}
 
 var sinkTypes = []string{"kinesis", "webhook", "segment", "email"}
 
@@ -62,47 +39,24 @@ func (c *call) sinkJSON(s *sink) sinkJSON {
 		sinkLinks{url + "/Test", url + "/Validate"}}
 }
 
-const sinkColumns = "seq, sid, account_sid, description, type, configuration, status, created, updated"
+var sinkTable = table[sink]{"sinks", "seq, sid, account_sid, description, type, configuration, status, created, updated",
+	func(s *sink) []any {
+		return []any{&s.seq, &s.sid, &s.account, &s.description, &s.kind, &s.configuration, &s.status, &s.created, &s.updated}
+	}}
 
-func scanSink(scan func(...any) error) (*sink, error) {
-	var s sink
-	return &s, scan(&s.seq, &s.sid, &s.account, &s.description, &s.kind, &s.configuration, &s.status, &s.created, &s.updated)
-}
-
-func (c *call) sink(sid string) (*sink, error) {
-	s, err := scanSink(c.tx.tx.QueryRowContext(c.ctx, "SELECT "+sinkColumns+" FROM sinks WHERE sid = ? AND account_sid = ?", sid, c.account).Scan)
-	if err == sql.ErrNoRows {
-		return nil, c.notFound()
-	}
-	return s, err
-}
-
-func (t *tx) insertSink(s *sink) error {
-	_, err := t.exec("INSERT INTO sinks (sid, account_sid, description, type, configuration, status, created, updated) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-		s.sid, s.account, s.description, s.kind, s.configuration, s.status, s.created, s.updated)
-	return err
+func (c *call) sink() (*sink, error) {
+	return sinkTable.named(c, "sid = ? AND account_sid = ?", c.args[0], c.account)
 }
 
 func listSinks(c *call) (reply, error) {
-	l := listing[sinkJSON]{
-		key: "sinks", order: "seq", filters: []string{"Status"},
-		query: "SELECT " + sinkColumns + " FROM sinks WHERE account_sid = ?", args: []any{c.account},
-		scan: func(rows *sql.Rows) (sinkJSON, int64, error) {
-			s, err := scanSink(rows.Scan)
-			return c.sinkJSON(s), s.seq, err
-		},
-	}
-	if status, sent := c.query.get("Status"); sent {
-		l.query, l.args = l.query+" AND status = ?", append(l.args, status)
-	}
+	l := listing[sink, sinkJSON]{key: "sinks", from: sinkTable, where: "account_sid = ?", args: []any{c.account}, show: c.sinkJSON}
+	l.filter(c, "Status", "status")
 	return l.page(c)
 }
 
 func createSink(c *call) (reply, error) {
-	for _, name := range []string{"Description", "SinkConfiguration", "SinkType"} {
-		if _, sent := c.form.get(name); !sent {
-			return reply{}, missing(name)
-		}
+	if err := c.require("Description", "SinkConfiguration", "SinkType"); err != nil {
+		return reply{}, err
 	}
 	s := &sink{sid: c.newSID("DG"), account: c.account, description: c.form.text("Description"), kind: c.form.text("SinkType"),
 		status: "active", created: millis(c.now), updated: millis(c.now)}
@@ -114,43 +68,27 @@ func createSink(c *call) (reply, error) {
 		return reply{}, invalid(20001, "SinkConfiguration is not a JSON object")
 	}
 	s.configuration = string(encode(configuration))
-	if err := c.insertSink(s); err != nil {
-		return reply{}, err
-	}
-	return created(c.sinkJSON(s)), nil
-}
-
-func fetchSink(c *call) (reply, error) {
-	s, err := c.sink(c.args[0])
-	if err != nil {
-		return reply{}, err
-	}
-	return ok(c.sinkJSON(s)), nil
+	return created(c.sinkJSON(s)), sinkTable.insert(c.tx, s)
 }
 
 func updateSink(c *call) (reply, error) {
-	s, err := c.sink(c.args[0])
+	s, err := c.sink()
 	if err != nil {
 		return reply{}, err
 	}
-	var sent bool
-	if s.description, sent = c.form.get("Description"); !sent {
-		return reply{}, missing("Description")
-	}
-	s.updated = millis(c.now)
-	if _, err := c.exec("UPDATE sinks SET description = ?, updated = ? WHERE seq = ?", s.description, s.updated, s.seq); err != nil {
+	if err := c.require("Description"); err != nil {
 		return reply{}, err
 	}
-	return ok(c.sinkJSON(s)), nil
+	s.description, s.updated = c.form.text("Description"), millis(c.now)
+	return ok(c.sinkJSON(s)), sinkTable.update(c.tx, s)
 }
 
 func deleteSink(c *call) (reply, error) {
-	s, err := c.sink(c.args[0])
+	s, err := c.sink()
 	if err != nil {
 		return reply{}, err
 	}
-	_, err = c.exec("DELETE FROM sinks WHERE seq = ?", s.seq)
-	return noContent(), err
+	return noContent(), sinkTable.delete(c.tx, s)
 }
 
 // subscription ties event types to a sink, as stored.
@@ -180,26 +118,18 @@ func (c *call) subscriptionJSON(s *subscription) subscriptionJSON {
 	return j
 }
 
-const subscriptionColumns = "seq, sid, account_sid, description, sink_sid, created, updated"
-
-func scanSubscription(scan func(...any) error) (*subscription, error) {
-	var s subscription
-	return &s, scan(&s.seq, &s.sid, &s.account, &s.description, &s.sink, &s.created, &s.updated)
-}
+var subscriptionTable = table[subscription]{"subscriptions", "seq, sid, account_sid, description, sink_sid, created, updated",
+	func(s *subscription) []any {
+		return []any{&s.seq, &s.sid, &s.account, &s.description, &s.sink, &s.created, &s.updated}
+	}}
 
 // subscription is the one that the path names.
 func (c *call) subscription() (*subscription, error) {
-	s, err := scanSubscription(c.tx.tx.QueryRowContext(c.ctx, "SELECT "+subscriptionColumns+" FROM subscriptions WHERE sid = ? AND account_sid = ?", c.args[0], c.account).Scan)
-	if err == sql.ErrNoRows {
-		return nil, c.notFound()
-	}
-	return s, err
+	return subscriptionTable.named(c, "sid = ? AND account_sid = ?", c.args[0], c.account)
 }
 
 func (t *tx) insertSubscription(s *subscription, events ...subscribedEvent) error {
-	_, err := t.exec("INSERT INTO subscriptions (sid, account_sid, description, sink_sid, created, updated) VALUES (?, ?, ?, ?, ?, ?)",
-		s.sid, s.account, s.description, s.sink, s.created, s.updated)
-	if err != nil {
+	if err := subscriptionTable.insert(t, s); err != nil {
 		return err
 	}
 	for _, e := range events {
@@ -211,27 +141,22 @@ func (t *tx) insertSubscription(s *subscription, events ...subscribedEvent) erro
 }
 
 func listSubscriptions(c *call) (reply, error) {
-	l := listing[subscriptionJSON]{
-		key: "subscriptions", order: "seq", filters: []string{"SinkSid"},
-		query: "SELECT " + subscriptionColumns + " FROM subscriptions WHERE account_sid = ?", args: []any{c.account},
-		scan: func(rows *sql.Rows) (subscriptionJSON, int64, error) {
-			s, err := scanSubscription(rows.Scan)
-			return c.subscriptionJSON(s), s.seq, err
-		},
+	l := listing[subscription, subscriptionJSON]{
+		key: "subscriptions", from: subscriptionTable, where: "account_sid = ?", args: []any{c.account}, show: c.subscriptionJSON,
 	}
-	if sid, sent := c.query.get("SinkSid"); sent {
-		l.query, l.args = l.query+" AND sink_sid = ?", append(l.args, sid)
-	}
+	l.filter(c, "SinkSid", "sink_sid")
 	return l.page(c)
 }
 
 func createSubscription(c *call) (reply, error) {
-	for _, name := range []string{"Description", "SinkSid", "Types"} {
-		if _, sent := c.form.get(name); !sent {
-			return reply{}, missing(name)
-		}
+	if err := c.require("Description", "SinkSid", "Types"); err != nil {
+		return reply{}, err
 	}
-	if _, err := c.sink(c.form.text("SinkSid")); err != nil {
+	to, err := sinkTable.find(c.tx, "sid = ? AND account_sid = ?", c.form.text("SinkSid"), c.account)
+	if err != nil {
+		return reply{}, err
+	}
+	if to == nil {
 		return reply{}, invalid(20001, "Invalid SinkSid: '%s'", c.form.text("SinkSid"))
 	}
 	var events []subscribedEvent
@@ -242,20 +167,9 @@ func createSubscription(c *call) (reply, error) {
 		}
 		events = append(events, e)
 	}
-	s := &subscription{sid: c.newSID("DF"), account: c.account, description: c.form.text("Description"), sink: c.form.text("SinkSid"),
+	s := &subscription{sid: c.newSID("DF"), account: c.account, description: c.form.text("Description"), sink: to.sid,
 		created: millis(c.now), updated: millis(c.now)}
-	if err := c.insertSubscription(s, events...); err != nil {
-		return reply{}, err
-	}
-	return created(c.subscriptionJSON(s)), nil
-}
-
-func fetchSubscription(c *call) (reply, error) {
-	s, err := c.subscription()
-	if err != nil {
-		return reply{}, err
-	}
-	return ok(c.subscriptionJSON(s)), nil
+	return created(c.subscriptionJSON(s)), c.insertSubscription(s, events...)
 }
 
 func updateSubscription(c *call) (reply, error) {
@@ -267,10 +181,7 @@ func updateSubscription(c *call) (reply, error) {
 		s.description = text
 	}
 	s.updated = millis(c.now)
-	if _, err := c.exec("UPDATE subscriptions SET description = ?, updated = ? WHERE seq = ?", s.description, s.updated, s.seq); err != nil {
-		return reply{}, err
-	}
-	return ok(c.subscriptionJSON(s)), nil
+	return ok(c.subscriptionJSON(s)), subscriptionTable.update(c.tx, s)
 }
 
 func deleteSubscription(c *call) (reply, error) {
@@ -281,14 +192,16 @@ func deleteSubscription(c *call) (reply, error) {
 	if _, err := c.exec("DELETE FROM subscribed_events WHERE subscription_sid = ?", s.sid); err != nil {
 		return reply{}, err
 	}
-	_, err = c.exec("DELETE FROM subscriptions WHERE seq = ?", s.seq)
-	return noContent(), err
+	return noContent(), subscriptionTable.delete(c.tx, s)
 }
 
-// subscribedEvent is one event type of a subscription.
+// subscribedEvent is one event type of a subscription, as stored.
 type subscribedEvent struct {
-	Type    string `json:"type"`
-	Version int    `json:"schema_version"`
+	seq          int64
+	sid          string        // of the subscription
+	subscription *subscription // filled in by the code that shows it
+	Type         string        `json:"type"`
+	Version      int           `json:"schema_version"`
 }
 
 type subscribedEventJSON struct {
@@ -299,10 +212,17 @@ type subscribedEventJSON struct {
 	URL          string `json:"url"`
 }
 
-func (c *call) subscribedEventJSON(s *subscription, e subscribedEvent) subscribedEventJSON {
-	return subscribedEventJSON{s.account, e.Type, e.Version, s.sid, c.link("v1", "Subscriptions", s.sid, "SubscribedEvents", e.Type)}
+func (c *call) subscribedEventJSON(e *subscribedEvent) subscribedEventJSON {
+	return subscribedEventJSON{e.subscription.account, e.Type, e.Version, e.sid,
+		c.link("v1", "Subscriptions", e.sid, "SubscribedEvents", e.Type)}
 }
 
+var subscribedEventTable = table[subscribedEvent]{"subscribed_events", "seq, subscription_sid, type, schema_version",
+	func(e *subscribedEvent) []any {
+		return []any{&e.seq, &e.sid, &e.Type, &e.Version}
+	}}
+
+// subscribe adds an event type, or changes the version of one that is there.
 func (t *tx) subscribe(subscription string, e subscribedEvent) error {
 	_, err := t.exec(`INSERT INTO subscribed_events (subscription_sid, type, schema_version) VALUES (?, ?, ?)
 		ON CONFLICT DO UPDATE SET schema_version = excluded.schema_version`, subscription, e.Type, e.Version)
@@ -314,14 +234,11 @@ func listSubscribedEvents(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	return listing[subscribedEventJSON]{
-		key: "types", order: "seq",
-		query: "SELECT seq, type, schema_version FROM subscribed_events WHERE subscription_sid = ?", args: []any{s.sid},
-		scan: func(rows *sql.Rows) (subscribedEventJSON, int64, error) {
-			var seq int64
-			var e subscribedEvent
-			err := rows.Scan(&seq, &e.Type, &e.Version)
-			return c.subscribedEventJSON(s, e), seq, err
+	return listing[subscribedEvent, subscribedEventJSON]{
+		key: "types", from: subscribedEventTable, where: "subscription_sid = ?", args: []any{s.sid},
+		show: func(e *subscribedEvent) subscribedEventJSON {
+			e.subscription = s
+			return c.subscribedEventJSON(e)
 		},
 	}.page(c)
 }
@@ -331,69 +248,58 @@ func createSubscribedEvent(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	e := subscribedEvent{Type: c.form.text("Type"), Version: 1}
+	e := &subscribedEvent{sid: s.sid, subscription: s, Type: c.form.text("Type"), Version: 1}
 	if e.Type == "" {
 		return reply{}, missing("Type")
 	}
-	if e.Version, err = c.schemaVersion(e.Version); err != nil {
+	if err := c.readSchemaVersion(e); err != nil {
 		return reply{}, err
 	}
-	return created(c.subscribedEventJSON(s, e)), c.subscribe(s.sid, e)
+	return created(c.subscribedEventJSON(e)), c.subscribe(s.sid, *e)
 }
 
-func (c *call) schemaVersion(otherwise int) (int, error) {
+func (c *call) readSchemaVersion(e *subscribedEvent) error {
 	text, sent := c.form.get("SchemaVersion")
 	if !sent {
-		return otherwise, nil
+		return nil
 	}
 	version, err := strconv.Atoi(text)
 	if err != nil || version < 1 {
-		return 0, invalid(20001, "Invalid SchemaVersion: '%s'", text)
+		return invalid(20001, "Invalid SchemaVersion: '%s'", text)
 	}
-	return version, nil
+	e.Version = version
+	return nil
 }
 
-func (c *call) subscribedEvent(s *subscription) (subscribedEvent, error) {
-	e := subscribedEvent{Type: c.args[1]}
-	found, err := c.row([]any{&e.Version}, "SELECT schema_version FROM subscribed_events WHERE subscription_sid = ? AND type = ?", s.sid, e.Type)
-	if err == nil && !found {
-		err = c.notFound()
-	}
-	return e, err
-}
-
-func fetchSubscribedEvent(c *call) (reply, error) {
+// subscribedEvent is the one that the path names, with its subscription.
+func (c *call) subscribedEvent() (*subscribedEvent, error) {
 	s, err := c.subscription()
 	if err != nil {
-		return reply{}, err
+		return nil, err
 	}
-	e, err := c.subscribedEvent(s)
-	return ok(c.subscribedEventJSON(s, e)), err
+	e, err := subscribedEventTable.named(c, "subscription_sid = ? AND type = ?", s.sid, c.args[1])
+	if err != nil {
+		return nil, err
+	}
+	e.subscription = s
+	return e, nil
 }
 
 func updateSubscribedEvent(c *call) (reply, error) {
-	s, err := c.subscription()
+	e, err := c.subscribedEvent()
 	if err != nil {
 		return reply{}, err
 	}
-	e, err := c.subscribedEvent(s)
-	if err != nil {
+	if err := c.readSchemaVersion(e); err != nil {
 		return reply{}, err
 	}
-	if e.Version, err = c.schemaVersion(e.Version); err != nil {
-		return reply{}, err
-	}
-	return ok(c.subscribedEventJSON(s, e)), c.subscribe(s.sid, e)
+	return ok(c.subscribedEventJSON(e)), subscribedEventTable.update(c.tx, e)
 }
 
 func deleteSubscribedEvent(c *call) (reply, error) {
-	s, err := c.subscription()
+	e, err := c.subscribedEvent()
 	if err != nil {
 		return reply{}, err
 	}
-	if _, err := c.subscribedEvent(s); err != nil {
-		return reply{}, err
-	}
-	_, err = c.exec("DELETE FROM subscribed_events WHERE subscription_sid = ? AND type = ?", s.sid, c.args[1])
-	return noContent(), err
+	return noContent(), subscribedEventTable.delete(c.tx, e)
 }

@@ -1,23 +1,10 @@
 package simulator
 
 import (
-	"database/sql"
-	"encoding/json"
 	"net/http"
 	"net/url"
 	"slices"
 )
-
-func webhookRoutes() []route {
-	const all, one = "v2/Services/{}/Webhooks", "v2/Services/{}/Webhooks/{}"
-	return []route{
-		on(verify, http.MethodGet, all, "ListWebhook", listWebhooks),
-		on(verify, http.MethodPost, all, "CreateWebhook", createWebhook),
-		on(verify, http.MethodGet, one, "FetchWebhook", fetchWebhook),
-		on(verify, http.MethodPost, one, "UpdateWebhook", updateWebhook),
-		on(verify, http.MethodDelete, one, "DeleteWebhook", deleteWebhook),
-	}
-}
 
 // webhookEvents are what a webhook can be told (twilio.com/docs/verify/api/webhooks).
 var webhookEvents = []string{"*", "factor.created", "factor.verified", "factor.deleted", "challenge.approved", "challenge.denied"}
@@ -26,6 +13,8 @@ var webhookEvents = []string{"*", "factor.created", "factor.verified", "factor.d
 type webhook struct {
 	seq                        int64
 	sid, name                  string
+	serviceID                  int64
+	service                    *service // filled in by the code that shows it
 	events                     []string
 	status, version, targetURL string
 	created, updated           int64
@@ -46,34 +35,29 @@ type webhookJSON struct {
 	URL       string   `json:"url"`
 }
 
-func (c *call) webhookJSON(s *service, w *webhook) webhookJSON {
+func (c *call) webhookJSON(w *webhook) webhookJSON {
+	s := w.service
 	return webhookJSON{w.sid, s.sid, s.account, w.name, w.events, w.status, w.version, w.targetURL, http.MethodPost,
 		iso(w.created), iso(w.updated), c.link("v2", "Services", s.sid, "Webhooks", w.sid)}
 }
 
-const webhookColumns = "seq, sid, friendly_name, event_types, status, version, url, created, updated"
-
-func scanWebhook(scan func(...any) error) (*webhook, error) {
-	var w webhook
-	var events []byte
-	if err := scan(&w.seq, &w.sid, &w.name, &events, &w.status, &w.version, &w.targetURL, &w.created, &w.updated); err != nil {
-		return nil, err
-	}
-	return &w, json.Unmarshal(events, &w.events)
-}
+var webhookTable = table[webhook]{"webhooks", "seq, sid, service_id, friendly_name, event_types, status, version, url, created, updated",
+	func(w *webhook) []any {
+		return []any{&w.seq, &w.sid, &w.serviceID, &w.name, asJSON{&w.events}, &w.status, &w.version, &w.targetURL, &w.created, &w.updated}
+	}}
 
 // webhook is the one that the path names, with its Service.
-func (c *call) webhook() (*service, *webhook, error) {
+func (c *call) webhook() (*webhook, error) {
 	s, err := c.service()
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	row := c.tx.tx.QueryRowContext(c.ctx, "SELECT "+webhookColumns+" FROM webhooks WHERE service_id = ? AND sid = ?", s.seq, c.args[1])
-	w, err := scanWebhook(row.Scan)
-	if err == sql.ErrNoRows {
-		return nil, nil, c.notFound()
+	w, err := webhookTable.named(c, "service_id = ? AND sid = ?", s.seq, c.args[1])
+	if err != nil {
+		return nil, err
 	}
-	return s, w, err
+	w.service = s
+	return w, nil
 }
 
 func listWebhooks(c *call) (reply, error) {
@@ -81,15 +65,11 @@ func listWebhooks(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	return listing[webhookJSON]{
-		key: "webhooks", order: "seq",
-		query: "SELECT " + webhookColumns + " FROM webhooks WHERE service_id = ?", args: []any{s.seq},
-		scan: func(rows *sql.Rows) (webhookJSON, int64, error) {
-			w, err := scanWebhook(rows.Scan)
-			if err != nil {
-				return webhookJSON{}, 0, err
-			}
-			return c.webhookJSON(s, w), w.seq, nil
+	return listing[webhook, webhookJSON]{
+		key: "webhooks", from: webhookTable, where: "service_id = ?", args: []any{s.seq},
+		show: func(w *webhook) webhookJSON {
+			w.service = s
+			return c.webhookJSON(w)
 		},
 	}.page(c)
 }
@@ -99,25 +79,14 @@ func createWebhook(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	for _, name := range []string{"FriendlyName", "EventTypes", "WebhookUrl"} {
-		if _, sent := c.form.get(name); !sent {
-			return reply{}, missing(name)
-		}
+	if err := c.require("FriendlyName", "EventTypes", "WebhookUrl"); err != nil {
+		return reply{}, err
 	}
-	w := &webhook{sid: c.newSID("YW"), status: "enabled", version: "v2", created: millis(c.now), updated: millis(c.now)}
+	w := &webhook{sid: c.newSID("YW"), serviceID: s.seq, service: s, status: "enabled", version: "v2", created: millis(c.now), updated: millis(c.now)}
 	if err := c.readWebhook(w); err != nil {
 		return reply{}, err
 	}
-	if err := c.insertWebhook(s, w); err != nil {
-		return reply{}, err
-	}
-	return created(c.webhookJSON(s, w)), nil
-}
-
-func (t *tx) insertWebhook(s *service, w *webhook) error {
-	_, err := t.exec("INSERT INTO webhooks (sid, service_id, friendly_name, event_types, status, version, url, created, updated) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-		w.sid, s.seq, w.name, string(encode(w.events)), w.status, w.version, w.targetURL, w.created, w.updated)
-	return err
+	return created(c.webhookJSON(w)), webhookTable.insert(c.tx, w)
 }
 
 // readWebhook takes over the parameters that were sent (twilio_verify_v2.json, CreateWebhook).
@@ -158,16 +127,8 @@ func (c *call) readWebhook(w *webhook) error {
 	return nil
 }
 
-func fetchWebhook(c *call) (reply, error) {
-	s, w, err := c.webhook()
-	if err != nil {
-		return reply{}, err
-	}
-	return ok(c.webhookJSON(s, w)), nil
-}
-
 func updateWebhook(c *call) (reply, error) {
-	s, w, err := c.webhook()
+	w, err := c.webhook()
 	if err != nil {
 		return reply{}, err
 	}
@@ -175,38 +136,28 @@ func updateWebhook(c *call) (reply, error) {
 		return reply{}, err
 	}
 	w.updated = millis(c.now)
-	_, err = c.exec("UPDATE webhooks SET friendly_name = ?, event_types = ?, status = ?, version = ?, url = ?, updated = ? WHERE seq = ?",
-		w.name, string(encode(w.events)), w.status, w.version, w.targetURL, w.updated, w.seq)
-	if err != nil {
-		return reply{}, err
-	}
-	return ok(c.webhookJSON(s, w)), nil
+	return ok(c.webhookJSON(w)), webhookTable.update(c.tx, w)
 }
 
 func deleteWebhook(c *call) (reply, error) {
-	_, w, err := c.webhook()
+	w, err := c.webhook()
 	if err != nil {
 		return reply{}, err
 	}
-	_, err = c.exec("DELETE FROM webhooks WHERE seq = ?", w.seq)
-	return noContent(), err
+	return noContent(), webhookTable.delete(c.tx, w)
 }
 
 // announce tells a Service's webhooks what happened to a factor, or to a challenge of it.
 func (t *tx) announce(f *factor, ch *challenge, event string) error {
 	s := f.entity.service
-	var targets []string
-	err := t.each(func(rows *sql.Rows) error {
-		w, err := scanWebhook(rows.Scan)
-		if err == nil && (slices.Contains(w.events, event) || slices.Contains(w.events, "*")) {
-			targets = append(targets, w.targetURL)
-		}
-		return err
-	}, "SELECT "+webhookColumns+" FROM webhooks WHERE service_id = ? AND status = 'enabled' ORDER BY seq", s.seq)
+	webhooks, err := webhookTable.list(t, "service_id = ? AND status = 'enabled' ORDER BY seq", s.seq)
 	if err != nil {
 		return err
 	}
-	for _, target := range targets {
+	for _, w := range webhooks {
+		if !slices.Contains(w.events, event) && !slices.Contains(w.events, "*") {
+			continue
+		}
 		body := url.Values{
 			"uuid": {t.newUUID()}, "type": {event}, "account_sid": {s.account}, "service_sid": {s.sid},
 			"entity_identity": {f.entity.identity}, "factor_sid": {f.sid}, "factor_type": {f.kind},
@@ -214,7 +165,7 @@ func (t *tx) announce(f *factor, ch *challenge, event string) error {
 		if ch != nil {
 			body.Set("challenge_sid", ch.sid)
 		}
-		if err := t.post(hook{url: target, body: body, account: s.account, service: s.sid, due: millis(t.now)}); err != nil {
+		if err := t.post(hook{url: w.targetURL, body: body, account: s.account, service: s.sid, due: millis(t.now)}); err != nil {
 			return err
 		}
 	}

@@ -211,7 +211,7 @@ func (t *tx) putCredential(c WorldCredential) error {
 	if cr.created, cr.updated, err = t.span(c.Created, c.Updated); err != nil {
 		return err
 	}
-	return t.insertCredential(cr)
+	return credentialTable.insert(t, cr)
 }
 
 // span gives two times, the second of which is the first when it is left out.
@@ -242,10 +242,7 @@ func (t *tx) putService(w WorldService) error {
 	if s.created, s.updated, err = t.span(w.Created, w.Updated); err != nil {
 		return err
 	}
-	if err := t.insertService(s); err != nil {
-		return err
-	}
-	if s, err = t.serviceBySID(s.sid); err != nil {
+	if err := serviceTable.insert(t, s); err != nil {
 		return err
 	}
 	return firstError(
@@ -266,7 +263,7 @@ func sortedFields(fields map[string]string) []challengeField {
 func textOrNull(s string) sql.NullString { return sql.NullString{String: s, Valid: s != ""} }
 
 func (t *tx) putWebhook(s *service, w WorldWebhook) error {
-	hook := &webhook{sid: w.SID, name: cmp.Or(w.Name, "backend"), events: w.Events, status: cmp.Or(w.Status, "enabled"),
+	hook := &webhook{sid: w.SID, serviceID: s.seq, name: cmp.Or(w.Name, "backend"), events: w.Events, status: cmp.Or(w.Status, "enabled"),
 		version: cmp.Or(w.Version, "v2"), targetURL: w.URL, created: s.created, updated: s.created}
 	if hook.sid == "" {
 		hook.sid = t.newSID("YW")
@@ -274,7 +271,7 @@ func (t *tx) putWebhook(s *service, w WorldWebhook) error {
 	if len(hook.events) == 0 {
 		hook.events = webhookEvents[1:]
 	}
-	return t.insertWebhook(s, hook)
+	return webhookTable.insert(t, hook)
 }
 
 func (t *tx) putEntity(s *service, w WorldEntity) error {
@@ -283,16 +280,14 @@ func (t *tx) putEntity(s *service, w WorldEntity) error {
 		return err
 	}
 	if e == nil {
-		e = &entity{sid: w.SID, identity: w.Identity, service: s}
+		e = &entity{sid: w.SID, identity: w.Identity, serviceID: s.seq, service: s}
 		if e.sid == "" {
 			e.sid = t.newSID("YE")
 		}
 		if e.created, e.updated, err = t.span(w.Created, ""); err != nil {
 			return err
 		}
-		e.seq, err = t.insert("INSERT INTO entities (sid, service_id, identity, created, updated) VALUES (?, ?, ?, ?, ?)",
-			e.sid, s.seq, e.identity, e.created, e.updated)
-		if err != nil {
+		if err := entityTable.insert(t, e); err != nil {
 			return err
 		}
 	}
@@ -411,5 +406,5 @@ func (t *tx) putEvent(w WorldEvent) error {
 	if e.at, err = w.Date.at(t.now); err != nil {
 		return err
 	}
-	return t.insertEvent(e)
+	return eventTable.insert(t, e)
 }
