@@ -16,29 +16,26 @@ const (
 )
 
 // checkAccess refuses a file that somebody else can change, because its content decides where account keys go, and tells
-// whether others can read it. What is no regular file, such as a pipe of the shell, has no other writers.
-func checkAccess(f *os.File) (access, error) {
+// whether only its owner can read it. What is no regular file, such as a pipe of the shell, has no other writers.
+func checkAccess(f *os.File) (ownerOnly bool, err error) {
 	info, err := f.Stat()
 	switch {
 	case err != nil:
-		return ownerOnly, verify.Usagef("%s cannot be examined: %w", f.Name(), err)
+		return false, verify.Usagef("%s cannot be examined: %w", f.Name(), err)
 	case info.IsDir():
-		return ownerOnly, verify.Usagef("%s is a directory, not a file", f.Name())
+		return false, verify.Usagef("%s is a directory, not a file", f.Name())
 	case !info.Mode().IsRegular():
-		return ownerOnly, nil
+		return true, nil
 	}
 	if owner, ok := info.Sys().(*syscall.Stat_t); ok && !isTrusted(owner.Uid) {
-		return ownerOnly, verify.Refusedf("%s belongs to another user, who could change where account keys are sent", f.Name()).
+		return false, verify.Refusedf("%s belongs to another user, who could change where account keys are sent", f.Name()).
 			WithHint("make it your own: sudo chown $(id -un) %s", verify.Quote(f.Name()))
 	}
 	if info.Mode().Perm()&writableByOthers != 0 {
-		return ownerOnly, verify.Refusedf("others can write %s (mode %04o), and so change where account keys are sent", f.Name(), info.Mode().Perm()).
+		return false, verify.Refusedf("others can write %s (mode %04o), and so change where account keys are sent", f.Name(), info.Mode().Perm()).
 			WithHint("chmod go-w %s", verify.Quote(f.Name()))
 	}
-	if info.Mode().Perm()&readableByOthers != 0 {
-		return othersCanRead, nil
-	}
-	return ownerOnly, nil
+	return info.Mode().Perm()&readableByOthers == 0, nil
 }
 
 // checkFolder refuses the folder of a file where others can put another file in its place.

@@ -8,15 +8,15 @@ import (
 
 // checkAccess accepts any file: on Windows the profile directory's access list guards the files in it, and mode bits
 // tell nothing.
-func checkAccess(f *os.File) (access, error) {
+func checkAccess(f *os.File) (ownerOnly bool, err error) {
 	info, err := f.Stat()
 	switch {
 	case err != nil:
-		return ownerOnly, verify.Usagef("%s cannot be examined: %w", f.Name(), err)
+		return false, verify.Usagef("%s cannot be examined: %w", f.Name(), err)
 	case info.IsDir():
-		return ownerOnly, verify.Usagef("%s is a directory, not a file", f.Name())
+		return false, verify.Usagef("%s is a directory, not a file", f.Name())
 	}
-	return ownerOnly, nil
+	return true, nil
 }
 
 // checkFolder accepts any folder, for the same reason.

@@ -35,7 +35,7 @@ type Options struct {
 	Flags *pflag.FlagSet
 	// BuiltIn are the environments that exist without any file and cannot be declared in one.
 	BuiltIn []verify.Environment
-	// Stderr is where the programs that print secrets may talk to the person.
+	// Stderr is where the programs that print secrets may talk to the person; nil for nowhere.
 	Stderr io.Writer
 }
 
@@ -43,7 +43,6 @@ type Options struct {
 type Config struct {
 	opts     Options
 	settings settings
-	stderr   io.Writer
 	dir      string // the user's own configuration directory
 	keychain *keychain
 
@@ -67,10 +66,7 @@ func Open(opts Options) (*Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Config{opts: opts, stderr: opts.Stderr, dir: dir, settings: newSettings(opts.Flags)}
-	if c.stderr == nil {
-		c.stderr = io.Discard
-	}
+	c := &Config{opts: opts, dir: dir, settings: settings{opts.Flags}}
 	c.keychain = &keychain{ring: systemRing{}, patience: keychainPatience, file: filepath.Join(dir, "credentials")}
 	switch value := os.Getenv(keychainVariable); value {
 	case "", "on":
@@ -175,23 +171,15 @@ func (c *Config) read(d *document) (*environments, error) {
 	if d.root == nil {
 		return all, nil
 	}
-	top, err := d.entries(d.root, "the file")
+	err := d.mapping(d.root, "the file", "the file", []field{
+		{"current", nil, into(&all.current, d.located)},
+		{"environments", nil, func(e entry) (err error) {
+			all.declared, err = c.readEnvironments(d, e)
+			return err
+		}},
+	})
 	if err != nil {
 		return nil, err
-	}
-	for _, e := range top {
-		switch e.name() {
-		case "current":
-			all.current.at = d.at(e.value)
-			all.current.value, err = d.text(e.value, "current")
-		case "environments":
-			all.declared, err = c.readEnvironments(d, e)
-		default:
-			err = d.unknownKey(e, "the file", []string{"current", "environments"})
-		}
-		if err != nil {
-			return nil, err
-		}
 	}
 	if d.role == own {
 		return all, all.complete()

@@ -7,8 +7,10 @@ import (
 	"io"
 	"os"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"go.yaml.in/yaml/v3"
 
@@ -61,7 +63,7 @@ func readDocument(path string, role role) (*document, error) {
 		return nil, err
 	}
 	defer f.Close()
-	access, err := checkAccess(f)
+	secret, err := checkAccess(f)
 	if err != nil {
 		return nil, err
 	}
@@ -72,7 +74,7 @@ func readDocument(path string, role role) (*document, error) {
 	if err != nil {
 		return nil, verify.Usagef("%s cannot be read: %w", path, err)
 	}
-	d := &document{path: path, role: role, raw: raw, secret: access == ownerOnly}
+	d := &document{path: path, role: role, raw: raw, secret: secret}
 	return d, d.parse()
 }
 
@@ -173,6 +175,66 @@ func (d *document) entries(n *yaml.Node, what string) ([]entry, error) {
 // name gives the text of an entry's key.
 func (e entry) name() string { return resolve(e.key).Value }
 
+// field is one key of a mapping.
+type field struct {
+	name  string
+	roles []role // of the files it may stand in; nil for all
+	read  func(entry) error
+}
+
+func fieldNames(fields []field) []string {
+	names := make([]string, len(fields))
+	for i, f := range fields {
+		names[i] = f.name
+	}
+	return names
+}
+
+// into reads the value of a key into its place.
+func into[T any](place *T, read func(n *yaml.Node, key string) (T, error)) func(entry) error {
+	return func(e entry) (err error) {
+		*place, err = read(e.value, e.name())
+		return err
+	}
+}
+
+// mapping reads a mapping by the fields that it may have. What names this mapping in messages, kind every such one.
+func (d *document) mapping(n *yaml.Node, what, kind string, fields []field) error {
+	all, err := d.entries(n, what)
+	if err != nil {
+		return err
+	}
+	for _, e := range all {
+		i := slices.IndexFunc(fields, func(f field) bool { return f.name == e.name() })
+		if i < 0 {
+			return d.unknownKey(e, kind, fieldNames(fields))
+		}
+		if err := d.checkRole(e, fields[i]); err != nil {
+			return err
+		}
+		if err := fields[i].read(e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkRole refuses a key in a file where it must not stand.
+func (d *document) checkRole(e entry, f field) error {
+	switch {
+	case f.roles == nil || slices.Contains(f.roles, d.role):
+		return nil
+	case d.role == personal:
+		return d.errorAt(e.key, "%s is a fact for everybody and belongs in the team's file", f.name)
+	}
+	return d.onlyPersonal(e.key, f.name)
+}
+
+func (d *document) onlyPersonal(n *yaml.Node, key string) error {
+	return d.errorAt(n, "%s may only stand in a personal file, which nobody else can commit", key).
+		WithHint("put it into %s", verify.Quote(personalPath(d.path)))
+}
+
 // unknownKey says that a key does not exist and which one was likely meant.
 func (d *document) unknownKey(e entry, what string, known []string) error {
 	if near := verify.Nearest(e.name(), known); near != "" {
@@ -216,15 +278,20 @@ func kindOfNode(n *yaml.Node) string {
 	return "text"
 }
 
-// text reads a value that is text; nothing gives "".
-func (d *document) text(n *yaml.Node, key string) (string, error) {
+// scalar gives the text of a value of one type; nothing gives "".
+func (d *document) scalar(n *yaml.Node, key, tag, want string) (string, error) {
 	switch {
 	case isNull(n):
 		return "", nil
-	case n.Kind != yaml.ScalarNode || n.ShortTag() != "!!str":
-		return "", d.wrongType(n, key, "text")
+	case n.Kind != yaml.ScalarNode || n.ShortTag() != tag:
+		return "", d.wrongType(n, key, want)
 	}
 	return n.Value, nil
+}
+
+// text reads a value that is text; nothing gives "".
+func (d *document) text(n *yaml.Node, key string) (string, error) {
+	return d.scalar(n, key, "!!str", "text")
 }
 
 // texts reads a list of texts.
@@ -251,26 +318,19 @@ func (d *document) texts(n *yaml.Node, key string) ([]string, error) {
 
 // boolean reads true or false; nothing gives false.
 func (d *document) boolean(n *yaml.Node, key string) (bool, error) {
-	if isNull(n) {
-		return false, nil
-	}
-	if n.Kind != yaml.ScalarNode || n.ShortTag() != "!!bool" {
-		return false, d.wrongType(n, key, "true or false")
-	}
-	return strings.EqualFold(n.Value, "true"), nil
+	word, err := d.scalar(n, key, "!!bool", "true or false")
+	return strings.EqualFold(word, "true"), err
 }
 
 // count reads a whole number that is not negative; nothing gives 0.
 func (d *document) count(n *yaml.Node, key string) (int, error) {
-	if isNull(n) {
-		return 0, nil
+	digits, err := d.scalar(n, key, "!!int", "a whole number")
+	if err != nil || digits == "" {
+		return 0, err
 	}
-	if n.Kind != yaml.ScalarNode || n.ShortTag() != "!!int" {
-		return 0, d.wrongType(n, key, "a whole number")
-	}
-	number, err := strconv.Atoi(n.Value)
+	number, err := strconv.Atoi(digits)
 	if err != nil || number < 0 {
-		return 0, d.errorAt(n, "%s takes a whole number from 0, not %s", key, shown(n.Value))
+		return 0, d.errorAt(n, "%s takes a whole number from 0, not %s", key, shown(digits))
 	}
 	return number, nil
 }
@@ -280,12 +340,8 @@ func (d *document) date(n *yaml.Node, key string) (string, error) {
 	if isNull(n) {
 		return "", nil
 	}
-	if n.Kind != yaml.ScalarNode || !isDate(n.Value) {
-		return "", d.wrongDate(n, key)
+	if _, err := time.Parse(time.DateOnly, n.Value); err != nil || n.Kind != yaml.ScalarNode {
+		return "", d.errorAt(n, "%s takes a date such as 2027-01-31", key)
 	}
 	return n.Value, nil
-}
-
-func (d *document) wrongDate(n *yaml.Node, key string) error {
-	return d.errorAt(n, "%s takes a date such as 2027-01-31", key)
 }

@@ -25,8 +25,6 @@ const (
 	identityCommand = "command"
 )
 
-var identityWays = []string{identityRaw, identitySHA256, identityHMAC, identityCommand}
-
 // identityRule says how the backend of an environment makes identities out of its names for users.
 type identityRule struct {
 	from string // "" as identityRaw
@@ -35,42 +33,34 @@ type identityRule struct {
 	at   position
 }
 
-func readIdentityRule(d *document, n *yaml.Node, to *declaration) error {
-	all, err := d.entries(n, "identity")
-	if err != nil || len(all) == 0 {
-		return err
-	}
+func (d *document) identityRule(n *yaml.Node, key string) (identityRule, error) {
 	rule := identityRule{at: d.at(n)}
-	for _, e := range all {
-		switch e.name() {
-		case "from":
-			rule.from, err = oneOf(d, e.value, "from", identityWays...)
-		case "key":
-			var key reference
-			key, err = d.referenceIn(e.value, "key")
+	err := d.mapping(n, key, key, []field{
+		{"from", nil, into(&rule.from, oneOf(d, identityRaw, identitySHA256, identityHMAC, identityCommand))},
+		{"key", nil, func(e entry) error {
+			key, err := d.referenceIn(e.value, "key")
 			rule.key = &key
-		case "command":
+			return err
+		}},
+		{"command", nil, func(e entry) error {
 			if d.role == shared {
 				return d.onlyPersonal(e.key, "the command of identity")
 			}
-			var r reference
-			r, err = d.command(e.value, "command")
+			r, err := d.command(e.value, "command")
 			rule.argv = r.argv
-		default:
-			err = d.unknownKey(e, "identity", []string{"from", "key", "command"})
-		}
-		if err != nil {
 			return err
-		}
+		}},
+	})
+	if err != nil || len(n.Content) == 0 {
+		return rule, err
 	}
 	if rule.from == "" && rule.argv != nil {
 		rule.from = identityCommand
 	}
 	if problem := rule.problem(); problem != "" {
-		return d.errorAt(n, "identity %s", problem)
+		return rule, d.errorAt(n, "identity %s", problem)
 	}
-	to.identity = rule
-	return nil
+	return rule, nil
 }
 
 func (r identityRule) problem() string {
@@ -126,7 +116,7 @@ func (t *Target) mapName(ctx context.Context, name string) (string, error) {
 		mac.Write([]byte(name))
 		return hex.EncodeToString(mac.Sum(nil)), nil
 	case identityCommand:
-		text, err := runCommand(ctx, t.identity.argv, strings.NewReader(name), t.config.stderr)
+		text, err := runCommand(ctx, t.identity.argv, strings.NewReader(name), t.config.opts.Stderr)
 		if err != nil {
 			return "", verify.Usagef("the identity of %q: the command %s (%s) failed: %w",
 				userPrefix+name, verify.Quote(t.identity.argv[0]), t.identity.at, err)

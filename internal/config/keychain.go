@@ -166,11 +166,11 @@ func (k *keychain) readFile() (map[string]string, error) {
 		return nil, verify.Usagef("the credentials file cannot be read: %w", err)
 	}
 	defer f.Close()
-	access, err := checkAccess(f)
+	ownerOnly, err := checkAccess(f)
 	if err != nil {
 		return nil, err
 	}
-	if access == othersCanRead {
+	if !ownerOnly {
 		return nil, othersCanReadSecrets(k.file)
 	}
 	raw, err := io.ReadAll(io.LimitReader(f, maxFileSize+1))

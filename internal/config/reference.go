@@ -46,18 +46,13 @@ func (r reference) String() string {
 	return s
 }
 
-// Which of an environment's secrets a key declares.
-func apiKeySecret(to *declaration) **reference { return &to.credentials.secret }
-func authToken(to *declaration) **reference    { return &to.credentials.token }
-
-type secretOf func(*declaration) **reference
-
 // inTheKeychain is the word that stands for the keychain where a secret could stand.
 const inTheKeychain = "keychain"
 
-// readSecret reads a key that holds the word keychain or, in a personal file, the secret itself.
-func readSecret(key string, of secretOf) func(*document, *yaml.Node, *declaration) error {
-	return func(d *document, n *yaml.Node, to *declaration) error {
+// secretInto reads a key that holds the word keychain or, in a personal file, the secret itself.
+func (d *document) secretInto(target **reference) func(entry) error {
+	return func(e entry) error {
+		n, key := e.value, e.name()
 		if n.Kind != yaml.ScalarNode {
 			return d.wrongType(n, key, "the word keychain")
 		}
@@ -65,7 +60,7 @@ func readSecret(key string, of secretOf) func(*document, *yaml.Node, *declaratio
 		case isNull(n):
 			return nil
 		case n.Value == inTheKeychain:
-			return d.setReference(n, key, of(to), reference{kind: inKeychain})
+			return d.setReference(n, key, target, reference{kind: inKeychain})
 		case d.role == shared:
 			return d.errorAt(n, "%s holds a secret, which a team's file must not", key).
 				WithHint("replace the secret, then declare where each person's is: keychain, %s_env, or %s_command in %s", key, key, verify.Quote(personalPath(d.path)))
@@ -73,27 +68,27 @@ func readSecret(key string, of secretOf) func(*document, *yaml.Node, *declaratio
 			return othersCanReadSecrets(d.path)
 		}
 		secret := Secret(n.Value)
-		return d.setReference(n, key, of(to), reference{kind: inFile, text: &secret})
+		return d.setReference(n, key, target, reference{kind: inFile, text: &secret})
 	}
 }
 
-func readVariable(key string, of secretOf) func(*document, *yaml.Node, *declaration) error {
-	return func(d *document, n *yaml.Node, to *declaration) error {
-		r, err := d.variable(n, key)
+func (d *document) variableInto(target **reference) func(entry) error {
+	return func(e entry) error {
+		r, err := d.variable(e.value, e.name())
 		if err != nil || r.name == "" {
 			return err
 		}
-		return d.setReference(n, key, of(to), r)
+		return d.setReference(e.value, e.name(), target, r)
 	}
 }
 
-func readCommand(key string, of secretOf) func(*document, *yaml.Node, *declaration) error {
-	return func(d *document, n *yaml.Node, to *declaration) error {
-		r, err := d.command(n, key)
+func (d *document) commandInto(target **reference) func(entry) error {
+	return func(e entry) error {
+		r, err := d.command(e.value, e.name())
 		if err != nil {
 			return err
 		}
-		return d.setReference(n, key, of(to), r)
+		return d.setReference(e.value, e.name(), target, r)
 	}
 }
 
@@ -176,21 +171,21 @@ type webhookReference struct {
 	sharedKey string // the name of the shared key whose secret it is, "" for an auth token
 }
 
-// readWebhookSecrets reads a list of references; one of a shared key has its name beside it: {shared_key: NAME, secret_env: …}.
-func readWebhookSecrets(key string) func(*document, *yaml.Node, *declaration) error {
-	return func(d *document, n *yaml.Node, to *declaration) error {
-		if isNull(n) {
+// webhooksInto reads a list of references; one of a shared key has its name beside it: {shared_key: NAME, secret_env: …}.
+func (d *document) webhooksInto(webhooks *[]webhookReference) func(entry) error {
+	return func(e entry) error {
+		if isNull(e.value) {
 			return nil
 		}
-		if n.Kind != yaml.SequenceNode {
-			return d.wrongType(n, key, "a list of references, such as [{env: TWILIO_AUTH_TOKEN}]")
+		if e.value.Kind != yaml.SequenceNode {
+			return d.wrongType(e.value, e.name(), "a list of references, such as [{env: TWILIO_AUTH_TOKEN}]")
 		}
-		for _, item := range n.Content {
-			r, err := d.webhookReference(resolve(item), key)
+		for _, item := range e.value.Content {
+			r, err := d.webhookReference(resolve(item), e.name())
 			if err != nil {
 				return err
 			}
-			to.webhooks = append(to.webhooks, r)
+			*webhooks = append(*webhooks, r)
 		}
 		return nil
 	}

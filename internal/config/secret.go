@@ -52,7 +52,7 @@ func (c *Config) fetch(ctx context.Context, r reference) (string, error) {
 		}
 		return value, nil
 	case fromCommand:
-		out, err := runCommand(ctx, r.argv, nil, c.stderr)
+		out, err := runCommand(ctx, r.argv, nil, c.opts.Stderr)
 		if err != nil {
 			return "", &verify.Error{Kind: verify.KindAuth, Message: fmt.Sprintf("%s failed: %v", r, err), Cause: err}
 		}

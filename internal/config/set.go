@@ -97,8 +97,7 @@ func (c *Config) homeOf(name, key string) (string, role, error) {
 	if path == c.path {
 		return path, role, nil
 	}
-	i := slices.IndexFunc(fields, func(f field) bool { return f.name == key })
-	if i >= 0 && fields[i].roles != nil && !slices.Contains(fields[i].roles, shared) {
+	if slices.ContainsFunc(fieldsOfAll(), func(f field) bool { return f.name == key && f.roles != nil && !slices.Contains(f.roles, shared) }) {
 		return path, role, nil
 	}
 	all, err := c.loaded()
