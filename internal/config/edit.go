@@ -2,6 +2,7 @@ package config
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -97,11 +98,7 @@ func (c *Config) mine() (string, role) {
 // keysEdit replaces the credential keys of an environment where they belong.
 func (c *Config) keysEdit(name string, credentials Credentials, allowBaseURL bool) edit {
 	path, role := c.mine()
-	return edit{path, role, func(root *yaml.Node) error {
-		env, err := environmentUnder(root, name)
-		if err != nil {
-			return err
-		}
+	return edit{path, role, inEnvironment(name, func(env *yaml.Node) error {
 		for _, key := range credentialFields {
 			removeKey(env, key)
 		}
@@ -110,18 +107,16 @@ func (c *Config) keysEdit(name string, credentials Credentials, allowBaseURL boo
 			putTrue(env, "allow_base_url")
 		}
 		return nil
-	}}
+	})}
 }
 
 // afterSIDs gives the place behind the two SIDs of an environment, where people look for its keys.
 func afterSIDs(env *yaml.Node) int {
-	at := 0
-	for i := 0; i < len(env.Content); i += 2 {
-		if slices.Contains(sidFields, env.Content[i].Value) {
-			at = i + 2
-		}
+	last := max(keyAt(env, "account_sid"), keyAt(env, "service_sid"))
+	if last < 0 {
+		return 0
 	}
-	return at
+	return last + 2
 }
 
 // Use makes an environment the current one; "" leaves none current. For a team's file that is noted in the personal file
@@ -161,24 +156,29 @@ func (c *Config) Remove(ctx context.Context, name string) (Change, error) {
 		}
 		return nil
 	}
-	var edits []edit
 	all, err := c.loaded()
 	if err != nil {
 		return Change{}, err
 	}
-	for i, path := range all.files {
-		role := c.role
-		if i > 0 {
-			role = personal
-		}
-		edits = append(edits, edit{path, role, remove})
-	}
-	change, err := c.apply(ctx, edits, "", Credentials{})
+	change, err := c.apply(ctx, c.everywhere(all, remove), "", Credentials{})
 	if err != nil {
 		return change, err
 	}
 	change.Secret, err = c.forgetKeys(ctx, decl, all)
 	return change, err
+}
+
+// everywhere makes the same edit of every file that was read: a team's, and the personal one beside it.
+func (c *Config) everywhere(all *environments, do func(root *yaml.Node) error) []edit {
+	var edits []edit
+	for i, path := range all.files {
+		role := c.role
+		if i > 0 {
+			role = personal
+		}
+		edits = append(edits, edit{path, role, do})
+	}
+	return edits
 }
 
 // forgetKeys removes the keychain entry of an environment's keys, unless another one uses it, and names it.
@@ -208,11 +208,7 @@ func (c *Config) NoteCredential(name string, platform verify.Platform, note veri
 	if _, err := c.declared(name); err != nil {
 		return Change{}, err
 	}
-	return c.apply(context.Background(), []edit{{c.path, c.role, func(root *yaml.Node) error {
-		env, err := environmentUnder(root, name)
-		if err != nil {
-			return err
-		}
+	return c.apply(context.Background(), []edit{{c.path, c.role, inEnvironment(name, func(env *yaml.Node) error {
 		notes, err := mappingUnder(env, "credential_notes")
 		if err != nil {
 			return err
@@ -220,7 +216,7 @@ func (c *Config) NoteCredential(name string, platform verify.Platform, note veri
 		removeKey(notes, string(platform))
 		notes.Content = append(notes.Content, textNode(string(platform)), noteNode(note))
 		return nil
-	}}}, "", Credentials{})
+	})}}, "", Credentials{})
 }
 
 // declared gives the declaration of an environment that can be edited.
@@ -235,7 +231,7 @@ func (c *Config) declared(name string) (*declaration, error) {
 	if decl := all.find(name); decl != nil {
 		return decl, nil
 	}
-	return nil, c.noSuch(name, all).error()
+	return nil, c.noSuch(name, all)
 }
 
 // checkFree tells whether a name can be declared.
@@ -295,7 +291,7 @@ func (c *Config) apply(ctx context.Context, edits []edit, account verify.Account
 	}
 	var change Change
 	if secret := credentials.Source.Secret; secret != "" {
-		username, _ := Credentials{APIKey: credentials.APIKey}.declare().resolve(account)
+		username := cmp.Or(string(credentials.APIKey), string(account))
 		if _, err := checkKey(secret.Reveal(), "the answer"); err != nil {
 			return change, err
 		}
@@ -317,8 +313,6 @@ func (c *Config) apply(ctx context.Context, edits []edit, account verify.Account
 	c.loaded = sync.OnceValues(c.load)
 	return change, nil
 }
-
-func (c Credentials) declare() credentials { return credentials{apiKey: c.APIKey} }
 
 // edited applies edits in memory and gives the documents they make. Edits of one file follow each other.
 func (c *Config) edited(edits []edit) ([]*document, error) {

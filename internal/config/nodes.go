@@ -103,10 +103,7 @@ func encode(tree *yaml.Node) ([]byte, error) {
 	return []byte(strings.Join(lines, "\n")), nil
 }
 
-var (
-	sidFields        = []string{"account_sid", "service_sid"}
-	credentialFields = []string{"api_key", "secret", "secret_env", "secret_command", "auth_token", "auth_token_env", "auth_token_command"}
-)
+var credentialFields = []string{"api_key", "secret", "secret_env", "secret_command", "auth_token", "auth_token_env", "auth_token_command"}
 
 // factNodes writes what an environment is; keys apart. What is not declared is left out.
 func factNodes(a Addition) *yaml.Node {
@@ -201,12 +198,20 @@ func putList[T ~string](m *yaml.Node, key string, values []T) {
 	m.Content = append(m.Content, textNode(key), list)
 }
 
-// valueOf gives the value of a key, nil when the mapping does not have it.
-func valueOf(m *yaml.Node, key string) *yaml.Node {
+// keyAt gives the place of a key in the content of a mapping, -1 when it is not there; its value stands behind it.
+func keyAt(m *yaml.Node, key string) int {
 	for i := 0; i+1 < len(m.Content); i += 2 {
 		if m.Content[i].Value == key {
-			return m.Content[i+1]
+			return i
 		}
+	}
+	return -1
+}
+
+// valueOf gives the value of a key, nil when the mapping does not have it.
+func valueOf(m *yaml.Node, key string) *yaml.Node {
+	if i := keyAt(m, key); i >= 0 {
+		return m.Content[i+1]
 	}
 	return nil
 }
@@ -219,13 +224,19 @@ func textOf(m *yaml.Node, key string) string {
 	return ""
 }
 
-// environmentUnder gives the mapping of an environment, and makes one where there is none.
-func environmentUnder(root *yaml.Node, name string) (*yaml.Node, error) {
-	environments, err := mappingUnder(root, "environments")
-	if err != nil {
-		return nil, err
+// inEnvironment makes an edit of one environment, which it makes where there is none.
+func inEnvironment(name string, do func(env *yaml.Node) error) func(root *yaml.Node) error {
+	return func(root *yaml.Node) error {
+		environments, err := mappingUnder(root, "environments")
+		if err != nil {
+			return err
+		}
+		env, err := mappingUnder(environments, name)
+		if err != nil {
+			return err
+		}
+		return do(env)
 	}
-	return mappingUnder(environments, name)
 }
 
 // mappingUnder gives the mapping a key holds, and makes one where there is none. An alias is not edited: what it stands
@@ -271,10 +282,7 @@ func setCurrent(root *yaml.Node, name string) {
 
 // removeKey takes a key and its value out of a mapping.
 func removeKey(m *yaml.Node, key string) {
-	for i := 0; i+1 < len(m.Content); i += 2 {
-		if m.Content[i].Value == key {
-			m.Content = slices.Delete(m.Content, i, i+2)
-			return
-		}
+	if i := keyAt(m, key); i >= 0 {
+		m.Content = slices.Delete(m.Content, i, i+2)
 	}
 }

@@ -79,13 +79,7 @@ func (c *Config) Set(name string, settings []Setting) (Change, error) {
 		if err != nil {
 			return Change{}, err
 		}
-		edits = append(edits, edit{path, role, func(root *yaml.Node) error {
-			env, err := environmentUnder(root, name)
-			if err != nil {
-				return err
-			}
-			return s.write(env)
-		}})
+		edits = append(edits, edit{path, role, inEnvironment(name, s.write)})
 	}
 	return c.apply(context.Background(), edits, "", Credentials{})
 }
@@ -110,11 +104,10 @@ func (c *Config) homeOf(name, key string) (string, role, error) {
 			return "", 0, err
 		}
 		stands := false
-		err = d.apply(func(root *yaml.Node) error {
-			env, err := environmentUnder(root, name)
-			stands = err == nil && valueOf(env, key) != nil
-			return err
-		})
+		err = d.apply(inEnvironment(name, func(env *yaml.Node) error {
+			stands = valueOf(env, key) != nil
+			return nil
+		}))
 		if err != nil || stands {
 			return path, role, err
 		}
@@ -155,28 +148,16 @@ func (c *Config) Rename(name, to string) (Change, error) {
 	if err != nil {
 		return Change{}, err
 	}
-	var edits []edit
-	for i, path := range all.files {
-		role := c.role
-		if i > 0 {
-			role = personal
-		}
-		edits = append(edits, edit{path, role, func(root *yaml.Node) error { return renameUnder(root, name, to) }})
-	}
-	return c.apply(context.Background(), edits, "", Credentials{})
-}
-
-func renameUnder(root *yaml.Node, name, to string) error {
-	if environments := valueOf(root, "environments"); environments != nil {
-		m := resolve(environments)
-		for i := 0; i+1 < len(m.Content); i += 2 {
-			if m.Content[i].Value == name {
-				m.Content[i].Value = to
+	rename := func(root *yaml.Node) error {
+		if environments := valueOf(root, "environments"); environments != nil {
+			if at := keyAt(resolve(environments), name); at >= 0 {
+				resolve(environments).Content[at].Value = to
 			}
 		}
+		if textOf(root, "current") == name {
+			setCurrent(root, to)
+		}
+		return nil
 	}
-	if textOf(root, "current") == name {
-		setCurrent(root, to)
-	}
-	return nil
+	return c.apply(context.Background(), c.everywhere(all, rename), "", Credentials{})
 }

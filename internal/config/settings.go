@@ -1,6 +1,8 @@
 package config
 
 import (
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -19,8 +21,6 @@ var (
 
 // settings settles flag > VERIFYCTL_* > file.
 type settings struct{ flags *pflag.FlagSet }
-
-func newSettings(flags *pflag.FlagSet) settings { return settings{flags} }
 
 // over lays flags and variables over the flat values of a file.
 func (s settings) over(file map[string]any, keys []string) *viper.Viper {
@@ -59,7 +59,7 @@ func (s settings) source(key string) string {
 func variableFor(key string) string { return "VERIFYCTL_" + strings.ToUpper(key) }
 
 // connect lays flags and variables over what an environment declares about its connection.
-func (s settings) connect(decl *declaration) (connection, error) {
+func (s settings) connect(t *Target, decl *declaration) error {
 	v := s.over(map[string]any{
 		"base_url": decl.baseURL.value,
 		"ca_file":  resolvePath(decl.caFile.value, decl.caFile.at.file),
@@ -69,26 +69,21 @@ func (s settings) connect(decl *declaration) (connection, error) {
 	}, connecting)
 	readOnly, err := strconv.ParseBool(v.GetString("readonly"))
 	if err != nil {
-		return connection{}, verify.Usagef("%s takes true or false, not %s", s.where("readonly", decl.at), shown(v.GetString("readonly")))
+		return verify.Usagef("%s takes true or false, not %s", s.where("readonly", decl.at), shown(v.GetString("readonly")))
 	}
-	conn := connection{
-		baseURL: located{v.GetString("base_url"), decl.baseURL.at},
-		caFile:  v.GetString("ca_file"),
-		region:  v.GetString("region"),
-		edge:    v.GetString("edge"),
-		// A variable can only add care: an environment declared read-only stays so.
-		readOnly: readOnly || decl.env.ReadOnly,
+	t.BaseURL, t.CAFile, t.Region, t.Edge = v.GetString("base_url"), v.GetString("ca_file"), v.GetString("region"), v.GetString("edge")
+	// A variable can only add care: an environment declared read-only stays so.
+	t.Environment.ReadOnly = readOnly || decl.env.ReadOnly
+	switch {
+	case decl.env.ReadOnly:
+		t.ReadOnlyFrom = decl.at.String()
+	case readOnly:
+		t.ReadOnlyFrom = s.where("readonly", decl.at)
 	}
-	if conn.readOnly {
-		conn.readOnlyFrom = decl.at.String()
-		if !decl.env.ReadOnly {
-			conn.readOnlyFrom = s.where("readonly", decl.at)
-		}
+	if err := checkHostLabel("region", t.Region, s.where("region", decl.region.at)); err != nil {
+		return err
 	}
-	if err := checkHostLabel("region", conn.region, s.where("region", decl.region.at)); err != nil {
-		return connection{}, err
-	}
-	return conn, checkHostLabel("edge", conn.edge, s.where("edge", decl.edge.at))
+	return checkHostLabel("edge", t.Edge, s.where("edge", decl.edge.at))
 }
 
 // where names the place a setting's value came from, for messages.
@@ -105,4 +100,26 @@ func checkHostLabel(key, value, where string) error {
 		return nil
 	}
 	return verify.Usagef("%s: the %s %s is not one of Twilio's names, such as ie1 or dublin", where, key, shown(value))
+}
+
+// checkBaseURL holds a base URL, "" for Twilio's own, against the rule of where account keys may go.
+func checkBaseURL(raw string, allowed, production bool) error {
+	if raw == "" {
+		return nil
+	}
+	_, err := verify.ParseBaseURL(raw, allowed, production)
+	return err
+}
+
+// resolvePath makes a path in a file absolute: it is relative to that file, and ~/ is the user's home.
+func resolvePath(path, file string) string {
+	if rest, ok := strings.CutPrefix(path, "~/"); ok {
+		if home, err := os.UserHomeDir(); err == nil {
+			return filepath.Join(home, rest)
+		}
+	}
+	if path == "" || filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(filepath.Dir(file), path)
 }

@@ -22,14 +22,6 @@ const (
 	ByNobody                 // ByNobody is one of all environments, as for a list.
 )
 
-// connection is how an environment is reached, once flags and variables were laid over the file.
-type connection struct {
-	baseURL              located
-	caFile, region, edge string
-	readOnly             bool
-	readOnlyFrom         string
-}
-
 // Target is one environment with everything needed to connect to it, but its secret, which [Target.Keys] fetches.
 type Target struct {
 	// Environment has no name when account keys come from TWILIO_* variables, and no Service without --service.
@@ -181,7 +173,9 @@ func (c *Config) current() (string, error) {
 	if _, builtIn := c.builtIn(name); name == "" || builtIn || all.find(name) != nil {
 		return name, nil
 	}
-	return "", c.noSuch(name, all).at(all.current.at)
+	missing := c.noSuch(name, all)
+	missing.Message = fmt.Sprintf("%s: current names the environment %s, which does not exist", all.current.at, shown(name))
+	return "", missing
 }
 
 // Lookup gives the environment of a name; the error for one that does not exist is KindUsage and names the nearest one
@@ -196,7 +190,7 @@ func (c *Config) Lookup(name string) (*Target, error) {
 	}
 	decl := all.find(name)
 	if decl == nil {
-		return nil, c.noSuch(name, all).error()
+		return nil, c.noSuch(name, all)
 	}
 	return c.target(decl)
 }
@@ -228,43 +222,42 @@ func (c *Config) All() ([]*Target, error) {
 // Names gives the names of all environments: those of the file in its order, then the built-in ones. With a file that
 // cannot be read it gives the built-in ones and the error.
 func (c *Config) Names() ([]string, error) {
-	var names []string
 	all, err := c.loaded()
-	if err == nil {
-		names = all.names()
+	if err != nil {
+		all = &environments{}
 	}
-	for _, env := range c.opts.BuiltIn {
-		names = append(names, env.Name)
-	}
-	return names, err
+	return c.allNames(all), err
 }
 
 func (c *Config) builtInTarget(env verify.Environment) (*Target, error) {
-	conn, err := c.settings.connect(&declaration{env: env}) // of which only a read-only variable has a meaning
-	env.ReadOnly = conn.readOnly
-	return &Target{Environment: env, Chosen: ByNobody, IdentityFrom: identityRaw, ReadOnlyFrom: conn.readOnlyFrom, config: c}, err
+	var connection Target // of which only a read-only variable has a meaning
+	err := c.settings.connect(&connection, &declaration{env: env})
+	env.ReadOnly = connection.Environment.ReadOnly
+	return &Target{Environment: env, Chosen: ByNobody, IdentityFrom: identityRaw, ReadOnlyFrom: connection.ReadOnlyFrom, config: c}, err
 }
 
 // target makes a target of a declaration. A base URL that keys must not go to is refused here, before any secret is
 // fetched.
 func (c *Config) target(decl *declaration) (*Target, error) {
-	conn, err := c.settings.connect(decl)
-	if err != nil {
-		return nil, err
-	}
-	if err := checkBaseURL(conn.baseURL.value, decl.allowBaseURL, decl.env.IsProduction()); err != nil {
-		return nil, fmt.Errorf("%s: %w", c.settings.where("base_url", conn.baseURL.at), err)
-	}
 	t := &Target{
-		Environment: decl.env, Chosen: ByNobody, Declared: decl.at.String(),
-		BaseURL: conn.baseURL.value, CAFile: conn.caFile, Region: conn.region, Edge: conn.edge,
+		Environment: decl.env, Chosen: ByNobody, Declared: decl.at.String(), IdentityFrom: cmp.Or(decl.identity.from, identityRaw),
 		Texts: resolvePath(decl.texts, decl.at.file), ListenerURL: decl.listenerURL,
 		identity: decl.identity, webhooks: decl.webhooks, config: c,
 	}
-	t.Environment.ReadOnly, t.ReadOnlyFrom = conn.readOnly, conn.readOnlyFrom
 	t.Username, t.secret = decl.credentials.resolve(decl.env.AccountSID)
-	t.SecretFrom, t.IdentityFrom = t.secret.String(), cmp.Or(decl.identity.from, identityRaw)
-	return t, nil
+	t.SecretFrom = t.secret.String()
+	return t, c.connect(t, decl)
+}
+
+// connect says how a target is reached.
+func (c *Config) connect(t *Target, decl *declaration) error {
+	if err := c.settings.connect(t, decl); err != nil {
+		return err
+	}
+	if err := checkBaseURL(t.BaseURL, decl.allowBaseURL, decl.env.IsProduction()); err != nil {
+		return fmt.Errorf("%s: %w", c.settings.where("base_url", decl.baseURL.at), err)
+	}
+	return nil
 }
 
 // resolve gives the user name and where its secret is; without a word about it that is the keychain.
@@ -283,33 +276,22 @@ func (c credentials) resolve(account verify.AccountSID) (string, reference) {
 	return username, r
 }
 
-// absence is an environment that was named and does not exist.
-type absence struct {
-	name  string
-	known []string
-}
-
-func (c *Config) noSuch(name string, all *environments) absence {
-	known := all.names()
+// allNames gives the names of what the file declares, then of what is built in.
+func (c *Config) allNames(all *environments) []string {
+	names := all.names()
 	for _, env := range c.opts.BuiltIn {
-		known = append(known, env.Name)
+		names = append(names, env.Name)
 	}
-	return absence{name, known}
+	return names
 }
 
-func (a absence) error() *verify.Error {
-	err := verify.Usagef("there is no environment %s", shown(a.name))
-	if near := verify.Nearest(a.name, a.known); near != "" {
-		return err.WithHint("did you mean %s? The environments are %s", near, strings.Join(a.known, ", "))
+// noSuch is the error for an environment that was named and does not exist.
+func (c *Config) noSuch(name string, all *environments) *verify.Error {
+	err, known := verify.Usagef("there is no environment %s", shown(name)), c.allNames(all)
+	if near := verify.Nearest(name, known); near != "" {
+		return err.WithHint("did you mean %s? The environments are %s", near, strings.Join(known, ", "))
 	}
-	return err.WithHint("the environments are %s; add one: verifyctl env add NAME", strings.Join(a.known, ", "))
-}
-
-// at words the absence for a name that stands in a file.
-func (a absence) at(p position) *verify.Error {
-	err := a.error()
-	err.Message = fmt.Sprintf("%s: current names the environment %s, which does not exist", p, shown(a.name))
-	return err
+	return err.WithHint("the environments are %s; add one: verifyctl env add NAME", strings.Join(known, ", "))
 }
 
 // fromVariables makes a target of the TWILIO_* variables.
@@ -318,26 +300,18 @@ func (c *Config) fromVariables() (*Target, error) {
 	if err := c.takeTwilioKeys(t); err != nil {
 		return nil, err
 	}
-	var err error
 	if service := c.settings.over(nil, choosing).GetString("service"); service != "" {
-		if t.Environment.ServiceSID, err = verify.ParseServiceSID(service); err != nil {
+		sid, err := verify.ParseServiceSID(service)
+		if err != nil {
 			return nil, fmt.Errorf("%s: %w", c.settings.source("service"), err)
 		}
+		t.Environment.ServiceSID = sid
 	}
 	// Twilio's own variables for region and edge belong to its keys.
-	conn, err := c.settings.connect(&declaration{
+	return t, c.connect(t, &declaration{
 		region: located{value: os.Getenv("TWILIO_REGION"), at: position{file: "TWILIO_REGION"}},
 		edge:   located{value: os.Getenv("TWILIO_EDGE"), at: position{file: "TWILIO_EDGE"}},
 	})
-	if err != nil {
-		return nil, err
-	}
-	if err := checkBaseURL(conn.baseURL.value, false, true); err != nil {
-		return nil, fmt.Errorf("%s: %w", c.settings.where("base_url", position{}), err)
-	}
-	t.BaseURL, t.CAFile, t.Region, t.Edge, t.Environment.ReadOnly = conn.baseURL.value, conn.caFile, conn.region, conn.edge, conn.readOnly
-	t.ReadOnlyFrom = conn.readOnlyFrom
-	return t, nil
 }
 
 // takeTwilioKeys reads the account keys of the TWILIO_* variables: account SID and auth token, or an API key and its
