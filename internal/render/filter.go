@@ -49,7 +49,7 @@ func jqText(result any) ([]byte, error) {
 		return append([]byte{}, SanitizeLines(result)...), nil
 	}
 	text, err := gojq.Marshal(result)
-	return escapeUnsafe(text), err
+	return escapeInJSON(text), err
 }
 
 func compileJQ(filter string) (*gojq.Code, error) {

@@ -105,7 +105,7 @@ func (p *Printer) masked(v any) (any, error) {
 // MarshalSafe gives v as one line of JSON in which every character a terminal could act on is escaped.
 func MarshalSafe(v any) ([]byte, error) {
 	text, err := marshalPlain(v)
-	return escapeUnsafe(text), err
+	return escapeInJSON(text), err
 }
 
 // marshalPlain gives v as one line of JSON, HTML not escaped.
@@ -123,14 +123,13 @@ func (p *Printer) generic(v any) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	dec := json.NewDecoder(bytes.NewReader(text))
 	var value any
-	if err := dec.Decode(&value); err != nil {
+	if err := json.Unmarshal(text, &value); err != nil {
 		return nil, err
 	}
 	if names := p.opts.Names; names != nil {
 		names.learnValue(value)
-		value = names.maskValue(value)
+		value = names.maskValue(value, false)
 	}
 	return value, nil
 }

@@ -239,39 +239,21 @@ func (w *maskingWriter) Close() error {
 	return err
 }
 
-// maskValue masks a value of JSON. Its keys are left: programs ask for them.
-func (n *Names) maskValue(v any) any {
+// maskValue masks a value of JSON; what is personal is shortened whole. Its keys are left: programs ask for them.
+func (n *Names) maskValue(v any, isPersonal bool) any {
 	switch v := v.(type) {
 	case string:
+		if isPersonal {
+			return shorten(v)
+		}
 		return n.mask(v)
 	case []any:
 		for i := range v {
-			v[i] = n.maskValue(v[i])
+			v[i] = n.maskValue(v[i], isPersonal)
 		}
 	case map[string]any:
 		for key, item := range v {
-			if slices.Contains(namingKeys, key) || slices.Contains(personalKeys, key) {
-				v[key] = maskAll(item)
-			} else {
-				v[key] = n.maskValue(item)
-			}
-		}
-	}
-	return v
-}
-
-// maskAll shortens every text in a value.
-func maskAll(v any) any {
-	switch v := v.(type) {
-	case string:
-		return shorten(v)
-	case []any:
-		for i := range v {
-			v[i] = maskAll(v[i])
-		}
-	case map[string]any:
-		for key := range v {
-			v[key] = maskAll(v[key])
+			v[key] = n.maskValue(item, isPersonal || slices.Contains(namingKeys, key) || slices.Contains(personalKeys, key))
 		}
 	}
 	return v

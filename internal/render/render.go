@@ -173,13 +173,7 @@ func (r Resource[T]) CheckColumns(names []string) error {
 }
 
 // ColumnNames lists what --columns accepts.
-func (r Resource[T]) ColumnNames() []string {
-	names := make([]string, len(r.Columns))
-	for i, c := range r.Columns {
-		names[i] = c.Name
-	}
-	return names
-}
+func (r Resource[T]) ColumnNames() []string { return columnNames(r.Columns) }
 
 // Without gives the resource with a column that is shown only when --columns names it.
 func (r Resource[T]) Without(name string) Resource[T] {
@@ -210,10 +204,10 @@ func (r Resource[T]) pick(names []string) ([]Column[T], error) {
 		i := slices.IndexFunc(r.Columns, func(c Column[T]) bool { return c.Name == name })
 		if i < 0 {
 			err := verify.Usagef("--columns: there is no column %q", name)
-			if near := verify.Nearest(name, r.ColumnNames()); near != "" {
-				return nil, err.WithHint("did you mean %s? The columns are %s", near, strings.Join(r.ColumnNames(), ", "))
+			if near := verify.Nearest(name, columnNames(r.Columns)); near != "" {
+				return nil, err.WithHint("did you mean %s? The columns are %s", near, strings.Join(columnNames(r.Columns), ", "))
 			}
-			return nil, err.WithHint("the columns are %s", strings.Join(r.ColumnNames(), ", "))
+			return nil, err.WithHint("the columns are %s", strings.Join(columnNames(r.Columns), ", "))
 		}
 		picked = append(picked, r.Columns[i])
 	}
@@ -261,7 +255,10 @@ func One[T any](p *Printer, r Resource[T], value T) error {
 	case p.opts.structured():
 		return p.writeJSON(r.view(value))
 	case p.opts.Format == Table && p.opts.Terminal:
-		columns, err := r.allColumns(p.opts.Columns)
+		if p.opts.Columns == nil {
+			return writeOne(p, r.Columns, value) // the wide ones too
+		}
+		columns, err := r.pick(p.opts.Columns)
 		if err != nil {
 			return err
 		}
@@ -297,14 +294,6 @@ func learning[T any](p *Printer, r Resource[T], rows iter.Seq2[T, error]) iter.S
 			}
 		}
 	}
-}
-
-// allColumns gives the named columns, or for a single value all of them, the wide ones too.
-func (r Resource[T]) allColumns(names []string) ([]Column[T], error) {
-	if names == nil {
-		return r.Columns, nil
-	}
-	return r.pick(names)
 }
 
 func (r Resource[T]) sid(v T) string {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"unicode"
+	"unicode/utf16"
 	"unicode/utf8"
 )
 
@@ -99,26 +100,37 @@ func sanitizeValue(v any) any {
 	return v
 }
 
-// escapeUnsafe writes as \u escapes what encoding/json leaves in strings although a terminal could act on it. Such
+// escapeInJSON writes as \u escapes what encoding/json leaves in strings although a terminal could act on it. Such
 // characters stand nowhere in JSON but inside strings.
-func escapeUnsafe(text []byte) []byte {
-	if !bytes.ContainsFunc(text, unsafe) {
+func escapeInJSON(text []byte) []byte {
+	return escapeUnsafe(text, func(r rune) string {
+		if r < 0x10000 {
+			return fmt.Sprintf(`\u%04x`, r)
+		}
+		hi, lo := utf16.EncodeRune(r)
+		return fmt.Sprintf(`\u%04x\u%04x`, hi, lo)
+	})
+}
+
+// escapeInYAML escapes what the encoder leaves in quoted strings although a terminal could act on it.
+func escapeInYAML(text []byte) []byte {
+	return escapeUnsafe(text, func(r rune) string { return fmt.Sprintf(`\U%08x`, r) })
+}
+
+// escapeUnsafe escapes unsafe characters but those of ASCII, such as the line breaks between strings.
+func escapeUnsafe(text []byte, escape func(rune) string) []byte {
+	if !bytes.ContainsFunc(text, func(r rune) bool { return r >= 0x7f && unsafe(r) }) {
 		return text
 	}
-	var b strings.Builder
+	var b bytes.Buffer
 	for len(text) > 0 {
 		r, size := utf8.DecodeRune(text)
-		if unsafe(r) && r >= 0x7f {
-			if r < 0x10000 {
-				fmt.Fprintf(&b, `\u%04x`, r)
-			} else {
-				hi, lo := (r-0x10000)>>10+0xd800, (r-0x10000)&0x3ff+0xdc00
-				fmt.Fprintf(&b, `\u%04x\u%04x`, hi, lo)
-			}
+		if r >= 0x7f && unsafe(r) {
+			b.WriteString(escape(r))
 		} else {
 			b.Write(text[:size])
 		}
 		text = text[size:]
 	}
-	return []byte(b.String())
+	return b.Bytes()
 }

@@ -61,14 +61,6 @@ func cellForPeople[T any](p *Printer, c Column[T], v T) string {
 // Age says how long ago, or how far ahead, an instant is.
 func Age(t, now time.Time) string { return humanize.RelTime(t, now, "ago", "from now") }
 
-func header[T any](columns []Column[T]) []string {
-	names := make([]string, len(columns))
-	for i, c := range columns {
-		names[i] = strings.ToUpper(strings.ReplaceAll(c.Name, "_", " "))
-	}
-	return names
-}
-
 func columnNames[T any](columns []Column[T]) []string {
 	names := make([]string, len(columns))
 	for i, c := range columns {
@@ -85,57 +77,29 @@ func cells[T any](p *Printer, columns []Column[T], v T, text func(*Printer, Colu
 	return row
 }
 
-// headerOnce writes a header before the first row, or at the end of a list that is truly empty: a list that could not be
-// read at all leaves no output that looks like an empty one.
-func (p *Printer) headerOnce(write func() error) func() error {
-	done := p.opts.NoHeader
-	return func() error {
-		if done {
+// rowWriter is what [csv.Writer] is for one form of rows.
+type rowWriter interface {
+	Write(row []string) error
+	Flush()
+	Error() error
+}
+
+// listRows writes a header and then a line for each row. The header comes with the first row, or at the end of a list that
+// is truly empty: a list that could not be read at all leaves no output that looks like an empty one.
+func listRows[T any](p *Printer, columns []Column[T], rows iter.Seq2[T, error], w rowWriter, text func(*Printer, Column[T], T) string) (int, error) {
+	headed := p.opts.NoHeader
+	header := func() error {
+		if headed {
 			return nil
 		}
-		done = true
-		return write()
+		headed = true
+		return w.Write(columnNames(columns))
 	}
-}
-
-// listTSV writes tab-separated lines with a header: what a table is in a pipe.
-func listTSV[T any](p *Printer, columns []Column[T], rows iter.Seq2[T, error]) (int, error) {
-	w := bufio.NewWriter(p.out)
-	header := p.headerOnce(func() error {
-		_, err := fmt.Fprintln(w, strings.Join(columnNames(columns), "\t"))
-		return err
-	})
 	n, err := eachRow(rows, func(v T) error {
 		if err := header(); err != nil {
 			return err
 		}
-		row := cells(p, columns, v, cell)
-		for i := range row {
-			row[i] = Sanitize(row[i])
-		}
-		if _, err := fmt.Fprintln(w, strings.Join(row, "\t")); err != nil || !p.opts.Live {
-			return err
-		}
-		return w.Flush()
-	})
-	if err == nil {
-		err = header()
-	}
-	return n, firstError(err, w.Flush())
-}
-
-func listCSV[T any](p *Printer, columns []Column[T], rows iter.Seq2[T, error]) (int, error) {
-	out := p.out
-	if p.opts.Format == CSVExcel && !p.opts.Terminal {
-		out = &behind{mark: byteOrderMark, to: p.out}
-	}
-	w := csv.NewWriter(out)
-	header := p.headerOnce(func() error { return w.Write(columnNames(columns)) })
-	n, err := eachRow(rows, func(v T) error {
-		if err := header(); err != nil {
-			return err
-		}
-		if err := w.Write(cells(p, columns, v, cellForCSV)); err != nil || !p.opts.Live {
+		if err := w.Write(cells(p, columns, v, text)); err != nil || !p.opts.Live {
 			return err
 		}
 		w.Flush()
@@ -145,7 +109,34 @@ func listCSV[T any](p *Printer, columns []Column[T], rows iter.Seq2[T, error]) (
 		err = header()
 	}
 	w.Flush()
-	return n, firstError(err, w.Error())
+	return n, cmp.Or(err, w.Error())
+}
+
+// listTSV writes tab-separated lines with a header: what a table is in a pipe.
+func listTSV[T any](p *Printer, columns []Column[T], rows iter.Seq2[T, error]) (int, error) {
+	return listRows(p, columns, rows, &tsvWriter{out: bufio.NewWriter(p.out)}, func(p *Printer, c Column[T], v T) string { return Sanitize(cell(p, c, v)) })
+}
+
+type tsvWriter struct {
+	out *bufio.Writer
+	err error
+}
+
+func (w *tsvWriter) Write(row []string) error {
+	_, err := fmt.Fprintln(w.out, strings.Join(row, "\t"))
+	return err
+}
+
+func (w *tsvWriter) Flush() { w.err = w.out.Flush() }
+
+func (w *tsvWriter) Error() error { return w.err }
+
+func listCSV[T any](p *Printer, columns []Column[T], rows iter.Seq2[T, error]) (int, error) {
+	out := p.out
+	if p.opts.Format == CSVExcel && !p.opts.Terminal {
+		out = &behind{mark: byteOrderMark, to: p.out}
+	}
+	return listRows(p, columns, rows, csv.NewWriter(out), cellForCSV)
 }
 
 // cellForCSV gives a column's text for a spreadsheet. As it is, it never reaches a terminal.
@@ -194,29 +185,33 @@ func listMarkdown[T any](p *Printer, columns []Column[T], rows iter.Seq2[T, erro
 	if n == 0 {
 		return n, err
 	}
-	return n, firstError(err, table.Render())
+	return n, cmp.Or(err, table.Render())
 }
 
 // listTable writes an aligned table. The first rows decide the widths; long lists go on with them row by row, so that
 // the memory a list takes does not grow with it.
 func listTable[T any](p *Printer, columns []Column[T], sid func(T) string, rows iter.Seq2[T, error]) (int, error) {
-	t := tableWriter{p: p, names: columnNames(columns), header: header(columns)}
+	t := tableWriter{p: p, names: columnNames(columns)}
 	for i, c := range columns {
+		t.header = append(t.header, strings.ToUpper(inWords(c.Name)))
 		t.flex, t.keep, t.shown = append(t.flex, c.Flex), append(t.keep, c.Keep), append(t.shown, i)
 	}
 	n, err := eachRow(rows, func(v T) error {
-		row := cells(p, columns, v, cellForPeople)
-		t.protect(slices.Index(row, cmp.Or(sid(v), row[0])))
-		if p.opts.Color {
-			return t.add(row, func(i int) Tone { return tone(columns[i], v) })
+		row, tones := cells(p, columns, v, cellForPeople), make([]Tone, len(columns))
+		for i, c := range columns {
+			tones[i] = tone(p, c, v)
 		}
-		return t.add(row, func(int) Tone { return Plain })
+		t.protect(slices.Index(row, cmp.Or(sid(v), row[0])))
+		return t.add(row, tones)
 	})
-	return n, firstError(err, t.close())
+	return n, cmp.Or(err, t.close())
 }
 
-func tone[T any](c Column[T], v T) Tone {
-	if c.Tone == nil {
+// inWords gives a column's name for people.
+func inWords(name string) string { return strings.ReplaceAll(name, "_", " ") }
+
+func tone[T any](p *Printer, c Column[T], v T) Tone {
+	if c.Tone == nil || !p.opts.Color {
 		return Plain
 	}
 	return c.Tone(v)
@@ -243,11 +238,7 @@ func (t *tableWriter) protect(column int) {
 	}
 }
 
-func (t *tableWriter) add(row []string, toneOf func(int) Tone) error {
-	tones := make([]Tone, len(row))
-	for i := range row {
-		tones[i] = toneOf(i)
-	}
+func (t *tableWriter) add(row []string, tones []Tone) error {
 	t.buffer, t.tones = append(t.buffer, row), append(t.tones, tones)
 	if len(t.buffer) < layoutRows {
 		return nil
@@ -391,13 +382,21 @@ func (t *tableWriter) fitted(row []string, tones []Tone) []string {
 
 // writeOne writes one value, a field a line. Fields without a value are left out.
 func writeOne[T any](p *Printer, columns []Column[T], v T) error {
-	tones := make([]Tone, len(columns))
-	if p.opts.Color {
-		for i, c := range columns {
-			tones[i] = tone(c, v)
+	row, width := cells(p, columns, v, recordCell), 0
+	for i, c := range columns {
+		if row[i] != "-" {
+			width = max(width, len(c.Name))
 		}
 	}
-	return writeRecord(p.out, header(columns), cells(p, columns, v, recordCell), tones)
+	for i, c := range columns {
+		if row[i] == "-" {
+			continue
+		}
+		if _, err := fmt.Fprintf(p.out, "%-*s %s\n", width+1, inWords(c.Name)+":", paint(row[i], tone(p, c, v))); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // recordCell gives a field of a single value: an instant in full with its age behind it.
@@ -410,25 +409,6 @@ func recordCell[T any](p *Printer, c Column[T], v T) string {
 		return "-"
 	}
 	return fmt.Sprintf("%s (%s)", verify.Stamp(t), Age(t, p.opts.Now()))
-}
-
-func writeRecord(w io.Writer, names, row []string, tones []Tone) error {
-	width := 0
-	for i, name := range names {
-		if row[i] != "-" {
-			width = max(width, len(name))
-		}
-	}
-	for i, name := range names {
-		if row[i] == "-" {
-			continue
-		}
-		label := strings.ToLower(name) + ":"
-		if _, err := fmt.Fprintf(w, "%-*s %s\n", width+1, label, paint(row[i], tones[i])); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 var toneCodes = map[Tone]string{Good: "\x1b[32m", Warn: "\x1b[33m", Bad: "\x1b[31m", Faint: "\x1b[2m"}
@@ -454,9 +434,8 @@ type trimmed struct{ w io.Writer }
 var secondReset = regexp.MustCompile(`\x1b\[0m( *)\x1b\[0m`)
 
 func (t trimmed) Write(b []byte) (int, error) {
-	lines := bytes.SplitAfter(b, []byte("\n"))
 	var out bytes.Buffer
-	for _, line := range lines {
+	for line := range bytes.SplitAfterSeq(b, []byte("\n")) {
 		text, ended := bytes.CutSuffix(line, []byte("\n"))
 		out.Write(bytes.TrimRight(secondReset.ReplaceAll(text, []byte("\x1b[0m$1")), " "))
 		if ended {
@@ -467,13 +446,4 @@ func (t trimmed) Write(b []byte) (int, error) {
 		return 0, err
 	}
 	return len(b), nil
-}
-
-func firstError(errs ...error) error {
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }

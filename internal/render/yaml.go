@@ -9,7 +9,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -98,19 +97,4 @@ func branchOf(begin json.Delim, tokens *json.Decoder) (*yaml.Node, error) {
 	}
 	_, err := tokens.Token() // its end
 	return n, err
-}
-
-// escapeInYAML escapes what the encoder leaves in quoted strings although a terminal could act on it.
-func escapeInYAML(text []byte) []byte {
-	var b bytes.Buffer
-	for len(text) > 0 {
-		r, size := utf8.DecodeRune(text)
-		if r >= 0x7f && unsafe(r) {
-			fmt.Fprintf(&b, `\U%08x`, r)
-		} else {
-			b.Write(text[:size])
-		}
-		text = text[size:]
-	}
-	return b.Bytes()
 }
