@@ -172,7 +172,6 @@ func (d *document) entries(n *yaml.Node, what string) ([]entry, error) {
 	return all, nil
 }
 
-// name gives the text of an entry's key.
 func (e entry) name() string { return resolve(e.key).Value }
 
 // field is one key of a mapping.
@@ -294,7 +293,6 @@ func (d *document) text(n *yaml.Node, key string) (string, error) {
 	return d.scalar(n, key, "!!str", "text")
 }
 
-// texts reads a list of texts.
 func (d *document) texts(n *yaml.Node, key string) ([]string, error) {
 	if isNull(n) {
 		return nil, nil

@@ -234,7 +234,6 @@ func (c *Config) declared(name string) (*declaration, error) {
 	return nil, c.noSuch(name, all)
 }
 
-// checkFree tells whether a name can be declared.
 func (c *Config) checkFree(name string) error {
 	if err := CheckName(name); err != nil {
 		return err
@@ -272,7 +271,6 @@ func (c *Config) Has(name string) (bool, error) {
 	return all.find(name) != nil, nil
 }
 
-// edit changes the nodes of one file.
 type edit struct {
 	path string
 	role role

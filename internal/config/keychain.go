@@ -43,14 +43,12 @@ type keychain struct {
 	patience time.Duration // how long to wait for the ring
 }
 
-// ring is what the system's keychain can do.
 type ring interface {
 	Set(service, user, secret string) error
 	Get(service, user string) (string, error)
 	Delete(service, user string) error
 }
 
-// systemRing is the keychain of the operating system.
 type systemRing struct{}
 
 func (systemRing) Set(service, user, secret string) error   { return keyring.Set(service, user, secret) }

@@ -216,7 +216,6 @@ func valueOf(m *yaml.Node, key string) *yaml.Node {
 	return nil
 }
 
-// textOf gives the text of a key, "" when the mapping does not have it.
 func textOf(m *yaml.Node, key string) string {
 	if value := valueOf(m, key); value != nil {
 		return resolve(value).Value
@@ -280,7 +279,6 @@ func setCurrent(root *yaml.Node, name string) {
 	}
 }
 
-// removeKey takes a key and its value out of a mapping.
 func removeKey(m *yaml.Node, key string) {
 	if i := keyAt(m, key); i >= 0 {
 		m.Content = slices.Delete(m.Content, i, i+2)

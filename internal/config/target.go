@@ -118,7 +118,6 @@ func (t *Target) DeclaredAt() string {
 	return " (" + t.Declared + ")"
 }
 
-// label names the target in messages.
 func (t *Target) label() string {
 	if t.Environment.Name == "" {
 		return "the account of the TWILIO_* variables"

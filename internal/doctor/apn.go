@@ -81,7 +81,6 @@ func unlessBuild(build verify.IOSBuild) func(*snapshot) string {
 	}
 }
 
-// rightSandbox judges a credential's sandbox against the way the app is signed.
 func rightSandbox(snap *snapshot, credential verify.Credential) answer {
 	about := string(credential.SID)
 	want := wantedSandbox(snap.Env.IOSBuild)
@@ -196,7 +195,6 @@ func overlap(a, b []string) bool {
 	return slices.ContainsFunc(a, func(x string) bool { return slices.Contains(b, x) })
 }
 
-// accepted judges that the push service refuses nobody for the credential's sake.
 func (s slot) accepted(codes ...int) func(*snapshot) answer {
 	return func(snap *snapshot) answer {
 		current, past := snap.push(codes...)
@@ -214,7 +212,6 @@ func (s slot) accepted(codes ...int) func(*snapshot) answer {
 
 func byTime(a, b event.Event) int { return a.Timestamp.Compare(b.Timestamp) }
 
-// lastOf gives when the newest of the events happened.
 func lastOf(events []event.Event) time.Time { return slices.MaxFunc(events, byTime).Timestamp }
 
 // own leaves the events that are about the platform, or about none.

@@ -164,7 +164,6 @@ func freshKey(snap *snapshot) answer {
 	return unknown("%s is not in the account's list of keys", snap.Connection.KeySID)
 }
 
-// mayRead names every permission that was refused.
 func mayRead(snap *snapshot) answer {
 	var refused []string
 	tried := 0

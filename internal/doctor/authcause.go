@@ -19,7 +19,6 @@ const (
 	codeSuspended      = 20403
 )
 
-// authCause is why Twilio refuses a key, as far as what was read tells.
 type authCause struct {
 	reason string
 	fix    string

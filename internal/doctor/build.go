@@ -24,7 +24,6 @@ func buildChecks() []Check {
 
 var unlessBuildGiven = unless(func(snap *snapshot) bool { return snap.App != nil }, "no app was given; --ios-app App.ipa reads one")
 
-// seenInApp says what the app says about itself.
 func seenInApp(app *pushfile.App) []string {
 	facts := []string{app.File + ": " + appRead(app)}
 	e := app.Entitlements()
@@ -41,7 +40,6 @@ func seenInApp(app *pushfile.App) []string {
 	return facts
 }
 
-// appRead says where the entitlements come from.
 func appRead(app *pushfile.App) string {
 	switch {
 	case app.Signed != nil:
@@ -92,7 +90,6 @@ func judgeSigning(snap *snapshot) answer {
 	return pass("the app is a %s build by its code signature, as declared", build)
 }
 
-// lacksPush is about an app without aps-environment.
 func lacksPush(app *pushfile.App) answer {
 	const capability = "add the Push Notifications capability to the app, make a new profile, and sign with it"
 	switch {

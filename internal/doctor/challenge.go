@@ -53,7 +53,6 @@ func challengeChecks() []Check {
 
 var unlessProduction = unless(func(snap *snapshot) bool { return snap.Env.IsProduction() }, "the environment is not for production")
 
-// pushChallenges gives the sampled push challenges.
 func (snap *snapshot) pushChallenges() []verify.Challenge {
 	var challenges []verify.Challenge
 	for _, user := range snap.Challenges.Value.Users {

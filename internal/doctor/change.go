@@ -234,9 +234,7 @@ func merge(all []Change, change Change) []Change {
 			return all
 		case len(c.EventTypes) > 0 && len(change.EventTypes) > 0:
 			for _, eventType := range change.EventTypes {
-				if !slices.Contains(c.EventTypes, eventType) {
-					all[i].EventTypes = append(all[i].EventTypes, eventType)
-				}
+				all[i].EventTypes = including(all[i].EventTypes, eventType)
 			}
 			return all
 		}
@@ -245,10 +243,9 @@ func merge(all []Change, change Change) []Change {
 }
 
 func (r Report) snapshot(environment string) (*snapshot, error) {
-	for _, snap := range r.snapshots {
-		if snap.Env.Name == environment {
-			return snap, nil
-		}
+	i := slices.IndexFunc(r.snapshots, func(snap *snapshot) bool { return snap.Env.Name == environment })
+	if i < 0 {
+		return nil, verify.Usagef("%s was not examined", environment)
 	}
-	return nil, verify.Usagef("%s was not examined", environment)
+	return r.snapshots[i], nil
 }

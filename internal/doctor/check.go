@@ -39,7 +39,6 @@ const (
 // Certainty says where a check's answer comes from, and so how far to trust it.
 type Certainty string
 
-// The certainties.
 const (
 	certain   Certainty = "certain"   // the API alone tells
 	declared  Certainty = "declared"  // the API and what the environment file declares
@@ -86,7 +85,6 @@ type answer struct {
 	changes []Change    // safe writes that would fix it without anything having to be chosen
 }
 
-// failedRead is why a check could not be made.
 type failedRead struct {
 	resource resource
 	err      error
@@ -121,20 +119,17 @@ func fail(format string, args ...any) answer    { return answerf(Fail, format, a
 func unknown(format string, args ...any) answer { return answerf(Unknown, format, args) }
 func skip(format string, args ...any) answer    { return answerf(Skipped, format, args) }
 
-// note is a pass with something to know.
 func note(format string, args ...any) answer {
 	a := answerf(Pass, format, args)
 	a.Note = true
 	return a
 }
 
-// fix adds what to do in words.
 func (a answer) fix(format string, args ...any) answer {
 	a.Fix = fmt.Sprintf(format, args...)
 	return a
 }
 
-// run adds commands to paste.
 func (a answer) run(commands ...string) answer {
 	a.Commands = append(a.Commands, commands...)
 	return a
@@ -158,7 +153,6 @@ func cannot(what resource, err error) answer {
 	return a
 }
 
-// judge makes the check in one snapshot.
 func (c Check) judge(snap *snapshot) answer {
 	if c.Skip != nil {
 		if why := c.Skip(snap); why != "" {
@@ -173,19 +167,16 @@ func (c Check) judge(snap *snapshot) answer {
 	return c.Judge(snap)
 }
 
-// about names what the answer is about.
 func (a answer) about(what string) answer {
 	a.About = what
 	return a
 }
 
-// seen adds facts.
 func (a answer) seen(facts ...string) answer {
 	a.Seen = append(a.Seen, facts...)
 	return a
 }
 
-// sampled says how many of how many were looked at.
 func (a answer) sampled(sample string) answer {
 	a.Sample = sample
 	return a

@@ -46,15 +46,14 @@ func opaqueIdentities(snap *snapshot) answer {
 			names = append(names, identity+" looks like a name")
 		}
 	}
-	sample := snap.Factors.Value.String()
 	how := "use random ids or keyed hashes for new enrolments; an identity cannot be changed, so those users have to enrol again"
 	switch {
 	case len(bad) > 0:
-		return fail("%s personal, or outside Twilio's rule", verify.Count(len(bad), "identity is", "identities are")).sampled(sample).seen(firstExamples(bad)...).fix("%s", how)
+		return snap.aboutSample(fail("%s personal, or outside Twilio's rule", verify.Count(len(bad), "identity is", "identities are")), bad).fix("%s", how)
 	case len(names) > 0:
-		return warn("%s like a person's name", verify.Count(len(names), "identity looks", "identities look")).sampled(sample).seen(firstExamples(names)...).fix("%s", how)
+		return snap.aboutSample(warn("%s like a person's name", verify.Count(len(names), "identity looks", "identities look")), names).fix("%s", how)
 	}
-	return pass("none looks personal").sampled(sample)
+	return snap.aboutSample(pass("none looks personal"), nil)
 }
 
 func unguessable(snap *snapshot) answer {
@@ -64,12 +63,11 @@ func unguessable(snap *snapshot) answer {
 			hashes++
 		}
 	}
-	sample := snap.Factors.Value.String()
 	if hashes > 0 {
-		return note("%s 64 hexadecimal digits: perhaps a plain SHA-256 of an e-mail address, which can be guessed", verify.Count(hashes, "identity is", "identities are")).
-			sampled(sample).fix("make sure that the hash has a key")
+		return snap.aboutSample(note("%s 64 hexadecimal digits: perhaps a plain SHA-256 of an e-mail address, which can be guessed", verify.Count(hashes, "identity is", "identities are")), nil).
+			fix("make sure that the hash has a key")
 	}
-	return pass("none looks like a plain hash").sampled(sample)
+	return snap.aboutSample(pass("none looks like a plain hash"), nil)
 }
 
 func noEmptyEntities(snap *snapshot) answer {
@@ -79,12 +77,11 @@ func noEmptyEntities(snap *snapshot) answer {
 			empty = append(empty, string(user.Entity.Identity))
 		}
 	}
-	sample := snap.Factors.Value.String()
 	if len(empty) > 0 {
-		return warn("%s no factor", verify.Count(len(empty), "entity has", "entities have")).sampled(sample).seen(firstExamples(empty)...).
+		return snap.aboutSample(warn("%s no factor", verify.Count(len(empty), "entity has", "entities have")), empty).
 			fix("delete those whose users are gone").run(snap.command("entities", "delete", empty[0]))
 	}
-	return pass("every entity has one").sampled(sample)
+	return snap.aboutSample(pass("every entity has one"), nil)
 }
 
 func noSecrets(snap *snapshot) answer {
@@ -96,12 +93,11 @@ func noSecrets(snap *snapshot) answer {
 			}
 		}
 	}
-	sample := snap.Challenges.Value.String()
 	if len(examples) > 0 {
-		return warn("%s what looks like a secret", verify.Count(len(examples), "challenge carries", "challenges carry")).sampled(sample).seen(firstExamples(examples)...).
+		return snap.aboutChallenges(warn("%s what looks like a secret", verify.Count(len(examples), "challenge carries", "challenges carry")), examples).
 			fix("leave it out of details and hidden details: the phone and Twilio keep both")
 	}
-	return pass("none looks like it").sampled(sample)
+	return snap.aboutChallenges(pass("none looks like it"), nil)
 }
 
 func challengeSecret(c verify.Challenge) string {

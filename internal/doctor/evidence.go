@@ -161,7 +161,6 @@ func (snap *snapshot) push(codes ...int) (current, past []event.Event) {
 	return current, past
 }
 
-// devicesOf counts the different factors that events name.
 func devicesOf(events []event.Event) int {
 	seen := map[string]bool{}
 	for _, e := range events {
@@ -191,9 +190,7 @@ func newTally(e event.Event) *tally {
 
 // add counts an event of a snapshot. Snapshots that share a Service see the same event: it counts once.
 func (t *tally) add(snap *snapshot, e event.Event) {
-	if !slices.Contains(t.Environments, snap.Env.Name) {
-		t.Environments = append(t.Environments, snap.Env.Name)
-	}
+	t.Environments = including(t.Environments, snap.Env.Name)
 	if n, ok := snap.devices(e.Platform); ok {
 		t.ofDevices[snap.Env.ServiceSID] = n
 	}
@@ -275,10 +272,7 @@ func (c cause) headline(now time.Time) string {
 }
 
 func (c cause) subject() string {
-	who := map[verify.Platform]string{verify.PlatformAPN: "iOS pushes", verify.PlatformFCM: "Android pushes"}[c.Platform]
-	if who == "" {
-		who = "pushes"
-	}
+	who := cmp.Or(map[verify.Platform]string{verify.PlatformAPN: "iOS pushes", verify.PlatformFCM: "Android pushes"}[c.Platform], "pushes")
 	switch {
 	case c.Code == codeWebhook:
 		return "webhooks fail"

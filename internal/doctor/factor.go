@@ -175,7 +175,6 @@ func declaredApps(snap *snapshot) answer {
 	}).fixIfBroken("find the build that enrols in the wrong Service, or correct app_ids")
 }
 
-// fixIfBroken adds what to do to an answer that is no pass.
 func (a answer) fixIfBroken(format string, args ...any) answer {
 	if a.Status == Pass && !a.Note {
 		return a

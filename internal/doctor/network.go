@@ -61,14 +61,13 @@ func noFasterHost(snap *snapshot) answer {
 	var facts, faster []string
 	for _, probe := range snap.OtherHosts.Value {
 		other := SummariseLatency(probe).Reused
-		switch {
-		case other.Count == 0:
+		if other.Count == 0 {
 			facts = append(facts, fmt.Sprintf("%s: %s", probe.Host, cmp.Or(probe.Error, "nothing could be measured")))
-		default:
-			facts = append(facts, fmt.Sprintf("%s: p50 %s, p95 %s", probe.Host, millis(other.P50), millis(other.P95)))
-			if usual.Count > 0 && other.P50 < usual.P50/2 {
-				faster = append(faster, probe.Host)
-			}
+			continue
+		}
+		facts = append(facts, fmt.Sprintf("%s: p50 %s, p95 %s", probe.Host, millis(other.P50), millis(other.P95)))
+		if usual.Count > 0 && other.P50 < usual.P50/2 {
+			faster = append(faster, probe.Host)
 		}
 	}
 	if len(faster) > 0 {

@@ -98,7 +98,6 @@ func accountKey(t Target) string {
 	return strings.ToLower(string(t.Env.AccountSID)) + " " + t.Connection.BaseURL
 }
 
-// serviceKey tells Services apart.
 func serviceKey(t Target) string {
 	return accountKey(t) + " " + strings.ToLower(string(t.Env.ServiceSID))
 }

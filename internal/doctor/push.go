@@ -84,7 +84,6 @@ func noPush() answer {
 	return unknown("Twilio's reply for the Service has no push object, so its credentials are not known")
 }
 
-// present judges that a credential is attached where the platform is used.
 func (s slot) present(snap *snapshot) answer {
 	if snap.Service.Value.Push == nil {
 		return noPush()
@@ -103,7 +102,6 @@ func (s slot) present(snap *snapshot) answer {
 	return s.suggest(snap, a)
 }
 
-// rightType judges that the credential is for this platform.
 func (s slot) rightType(snap *snapshot, credential verify.Credential) answer {
 	about := string(credential.SID)
 	switch kind := strings.ToLower(credential.Type); kind {
@@ -120,7 +118,6 @@ func (s slot) rightType(snap *snapshot, credential verify.Credential) answer {
 	return unknown("%s has the type %q, which is not one we know", credential.SID, credential.Type).about(about)
 }
 
-// exists judges that the credential the Service names can be used by it.
 func (s slot) exists(snap *snapshot, sid verify.CredentialSID) answer {
 	reading := snap.credential(s.platform)
 	switch {
@@ -136,7 +133,6 @@ func (s slot) exists(snap *snapshot, sid verify.CredentialSID) answer {
 	return pass("%s exists in the Service's account", sid).about(string(sid))
 }
 
-// unshared judges that no other Service uses the credential.
 func (s slot) unshared(snap *snapshot, sid verify.CredentialSID) answer {
 	users, complete := snap.usersOf(s.platform, sid)
 	if len(users) > 0 {
@@ -216,7 +212,6 @@ func (s slot) suggest(snap *snapshot, a answer) answer {
 		s.name, snap.command("doctor", "--fix", "--credential")+" CR…")
 }
 
-// named calls a credential by its SID and name.
 func (snap *snapshot) named(credential verify.Credential) string {
 	if credential.FriendlyName == "" {
 		return string(credential.SID)

@@ -120,18 +120,18 @@ func (r Report) answer(snap *snapshot, q question) ReadinessLine {
 	}
 	for _, id := range q.Checks {
 		result, ok := r.resultOf(snap, id)
+		status, why := result.Status, id+": "+result.Reason
 		switch {
 		case !ok:
-			line.Status = worse(line.Status, Unknown)
-			line.Why = append(line.Why, id+" was not made")
-		case result.Status == Fail || result.Status == Warn:
-			line.Status = worse(line.Status, result.Status)
-			line.Why = append(line.Why, id+": "+result.Reason)
-		case result.Status == Unknown || result.Status == Skipped && result.leftOut:
-			line.Status = worse(line.Status, Unknown)
-			line.Why = append(line.Why, id+": "+result.Reason)
+			status, why = Unknown, id+" was not made"
+		case status == Skipped && result.leftOut:
+			status = Unknown
 		case result.By != "":
 			attested = result.answer
+		}
+		if rank[status] > 0 {
+			line.Status = worse(line.Status, status)
+			line.Why = append(line.Why, why)
 		}
 	}
 	line.Answer = string(line.Status)
@@ -243,9 +243,7 @@ func writeSettledBy(b *strings.Builder, lines []ReadinessLine) {
 			case strings.HasPrefix(why, "to attest:"), strings.Contains(why, "no API tells"):
 				by = attest
 			}
-			if !slices.Contains(settles[by], line.Question) {
-				settles[by] = append(settles[by], line.Question)
-			}
+			settles[by] = including(settles[by], line.Question)
 		}
 	}
 	b.WriteString("  Unknown, and what would settle it (--all says more):\n")

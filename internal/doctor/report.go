@@ -75,11 +75,11 @@ func (r Result) where() string {
 // unreadable is something that could not be read, and the checks that are unknown for it: one finding, however many
 // checks wait for it.
 type unreadable struct {
-	Environments []string   `json:"environments"`
-	Resources    []resource `json:"resources"`
-	Error        string     `json:"error"`
-	Permission   string     `json:"permission,omitempty"` // what the key lacks, when Twilio refused
-	Checks       []string   `json:"checks"`
+	Environments []string `json:"environments"`
+	Resources    []string `json:"resources"`
+	Error        string   `json:"error"`
+	Permission   string   `json:"permission,omitempty"` // what the key lacks, when Twilio refused
+	Checks       []string `json:"checks"`
 }
 
 // Summary counts results by status.
@@ -131,28 +131,33 @@ func findUnreadable(results []Result) []unreadable {
 		found[i].add(r)
 	}
 	for i, u := range found {
-		if slices.Contains(u.Resources, theService) {
+		if slices.Contains(u.Resources, string(theService)) {
 			found[i].Permission = "" // the key is refused altogether; AUTH-01 says why
 		}
 	}
 	return found
 }
 
-// add notes one more check that could not be made.
 func (u *unreadable) add(r Result) {
 	what := r.cause.resource
-	if !slices.Contains(u.Resources, what) {
-		u.Resources = append(u.Resources, what)
+	if !slices.Contains(u.Resources, string(what)) {
+		u.Resources = append(u.Resources, string(what))
 		if permission := permissions[what]; isDenied(r.cause.err) && !strings.Contains(u.Permission, permission) {
 			u.Permission = strings.TrimPrefix(u.Permission+"; "+permission, "; ")
 		}
 	}
-	if !slices.Contains(u.Checks, r.Check) {
-		u.Checks = append(u.Checks, r.Check)
+	u.Checks = including(u.Checks, r.Check)
+	if r.Environment != "" {
+		u.Environments = including(u.Environments, r.Environment)
 	}
-	if r.Environment != "" && !slices.Contains(u.Environments, r.Environment) {
-		u.Environments = append(u.Environments, r.Environment)
+}
+
+// including gives a list with an item in it, once.
+func including(list []string, item string) []string {
+	if slices.Contains(list, item) {
+		return list
 	}
+	return append(list, item)
 }
 
 // FailOn says which results make a run fail.
@@ -187,7 +192,6 @@ func (r Report) Outcome(on FailOn) error {
 	return nil
 }
 
-// fails tells whether the result makes a run fail.
 func (r Result) fails(on FailOn) bool {
 	if r.Known {
 		return false
@@ -222,8 +226,7 @@ func (r Result) reason() string {
 
 // advice is what to do, line by line.
 func (r Result) advice() []string {
-	var lines []string
-	lines = append(lines, r.Seen...)
+	lines := slices.Clone(r.Seen)
 	if r.Fix != "" {
 		lines = append(lines, "fix: "+r.Fix)
 	}
@@ -301,7 +304,6 @@ func (r Report) Problems() []Result {
 // manyNames is how many names a line lists before it only counts them.
 const manyNames = 6
 
-// checks names the checks that wait for it, or counts them.
 func (u unreadable) checks() string {
 	if len(u.Checks) > 2*manyNames {
 		return fmt.Sprintf("%d checks", len(u.Checks))
@@ -311,15 +313,12 @@ func (u unreadable) checks() string {
 
 // what says what could not be read, and of which environments.
 func (u unreadable) what() string {
-	names := make([]string, len(u.Resources))
-	for i, r := range u.Resources {
-		names[i] = string(r)
-	}
-	if len(names) > manyNames {
-		names = []string{"almost everything"}
+	what := strings.Join(u.Resources, ", ")
+	if len(u.Resources) > manyNames {
+		what = "almost everything"
 	}
 	if len(u.Environments) == 0 {
-		return strings.Join(names, ", ")
+		return what
 	}
-	return plain(strings.Join(u.Environments, ", ") + ": " + strings.Join(names, ", "))
+	return plain(strings.Join(u.Environments, ", ") + ": " + what)
 }

@@ -75,11 +75,11 @@ func WriteSARIF(w io.Writer, r Report, version string) error {
 	for _, c := range Catalogue() {
 		rule := sarifRule{ID: c.ID, Name: c.ID, ShortDescription: sarifText{c.Title}, Help: sarifText{c.Remedy},
 			HelpURI: checksPage + "#" + strings.ToLower(c.ID)}
-		rule.Default.Level = sarifLevel(c.Severity)
+		rule.Default.Level = sarifLevels[string(c.Severity)]
 		run.Tool.Driver.Rules = append(run.Tool.Driver.Rules, rule)
 	}
 	for _, result := range r.Results {
-		if level := sarifLevels[result.Status]; level != "" {
+		if level := sarifLevels[string(result.Status)]; level != "" {
 			run.Results = append(run.Results, r.sarif(result, level))
 		}
 	}
@@ -89,17 +89,8 @@ func WriteSARIF(w io.Writer, r Report, version string) error {
 		Schema: "https://raw.githubusercontent.com/oasis-tcs/sarif-spec/main/sarif-2.1/schema/sarif-schema-2.1.0.json"})
 }
 
-var sarifLevels = map[Status]string{Fail: "error", Warn: "warning", Unknown: "note"}
-
-func sarifLevel(s Severity) string {
-	switch s {
-	case severityFail:
-		return "error"
-	case severityWarn:
-		return "warning"
-	}
-	return "note"
-}
+// sarifLevels are the levels of our statuses and severities.
+var sarifLevels = map[string]string{string(Fail): "error", string(Warn): "warning", string(Unknown): "note", string(severityInfo): "note"}
 
 func (r Report) sarif(result Result, level string) sarifResult {
 	location := sarifLocation{LogicalLocations: []sarifName{{Name: result.where(), Kind: "namespace"}}}

@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -69,10 +70,7 @@ func plainName(snap *snapshot) answer {
 			twins++
 		}
 	}
-	kind := snap.Env.Kind
-	if kind == "" {
-		kind = verify.Production
-	}
+	kind := cmp.Or(snap.Env.Kind, verify.Production)
 	for _, other := range []verify.EnvironmentKind{verify.Production, verify.Staging, verify.Development} {
 		if other != kind && hasWord(name, kindWords[other]) && !hasWord(name, kindWords[kind]) {
 			return warn("the Service of a %s environment is called %q, like a %s one", kind, name, other).about(string(snap.Service.Value.SID)).

@@ -138,7 +138,6 @@ func (snap *snapshot) problem(r resource) error {
 	}[r].problem()
 }
 
-// credential gives the reading of the credential behind a platform's pushes.
 func (snap *snapshot) credential(platform verify.Platform) reading[verify.Credential] {
 	if platform == verify.PlatformAPN {
 		return snap.APN

@@ -28,7 +28,6 @@ func WriteText(w io.Writer, r Report, all bool, paint Painter) error {
 	return err
 }
 
-// text builds the page.
 type text struct {
 	out   strings.Builder
 	all   bool

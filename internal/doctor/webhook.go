@@ -18,7 +18,6 @@ var (
 
 const everyEvent = "*"
 
-// The statuses of a webhook.
 const (
 	webhookEnabled  = "enabled"
 	webhookDisabled = "disabled"
@@ -83,17 +82,11 @@ func (snap *snapshot) enable(a answer, disabled []verify.Webhook) answer {
 
 // obvious gives the webhook that a change is about: the only one, or the one with the declared URL.
 func (snap *snapshot) obvious(hooks []verify.Webhook) (verify.Webhook, bool) {
+	if len(hooks) > 1 {
+		hooks = slices.DeleteFunc(slices.Clone(hooks), func(h verify.Webhook) bool { return h.URL == "" || h.URL != snap.Env.WebhookURL })
+	}
 	if len(hooks) == 1 {
 		return hooks[0], true
-	}
-	var declared []verify.Webhook
-	for _, hook := range hooks {
-		if snap.Env.WebhookURL != "" && hook.URL == snap.Env.WebhookURL {
-			declared = append(declared, hook)
-		}
-	}
-	if len(declared) == 1 {
-		return declared[0], true
 	}
 	return verify.Webhook{}, false
 }
@@ -174,12 +167,8 @@ func isLocal(host string) bool {
 
 // isTunnel knows the services that developers use to reach their own machine.
 func isTunnel(host string) bool {
-	for _, tunnel := range []string{"ngrok.io", "ngrok.app", "ngrok.dev", "ngrok-free.app", "ngrok-free.dev", "loca.lt", "trycloudflare.com", "serveo.net"} {
-		if host == tunnel || strings.HasSuffix(host, "."+tunnel) {
-			return true
-		}
-	}
-	return false
+	tunnels := []string{"ngrok.io", "ngrok.app", "ngrok.dev", "ngrok-free.app", "ngrok-free.dev", "loca.lt", "trycloudflare.com", "serveo.net"}
+	return slices.ContainsFunc(tunnels, func(tunnel string) bool { return strings.HasSuffix("."+host, "."+tunnel) })
 }
 
 func ownAddress(snap *snapshot) answer {
@@ -216,12 +205,7 @@ func answered(snap *snapshot) answer {
 }
 
 func noneDisabled(snap *snapshot) answer {
-	var disabled []verify.Webhook
-	for _, hook := range snap.Webhooks.Value {
-		if hook.Status != webhookEnabled {
-			disabled = append(disabled, hook)
-		}
-	}
+	disabled := slices.DeleteFunc(slices.Clone(snap.Webhooks.Value), func(h verify.Webhook) bool { return h.Status == webhookEnabled })
 	if len(disabled) == 0 {
 		return pass("none is")
 	}

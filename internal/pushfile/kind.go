@@ -67,7 +67,6 @@ var wrappers = []func(text []byte) ([]byte, wrapping, bool){
 	fromUTF16, withoutMark, fromRTF, fromJSONText, fromAssignment, fromQuotes, fromBase64,
 }
 
-// unwrap takes off what is around a credential.
 func unwrap(text []byte) (content []byte, around []wrapping) {
 	content = text
 next:
@@ -349,7 +348,6 @@ var plainKinds = []struct {
 	{lazily(`^v\^1\.1#|^[0-9A-F]{10}$`), "file", "take the push certificate and its key", "it is an identifier, and holds no key"},
 }
 
-// addContent reads what is inside all wrappings.
 func (l *Lint) addContent(file string, text []byte) error {
 	trimmed := bytes.TrimSpace(text)
 	switch {
@@ -415,7 +413,6 @@ func (l *Lint) sayProfile(file string) {
 		"it is a provisioning profile, which an app is signed with")
 }
 
-// addDER reads binary ASN.1.
 func (l *Lint) addDER(file string, der []byte) {
 	if certificate, err := x509.ParseCertificate(der); err == nil {
 		l.addCertificate(file, certificate)

@@ -69,7 +69,6 @@ type Options struct {
 	Passphrase func(file string) (string, error)
 }
 
-// privateKey is a key, and where it stood.
 type privateKey struct {
 	file   string
 	signer crypto.Signer

@@ -188,7 +188,6 @@ func (l *Lint) sayWhichJSON(file string, value any) {
 	l.say(file, Fail, "file", makeAccount, "it is JSON, but no service account: its type is %q", kind)
 }
 
-// addAccount judges a service account key.
 func (l *Lint) addAccount(file string, account map[string]any) {
 	const what = "service account"
 	l.Platform = verify.PlatformFCM
