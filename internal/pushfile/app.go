@@ -3,6 +3,7 @@ package pushfile
 import (
 	"archive/zip"
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -305,18 +306,11 @@ func (a *App) readSignature(executable io.ReaderAt, size int64) {
 	for _, slice := range slices[1:] {
 		if slice != slices[0] {
 			a.Flaw = fmt.Sprintf("the slices of its executable were signed with different entitlements: aps-environment is %s in one and %s in another, for %s and %s",
-				orNone(slices[0].Environment), orNone(slice.Environment), orNone(slices[0].Application), orNone(slice.Application))
+				cmp.Or(slices[0].Environment, "missing"), cmp.Or(slice.Environment, "missing"), cmp.Or(slices[0].Application, "missing"), cmp.Or(slice.Application, "missing"))
 			return
 		}
 	}
 	a.Signed = &slices[0]
-}
-
-func orNone(s string) string {
-	if s == "" {
-		return "missing"
-	}
-	return s
 }
 
 func readIn(in fs.FS, name string) ([]byte, error) {

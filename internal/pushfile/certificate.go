@@ -1,15 +1,8 @@
 package pushfile
 
 import (
-	"crypto"
-	"crypto/ecdsa"
-	"crypto/ed25519"
-	"crypto/elliptic"
-	"crypto/rsa"
 	"crypto/x509"
 	"encoding/asn1"
-	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -179,81 +172,3 @@ func (c pushCertificate) pushTopics() []string {
 }
 
 func day(t time.Time) string { return t.UTC().Format(time.DateOnly) }
-
-func (k privateKey) belongsTo(certificate *x509.Certificate) bool {
-	public, ok := k.signer.Public().(interface{ Equal(crypto.PublicKey) bool })
-	return ok && public.Equal(certificate.PublicKey)
-}
-
-// describeKey says what a key is, with its article.
-func describeKey(public crypto.PublicKey) string {
-	switch key := public.(type) {
-	case *rsa.PublicKey:
-		return fmt.Sprintf("an RSA key of %d bits", key.N.BitLen())
-	case *ecdsa.PublicKey:
-		return "an EC key (" + key.Params().Name + ")"
-	case ed25519.PublicKey:
-		return "an Ed25519 key"
-	}
-	return "a key of another type"
-}
-
-// addKey takes in a private key, and tells whether it was understood. Its form is "" when it is not from PEM text.
-func (l *Lint) addKey(file, form string, der []byte) bool {
-	signer, err := parsePrivateKey(der)
-	if err != nil {
-		l.say(file, Fail, "private key", "copy the file again, whole; if it stays so, export the key again", "it cannot be read: it is cut off or damaged")
-		return false
-	}
-	ec, isEC := signer.Public().(*ecdsa.PublicKey)
-	_, notPKCS8 := x509.ParsePKCS8PrivateKey(der)
-	p8 := isEC && ec.Curve == elliptic.P256() && notPKCS8 == nil // as Apple gives them out
-	if !slices.ContainsFunc(l.keys, func(have privateKey) bool { return sameKey(have.signer, signer) }) {
-		l.keys = append(l.keys, privateKey{file: file, signer: signer, p8: p8})
-	}
-	if !labelled(form, der) {
-		l.sayMendable(file, Fail, "private key", "its BEGIN line says %s, but the key is in another form: Twilio answers 20001, could not parse it", form)
-	}
-	if _, isRSA := signer.Public().(*rsa.PublicKey); isRSA && form == "PRIVATE KEY" {
-		l.sayMendable(file, Warn, "private key", "it is in PKCS #8 form (BEGIN PRIVATE KEY), where Twilio's guide shows BEGIN RSA PRIVATE KEY; it is not known whether Twilio takes it as it is")
-	}
-	return true
-}
-
-// labelled tells whether a key is in the form that its BEGIN line says.
-func labelled(form string, der []byte) (fits bool) {
-	var err error
-	switch form {
-	case "RSA PRIVATE KEY":
-		_, err = x509.ParsePKCS1PrivateKey(der)
-	case "EC PRIVATE KEY":
-		_, err = x509.ParseECPrivateKey(der)
-	case "PRIVATE KEY":
-		_, err = x509.ParsePKCS8PrivateKey(der)
-	}
-	return err == nil
-}
-
-func sameKey(a, b crypto.Signer) bool {
-	public, ok := a.Public().(interface{ Equal(crypto.PublicKey) bool })
-	return ok && public.Equal(b.Public())
-}
-
-// parsePrivateKey reads a key in any of the forms that PEM files hold.
-func parsePrivateKey(der []byte) (crypto.Signer, error) {
-	if key, err := x509.ParsePKCS1PrivateKey(der); err == nil {
-		return key, nil
-	}
-	if key, err := x509.ParseECPrivateKey(der); err == nil {
-		return key, nil
-	}
-	key, err := x509.ParsePKCS8PrivateKey(der)
-	if err != nil {
-		return nil, err
-	}
-	signer, ok := key.(crypto.Signer)
-	if !ok {
-		return nil, errors.New("it cannot sign")
-	}
-	return signer, nil
-}

@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/verifyctl/verifyctl/internal/verify"
 )
@@ -47,16 +48,15 @@ func (l *Lint) Extract(dir string) ([]string, error) {
 	if opened, err := folder.Stat("."); err != nil || !os.SameFile(info, opened) {
 		return nil, verify.Refusedf("--extract %s: it has just been exchanged; nothing was written", dir)
 	}
-	var written []string
-	for _, name := range slices.Sorted(maps.Keys(pieces)) {
+	written := slices.Sorted(maps.Keys(pieces))
+	for i, name := range written {
 		if err := writeNew(folder, name, pieces[name]); err != nil {
-			for _, done := range written {
+			for _, done := range written[:i] {
 				err = errors.Join(err, folder.Remove(done))
 			}
 			return nil, verify.Refusedf("--extract %s: %s cannot be written: %w; nothing was written", dir, name, err).
 				WithHint("choose a new folder, or move what is there away")
 		}
-		written = append(written, name)
 	}
 	for i, name := range written {
 		written[i] = filepath.Join(dir, name)
@@ -132,35 +132,33 @@ func (l *Lint) candidates() []*x509.Certificate {
 // encodeKey writes a key as Twilio's guide shows it: "RSA PRIVATE KEY", which is PKCS #1, or what the type of key has in
 // its place.
 func encodeKey(key crypto.Signer) ([]byte, error) {
+	var block pem.Block
+	var err error
 	switch key := key.(type) {
 	case *rsa.PrivateKey:
-		return pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)}), nil
+		block.Type, block.Bytes = "RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(key)
 	case *ecdsa.PrivateKey:
-		der, err := x509.MarshalECPrivateKey(key)
-		if err != nil {
-			return nil, fmt.Errorf("the key cannot be written: %w", err)
-		}
-		return pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: der}), nil
+		block.Type = "EC PRIVATE KEY"
+		block.Bytes, err = x509.MarshalECPrivateKey(key)
+	default:
+		block.Type = "PRIVATE KEY"
+		block.Bytes, err = x509.MarshalPKCS8PrivateKey(key)
 	}
-	der, err := x509.MarshalPKCS8PrivateKey(key)
 	if err != nil {
 		return nil, fmt.Errorf("the key cannot be written: %w", err)
 	}
-	return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), nil
+	return pem.EncodeToMemory(&block), nil
 }
 
 // mended turns what was wrong with the text of the files into what was mended.
 func (l *Lint) mended(files []string) {
-	quoted := ""
-	for i, file := range files {
-		if i > 0 {
-			quoted += " and "
-		}
-		quoted += verify.Quote(file)
+	var quoted []string
+	for _, file := range files {
+		quoted = append(quoted, verify.Quote(file))
 	}
 	for i, line := range l.Lines {
 		if line.mends {
-			l.Lines[i].Status, l.Lines[i].Fix = Warn, "upload "+quoted+", which are repaired"
+			l.Lines[i].Status, l.Lines[i].Fix = Warn, "upload "+strings.Join(quoted, " and ")+", which are repaired"
 		}
 	}
 }

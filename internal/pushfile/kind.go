@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -43,17 +44,8 @@ func (l *Lint) add(file string, text []byte) error {
 
 // holdsCredential tells whether something was found that Extract can write: only then is its wrapping worth a word.
 func (l *Lint) holdsCredential(file string, from int) bool {
-	for _, line := range l.Lines[from:] {
-		if line.Status == Pass || line.Status == Warn {
-			return true
-		}
-	}
-	for _, key := range l.keys {
-		if key.file == file {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(l.Lines[from:], func(line Line) bool { return line.Status == Pass || line.Status == Warn }) ||
+		slices.ContainsFunc(l.keys, func(key privateKey) bool { return key.file == file })
 }
 
 // wrapping is something around a credential that the credential must not have when it is uploaded.
@@ -382,12 +374,11 @@ func (l *Lint) addOther(file string, trimmed []byte) {
 		l.say(file, Fail, "file", wholeAgain, "it is base64 of a certificate or a key that is cut off or damaged")
 		return
 	}
-	switch ext := strings.ToLower(filepath.Ext(file)); ext {
-	case ".p12", ".pfx":
+	if ext := strings.ToLower(filepath.Ext(file)); ext == ".p12" || ext == ".pfx" {
 		l.say(file, Fail, "PKCS #12", wholeAgain, "it is not a PKCS #12 file, or a damaged one")
-	default:
-		l.say(file, Fail, "file", "give the push certificate and its key, or the service account's JSON", "it is neither a certificate, a private key, a service account nor a server key")
+		return
 	}
+	l.say(file, Fail, "file", giveCredential, "it is neither a certificate, a private key, a service account nor a server key")
 }
 
 // addPlist says which of Apple's and Google's property lists it is: none is a credential.
@@ -404,7 +395,7 @@ func (l *Lint) addPlist(file string, text []byte) {
 	case err == nil && found.Entitlements != nil:
 		l.sayProfile(file)
 	default:
-		l.say(file, Fail, "file", "give the push certificate and its key, or the service account's JSON", "it is a property list, which no push credential is")
+		l.say(file, Fail, "file", giveCredential, "it is a property list, which no push credential is")
 	}
 }
 
@@ -434,5 +425,5 @@ func (l *Lint) addDER(file string, der []byte) {
 		l.sayProfile(file)
 		return
 	}
-	l.say(file, Fail, "file", "give the push certificate and its key, or the service account's JSON", "it is binary (ASN.1), and neither a certificate, a private key nor a PKCS #12 file")
+	l.say(file, Fail, "file", giveCredential, "it is binary (ASN.1), and neither a certificate, a private key nor a PKCS #12 file")
 }

@@ -3,10 +3,7 @@
 package pushfile
 
 import (
-	"crypto"
-	"crypto/rsa"
 	"crypto/x509"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -69,12 +66,6 @@ type Options struct {
 	Passphrase func(file string) (string, error)
 }
 
-type privateKey struct {
-	file   string
-	signer crypto.Signer
-	p8     bool // it is for Apple's provider tokens, not for a certificate
-}
-
 // LintFiles reads files that belong together, such as a certificate and its key. The error is a usage error about a file
 // that cannot be read at all, or that of asking for a pass phrase.
 func LintFiles(files []string, options Options) (*Lint, error) {
@@ -134,11 +125,8 @@ func (l *Lint) Outcome() error {
 		}
 		checked[line.File] = checked[line.File] || line.Status != Unknown
 	}
-	switch {
-	case failed == 1:
-		return &verify.Error{Kind: verify.KindFailed, Message: "1 thing is wrong with the files"}
-	case failed > 1:
-		return &verify.Error{Kind: verify.KindFailed, Message: fmt.Sprintf("%d things are wrong with the files", failed)}
+	if failed > 0 {
+		return &verify.Error{Kind: verify.KindFailed, Message: verify.Count(failed, "thing is", "things are") + " wrong with the files"}
 	}
 	for _, file := range l.files {
 		if !checked[file] {
@@ -168,35 +156,6 @@ func plain(s string) string {
 	}, s)
 }
 
-// matchKeys holds every key against the certificates.
-func (l *Lint) matchKeys() {
-	for _, key := range l.keys {
-		matches := slices.ContainsFunc(l.certificates, func(c pushCertificate) bool { return key.belongsTo(c.certificate) })
-		switch {
-		case matches:
-			l.say(key.file, Pass, "private key", "", "it belongs to the certificate")
-			if _, isRSA := key.signer.Public().(*rsa.PublicKey); !isRSA {
-				l.say(key.file, Warn, "private key", "if Twilio refuses it, request a new certificate with an RSA key of 2048 bits",
-					"it is %s, where Twilio's guide shows an RSA key; it is not known whether Twilio takes it", describeKey(key.signer.Public()))
-			}
-		case key.p8:
-			l.say(key.file, Fail, "private key", "make an Apple Push Services certificate, and upload that with its key",
-				"it looks like a key for Apple's provider tokens (.p8): Twilio's push credentials take a certificate with its key instead")
-		case len(l.certificates) == 0:
-			l.say(key.file, Pass, "private key", "", "%s", describeKey(key.signer.Public()))
-			if len(l.others) == 0 {
-				l.say(key.file, Unknown, "private key", "lint it together with its certificate", "there is no certificate to hold it against")
-			}
-		default:
-			l.say(key.file, Fail, "private key", "find the key that the certificate's request was made with (on the Mac that made it: Keychain Access, My Certificates)",
-				"it does not belong to the certificate (52145): it is %s, the certificate's is %s", describeKey(key.signer.Public()), describeKey(l.certificates[0].certificate.PublicKey))
-		}
-	}
-	if len(l.certificates) > 0 && len(l.keys) == 0 {
-		l.say(l.certificates[0].file, Unknown, "private key", "lint the certificate together with its key", "there is no private key")
-	}
-}
-
 // remember puts together what is worth recording of the files.
 func (l *Lint) remember() {
 	l.Note.Recorded = l.options.Now.UTC().Format(time.DateOnly)
@@ -211,16 +170,4 @@ func (l *Lint) remember() {
 			}
 		}
 	}
-}
-
-// keyJSON writes JSON as people read it, without escaping what HTML would need.
-func keyJSON(v any) []byte {
-	var out strings.Builder
-	e := json.NewEncoder(&out)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
-	if err := e.Encode(v); err != nil { // it was just decoded
-		return nil
-	}
-	return []byte(out.String())
 }

@@ -19,6 +19,8 @@ import (
 // makeAccount is how one gets a service account key; it is no answer to a key whose text only needs mending.
 const makeAccount = "take a service account key: Firebase, Project settings > Service accounts > Generate new private key"
 
+const giveCredential = "give the push certificate and its key, or the service account's JSON"
+
 // wholeAgain is for a text that was cut or changed on its way here.
 const wholeAgain = "copy the file again from where it was first saved, whole and unchanged"
 
@@ -264,4 +266,16 @@ func keyText(text string) (der []byte, trouble string) {
 		return blocks[0].der, `its line breaks are escaped twice (\\n where \n belongs)`
 	}
 	return blocks[0].der, blocks[0].trouble
+}
+
+// keyJSON writes JSON as people read it, without escaping what HTML would need.
+func keyJSON(v any) []byte {
+	var out strings.Builder
+	e := json.NewEncoder(&out)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	if err := e.Encode(v); err != nil { // it was just decoded
+		return nil
+	}
+	return []byte(out.String())
 }
