@@ -104,7 +104,7 @@ func (c *Config) keysEdit(name string, credentials Credentials, allowBaseURL boo
 		}
 		env.Content = slices.Insert(env.Content, afterSIDs(env), keyNodes(credentials).Content...)
 		if allowBaseURL {
-			putTrue(env, "allow_base_url")
+			put(env, "allow_base_url", plainNode("true"))
 		}
 		return nil
 	})}
@@ -214,7 +214,7 @@ func (c *Config) NoteCredential(name string, platform verify.Platform, note veri
 			return err
 		}
 		removeKey(notes, string(platform))
-		notes.Content = append(notes.Content, textNode(string(platform)), noteNode(note))
+		put(notes, string(platform), noteNode(note))
 		return nil
 	})}}, "", Credentials{})
 }

@@ -109,84 +109,79 @@ var credentialFields = []string{"api_key", "secret", "secret_env", "secret_comma
 func factNodes(a Addition) *yaml.Node {
 	env := a.Environment
 	m := &yaml.Node{Kind: yaml.MappingNode}
-	put(m, "account_sid", string(env.AccountSID))
-	put(m, "service_sid", string(env.ServiceSID))
-	put(m, "kind", string(env.Kind))
+	putText(m, "account_sid", string(env.AccountSID))
+	putText(m, "service_sid", string(env.ServiceSID))
+	putText(m, "kind", string(env.Kind))
 	if env.ReadOnly {
-		putTrue(m, "readonly")
+		put(m, "readonly", plainNode("true"))
 	}
-	put(m, "ios_build", string(env.IOSBuild))
+	putText(m, "ios_build", string(env.IOSBuild))
 	putList(m, "platforms", env.Platforms)
 	putList(m, "app_ids", env.AppIDs)
 	if env.MaxFactors > 0 {
-		m.Content = append(m.Content, textNode("max_factors"), &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!int", Value: strconv.Itoa(env.MaxFactors)})
+		put(m, "max_factors", plainNode(strconv.Itoa(env.MaxFactors)))
 	}
 	putList(m, "metadata_keys", env.MetadataKeys)
 	if a.Identity != "" {
 		rule := flow(yaml.MappingNode)
-		put(rule, "from", a.Identity)
-		m.Content = append(m.Content, textNode("identity"), rule)
+		putText(rule, "from", a.Identity)
+		put(m, "identity", rule)
 	}
-	put(m, "base_url", a.BaseURL)
-	put(m, "ca_file", a.CAFile)
-	put(m, "region", a.Region)
-	put(m, "edge", a.Edge)
-	put(m, "webhook_url", env.WebhookURL)
+	putText(m, "base_url", a.BaseURL)
+	putText(m, "ca_file", a.CAFile)
+	putText(m, "region", a.Region)
+	putText(m, "edge", a.Edge)
+	putText(m, "webhook_url", env.WebhookURL)
 	return m
 }
 
 // keyNodes writes with which keys an environment signs in. A secret itself is never written.
 func keyNodes(c Credentials) *yaml.Node {
 	m := &yaml.Node{Kind: yaml.MappingNode}
-	put(m, "api_key", string(c.APIKey))
+	putText(m, "api_key", string(c.APIKey))
 	secret := "secret"
 	if c.APIKey == "" {
 		secret = "auth_token"
 	}
 	switch {
 	case c.Source.Variable != "":
-		put(m, secret+"_env", c.Source.Variable)
+		putText(m, secret+"_env", c.Source.Variable)
 	case len(c.Source.Command) > 0:
 		putList(m, secret+"_command", c.Source.Command)
 	default:
-		put(m, secret, inTheKeychain)
+		putText(m, secret, inTheKeychain)
 	}
 	return m
 }
 
 func noteNode(note verify.CredentialNote) *yaml.Node {
 	m := flow(yaml.MappingNode)
-	put(m, "credential", string(note.CredentialSID))
-	putDate(m, "expires", note.Expires)
+	putText(m, "credential", string(note.CredentialSID))
+	if note.Expires != "" {
+		put(m, "expires", plainNode(note.Expires))
+	}
 	putList(m, "topics", note.Topics)
-	putDate(m, "recorded", note.Recorded)
+	put(m, "recorded", plainNode(note.Recorded))
 	return m
 }
 
 func textNode(s string) *yaml.Node { return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: s} }
 
+// plainNode is what is written without quotes: a number, a truth or a day.
+func plainNode(value string) *yaml.Node { return &yaml.Node{Kind: yaml.ScalarNode, Value: value} }
+
 func flow(kind yaml.Kind) *yaml.Node { return &yaml.Node{Kind: kind, Style: yaml.FlowStyle} }
 
-// put appends a key with a text, if there is one.
-func put(m *yaml.Node, key, value string) {
+func put(m *yaml.Node, key string, value *yaml.Node) {
+	m.Content = append(m.Content, textNode(key), value)
+}
+
+func putText(m *yaml.Node, key, value string) {
 	if value != "" {
-		m.Content = append(m.Content, textNode(key), textNode(value))
+		put(m, key, textNode(value))
 	}
 }
 
-// putTrue appends a key that is true.
-func putTrue(m *yaml.Node, key string) {
-	m.Content = append(m.Content, textNode(key), &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!bool", Value: "true"})
-}
-
-// putDate appends a key with a day, written without quotes as people do.
-func putDate(m *yaml.Node, key, day string) {
-	if day != "" {
-		m.Content = append(m.Content, textNode(key), &yaml.Node{Kind: yaml.ScalarNode, Value: day})
-	}
-}
-
-// putList appends a key with a list of texts, if there are any.
 func putList[T ~string](m *yaml.Node, key string, values []T) {
 	if len(values) == 0 {
 		return
@@ -195,7 +190,7 @@ func putList[T ~string](m *yaml.Node, key string, values []T) {
 	for _, v := range values {
 		list.Content = append(list.Content, textNode(string(v)))
 	}
-	m.Content = append(m.Content, textNode(key), list)
+	put(m, key, list)
 }
 
 // keyAt gives the place of a key in the content of a mapping, -1 when it is not there; its value stands behind it.

@@ -33,8 +33,6 @@ func SettableKeys() []string {
 	return keys
 }
 
-func plainNode(value string) *yaml.Node { return &yaml.Node{Kind: yaml.ScalarNode, Value: value} }
-
 func listNode(value string) *yaml.Node {
 	list := flow(yaml.SequenceNode)
 	for word := range strings.SplitSeq(value, ",") {
@@ -122,7 +120,7 @@ func (s Setting) write(env *yaml.Node) error {
 	old := valueOf(env, s.Key)
 	switch {
 	case old == nil:
-		env.Content = append(env.Content, textNode(s.Key), value)
+		put(env, s.Key, value)
 	case old.Kind == yaml.AliasNode || old.Anchor != "":
 		return verify.Usagef("%s shares its value with another place of the file; edit it by hand", s.Key)
 	default:
