@@ -161,18 +161,13 @@ func oneOf[T ~string](d *document, allowed ...T) func(*yaml.Node, string) (T, er
 		if err != nil || text == "" || slices.Contains(allowed, T(text)) {
 			return T(text), err
 		}
-		var words strings.Builder
-		for i, word := range allowed {
-			switch i {
-			case 0:
-			case len(allowed) - 1:
-				words.WriteString(" or ")
-			default:
-				words.WriteString(", ")
-			}
-			words.WriteString(string(word))
+		last := len(allowed) - 1
+		words := ""
+		for _, word := range allowed[:last] {
+			words += string(word) + ", "
 		}
-		return "", d.errorAt(n, "%s takes %s, not %s", key, words.String(), shown(text))
+		words = strings.TrimSuffix(words, ", ") + " or " + string(allowed[last])
+		return "", d.errorAt(n, "%s takes %s, not %s", key, words, shown(text))
 	}
 }
 

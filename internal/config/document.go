@@ -55,8 +55,7 @@ func (p position) String() string {
 	return fmt.Sprintf("%s:%d", p.file, p.line)
 }
 
-// readDocument reads and parses a file. A file that does not exist gives the error of os.Open; every other error says
-// what to do.
+// readDocument reads and parses a file. One that does not exist gives the error of os.Open; all others say what to do.
 func readDocument(path string, role role) (*document, error) {
 	f, err := os.Open(path)
 	if err != nil {

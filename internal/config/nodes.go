@@ -233,8 +233,7 @@ func inEnvironment(name string, do func(env *yaml.Node) error) func(root *yaml.N
 	}
 }
 
-// mappingUnder gives the mapping a key holds, and makes one where there is none. An alias is not edited: what it stands
-// for belongs to others too.
+// mappingUnder gives the mapping of a key, or makes it. An alias is not edited: what it stands for belongs to others too.
 func mappingUnder(m *yaml.Node, key string) (*yaml.Node, error) {
 	value := valueOf(m, key)
 	switch {

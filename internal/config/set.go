@@ -10,8 +10,7 @@ import (
 	"github.com/verifyctl/verifyctl/internal/verify"
 )
 
-// settable are the keys of an environment that [Config.Set] writes, and how: as text, as a list between commas, or as YAML
-// reads it.
+// settable are the keys that [Config.Set] writes, and how: as text, as a list between commas, or as YAML reads it.
 var settable = []settableKey{
 	{"account_sid", textNode}, {"service_sid", textNode}, {"kind", textNode}, {"readonly", plainNode}, {"ios_build", textNode},
 	{"platforms", listNode}, {"app_ids", listNode}, {"max_factors", plainNode}, {"metadata_keys", listNode}, {"base_url", textNode},
@@ -82,8 +81,7 @@ func (c *Config) Set(name string, settings []Setting) (Change, error) {
 	return c.apply(context.Background(), edits, "", Credentials{})
 }
 
-// homeOf gives the file for a key of an environment: a team's, but the personal one beside it where the key stands there or
-// may only stand there.
+// homeOf gives the file for a key: a team's, or the personal one beside it where the key stands or may only stand.
 func (c *Config) homeOf(name, key string) (string, role, error) {
 	path, role := c.mine()
 	if path == c.path {

@@ -84,8 +84,7 @@ func (t *Target) explain(err error) error {
 	return err
 }
 
-// webhookSecret is a secret by which Twilio may have signed what it posts: an auth token of the account, or the secret of
-// a shared key.
+// webhookSecret is what Twilio may have signed a request with: an auth token of the account, or the secret of a shared key.
 type webhookSecret struct {
 	SharedKey string // its name, "" for an auth token
 	Secret    Secret
@@ -161,8 +160,7 @@ func (c *Config) Chosen() (string, Choice, error) {
 	return current, ByCurrent, err
 }
 
-// current gives the name of the current environment, "" when there is none. One that does not exist is an error that
-// names the line.
+// current gives the current environment, "" for none. One that does not exist is an error that names the line.
 func (c *Config) current() (string, error) {
 	all, err := c.loaded()
 	if err != nil {
@@ -235,8 +233,7 @@ func (c *Config) builtInTarget(env verify.Environment) (*Target, error) {
 	return &Target{Environment: env, Chosen: ByNobody, IdentityFrom: identityRaw, ReadOnlyFrom: connection.ReadOnlyFrom, config: c}, err
 }
 
-// target makes a target of a declaration. A base URL that keys must not go to is refused here, before any secret is
-// fetched.
+// target refuses a base URL that keys must not go to, before any secret is fetched.
 func (c *Config) target(decl *declaration) (*Target, error) {
 	t := &Target{
 		Environment: decl.env, Chosen: ByNobody, Declared: decl.at.String(), IdentityFrom: cmp.Or(decl.identity.from, identityRaw),
@@ -313,8 +310,7 @@ func (c *Config) fromVariables() (*Target, error) {
 	})
 }
 
-// takeTwilioKeys reads the account keys of the TWILIO_* variables: account SID and auth token, or an API key and its
-// secret.
+// takeTwilioKeys reads the TWILIO_* variables: account SID and auth token, or an API key and its secret.
 func (c *Config) takeTwilioKeys(t *Target) (err error) {
 	account, token := os.Getenv("TWILIO_ACCOUNT_SID"), os.Getenv("TWILIO_AUTH_TOKEN")
 	key, secret := os.Getenv("TWILIO_API_KEY"), os.Getenv("TWILIO_API_SECRET")

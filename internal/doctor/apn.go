@@ -62,8 +62,7 @@ func apnChecks() []Check {
 	}
 }
 
-// unlessBuild skips what is only for one way of signing. A build that is not declared is left to the check for
-// distribution builds, which says that it is unknown.
+// unlessBuild skips what is only for one way of signing. An undeclared build is left to the check for distribution builds.
 func unlessBuild(build verify.IOSBuild) func(*snapshot) string {
 	return func(snap *snapshot) string {
 		if why := apn.unless(snap); why != "" {

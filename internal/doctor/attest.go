@@ -4,8 +4,7 @@ import (
 	"time"
 )
 
-// attested answers what no API can tell by somebody's word in the environment file. Without one, or past its date, the
-// answerf is unknown.
+// byAttestation answers what no API tells by somebody's word in the environment file, unknown without one or past its date.
 func byAttestation(snap *snapshot, id, question string) answer {
 	attestation, ok := snap.Env.Attestations[id]
 	if !ok && snap.Env.Demo {

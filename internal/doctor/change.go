@@ -52,8 +52,7 @@ func (c Change) Describe() string {
 		plain(strings.Join(c.Webhook.EventTypes, ",")), plain(strings.Join(c.EventTypes, ",")))
 }
 
-// undo gives the change that takes this one back, and whether there is one: a credential cannot be detached by any
-// documented request.
+// undo takes the change back, if that can be: no documented request detaches a credential.
 func (c Change) undo() (Change, bool) {
 	undo := c
 	switch {
@@ -211,7 +210,7 @@ func (s *snapshot) declaredAt() string {
 	return fmt.Sprintf(" (%s:%d)", plain(s.file), s.line)
 }
 
-// changes gives the safe writes that would fix what was found, without anything having to be chosen.
+// Changes gives the safe writes that would fix what was found, without anything having to be chosen.
 func (r Report) Changes() []Change {
 	var all []Change
 	for _, result := range r.Results {

@@ -11,8 +11,7 @@ import (
 	"github.com/verifyctl/verifyctl/internal/verify"
 )
 
-// evidence is what the debugger says about the pushes of the environments, one cause for what may be thousands of
-// alerts.
+// evidence is what the debugger says about pushes, one cause for what may be thousands of alerts.
 type evidence struct {
 	LookedAt bool      `json:"looked_at"`
 	Why      string    `json:"why,omitempty"` // why not
@@ -52,7 +51,7 @@ var conclusion = map[event.Verdict]string{
 	event.WebhookFailed:       "your webhook does not answer 200.",
 }
 
-// evidence groups the events of all snapshots by cause, what still goes on first, then by how many devices it hits.
+// findEvidence groups the events of all snapshots by cause, what still goes on first, then by how many devices it hits.
 func findEvidence(snapshots []*snapshot, opts Options) evidence {
 	found := evidence{Causes: []cause{}}
 	if opts.NoEvidence {
@@ -116,8 +115,7 @@ func codeOf(e event.Event) int {
 	return *e.ErrorCode
 }
 
-// owns tells whether an event is about this environment's Service: it names it, or names nothing but a credential that
-// the Service uses.
+// owns tells whether an event names this environment's Service, or nothing but a credential that the Service uses.
 func (snap *snapshot) owns(e event.Event) bool {
 	if e.ServiceSID != "" {
 		return strings.EqualFold(e.ServiceSID, string(snap.Env.ServiceSID))

@@ -182,8 +182,7 @@ func (a answer) fixIfBroken(format string, args ...any) answer {
 	return a.fix(format, args...)
 }
 
-// knownFaults are the SDK versions that the change logs of twilio-verify-ios and twilio-verify-android call faulty, as of
-// November 2026.
+// knownFaults are what the change logs of twilio-verify-ios and twilio-verify-android call faulty, as of November 2026.
 var knownFaults = []struct {
 	platform    verify.Platform
 	from, fixed verify.Version

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"math"
 	"sync"
 	"time"
 
@@ -80,16 +81,7 @@ func bounded[T any](ctx context.Context, room chan struct{}, timeout time.Durati
 
 var errTimeout = errors.New("the read took too long")
 
-func collect[T any](list iter.Seq2[T, error]) ([]T, error) {
-	var all []T
-	for item, err := range list {
-		if err != nil {
-			return all, err
-		}
-		all = append(all, item)
-	}
-	return all, nil
-}
+func collect[T any](list iter.Seq2[T, error]) ([]T, error) { return firstOf(math.MaxInt, list) }
 
 func firstOf[T any](n int, list iter.Seq2[T, error]) ([]T, error) {
 	var first []T

@@ -155,8 +155,7 @@ func (g *gathering) readService(ctx context.Context, t Target) reading[verify.Se
 	})
 }
 
-// readCredential reads the credential that the target's Service names for a platform; the zero Reading says that it
-// names none.
+// readCredential reads the credential that the Service names for a platform; the zero reading says that it names none.
 func (g *gathering) readCredential(ctx context.Context, t Target, platform verify.Platform) reading[verify.Credential] {
 	service := g.readService(ctx, t)
 	if !service.ok() {

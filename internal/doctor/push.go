@@ -31,8 +31,7 @@ const (
 	used
 )
 
-// intent tells whether the environment says that it pushes to a platform. For iOS, how the app is signed says it before
-// the list of platforms does.
+// intent is by the list of platforms; for iOS, by how the app is signed before that.
 func (s slot) intent(env verify.Environment) intent {
 	if s.platform == verify.PlatformAPN {
 		switch env.IOSBuild {
@@ -187,8 +186,7 @@ func (s slot) fits(snap *snapshot, credential verify.Credential) bool {
 	return want != verify.SandboxUnknown && credential.Sandbox == want
 }
 
-// suggest adds to a failed answer which credentials would do, with the command that attaches each. Choosing is left to
-// the operator.
+// suggest adds which credentials would do, with the command that attaches each. Choosing is left to the operator.
 func (s slot) suggest(snap *snapshot, a answer) answer {
 	if len(a.Commands) > 0 {
 		return a

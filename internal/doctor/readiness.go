@@ -223,8 +223,7 @@ func writeReadinessLine(b *strings.Builder, line ReadinessLine, paint Painter) {
 	}
 }
 
-// writeSettledBy lists the questions whose answer is unknown by what would settle them. One that needs several things stands
-// with each.
+// writeSettledBy lists the unknown ones by what would settle them. One that needs several things stands with each.
 func writeSettledBy(b *strings.Builder, lines []ReadinessLine) {
 	const sample, latency, attest = "--sample N looks at the factors and challenges of N users", "--latency measures the latency",
 		"somebody's word, under attestations in the environment file"

@@ -72,8 +72,7 @@ func (r Result) where() string {
 	return "environment"
 }
 
-// unreadable is something that could not be read, and the checks that are unknown for it: one finding, however many
-// checks wait for it.
+// unreadable is something that could not be read: one finding, however many checks are unknown for it.
 type unreadable struct {
 	Environments []string `json:"environments"`
 	Resources    []string `json:"resources"`
@@ -82,7 +81,7 @@ type unreadable struct {
 	Checks       []string `json:"checks"`
 }
 
-// Summary counts results by status.
+// summary counts results by status.
 type summary struct {
 	Fail    int `json:"fail"`
 	Warn    int `json:"warn"`
@@ -277,7 +276,7 @@ func (h header) title() string {
 }
 
 // problems gives what is not in order and what is worth knowing, the worst first. What is unknown because something
-// could not be read is told once, by Unreadable.
+// could not be read is told once, by unreadable.
 func problems(results []Result) []Result {
 	var list []Result
 	for _, status := range []Status{Fail, Warn, Unknown, Pass} {

@@ -33,8 +33,7 @@ type Connection struct {
 	Hosts   []string // that requests go to
 }
 
-// reader reads what the checks look at. Lists end with the first error; a zero host of Probe means the one that
-// verification requests go to.
+// reader reads what the checks look at. Lists end with the first error; Probe without a host takes the one of verifications.
 type reader interface {
 	Account(ctx context.Context, sid verify.AccountSID) (verify.Account, error)
 	Keys(ctx context.Context, account verify.AccountSID) iter.Seq2[verify.APIKey, error]

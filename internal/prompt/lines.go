@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/term"
 
+	"github.com/charmbracelet/huh"
 	"github.com/verifyctl/verifyctl/internal/verify"
 )
 
@@ -50,31 +51,26 @@ func (p *Prompter) inputLine(ctx context.Context, q Question, hidden bool) (stri
 	}
 }
 
-func (p *Prompter) selectLine(ctx context.Context, q Question, options []string) (int, error) {
+func (p *Prompter) selectLine(ctx context.Context, q Question, options []huh.Option[int]) (int, error) {
 	fmt.Fprintln(p.out, plain(q.Text))
-	for i, label := range options {
-		fmt.Fprintf(p.out, "%d. %s\n", i+1, label)
+	for i, option := range options {
+		fmt.Fprintf(p.out, "%d. %s\n", i+1, option.Key)
 	}
-	number := Question{
+	var number int
+	_, err := p.inputLine(ctx, Question{
 		Text: fmt.Sprintf("A number from 1 to %d:", len(options)), Help: q.Help,
-		Check: func(answer string) error {
-			n, err := strconv.Atoi(strings.TrimSpace(answer))
-			if err != nil || n < 1 || n > len(options) {
+		Check: func(answer string) (err error) {
+			number, err = strconv.Atoi(strings.TrimSpace(answer))
+			if err != nil || number < 1 || number > len(options) {
 				return fmt.Errorf("that is not a number from 1 to %d", len(options))
 			}
 			return nil
 		},
-	}
-	answer, err := p.inputLine(ctx, number, false)
-	if err != nil {
-		return 0, err
-	}
-	n, err := strconv.Atoi(strings.TrimSpace(answer))
-	return n - 1, err
+	}, false)
+	return number - 1, err
 }
 
-// ask shows a label and reads a line. A cancelled context ends the wait; the read itself is left behind, as the process
-// is about to end.
+// ask reads a line. A cancelled context ends the wait and leaves the read behind, as the process is about to end.
 func (p *Prompter) ask(ctx context.Context, label string, hidden bool) (string, error) {
 	fmt.Fprint(p.out, label)
 	type reply struct {
@@ -97,8 +93,7 @@ func (p *Prompter) ask(ctx context.Context, label string, hidden bool) (string, 
 	}
 }
 
-// rememberTerminal gives a function that puts the terminal back as it is now: an abandoned hidden read has switched its
-// echo off.
+// rememberTerminal gives what puts the terminal back as it is now: an abandoned hidden read has switched its echo off.
 func (p *Prompter) rememberTerminal() func() {
 	f, ok := p.in.(*os.File)
 	if !ok {

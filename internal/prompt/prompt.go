@@ -158,18 +158,18 @@ func Select[T any](ctx context.Context, p *Prompter, q Question, options []Optio
 	if len(options) == 0 {
 		return none, verify.Refusedf("there is nothing to choose from")
 	}
+	list := make([]huh.Option[int], len(options))
+	for i, o := range options {
+		list[i] = huh.NewOption(plain(o.Label), i)
+	}
 	if p.lines {
-		i, err := p.selectLine(ctx, q, labels(options))
+		i, err := p.selectLine(ctx, q, list)
 		if err != nil {
 			return none, err
 		}
 		return options[i].Value, nil
 	}
 	choice := -1
-	list := make([]huh.Option[int], len(options))
-	for i, label := range labels(options) {
-		list[i] = huh.NewOption(label, i)
-	}
 	field := huh.NewSelect[int]().Title(plain(q.Text)).Description(plain(q.Help)).Options(list...).Value(&choice)
 	if len(options) > selectRows {
 		field.Height(selectRows)
@@ -182,14 +182,6 @@ func Select[T any](ctx context.Context, p *Prompter, q Question, options []Optio
 	}
 	p.trace(nil, q.Text, " ", options[choice].Label)
 	return options[choice].Value, nil
-}
-
-func labels[T any](options []Option[T]) []string {
-	list := make([]string, len(options))
-	for i, o := range options {
-		list[i] = plain(o.Label)
-	}
-	return list
 }
 
 // able tells whether somebody can be asked, or names what to give instead.

@@ -129,8 +129,7 @@ func (l *Lint) candidates() []*x509.Certificate {
 	return all
 }
 
-// encodeKey writes a key as Twilio's guide shows it: "RSA PRIVATE KEY", which is PKCS #1, or what the type of key has in
-// its place.
+// encodeKey writes a key as Twilio's guide shows it: as RSA PRIVATE KEY (PKCS #1), or what its type has in that place.
 func encodeKey(key crypto.Signer) ([]byte, error) {
 	var block pem.Block
 	var err error

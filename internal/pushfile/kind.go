@@ -23,8 +23,7 @@ import (
 // maxWrappings is how many wrappings are taken off a file, one inside the other.
 const maxWrappings = 6
 
-// add reads one file, whatever it is. It takes off what other programs have put around a credential, says so, and reads
-// what is inside.
+// add takes off what other programs have put around a credential, says so, and reads what is inside.
 func (l *Lint) add(file string, text []byte) error {
 	before := len(l.Lines)
 	content, around := unwrap(text)

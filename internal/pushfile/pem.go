@@ -85,8 +85,7 @@ func readBlock(text []byte, begin, end []int, kind string) pemBlock {
 	return block
 }
 
-// looseBase64 decodes base64 that has white space, line breaks in letters, quotation marks or URL-safe letters in it, and
-// gives nil for what it is not.
+// looseBase64 decodes base64 with white space, \n in letters, quotation marks or URL-safe letters in it; nil for what is none.
 func looseBase64(text string) []byte {
 	text = strings.NewReplacer(`\n`, "", `\r`, "", `\t`, "", "-", "+", "_", "/").Replace(text)
 	text = strings.Map(func(r rune) rune {

@@ -366,8 +366,7 @@ func (t *tableWriter) widestFlex() int {
 	return widest
 }
 
-// fitted gives the cells that are shown, the flexible ones shortened to their column. Others are left whole even when a
-// later row is wider than the layout.
+// fitted gives the cells that are shown, the flexible ones shortened; others stay whole though wider than the layout.
 func (t *tableWriter) fitted(row []string, tones []Tone) []string {
 	var fitted []string
 	for _, i := range t.shown {
