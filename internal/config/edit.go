@@ -187,11 +187,8 @@ func (c *Config) forgetKeys(ctx context.Context, removed *declaration, all *envi
 	if secret.kind != inKeychain {
 		return "", nil
 	}
-	for _, other := range all.declared {
-		_, theirs := other.credentials.resolve(other.env.AccountSID)
-		if other != removed && theirs.kind == inKeychain && theirs.name == secret.name {
-			return "", nil
-		}
+	if slices.ContainsFunc(all.declared, func(other *declaration) bool { return other != removed && other.uses(secret.name) }) {
+		return "", nil
 	}
 	found, err := c.keychain.remove(ctx, secret.name)
 	if err != nil {
@@ -201,6 +198,19 @@ func (c *Config) forgetKeys(ctx context.Context, removed *declaration, all *envi
 		return "", nil
 	}
 	return "the keychain entry " + secret.name, nil
+}
+
+// uses tells whether something that the environment declares is in the keychain under a name.
+func (decl *declaration) uses(entry string) bool {
+	_, secret := decl.credentials.resolve(decl.env.AccountSID)
+	references := []reference{secret}
+	if decl.identity.key != nil {
+		references = append(references, *decl.identity.key)
+	}
+	for _, webhook := range decl.webhooks {
+		references = append(references, webhook.reference)
+	}
+	return slices.ContainsFunc(references, func(r reference) bool { return r.kind == inKeychain && r.name == entry })
 }
 
 // NoteCredential records in the environment's file what a push credential's own file told.

@@ -224,6 +224,20 @@ func TestRemovingForgetsTheKeysNobodyElseUses(t *testing.T) {
 	}
 }
 
+func TestRemovingKeepsASecretThatAnotherNames(t *testing.T) {
+	for name, use := range map[string]string{
+		"webhooks": "    webhook_secrets: [{keychain: " + keySID + "}]\n",
+		"identity": "    identity: {from: hmac-sha256, key: {keychain: " + keySID + "}}\n",
+	} {
+		ownFile(t, "environments:\n  a:\n"+minimal+"    api_key: "+keySID+"\n  b:\n"+minimal+use)
+		r := &fakeRing{entries: map[string]string{keySID: "abc"}}
+		change, err := openWith(t, r).Remove(t.Context(), "a")
+		if err != nil || change.Secret != "" || r.entries[keySID] == "" {
+			t.Errorf("%s: %+v, %v; left %d", name, change, err, len(r.entries))
+		}
+	}
+}
+
 func TestAnEditThatCannotBeReadIsNotMade(t *testing.T) {
 	path := ownFile(t, "environments:\n  a: &a\n"+minimal+"  b: *a\n")
 	before := read(t, path)
