@@ -23,51 +23,45 @@ func wantedSandbox(build verify.IOSBuild) verify.Sandbox {
 }
 
 func apnChecks() []Check {
-	attached := []resource{theService, apnCredential}
-	return []Check{
+	attached, spare := []resource{theService, apnCredential}, []resource{allCredentials, allServices}
+	return apn.checks([]Check{
 		{ID: "PUSH-APN-00", Title: "an APNs credential is attached where iOS is pushed to", Severity: severityFail, Certainty: declared,
-			Skip: apn.unless, Needs: []resource{theService}, Reads: []resource{allCredentials, allServices},
-			Remedy: "attach an APNs credential to the Service", Judge: apn.present},
+			Needs: []resource{theService}, Reads: spare, Remedy: "attach an APNs credential to the Service", Judge: apn.present},
 		{ID: "PUSH-APN-01", Title: "the APNs credential serves distribution builds where the app is one", Severity: severityFail, Certainty: declared,
-			Skip: unlessBuild(verify.IOSDistribution), Needs: attached, Reads: []resource{allCredentials, allServices},
+			Skip: unlessBuild(verify.IOSDistribution), Needs: attached, Reads: spare,
 			Remedy: "TestFlight, Ad Hoc and store builds need a credential with sandbox false", Judge: apn.attached(rightSandbox)},
 		{ID: "PUSH-APN-02", Title: "the APNs credential serves debug builds where the app is one", Severity: severityFail, Certainty: declared,
-			Skip: unlessBuild(verify.IOSDebug), Needs: attached, Reads: []resource{allCredentials, allServices},
+			Skip: unlessBuild(verify.IOSDebug), Needs: attached, Reads: spare,
 			Remedy: "builds signed for debugging (run from Xcode) need a credential with sandbox true", Judge: apn.attached(rightSandbox)},
-		{ID: "PUSH-APN-03", Title: "the APNs credential's sandbox can be read", Severity: severityFail, Certainty: certain,
-			Skip: apn.unless, Needs: attached, Remedy: "look at the credential in the Console", Judge: apn.attached(readableSandbox)},
-		{ID: "PUSH-APN-04", Title: "the APNs credential is of type apn", Severity: severityFail, Certainty: certain,
-			Skip: apn.unless, Needs: attached, Reads: []resource{allCredentials, allServices},
+		{ID: "PUSH-APN-03", Title: "the APNs credential's sandbox can be read", Severity: severityFail, Certainty: certain, Needs: attached,
+			Remedy: "look at the credential in the Console", Judge: apn.attached(readableSandbox)},
+		{ID: "PUSH-APN-04", Title: "the APNs credential is of type apn", Severity: severityFail, Certainty: certain, Needs: attached, Reads: spare,
 			Remedy: "attach a credential of type apn", Judge: apn.attached(apn.rightType)},
 		{ID: "PUSH-APN-05", Title: "the APNs credential exists in the Service's account", Severity: severityFail, Certainty: certain,
-			Skip: apn.unless, Needs: []resource{theService}, Reads: []resource{apnCredential, allCredentials, allServices},
+			Needs: []resource{theService}, Reads: []resource{apnCredential, allCredentials, allServices},
 			Remedy: "attach a credential of the Service's own account", Judge: apn.bySID(apn.exists)},
 		{ID: "PUSH-APN-06", Title: "no other environment uses the APNs credential", Severity: severityWarn, Certainty: certain,
-			Skip: apn.unless, Needs: []resource{theService}, Reads: []resource{allServices},
+			Needs: []resource{theService}, Reads: []resource{allServices},
 			Remedy: "one credential for each Service and environment", Judge: apn.bySID(apn.unshared)},
 		{ID: "PUSH-APN-07", Title: "the APNs credential was renewed within eleven months", Severity: severityWarn, Certainty: heuristic,
-			Skip: unlessExpiryUnknown, Needs: attached,
-			Remedy: "look up the certificate's expiry and record it: " + recordExpiry, Judge: apn.attached(renewed)},
+			Skip: unlessExpiryUnknown, Needs: attached, Remedy: "look up the certificate's expiry and record it: " + recordExpiry, Judge: apn.attached(renewed)},
 		{ID: "PUSH-APN-08", Title: "Apple accepts the credential", Severity: severityFail, Certainty: heuristic,
-			Skip: apn.unless, Needs: []resource{theService, pushErrors}, Reads: []resource{apnCredential},
+			Needs: []resource{theService, pushErrors}, Reads: []resource{apnCredential},
 			Remedy: "renew the certificate, upload it as a new credential and attach that; leave the factors alone", Judge: apn.accepted(52131, 52145)},
 		{ID: "PUSH-APN-09", Title: "Apple accepts the push tokens", Severity: severityFail, Certainty: heuristic,
-			Skip: apn.unless, Needs: []resource{theService, pushErrors}, Reads: []resource{apnCredential, sampleFactors},
+			Needs: []resource{theService, pushErrors}, Reads: []resource{apnCredential, sampleFactors},
 			Remedy: "on many devices: the build and the credential are for different Apple environments; on a few: bad tokens. Do not prune", Judge: tokensAccepted},
 		{ID: "PUSH-APN-10", Title: "the APNs credential is for the app", Severity: severityFail, Certainty: heuristic,
-			Skip: apn.unless, Needs: []resource{theService, pushErrors}, Reads: []resource{apnCredential, sampleFactors},
+			Needs: []resource{theService, pushErrors}, Reads: []resource{apnCredential, sampleFactors},
 			Remedy: "the certificate's subject has to be the app's bundle id; a VoIP certificate does not serve", Judge: rightTopic},
 		{ID: "PUSH-APN-11", Title: "the APNs certificate is for the app and does not expire soon", Severity: severityFail, Certainty: attested,
-			Skip: apn.unless, Reads: []resource{theService}, Remedy: "no API tells; record it: " + recordExpiry, Judge: certificate},
-	}
+			Reads: []resource{theService}, Remedy: "no API tells; record it: " + recordExpiry, Judge: certificate},
+	})
 }
 
 // unlessBuild skips what is only for one way of signing. An undeclared build is left to the check for distribution builds.
 func unlessBuild(build verify.IOSBuild) func(*snapshot) string {
 	return func(snap *snapshot) string {
-		if why := apn.unless(snap); why != "" {
-			return why
-		}
 		switch declared := snap.Env.IOSBuild; {
 		case declared == build:
 			return ""
@@ -124,9 +118,6 @@ const (
 
 // unlessExpiryUnknown skips guessing at a certificate's age where its expiry is recorded.
 func unlessExpiryUnknown(snap *snapshot) string {
-	if why := apn.unless(snap); why != "" {
-		return why
-	}
 	if snap.Env.CredentialNotes[verify.PlatformAPN].Recorded != "" {
 		return "what the certificate says is recorded; PUSH-APN-11 looks at it"
 	}

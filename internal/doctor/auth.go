@@ -3,6 +3,8 @@ package doctor
 import (
 	"errors"
 	"fmt"
+	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -21,29 +23,28 @@ const (
 
 func authChecks() []Check {
 	return []Check{
-		{ID: "AUTH-01", Title: "the key reads the environment's Service", Severity: severityFail, Certainty: certain,
-			Reads: []resource{theService, theAccount}, Remedy: "the answer names the cause", Judge: reachesService},
-		{ID: "AUTH-02", Title: "the key is not a test credential", Severity: severityFail, Certainty: certain,
-			Reads: []resource{theService}, Remedy: "use a live key: Verify does not support test credentials", Judge: liveKey},
-		{ID: "AUTH-03", Title: "an API key is used, not the auth token", Severity: severityWarn, Certainty: certain,
-			Skip: unlessOwnKey, Remedy: "create an API key for verifyctl", Judge: apiKeyUsed},
+		{ID: "AUTH-01", Title: "the key reads the environment's Service", Severity: severityFail, Certainty: certain, Reads: []resource{theService, theAccount},
+			Remedy: "the answer names the cause", Judge: reachesService},
+		{ID: "AUTH-02", Title: "the key is not a test credential", Severity: severityFail, Certainty: certain, Reads: []resource{theService},
+			Remedy: "use a live key: Verify does not support test credentials", Judge: liveKey},
+		{ID: "AUTH-03", Title: "an API key is used, not the auth token", Severity: severityWarn, Certainty: certain, Skip: unlessOwnKey,
+			Remedy: "create an API key for verifyctl", Judge: apiKeyUsed},
 		{ID: "AUTH-04", Title: "the key may not do more than it needs", Severity: severityInfo, Certainty: certain,
 			Skip: unlessOwnKey, Needs: []resource{theService}, Reads: []resource{theAccount},
 			Remedy: "prefer a restricted key with Verify and Monitor: read", Judge: leastPrivilege},
-		{ID: "AUTH-05", Title: "the Service belongs to the declared account", Severity: severityFail, Certainty: certain,
-			Needs: []resource{theService}, Remedy: "use a key of the declared account, or declare the account the Service is in", Judge: rightAccount},
-		{ID: "AUTH-06", Title: "the account is active and not a trial", Severity: severityFail, Certainty: certain,
-			Reads: []resource{theAccount, theService}, Remedy: "add funds, upgrade or reopen the account", Judge: activeAccount},
-		{ID: "AUTH-07", Title: "the key is younger than a year", Severity: severityWarn, Certainty: certain,
-			Skip: unlessAPIKey, Needs: []resource{allKeys}, Remedy: "make a new key and delete the old one", Judge: freshKey},
+		{ID: "AUTH-05", Title: "the Service belongs to the declared account", Severity: severityFail, Certainty: certain, Needs: []resource{theService},
+			Remedy: "use a key of the declared account, or declare the account the Service is in", Judge: rightAccount},
+		{ID: "AUTH-06", Title: "the account is active and not a trial", Severity: severityFail, Certainty: certain, Reads: []resource{theAccount, theService},
+			Remedy: "add funds, upgrade or reopen the account", Judge: activeAccount},
+		{ID: "AUTH-07", Title: "the key is younger than a year", Severity: severityWarn, Certainty: certain, Skip: unlessAPIKey, Needs: []resource{allKeys},
+			Remedy: "make a new key and delete the old one", Judge: freshKey},
 		{ID: "AUTH-08", Title: "the key may read what the other checks need", Severity: severityWarn, Certainty: certain,
-			Needs:  []resource{theService},
-			Reads:  []resource{allCredentials, pushErrors, changes},
+			Needs: []resource{theService}, Reads: []resource{allCredentials, pushErrors, changes},
 			Remedy: "grant the missing permission, or accept that the checks which need it are unknown", Judge: mayRead},
-		{ID: "AUTH-09", Title: "the key belongs to the region that requests go to", Severity: severityFail, Certainty: measured,
-			Reads: []resource{theService}, Remedy: "use a key of the region", Judge: rightRegion},
-		{ID: "AUTH-10", Title: "this machine's clock agrees with Twilio's", Severity: severityFail, Certainty: measured,
-			Needs: []resource{oneRequest}, Remedy: "set the clock by NTP", Judge: clockAgrees},
+		{ID: "AUTH-09", Title: "the key belongs to the region that requests go to", Severity: severityFail, Certainty: measured, Reads: []resource{theService},
+			Remedy: "use a key of the region", Judge: rightRegion},
+		{ID: "AUTH-10", Title: "this machine's clock agrees with Twilio's", Severity: severityFail, Certainty: measured, Needs: []resource{oneRequest},
+			Remedy: "set the clock by NTP", Judge: clockAgrees},
 	}
 }
 
@@ -223,3 +224,63 @@ func clockAgrees(snap *snapshot) answer {
 func day(t time.Time) string { return t.UTC().Format(time.DateOnly) }
 
 func days(d time.Duration) string { return verify.Count(int(d/(24*time.Hour)), "day") }
+
+// Twilio's codes for requests it refuses because of who sends them (api/errors/20003 and its neighbours).
+const (
+	codeAuthentication = 20003
+	codeNotActive      = 20005
+	codeAccessDenied   = 20006
+	codeTestKey        = 20008
+	codeSuspended      = 20403
+)
+
+type authCause struct {
+	reason string
+	fix    string
+}
+
+// diagnose walks the causes of a refused key and gives the one that fits what was read, the surest first.
+func diagnose(snap *snapshot, err error) authCause {
+	key := snap.Connection.KeySID
+	switch {
+	case verify.CodeOf(err) == codeTestKey:
+		return authCause{"the key is a test credential, which Verify does not support (20008)",
+			"use an API key or the auth token of the live account"}
+	case snap.Account.ok() && snap.Account.Value.Status != "" && snap.Account.Value.Status != "active":
+		return authCause{fmt.Sprintf("the account is %s", snap.Account.Value.Status), "reopen it in the Console, or ask Twilio's support"}
+	case verify.CodeOf(err) == codeNotActive || verify.CodeOf(err) == codeSuspended:
+		return authCause{fmt.Sprintf("the account is not active, or suspended (%d)", verify.CodeOf(err)), "add funds or reopen it in the Console"}
+	case strings.HasPrefix(key, "AC") && snap.Env.AccountSID != "" && !strings.EqualFold(key, string(snap.Env.AccountSID)):
+		return authCause{fmt.Sprintf("the auth token is the one of %s, the environment belongs to %s: a main account's key does not reach a subaccount, nor the reverse", key, snap.Env.AccountSID),
+			"use a key of the environment's own account"}
+	case isHome(snap.Connection.Region) && lacksPermission(err):
+		return authCause{"the key is known but may not read Verify Services: most likely a restricted key without that permission",
+			"grant it Verify: read, or use a standard key"}
+	case !isHome(snap.Connection.Region):
+		return authCause{fmt.Sprintf("requests go to region %s, and keys are good in one region only: this one may belong to us1", snap.Connection.Region),
+			"use a key made in that region, or take region out of the environment; Verify Push is documented for us1 only"}
+	case snap.Connection.Proxy != "":
+		return authCause{fmt.Sprintf("requests go through the proxy %s, which may strip the Authorization header", snap.Connection.Proxy),
+			"try with NO_PROXY=.twilio.com, and fix the proxy if that helps"}
+	case snap.Account.ok():
+		return authCause{"the key reaches the account but not Verify: it may be a restricted key, or one of another region", "grant it Verify: read, or use a standard key"}
+	case otherKeyWorks(snap):
+		return authCause{"another environment's key of the same account works: this key is wrong, deleted, or its secret belongs to another key", "store the key again, or make a new one (Console: Account > API keys)"}
+	}
+	return authCause{"the key or its secret is wrong, or the key was deleted", "make a new API key (Console: Account > API keys) and write it to the environment as api_key"}
+}
+
+// lacksPermission tells a key that Twilio knows and holds back from one that it does not know.
+func lacksPermission(err error) bool {
+	var e *verify.Error
+	return errors.As(err, &e) && (e.TwilioCode == codeAccessDenied ||
+		e.HTTPStatus == http.StatusForbidden && e.TwilioCode != codeAuthentication)
+}
+
+func isHome(region string) bool { return region == "" || region == "us1" }
+
+func otherKeyWorks(snap *snapshot) bool {
+	return slices.ContainsFunc(snap.accountPeers(), func(peer *snapshot) bool {
+		return peer.Service.ok() && peer.Connection.KeySID != snap.Connection.KeySID
+	})
+}

@@ -12,13 +12,13 @@ import (
 
 func buildChecks() []Check {
 	return []Check{
-		{ID: "BUILD-01", Title: "the app is signed as declared", Severity: severityFail, Certainty: declared,
-			Skip: unlessBuildGiven, Remedy: "correct ios_build, or sign the app for the environment it is meant for", Judge: signedAsDeclared},
+		{ID: "BUILD-01", Title: "the app is signed as declared", Severity: severityFail, Certainty: declared, Skip: unlessBuildGiven,
+			Remedy: "correct ios_build, or sign the app for the environment it is meant for", Judge: signedAsDeclared},
 		{ID: "BUILD-02", Title: "the APNs credential serves the app as it is signed", Severity: severityFail, Certainty: certain,
 			Skip: unlessBuildGiven, Needs: []resource{theService, apnCredential}, Reads: []resource{allCredentials, allServices},
 			Remedy: "attach a credential whose sandbox is true for development, false for production", Judge: apn.attached(servesBuild)},
-		{ID: "BUILD-03", Title: "the app's bundle id is declared", Severity: severityFail, Certainty: declared,
-			Skip: unlessBuildGiven, Remedy: "correct app_ids, or build the app for this environment", Judge: declaredBundle},
+		{ID: "BUILD-03", Title: "the app's bundle id is declared", Severity: severityFail, Certainty: declared, Skip: unlessBuildGiven,
+			Remedy: "correct app_ids, or build the app for this environment", Judge: declaredBundle},
 	}
 }
 

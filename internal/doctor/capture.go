@@ -26,12 +26,12 @@ func captureChecks() []Check {
 			Remedy: "no API tells; look at the Console's Debugger, and attest it", Judge: debuggerWebhook},
 		{ID: "EVT-02", Title: "Event Streams carries error events to an active sink", Severity: severityWarn, Certainty: certain, PerAccount: true,
 			Needs: []resource{eventStreams}, Remedy: "subscribe a sink to " + verify.EventErrorLogged, Judge: streaming},
-		{ID: "EVT-03", Title: "debugger events are captured here", Severity: severityWarn, Certainty: certain,
-			Needs: []resource{captured}, Remedy: "run debugger listen, or debugger alerts --store every day", Judge: capturing},
-		{ID: "EVT-04", Title: "the debugger's list is complete", Severity: severityWarn, Certainty: certain, PerAccount: true,
-			Needs: []resource{pushErrors}, Remedy: "Twilio gives at most 10,000 alerts at once; what one second has beyond that cannot be had", Judge: listComplete},
-		{ID: "EVT-05", Title: "push errors can be told by Service", Severity: severityInfo, Certainty: certain, PerAccount: true,
-			Needs: []resource{pushErrors}, Remedy: "Voice and other products share the stream; an unknown shape is worth a report", Judge: attributable},
+		{ID: "EVT-03", Title: "debugger events are captured here", Severity: severityWarn, Certainty: certain, Needs: []resource{captured},
+			Remedy: "run debugger listen, or debugger alerts --store every day", Judge: capturing},
+		{ID: "EVT-04", Title: "the debugger's list is complete", Severity: severityWarn, Certainty: certain, PerAccount: true, Needs: []resource{pushErrors},
+			Remedy: "Twilio gives at most 10,000 alerts at once; what one second has beyond that cannot be had", Judge: listComplete},
+		{ID: "EVT-05", Title: "push errors can be told by Service", Severity: severityInfo, Certainty: certain, PerAccount: true, Needs: []resource{pushErrors},
+			Remedy: "Voice and other products share the stream; an unknown shape is worth a report", Judge: attributable},
 	}
 }
 

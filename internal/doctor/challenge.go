@@ -38,8 +38,8 @@ func challengeChecks() []Check {
 			Remedy: "have the backend look for a pending challenge with the action_id before it creates one", Judge: oncePerAction},
 		{ID: "CHL-05", Title: "challenges carry an action_id", Severity: severityWarn, Certainty: certain, Needs: sample,
 			Remedy: "put action_id into the hidden details, so that doubles can be told", Judge: marked},
-		{ID: "CHL-06", Title: "challenges live a quarter of an hour at most", Severity: severityWarn, Certainty: certain, Needs: sample,
-			Skip: unlessProduction, Remedy: "shorten the expiration", Judge: shortLived},
+		{ID: "CHL-06", Title: "challenges live a quarter of an hour at most", Severity: severityWarn, Certainty: certain, Needs: sample, Skip: unlessProduction,
+			Remedy: "shorten the expiration", Judge: shortLived},
 		{ID: "CHL-07", Title: "challenges tell the user what is approved", Severity: severityWarn, Certainty: certain, Needs: sample,
 			Remedy: "add details such as place, device and amount", Judge: explained},
 		{ID: "CHL-08", Title: "people answer, not programs", Severity: severityWarn, Certainty: heuristic, Needs: sample,
@@ -82,9 +82,15 @@ func (snap *snapshot) aboutChallenges(a answer, examples []string) answer {
 func answersCome(snap *snapshot) answer {
 	expired := snap.countStatus(verify.ChallengeExpired)
 	ended := expired + snap.countStatus(verify.ChallengeApproved) + snap.countStatus(verify.ChallengeDenied)
-	sentence := fmt.Sprintf("%d of %d ended challenges expired", expired, ended)
-	if ended >= fewChallenges && float64(expired) > expiredShare*float64(ended) {
-		return snap.aboutChallenges(warn("%s", sentence), nil).fix("look at delivery first (push errors above), then at what the user sees")
+	return snap.share(expired, ended, expiredShare, "ended challenges expired", "").
+		fixIfBroken("look at delivery first (push errors above), then at what the user sees")
+}
+
+// share judges that not too many of some challenges are of one kind; alarm is said besides where they are.
+func (snap *snapshot) share(some, of int, most float64, what, alarm string) answer {
+	sentence := fmt.Sprintf("%d of %d %s", some, of, what)
+	if of >= fewChallenges && float64(some) > most*float64(of) {
+		return snap.aboutChallenges(warn("%s%s", sentence, alarm), nil)
 	}
 	return snap.aboutChallenges(pass("%s", sentence), nil)
 }
@@ -234,21 +240,15 @@ func considered(snap *snapshot) answer {
 			silent++
 		}
 	}
-	sentence := fmt.Sprintf("%d of %d answers came within a second", silent, answered)
-	if answered >= fewChallenges && float64(silent) > silentShare*float64(answered) {
-		return snap.aboutChallenges(warn("%s: the app may approve silently", sentence), nil).fix("see whether that is meant")
-	}
-	return snap.aboutChallenges(pass("%s", sentence), nil)
+	return snap.share(silent, answered, silentShare, "answers came within a second", ": the app may approve silently").
+		fixIfBroken("see whether that is meant")
 }
 
 func fewDenied(snap *snapshot) answer {
 	denied := snap.countStatus(verify.ChallengeDenied)
 	answered := denied + snap.countStatus(verify.ChallengeApproved)
-	sentence := fmt.Sprintf("%d of %d answered challenges were denied", denied, answered)
-	if answered >= fewChallenges && float64(denied) > deniedShare*float64(answered) {
-		return snap.aboutChallenges(warn("%s; denials are billed", sentence), nil).fix("somebody may be pushing users, or the text confuses them")
-	}
-	return snap.aboutChallenges(pass("%s", sentence), nil)
+	return snap.share(denied, answered, deniedShare, "answered challenges were denied", "; denials are billed").
+		fixIfBroken("somebody may be pushing users, or the text confuses them")
 }
 
 // billedAsSeen compares usage with answered challenges. That says something only when everybody was looked at: every

@@ -11,29 +11,27 @@ import (
 var fcmV1 = time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)
 
 func fcmChecks() []Check {
-	return []Check{
+	attached, spare := []resource{theService, fcmCredential}, []resource{allCredentials, allServices}
+	return fcm.checks([]Check{
 		{ID: "PUSH-FCM-00", Title: "an FCM credential is attached where Android is pushed to", Severity: severityFail, Certainty: declared,
-			Skip: fcm.unless, Needs: []resource{theService}, Reads: []resource{allCredentials, allServices},
-			Remedy: "attach an FCM credential to the Service", Judge: fcm.present},
-		{ID: "PUSH-FCM-01", Title: "the FCM credential is of type fcm", Severity: severityFail, Certainty: certain,
-			Skip: fcm.unless, Needs: []resource{theService, fcmCredential}, Reads: []resource{allCredentials, allServices},
+			Needs: []resource{theService}, Reads: spare, Remedy: "attach an FCM credential to the Service", Judge: fcm.present},
+		{ID: "PUSH-FCM-01", Title: "the FCM credential is of type fcm", Severity: severityFail, Certainty: certain, Needs: attached, Reads: spare,
 			Remedy: "attach a credential of type fcm that holds a service account (FCM v1)", Judge: fcm.attached(fcm.rightType)},
-		{ID: "PUSH-FCM-02", Title: "the FCM credential is newer than FCM v1", Severity: severityWarn, Certainty: heuristic,
-			Skip: fcm.unless, Needs: []resource{theService, fcmCredential},
+		{ID: "PUSH-FCM-02", Title: "the FCM credential is newer than FCM v1", Severity: severityWarn, Certainty: heuristic, Needs: attached,
 			Remedy: "upload a service account (FCM v1) as a new credential, and attach that", Judge: fcm.attached(newerThanV1)},
 		{ID: "PUSH-FCM-03", Title: "Google accepts the credential", Severity: severityFail, Certainty: heuristic,
-			Skip: fcm.unless, Needs: []resource{theService, pushErrors}, Reads: []resource{fcmCredential},
+			Needs: []resource{theService, pushErrors}, Reads: []resource{fcmCredential},
 			Remedy: "upload a valid service account as a new credential and attach that; leave the factors alone", Judge: fcm.accepted(52117, 52101, 52109, 52115, 52005)},
 		{ID: "PUSH-FCM-04", Title: "the FCM credential is of the app's Firebase project", Severity: severityWarn, Certainty: heuristic,
-			Skip: fcm.unless, Needs: []resource{theService, pushErrors}, Reads: []resource{fcmCredential},
+			Needs: []resource{theService, pushErrors}, Reads: []resource{fcmCredential},
 			Remedy: "google-services.json of the app and the credential have to be of one Firebase project", Judge: rightProject},
 		{ID: "PUSH-FCM-05", Title: "the FCM credential exists in the Service's account", Severity: severityFail, Certainty: certain,
-			Skip: fcm.unless, Needs: []resource{theService}, Reads: []resource{fcmCredential, allCredentials, allServices},
+			Needs: []resource{theService}, Reads: []resource{fcmCredential, allCredentials, allServices},
 			Remedy: "attach a credential of the Service's own account", Judge: fcm.bySID(fcm.exists)},
 		{ID: "PUSH-FCM-06", Title: "no other environment uses the FCM credential", Severity: severityWarn, Certainty: certain,
-			Skip: fcm.unless, Needs: []resource{theService}, Reads: []resource{allServices},
+			Needs: []resource{theService}, Reads: []resource{allServices},
 			Remedy: "one Firebase project and one credential for each environment", Judge: fcm.bySID(fcm.unshared)},
-	}
+	})
 }
 
 func newerThanV1(snap *snapshot, credential verify.Credential) answer {

@@ -50,7 +50,19 @@ func (s slot) intent(env verify.Environment) intent {
 	return unused
 }
 
-// unless gives the reason to skip a platform's checks.
+// checks are a platform's, which are skipped where nothing is pushed to it.
+func (s slot) checks(all []Check) []Check {
+	for i, c := range all {
+		all[i].Skip = func(snap *snapshot) string {
+			if why := s.unless(snap); why != "" || c.Skip == nil {
+				return why
+			}
+			return c.Skip(snap)
+		}
+	}
+	return all
+}
+
 func (s slot) unless(snap *snapshot) string {
 	if s.intent(snap.Env) == unused {
 		return fmt.Sprintf("the environment declares that it does not push to %s", s.phones)
