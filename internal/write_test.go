@@ -15,14 +15,14 @@ import (
 )
 
 // guarded are the things by which a write reaches Twilio, and who alone may use each: packages, types with all their
-// methods, fields or functions. Together they say that a write is approved, and sent by package ledger, which leaves a
+// methods, fields or functions. Together they say that a write is confirmed, and sent by package ledger, which leaves a
 // record of it, or not at all.
 var guarded = []struct {
 	thing string
 	may   []string
 	why   string
 }{
-	{"(*cli.connection).confirmedWriter", []string{"(*cli.connection).writer", "(*cli.entitiesEraseOptions).run"}, "whoever calls it has asked for approval"},
+	{"(*cli.connection).confirmedWriter", []string{"(*cli.connection).writer", "(*cli.entitiesEraseOptions).run"}, "whoever calls it has had the write confirmed"},
 	{"(*ledger.Ledger).Writer", []string{"(*cli.connection).confirmedWriter"}, "a write is confirmed before it is sent"},
 	{"twilio.Writer", []string{"ledger", "twilio.Writer", "(*twilio.Client).Writer"}, everyWriteIsRecorded},
 	{"(*twilio.Client).Writer", []string{"ledger"}, everyWriteIsRecorded},

@@ -88,10 +88,6 @@ func newAuditShowCmd(s *shell) *cobra.Command {
 }
 
 func (o *auditShowOptions) run(ctx context.Context) error {
-	p, err := o.shell.printer(time.Now)
-	if err != nil {
-		return err
-	}
 	audit, err := o.shell.ledger(ctx)
 	if err != nil {
 		return err
@@ -104,7 +100,7 @@ func (o *auditShowOptions) run(ctx context.Context) error {
 	if filter.Since, err = o.since.Time(time.Now()); err != nil {
 		return err
 	}
-	n, err := render.List(p, auditResource, audit.Entries(filter))
+	n, err := render.List(o.shell.printer(time.Now), auditResource, audit.Entries(filter))
 	if err != nil {
 		return err
 	}

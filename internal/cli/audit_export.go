@@ -39,10 +39,6 @@ cannot, such as a ticket or a log server, it proves later that no line was chang
 }
 
 func (o *auditExportOptions) run(ctx context.Context) error {
-	p, err := o.shell.printer(time.Now)
-	if err != nil {
-		return err
-	}
 	audit, err := o.shell.ledger(ctx)
 	if err != nil {
 		return err
@@ -51,7 +47,7 @@ func (o *auditExportOptions) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return render.One(p, auditExportResource, export)
+	return render.One(o.shell.printer(time.Now), auditExportResource, export)
 }
 
 func (o *auditExportOptions) export(ctx context.Context, audit *ledger.Ledger) (ledger.Export, error) {

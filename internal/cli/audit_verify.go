@@ -49,15 +49,11 @@ func (o *auditVerifyOptions) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	p, err := o.shell.printer(time.Now)
-	if err != nil {
-		return err
-	}
 	report, err := audit.Verify(ctx)
 	if err != nil {
 		return err
 	}
-	if err := render.One(p, auditReportResource, report); err != nil {
+	if err := render.One(o.shell.printer(time.Now), auditReportResource, report); err != nil {
 		return err
 	}
 	o.sayBreaks(report)

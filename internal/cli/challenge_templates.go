@@ -68,15 +68,11 @@ func newTemplatesListCmd(s *shell) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			p, err := s.printer(nil)
-			if err != nil {
-				return err
-			}
 			var rows []templateRow
 			for _, name := range texts.Names() {
 				rows = append(rows, templateRow{Name: name, Locales: texts.Locales(name), Values: texts.Values(name), Message: texts.Message(name)})
 			}
-			_, err = render.List(p, templateResource, each(rows))
+			_, err = render.List(s.printer(nil), templateResource, each(rows))
 			return err
 		},
 	}
@@ -123,12 +119,8 @@ A language that shows other values or fields than the default is a warning.
 			if err != nil {
 				return err
 			}
-			p, err := s.printer(nil)
-			if err != nil {
-				return err
-			}
 			findings := texts.Lint()
-			if _, err := render.List(p, findingResource, each(findings)); err != nil {
+			if _, err := render.List(s.printer(nil), findingResource, each(findings)); err != nil {
 				return err
 			}
 			return s.lintOutcome(texts, findings)

@@ -157,10 +157,6 @@ func (o *whyOptions) connectOwner(ctx context.Context, service verify.ServiceSID
 }
 
 func (o *whyOptions) ask(ctx context.Context, c *connection, subject challenge.Subject) error {
-	p, err := o.shell.printer(c.now)
-	if err != nil {
-		return err
-	}
 	memory, err := c.memory(ctx)
 	if err != nil {
 		return err
@@ -180,7 +176,7 @@ func (o *whyOptions) ask(ctx context.Context, c *connection, subject challenge.S
 	if err != nil {
 		return err
 	}
-	if err := o.print(p, answer); err != nil {
+	if err := o.print(o.shell.printer(c.now), answer); err != nil {
 		return err
 	}
 	return whyOutcome(answer)

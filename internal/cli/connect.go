@@ -48,12 +48,11 @@ func (s *shell) begin(ctx context.Context, need needs) (*connection, *render.Pri
 	} else if c, err = s.connect(ctx, target); err != nil {
 		return nil, nil, err
 	}
-	p, err := s.printer(c.now)
-	if err == nil && need != needsAccount && c.env.ServiceSID == "" {
-		err = verify.Usagef("no Verify Service is named").
+	if need != needsAccount && c.env.ServiceSID == "" {
+		return nil, nil, verify.Usagef("no Verify Service is named").
 			WithHint("give --service VA…, or add an environment: verifyctl env add")
 	}
-	return c, p, err
+	return c, s.printer(c.now), nil
 }
 
 // connect reaches an environment with its account keys; commands on several environments begin with it.

@@ -89,10 +89,7 @@ func (o *credentialsLintOptions) parse() error {
 
 func (o *credentialsLintOptions) run(ctx context.Context) error {
 	now := time.Now()
-	p, err := o.shell.printer(func() time.Time { return now })
-	if err != nil {
-		return err
-	}
+	p := o.shell.printer(func() time.Time { return now })
 	passphraseUsed := false
 	lint, err := pushfile.LintFiles(o.files, pushfile.Options{Now: now, Stdin: o.shell.in, Passphrase: func(file string) (string, error) {
 		if o.passphrase != nil {

@@ -75,10 +75,7 @@ func (o *debuggerDecodeOptions) parse() error {
 }
 
 func (o *debuggerDecodeOptions) run(ctx context.Context) error {
-	p, err := o.shell.printer(nil)
-	if err != nil {
-		return err
-	}
+	p := o.shell.printer(nil)
 	next, stop := iter.Pull2(o.decode(ctx))
 	defer stop()
 	first, err, any := next()

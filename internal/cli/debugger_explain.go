@@ -116,10 +116,7 @@ var codeResource = render.Resource[event.Code]{
 }
 
 func (o *debuggerExplainOptions) run(ctx context.Context) error {
-	p, err := o.shell.printer(nil)
-	if err != nil {
-		return err
-	}
+	p := o.shell.printer(nil)
 	if o.words {
 		return o.search(p)
 	}

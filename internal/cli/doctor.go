@@ -25,10 +25,9 @@ type doctorOptions struct {
 	fix        bool
 	credential string
 
-	on         doctor.FailOn
-	attach     verify.CredentialSID
-	known      doctor.Baseline
-	resultForm string // junit or sarif, which no other command writes
+	on     doctor.FailOn
+	attach verify.CredentialSID
+	known  doctor.Baseline
 }
 
 func newDoctorCmd(s *shell) *cobra.Command {
@@ -114,9 +113,6 @@ func (o *doctorOptions) parse() error {
 		if o.attach, err = verify.ParseCredentialSID(o.credential); err != nil {
 			return err
 		}
-	}
-	if err := o.parseForm(); err != nil {
-		return err
 	}
 	return o.readBaseline()
 }

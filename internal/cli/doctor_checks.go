@@ -20,11 +20,7 @@ is read from Twilio. docs/reference/checks.md explains each.
 		Example: `  verifyctl doctor checks
   verifyctl doctor checks -o json --jq '.[] | select(.severity == "fail") | .id'`,
 		RunE: func(*cobra.Command, []string) error {
-			p, err := s.printer(time.Now)
-			if err != nil {
-				return err
-			}
-			_, err = render.List(p, doctorCheck, each(doctor.Catalogue()))
+			_, err := render.List(s.printer(time.Now), doctorCheck, each(doctor.Catalogue()))
 			return err
 		},
 	}

@@ -42,14 +42,6 @@ or warns, and what would settle the rest; --all shows every question. Other form
 	return cmd
 }
 
-func (o *doctorReadinessOptions) parse() error {
-	if err := o.examination.parse(); err != nil {
-		return err
-	}
-	_, err := o.shell.printer(time.Now)
-	return err
-}
-
 func (o *doctorReadinessOptions) run(ctx context.Context) error {
 	chosen, declared, err := o.environments(false)
 	if err != nil {
@@ -67,10 +59,7 @@ func (o *doctorReadinessOptions) run(ctx context.Context) error {
 
 // print writes a page for people, or a list where another format or columns are asked for.
 func (o *doctorReadinessOptions) print(report doctor.Report) error {
-	p, err := o.shell.printer(func() time.Time { return report.At })
-	if err != nil {
-		return err
-	}
+	p := o.shell.printer(func() time.Time { return report.At })
 	flags := o.shell.flags
 	if (flags.output == "" || flags.output == string(render.Table)) && flags.columns == nil && flags.jq == "" && flags.template == "" && !flags.quiet {
 		var page strings.Builder
@@ -79,7 +68,7 @@ func (o *doctorReadinessOptions) print(report doctor.Report) error {
 		}
 		return p.WritePage(page.String())
 	}
-	_, err = render.List(p, readinessResource, each(report.Readiness()))
+	_, err := render.List(p, readinessResource, each(report.Readiness()))
 	return err
 }
 

@@ -15,33 +15,24 @@ const (
 	formSARIF = "sarif"
 )
 
-// parseForm reads -o, which takes two more formats here.
-func (o *doctorOptions) parseForm() error {
-	flags := o.shell.flags
-	if flags.output != formJUnit && flags.output != formSARIF {
-		_, err := o.shell.printer(time.Now)
-		return err
+// checkResultForm refuses what cannot be had in a form that no printer writes.
+func (f *globalFlags) checkResultForm() error {
+	if f.jq != "" || f.template != "" || f.columns != nil || f.quiet {
+		return verify.Usagef("-o %s excludes --jq, --template, --columns and --quiet", f.output)
 	}
-	if flags.jq != "" || flags.template != "" || flags.columns != nil || flags.quiet {
-		return verify.Usagef("-o %s excludes --jq, --template, --columns and --quiet", flags.output)
-	}
-	o.resultForm = flags.output
 	return nil
 }
 
 // print writes the report in the format that was asked for.
 func (o *doctorOptions) print(report doctor.Report) error {
 	s := o.shell
-	switch o.resultForm {
+	switch s.flags.output {
 	case formJUnit:
 		return doctor.WriteJUnit(s.out, report, o.on)
 	case formSARIF:
 		return doctor.WriteSARIF(s.out, report, s.build.complete().Version)
 	}
-	p, err := s.printer(func() time.Time { return report.At })
-	if err != nil {
-		return err
-	}
+	p := s.printer(func() time.Time { return report.At })
 	format := render.Format(s.flags.output)
 	switch {
 	case s.flags.jq != "" || s.flags.template != "" || format == render.JSON || format == render.YAML:

@@ -84,10 +84,6 @@ func (o *entitiesEraseOptions) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	p, err := o.shell.printer(connections[0].now)
-	if err != nil {
-		return err
-	}
 	traces := fleet.FindTraces(ctx, places)
 	if err := o.show(traces); err != nil {
 		return err
@@ -109,7 +105,7 @@ func (o *entitiesEraseOptions) run(ctx context.Context) error {
 		}
 		places[i].Deleter, places[i].Forget = w, o.forget(c, w, places[i].Identity)
 	}
-	return o.erase(ctx, p, places)
+	return o.erase(ctx, o.shell.printer(connections[0].now), places)
 }
 
 // connections gives the environments to erase from.

@@ -85,10 +85,6 @@ func (o *envDiffOptions) run(ctx context.Context, nameA, nameB string) error {
 	if err := resource.CheckColumns(o.shell.flags.columns); err != nil {
 		return err
 	}
-	p, err := o.shell.printer(time.Now)
-	if err != nil {
-		return err
-	}
 	a, err := o.shell.named(nameA)
 	if err != nil {
 		return err
@@ -107,7 +103,7 @@ func (o *envDiffOptions) run(ctx context.Context, nameA, nameB string) error {
 	if !o.all {
 		rows = slices.DeleteFunc(rows, func(d envDifference) bool { return d.Differs != nil && !*d.Differs })
 	}
-	if _, err := render.List(p, resource, each(rows)); err != nil {
+	if _, err := render.List(o.shell.printer(time.Now), resource, each(rows)); err != nil {
 		return err
 	}
 	if len(rows) == 0 {

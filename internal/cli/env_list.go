@@ -23,10 +23,6 @@ printed.
 }
 
 func listEnvironments(s *shell) error {
-	p, err := s.printer(time.Now)
-	if err != nil {
-		return err
-	}
 	cfg, err := s.config()
 	if err != nil {
 		return err
@@ -44,7 +40,7 @@ func listEnvironments(s *shell) error {
 			own++
 		}
 	}
-	if _, err := render.List(p, envResource, each(rows)); err != nil {
+	if _, err := render.List(s.printer(time.Now), envResource, each(rows)); err != nil {
 		return err
 	}
 	if own == 0 {

@@ -20,15 +20,11 @@ func newEnvShowCmd(s *shell) *cobra.Command {
 		Args:              argsBetween(0, 1),
 		ValidArgsFunction: s.completeEnvironments(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			p, err := s.printer(time.Now)
-			if err != nil {
-				return err
-			}
 			row, err := findEnvironment(s, args)
 			if err != nil {
 				return err
 			}
-			return render.One(p, envResource, row)
+			return render.One(s.printer(time.Now), envResource, row)
 		},
 	}
 }

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"io"
 	"slices"
 	"strings"
 
@@ -133,8 +134,8 @@ func formatsOf(command string) []string {
 // outputFlags say how a result is printed.
 var outputFlags = []string{"output", "jq", "template", "columns", "no-header", "quiet"}
 
-// checkOutput refuses the flags about output where a command prints no result, and formats and columns that it has not:
-// a write must not be sent before that is known.
+// checkOutput refuses the flags about output where a command prints no result, formats and columns that it has not, and
+// filters that do not compile: a write must not be sent before that is known.
 func (s *shell) checkOutput(cmd *cobra.Command) error {
 	command := commandOf(cmd)
 	resources, ok := printedBy(command)
@@ -152,10 +153,19 @@ func (s *shell) checkOutput(cmd *cobra.Command) error {
 			return verify.Usagef("--%s does not apply to %s", name, cmd.CommandPath()).WithHint("see %s --help", cmd.CommandPath())
 		}
 	}
-	if len(resources) == 0 || lines || slices.Contains(resources, columned(anyColumns{})) {
+	if len(resources) == 0 || lines {
 		return nil
 	}
-	return checkColumns(s.flags.columns, resources)
+	if !slices.Contains(resources, columned(anyColumns{})) {
+		if err := checkColumns(s.flags.columns, resources); err != nil {
+			return err
+		}
+	}
+	if s.flags.output == formJUnit || s.flags.output == formSARIF {
+		return s.flags.checkResultForm()
+	}
+	_, err := render.New(io.Discard, s.printing(nil))
+	return err
 }
 
 // checkColumns tells whether one of the resources has all the columns.

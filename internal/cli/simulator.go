@@ -158,11 +158,7 @@ func withSimulator[T any](ctx context.Context, o *simulatorOptions, r render.Res
 	if err := errors.Join(simulatorError(err), end()); err != nil {
 		return err
 	}
-	p, err := o.shell.printer(nil)
-	if err != nil {
-		return err
-	}
-	return render.One(p, r, value)
+	return render.One(o.shell.printer(nil), r, value)
 }
 
 // withSimulatorList is [withSimulator] for a list.
@@ -176,11 +172,7 @@ func withSimulatorList[T any](ctx context.Context, o *simulatorOptions, r render
 	if err := errors.Join(simulatorError(cmp.Or(err, clockErr)), end()); err != nil {
 		return err
 	}
-	p, err := o.shell.printer(func() time.Time { return clock.Now })
-	if err != nil {
-		return err
-	}
-	n, err := render.List(p, r, each(values))
+	n, err := render.List(o.shell.printer(func() time.Time { return clock.Now }), r, each(values))
 	if err == nil && n == 0 {
 		o.shell.note("%s", none)
 	}

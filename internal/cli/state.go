@@ -52,15 +52,11 @@ func newStateListCmd(s *shell) *cobra.Command {
 		Long:    "List what this machine keeps of each environment.\n\n" + exitHelp(0, 1),
 		Example: "  verifyctl state list",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			p, err := s.printer(time.Now)
-			if err != nil {
-				return err
-			}
 			rows, unread := keptRows(cmd.Context(), s)
 			if len(rows) == 0 && unread == nil {
 				s.note("nothing is kept on this machine")
 			}
-			_, err = render.List(p, keptResource, each(rows))
+			_, err := render.List(s.printer(time.Now), keptResource, each(rows))
 			return errors.Join(err, unread)
 		},
 	}

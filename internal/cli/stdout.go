@@ -74,18 +74,18 @@ func withoutReaderGone(err error) error {
 }
 
 // printer makes the printer that the global flags ask for; now is the environment's clock.
-func (s *shell) printer(now func() time.Time) (*render.Printer, error) {
-	format := render.Table
-	if s.flags.output != "" {
-		parsed, err := render.ParseFormat(s.flags.output, formatsOf(s.command))
-		if err != nil {
-			return nil, err
-		}
-		format = parsed
+func (s *shell) printer(now func() time.Time) *render.Printer {
+	p, err := render.New(s.results, s.printing(now))
+	if err != nil {
+		panic(err) // of flags that checkOutput has let pass
 	}
-	return render.New(s.results, render.Options{
-		Format: format, JQ: s.flags.jq, Template: s.flags.template, Columns: s.flags.columns,
+	return p
+}
+
+func (s *shell) printing(now func() time.Time) render.Options {
+	return render.Options{
+		Format: render.Format(s.flags.output), JQ: s.flags.jq, Template: s.flags.template, Columns: s.flags.columns,
 		NoHeader: s.flags.noHeader, Quiet: s.flags.quiet, Names: s.names,
 		Terminal: s.outTerminal, Width: s.width, Color: s.color, Now: now, Live: s.live,
-	})
+	}
 }

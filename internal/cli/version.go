@@ -53,11 +53,7 @@ func newVersionCmd(s *shell) *cobra.Command {
 				_, err := fmt.Fprintf(s.out, "verifyctl %s\n", b.line())
 				return err
 			}
-			p, err := s.printer(nil)
-			if err != nil {
-				return err
-			}
-			return render.One(p, buildResource, b)
+			return render.One(s.printer(nil), buildResource, b)
 		},
 	}
 }
