@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"slices"
 	"strings"
 
@@ -85,6 +86,17 @@ func argsBetween(minimum, maximum int) cobra.PositionalArgs {
 func argumentNames(cmd *cobra.Command) string {
 	_, names, _ := strings.Cut(cmd.Use, " ")
 	return names
+}
+
+// parseThenRun is how a command runs that has something to check: what was typed becomes values, or is wrong usage, before
+// anything is read or sent.
+func parseThenRun(parse func(args []string) error, run func(context.Context) error) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, args []string) error {
+		if err := parse(args); err != nil {
+			return err
+		}
+		return run(cmd.Context())
+	}
 }
 
 // positional gives the words of a command line behind a group's own name that are no flags it knows.

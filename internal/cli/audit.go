@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"fmt"
 	"strings"
 	"time"
 
@@ -129,11 +128,4 @@ func (o *auditShowOptions) whose(ctx context.Context) (verify.Identity, error) {
 		return "", err
 	}
 	return o.shell.identityIn(ctx, target, o.identity)
-}
-
-func numberOrNone(n int) string {
-	if n == 0 {
-		return ""
-	}
-	return fmt.Sprint(n)
 }

@@ -56,12 +56,7 @@ run; the same command continues safely. An action that was approved or denied is
   verifyctl -e demo challenge create user-1013-mateo --message 'Pay 20 EUR?' --field Amount='20 EUR' --expires 2m --action-id payment-4711 --confirm demo`,
 		Args:              argsBetween(0, 1),
 		ValidArgsFunction: s.completeIdentity,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := o.parse(args); err != nil {
-				return err
-			}
-			return o.run(cmd.Context())
-		},
+		RunE:              parseThenRun(o.parse, o.run),
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&o.request.Message, "message", "", "what the phone shows, at most 256 characters")

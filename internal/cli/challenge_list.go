@@ -17,7 +17,6 @@ type challengeListOptions struct {
 	shell *shell
 
 	identityArg string
-	status      string
 	factorArg   string
 	since       verify.Since
 	duplicates  bool
@@ -44,20 +43,15 @@ once, those of an action together.
   verifyctl -e demo challenge list user-1001-amara --since 24h --columns sid,status,answered_after,action_id`,
 		Args:              argsBetween(0, 1),
 		ValidArgsFunction: s.completeIdentity,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := o.parse(args); err != nil {
-				return err
-			}
-			return o.run(cmd.Context())
-		},
+		RunE:              parseThenRun(o.parse, o.run),
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&o.status, "status", "", "only pending, expired, approved or denied ones")
+	choose(cmd, &o.filter.Status, "status", "only pending, expired, approved or denied ones",
+		verify.ChallengePending, verify.ChallengeExpired, verify.ChallengeApproved, verify.ChallengeDenied)
 	flags.StringVar(&o.factorArg, "factor", "", "only those of the factor YF…")
 	flags.Var(&o.since, "since", "only those created since, such as 24h, 7d or 2026-05-01")
 	flags.BoolVar(&o.duplicates, "duplicates", false, "only those that ask a factor about one action more than once")
 	flags.IntVar(&o.limit, "limit", 0, "stop after this many")
-	completeValues(cmd, "status", "pending", "expired", "approved", "denied")
 	complete(cmd, "factor", s.completeFactor)
 	return cmd
 }
@@ -71,18 +65,9 @@ func (o *challengeListOptions) parse(args []string) error {
 	o.filter.Newest = true
 	var err error
 	if o.factorArg != "" {
-		if o.filter.FactorSID, err = verify.ParseFactorSID(o.factorArg); err != nil {
-			return err
-		}
+		o.filter.FactorSID, err = verify.ParseFactorSID(o.factorArg)
 	}
-	o.filter.Status, err = oneOf("--status", o.status, verify.ChallengePending, verify.ChallengeExpired, verify.ChallengeApproved, verify.ChallengeDenied)
-	if err != nil {
-		return err
-	}
-	if o.limit < 0 {
-		return verify.Usagef("--limit %d is negative", o.limit)
-	}
-	return nil
+	return err
 }
 
 func (o *challengeListOptions) run(ctx context.Context) error {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/verifyctl/verifyctl/internal/challenge"
 	"github.com/verifyctl/verifyctl/internal/render"
@@ -19,7 +20,7 @@ type challengeResendOptions struct {
 
 	identityArg string
 	ttl         time.Duration
-	ttlGiven    bool
+	given       *pflag.FlagSet
 	recreate    bool
 
 	challenge verify.ChallengeSID
@@ -53,15 +54,10 @@ machine has met. With --or-recreate an expired challenge is replaced by one new 
   verifyctl -e demo challenge resend YC1c9f73e5b73c36ee409298d703cbf13c --identity user-1001-amara --or-recreate --confirm demo`,
 		Args:              argsBetween(0, 1),
 		ValidArgsFunction: s.completeChallenge,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			o.ttlGiven = cmd.Flags().Changed("ttl")
-			if err := o.parse(args); err != nil {
-				return err
-			}
-			return o.run(cmd.Context())
-		},
+		RunE:              parseThenRun(o.parse, o.run),
 	}
 	flags := cmd.Flags()
+	o.given = flags
 	flags.StringVar(&o.identityArg, "identity", "", "the identity it was created for")
 	flags.Var((*verify.Period)(&o.ttl), "ttl", "how long the provider tries to deliver, at most 5m (default: the challenge's remaining life)")
 	flags.BoolVar(&o.recreate, "or-recreate", false, "replace an expired challenge by a new one of the same action")
@@ -118,9 +114,9 @@ func (o *challengeResendOptions) run(ctx context.Context) error {
 }
 
 func (o *challengeResendOptions) send(ctx context.Context, w *writer, p *render.Printer, found verify.Challenge) error {
-	asked := &o.ttl
-	if !o.ttlGiven {
-		asked = nil
+	var asked *time.Duration
+	if o.given.Changed("ttl") {
+		asked = &o.ttl
 	}
 	ttl := challenge.ResendTTL(asked, found, w.c.now())
 	resent, err := w.resender().Resend(ctx, found, ttl)
@@ -130,7 +126,7 @@ func (o *challengeResendOptions) send(ctx context.Context, w *writer, p *render.
 	if err := render.One(p, notificationResource, resent.Notification); err != nil {
 		return err
 	}
-	if o.ttlGiven && ttl < o.ttl {
+	if asked != nil && ttl < o.ttl {
 		o.shell.note("the push lives %v and not %v, no longer than the challenge", ttl, o.ttl)
 	}
 	o.shell.note("accepted is not delivered: whether a phone rang cannot be known")

@@ -98,12 +98,7 @@ Ctrl-C ends the watch and leaves the command that goes on with it; the challenge
   verifyctl -e demo challenge watch YC52bcb3c787af8cbe9af2a9a70f3c0fd6 --identity user-1001-amara --resend-after 8s --max-resends 2 --confirm demo`,
 		Args:              argsBetween(0, -1),
 		ValidArgsFunction: s.completeChallenges,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := o.parse(args); err != nil {
-				return err
-			}
-			return o.run(cmd.Context())
-		},
+		RunE:              parseThenRun(o.parse, o.run),
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&o.identityArg, "identity", "", "the identity they were created for")

@@ -52,12 +52,7 @@ Status 0 says that a cause was found, 1 that it stays unknown, 5 that what was a
   verifyctl -e demo why`,
 		Args:              argsBetween(0, 5),
 		ValidArgsFunction: s.completeWhy,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := o.parse(args); err != nil {
-				return err
-			}
-			return o.run(cmd.Context())
-		},
+		RunE:              parseThenRun(o.parse, o.run),
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&o.identityArg, "identity", "", "the identity of a challenge or factor")

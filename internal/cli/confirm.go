@@ -50,13 +50,18 @@ func (c *connection) confirm(ctx context.Context, w writeFlags, question string,
 	if c.rules.production != nil {
 		return c.confirmProduction(ctx, w, question)
 	}
-	if h == harmless || w.yes {
+	return c.shell.confirm(ctx, h == harmless || w.yes, question)
+}
+
+// confirm asks about what --yes lets pass.
+func (s *shell) confirm(ctx context.Context, yes bool, question string) error {
+	switch {
+	case yes:
 		return nil
-	}
-	if !c.shell.canAsk() {
+	case !s.canAsk():
 		return verify.Refusedf("not confirmed: %s", question).WithHint("confirm with --yes")
 	}
-	return c.shell.prompter().Confirm(ctx, question)
+	return s.prompter().Confirm(ctx, question)
 }
 
 // closedError says what makes the environment, or another one of its Service, read-only.

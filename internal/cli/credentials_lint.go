@@ -52,13 +52,7 @@ Attributes, in rich text. The files are for their owner only; nothing is written
   verifyctl credentials lint apns.p12 --passphrase-env P12_PASSPHRASE --extract clean
   verifyctl credentials lint service-account.json --record staging`,
 		Args: argsBetween(1, -1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			o.files = args
-			if err := o.parse(); err != nil {
-				return err
-			}
-			return o.run(cmd.Context())
-		},
+		RunE: parseThenRun(o.parse, o.run),
 	}
 	cmd.Flags().StringVar(&o.record, "record", "", "note what the files tell in this `environment` of the file")
 	cmd.Flags().StringVar(&o.passphraseEnv, "passphrase-env", "", "the environment `variable` that holds the pass phrase of a .p12")
@@ -67,8 +61,8 @@ Attributes, in rich text. The files are for their owner only; nothing is written
 	return cmd
 }
 
-func (o *credentialsLintOptions) parse() error {
-	var err error
+func (o *credentialsLintOptions) parse(args []string) (err error) {
+	o.files = args
 	if o.credential != "" {
 		if o.record == "" {
 			return verify.Usagef("--credential goes with --record")

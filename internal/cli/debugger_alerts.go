@@ -43,12 +43,7 @@ Silence is no proof: Twilio does not promise an alert for every push.
 		Example: `  verifyctl -e demo debugger alerts
   verifyctl -e demo debugger alerts --since 7d --group-by code
   verifyctl -e demo debugger alerts --for demo --code 52134 -o csv`,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := o.parse(); err != nil {
-				return err
-			}
-			return o.run(cmd.Context())
-		},
+		RunE: parseThenRun(o.parse, o.run),
 	}
 	o.filter.register(cmd)
 	o.since = verify.Ago(verify.Period(24 * time.Hour))
@@ -60,9 +55,9 @@ Silence is no proof: Twilio does not promise an alert for every push.
 	return cmd
 }
 
-func (o *debuggerAlertsOptions) parse() error {
+func (o *debuggerAlertsOptions) parse([]string) error {
 	switch {
-	case o.follow && o.filter.groupBy != "":
+	case o.follow && o.filter.group != "":
 		return verify.Usagef("--follow and --group-by exclude each other: counting has no end")
 	case o.every < shortestLook:
 		return verify.Usagef("--every %s is too often: each look is a request of the account; at least %s", o.every, shortestLook)

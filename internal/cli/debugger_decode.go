@@ -48,13 +48,7 @@ With --resolve an ambiguous or masked factor is looked up by reading which candi
   verifyctl debugger decode -q event.txt
   verifyctl debugger decode --group-by code -o csv export.ndjson`,
 		Args: argsBetween(0, -1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			o.files = args
-			if err := o.parse(); err != nil {
-				return err
-			}
-			return o.run(cmd.Context())
-		},
+		RunE: parseThenRun(o.parse, o.run),
 	}
 	o.filter.register(cmd)
 	cmd.Flags().BoolVar(&o.filter.unique, "unique", false, "show each event SID once")
@@ -62,8 +56,9 @@ With --resolve an ambiguous or masked factor is looked up by reading which candi
 	return cmd
 }
 
-func (o *debuggerDecodeOptions) parse() error {
-	if len(o.files) == 0 {
+func (o *debuggerDecodeOptions) parse(args []string) error {
+	o.files = args
+	if len(args) == 0 {
 		o.files = []string{"-"}
 	}
 	if o.shell.flags.env != "" {

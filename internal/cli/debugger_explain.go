@@ -20,13 +20,8 @@ import (
 )
 
 type debuggerExplainOptions struct {
-	shell *shell
-
-	arg   string
-	words bool // the arguments are words to search
-	args  []string
-
-	message string // what Twilio said beside the code
+	shell  *shell
+	search bool // the arguments are words to search
 }
 
 func newDebuggerExplainCmd(s *shell) *cobra.Command {
@@ -47,7 +42,7 @@ environment's account first. With --search the words are looked for instead.
   verifyctl debugger explain 20001 Could not parse certificate
   verifyctl debugger explain -25300
   verifyctl debugger explain --search certificate expired`,
-		Args: argsBetween(1, -1),
+		Args: o.checkArgs,
 		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 			if len(args) > 0 {
 				return nil, cobra.ShellCompDirectiveNoFileComp
@@ -58,28 +53,19 @@ environment's account first. With --search the words are looked for instead.
 			}
 			return words, cobra.ShellCompDirectiveDefault // a file, too
 		},
-		RunE: func(cmd *cobra.Command, args []string) error {
-			o.args = args
-			if err := o.parse(cmd); err != nil {
-				return err
-			}
-			return o.run(cmd.Context())
-		},
+		RunE: func(cmd *cobra.Command, args []string) error { return o.run(cmd.Context(), args) },
 	}
-	cmd.Flags().BoolVar(&o.words, "search", false, "search the catalogue for the words")
+	cmd.Flags().BoolVar(&o.search, "search", false, "search the catalogue for the words")
 	return cmd
 }
 
-func (o *debuggerExplainOptions) parse(cmd *cobra.Command) error {
-	if !o.words {
-		o.arg = o.args[0]
-		if isNumber(o.arg) && len(o.args) > 1 && !isNumber(o.args[1]) {
-			o.message = strings.Join(o.args[1:], " ")
-		} else if err := argsBetween(1, 1)(cmd, o.args); err != nil {
-			return err
-		}
+// checkArgs accepts several arguments only where they are words to search, or a code and what Twilio said beside it.
+func (o *debuggerExplainOptions) checkArgs(cmd *cobra.Command, args []string) error {
+	most := 1
+	if o.search || len(args) > 1 && isNumber(args[0]) && !isNumber(args[1]) {
+		most = -1
 	}
-	return nil
+	return argsBetween(1, most)(cmd, args)
 }
 
 // codeView is an entry of the catalogue as it is shown.
@@ -115,24 +101,25 @@ var codeResource = render.Resource[event.Code]{
 	},
 }
 
-func (o *debuggerExplainOptions) run(ctx context.Context) error {
+func (o *debuggerExplainOptions) run(ctx context.Context, args []string) error {
 	p := o.shell.printer(nil)
-	if o.words {
-		return o.search(p)
+	if o.search {
+		return explainFound(p, strings.Join(args, " "))
 	}
-	if number, err := strconv.Atoi(o.arg); err == nil {
-		return explainNumber(p, number, o.message)
+	if number, err := strconv.Atoi(args[0]); err == nil {
+		return explainNumber(p, number, strings.Join(args[1:], " "))
 	}
-	if prefix, ok := verify.SIDPrefix(o.arg); ok {
-		return o.explainSID(ctx, p, prefix)
+	if prefix, ok := verify.SIDPrefix(args[0]); ok {
+		return o.shell.explainSID(ctx, p, args[0], prefix)
 	}
-	return o.explainFile(p)
+	return o.shell.explainFile(p, args[0])
 }
 
-func (o *debuggerExplainOptions) search(p *render.Printer) error {
-	found := event.Search(strings.Fields(strings.Join(o.args, " "))...)
+// explainFound lists the codes whose entries have all the words.
+func explainFound(p *render.Printer, words string) error {
+	found := event.Search(strings.Fields(words)...)
 	if len(found) == 0 {
-		return notFound("no code of the catalogue has %q", strings.Join(o.args, " "))
+		return notFound("no code of the catalogue has %q", words)
 	}
 	_, err := render.List(p, codeResource, each(found))
 	return err
@@ -190,17 +177,17 @@ func explainText(p *render.Printer, text string) (bool, error) {
 }
 
 // explainSID explains the code of an alert; for other SIDs it says what they are.
-func (o *debuggerExplainOptions) explainSID(ctx context.Context, p *render.Printer, prefix string) error {
-	sid, err := verify.ParseAlertSID(o.arg)
+func (s *shell) explainSID(ctx context.Context, p *render.Printer, text, prefix string) error {
+	sid, err := verify.ParseAlertSID(text)
 	if err != nil {
 		what := verify.ResourceName(prefix)
 		if what == "" {
-			return verify.Usagef("%s is a SID that verifyctl does not know", o.arg)
+			return verify.Usagef("%s is a SID that verifyctl does not know", text)
 		}
-		return verify.Usagef("%s is %s; explain takes error codes, and alerts NO…", o.arg, verify.WithArticle(what)).
-			WithHint("what is wrong with it: %s", verify.Command(o.shell.flags.env, "why", o.arg))
+		return verify.Usagef("%s is %s; explain takes error codes, and alerts NO…", text, verify.WithArticle(what)).
+			WithHint("what is wrong with it: %s", verify.Command(s.flags.env, "why", text))
 	}
-	c, _, err := o.shell.begin(ctx, needsAccount)
+	c, _, err := s.begin(ctx, needsAccount)
 	if err != nil {
 		return err
 	}
@@ -208,30 +195,30 @@ func (o *debuggerExplainOptions) explainSID(ctx context.Context, p *render.Print
 	if err != nil {
 		return err
 	}
-	return o.explainEvents(p, []event.Event{event.FromAlert(alert)})
+	return explainEvents(p, []event.Event{event.FromAlert(alert)})
 }
 
-func (o *debuggerExplainOptions) explainFile(p *render.Printer) error {
-	in, err := openInput(o.shell.in, "the event", o.arg)
+func (s *shell) explainFile(p *render.Printer, file string) error {
+	in, err := openInput(s.in, "the event", file)
 	if err != nil {
-		if done, err := explainText(p, o.arg); done {
+		if done, err := explainText(p, file); done {
 			return err
 		}
 		if !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
-		return verify.Usagef("%q is neither a code, nor a SID, nor a file", o.arg).
-			WithHint("search the catalogue: verifyctl debugger explain --search %s", verify.Quote(o.arg))
+		return verify.Usagef("%q is neither a code, nor a SID, nor a file", file).
+			WithHint("search the catalogue: verifyctl debugger explain --search %s", verify.Quote(file))
 	}
 	defer in.Close()
 	text, err := io.ReadAll(io.LimitReader(in, maxExplained))
 	if err != nil {
-		return fmt.Errorf("cannot read %s: %w", o.arg, err)
+		return fmt.Errorf("cannot read %s: %w", file, err)
 	}
 	var events []event.Event
 	for e, err := range event.Decode(bytes.NewReader(text), event.Options{}) {
 		if err != nil {
-			return fmt.Errorf("cannot read %s: %w", o.arg, err)
+			return fmt.Errorf("cannot read %s: %w", file, err)
 		}
 		events = append(events, e)
 	}
@@ -239,7 +226,7 @@ func (o *debuggerExplainOptions) explainFile(p *render.Printer) error {
 	if ok && (len(events) == 0 || len(events) == 1 && events[0].Description == "" && hasCode(events[0], code.Number)) {
 		return explainCode(p, code)
 	}
-	return o.explainEvents(p, events)
+	return explainEvents(p, events)
 }
 
 // maxExplained bounds what explain reads: it is for an event, not for an export.
@@ -248,7 +235,7 @@ const maxExplained = 16 << 20
 func hasCode(e event.Event, number int) bool { return e.ErrorCode != nil && *e.ErrorCode == number }
 
 // explainEvents explains each code of the events once.
-func (o *debuggerExplainOptions) explainEvents(p *render.Printer, events []event.Event) error {
+func explainEvents(p *render.Printer, events []event.Event) error {
 	var found []event.Code
 	for _, e := range events {
 		if e.ErrorCode == nil {

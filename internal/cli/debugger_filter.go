@@ -19,13 +19,12 @@ type eventFilter struct {
 	shell      *shell
 
 	forArgs []string
-	groupBy string
+	group   debugger.Grouping
 	codes   []int
 	all     bool
 	unique  bool
 
 	services []verify.ServiceSID // of --for
-	group    debugger.Grouping
 
 	seen         map[string]bool
 	shown        int
@@ -41,16 +40,12 @@ type eventFilter struct {
 func (f *eventFilter) register(cmd *cobra.Command) {
 	cmd.Flags().StringSliceVar(&f.forArgs, "for", nil, "only events of this Service VA… or environment")
 	cmd.Flags().IntSliceVar(&f.codes, "code", nil, "only events with this error code")
-	cmd.Flags().StringVar(&f.groupBy, "group-by", "", "count by code, factor, credential, service, identity or hour")
-	completeValues(cmd, "group-by", "code", "factor", "credential", "service", "identity", "hour")
+	choose(cmd, &f.group, "group-by", "count by code, factor, credential, service, identity or hour", debugger.Groupings...)
 	cmd.Flags().BoolVar(&f.all, "all", false, "show events that are no push errors too")
 }
 
 func (f *eventFilter) parse() error {
 	var err error
-	if f.group, err = oneOf("--group-by", f.groupBy, debugger.Groupings...); err != nil {
-		return err
-	}
 	if f.group != "" {
 		err = eventGroupResource.CheckColumns(f.shell.flags.columns)
 	} else {

@@ -69,12 +69,7 @@ stored. /healthz and /metrics (Prometheus; no identities) are served beside the 
 ` + exitHelp(0, 1, 4),
 		Example: `  verifyctl -e prod debugger listen --public-url https://ops.bank.example/twilio/debugger
   verifyctl -e prod debugger listen --exec /usr/local/bin/page --exec --team=login`,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := o.parse(); err != nil {
-				return err
-			}
-			return o.run(cmd.Context())
-		},
+		RunE: parseThenRun(o.parse, o.run),
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&o.addr, "addr", "127.0.0.1:8282", "address to listen on")
@@ -87,7 +82,7 @@ stored. /healthz and /metrics (Prometheus; no identities) are served beside the 
 	return cmd
 }
 
-func (o *debuggerListenOptions) parse() error {
+func (o *debuggerListenOptions) parse([]string) error {
 	if o.path != "" && !strings.HasPrefix(o.path, "/") || strings.ContainsAny(o.path, " {}?#") || o.path == "/healthz" || o.path == "/metrics" {
 		return verify.Usagef("--path %q is not a path to listen on", o.path).WithHint("write it like /twilio/debugger")
 	}

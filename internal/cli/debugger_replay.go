@@ -29,23 +29,17 @@ read from Twilio. Times are those of the events, oldest first.
 ` + exitHelp(0),
 		Example: `  verifyctl -e demo debugger replay
   verifyctl -e demo debugger replay --since 7d --group-by code`,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := o.parse(); err != nil {
-				return err
-			}
-			return o.run(cmd.Context())
-		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context()) },
 	}
 	o.filter.register(cmd)
 	cmd.Flags().Var(&o.since, "since", "only events of the last 24h, 7d and so on (default: all)")
 	return cmd
 }
 
-func (o *debuggerReplayOptions) parse() error {
-	return o.filter.parse()
-}
-
 func (o *debuggerReplayOptions) run(ctx context.Context) error {
+	if err := o.filter.parse(); err != nil {
+		return err
+	}
 	c, p, err := o.shell.begin(ctx, needsAccount)
 	if err != nil {
 		return err

@@ -18,14 +18,13 @@ type doctorOptions struct {
 	write writeFlags
 
 	only, skip []string
-	failOn     string
 	baseline   string
 	all        bool
 	verbose    bool
 	fix        bool
 	credential string
 
-	on     doctor.FailOn
+	failOn doctor.FailOn
 	attach verify.CredentialSID
 	known  doctor.Baseline
 }
@@ -61,26 +60,21 @@ takes it back.
   verifyctl -e demo doctor --only 'PUSH-*' -o json
   verifyctl -e demo doctor --sample 50 --fail-on warn`,
 		Args: unknownCommand,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := o.parse(); err != nil {
-				return err
-			}
-			return o.run(cmd.Context())
-		},
+		RunE: parseThenRun(o.parse, o.run),
 	}
 	cmd.AddCommand(newDoctorReadinessCmd(s), newDoctorChecksCmd(s), newDoctorUndoCmd(s))
 	flags := cmd.Flags()
 	o.register(flags)
 	flags.StringSliceVar(&o.only, "only", nil, "make only these checks: ids or globs such as 'PUSH-*'")
 	flags.StringSliceVar(&o.skip, "skip", nil, "leave these checks out: ids or globs")
-	flags.StringVar(&o.failOn, "fail-on", string(doctor.FailOnFail), "exit 1 for fail, for unknown too, or for warn too")
+	o.failOn = doctor.FailOnFail
+	choose(cmd, &o.failOn, "fail-on", "exit 1 for fail, for unknown too, or for warn too", doctor.FailOnFail, doctor.FailOnUnknown, doctor.FailOnWarn)
 	flags.StringVar(&o.baseline, "baseline", "", "an earlier report in JSON: what it found does not fail again")
 	flags.BoolVar(&o.all, "all", false, "list passed and skipped checks too")
 	flags.BoolVarP(&o.verbose, "verbose", "v", false, "say how many requests were sent")
 	flags.BoolVar(&o.fix, "fix", false, "make the changes that are safe, after showing them")
 	flags.StringVar(&o.credential, "credential", "", "with --fix, the push credential CR… to attach")
 	o.write.register(flags)
-	completeValues(cmd, "fail-on", "fail", "unknown", "warn")
 	var checks []string
 	for _, check := range doctor.Catalogue() {
 		checks = append(checks, described(check.ID, check.Title))
@@ -93,12 +87,9 @@ takes it back.
 	return cmd
 }
 
-func (o *doctorOptions) parse() error {
-	err := o.examination.parse()
+func (o *doctorOptions) parse(args []string) error {
+	err := o.examination.parse(args)
 	if err != nil {
-		return err
-	}
-	if o.on, err = oneOf("--fail-on", o.failOn, doctor.FailOnFail, doctor.FailOnUnknown, doctor.FailOnWarn); err != nil {
 		return err
 	}
 	switch {
@@ -156,7 +147,7 @@ func (o *doctorOptions) run(ctx context.Context) error {
 	if o.verbose {
 		o.shell.note("%s sent", verify.Count(o.requests(), "request"))
 	}
-	if err := outcome(report, o.on); err != nil {
+	if err := outcome(report, o.failOn); err != nil {
 		return err
 	}
 	if o.app != nil && o.app.Requested != nil {
@@ -207,7 +198,7 @@ func (e *examination) register(flags *pflag.FlagSet) {
 	flags.StringVar(&e.iosApp, "ios-app", "", "compare with this app: an .ipa, .app, .xcarchive or .mobileprovision `file`")
 }
 
-func (e *examination) parse() (err error) {
+func (e *examination) parse([]string) (err error) {
 	switch {
 	case e.sample < 0:
 		return verify.Usagef("--sample %d is negative", e.sample)

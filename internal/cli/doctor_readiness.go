@@ -30,12 +30,7 @@ or warns, and what would settle the rest; --all shows every question. Other form
 ` + exitHelp(0, 1, 3, 4, 9),
 		Example: `  verifyctl -e demo doctor readiness
   verifyctl -e demo doctor readiness --sample 50 --latency -o json`,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := o.parse(); err != nil {
-				return err
-			}
-			return o.run(cmd.Context())
-		},
+		RunE: parseThenRun(o.parse, o.run),
 	}
 	o.register(cmd.Flags())
 	cmd.Flags().BoolVar(&o.all, "all", false, "show every question with its reasons")

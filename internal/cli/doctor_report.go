@@ -28,7 +28,7 @@ func (o *doctorOptions) print(report doctor.Report) error {
 	s := o.shell
 	switch s.flags.output {
 	case formJUnit:
-		return doctor.WriteJUnit(s.out, report, o.on)
+		return doctor.WriteJUnit(s.out, report, o.failOn)
 	case formSARIF:
 		return doctor.WriteSARIF(s.out, report, s.build.complete().Version)
 	}

@@ -27,12 +27,7 @@ YW….status=disabled or YW….event_types=a,b. The change is shown and confirme
 ` + exitHelp(writeStatuses...),
 		Example: `  verifyctl -e demo doctor undo apn=CR09b0e064645fdbe631d10397cc221d8d --dry-run`,
 		Args:    argsBetween(1, 1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := o.parse(args); err != nil {
-				return err
-			}
-			return o.run(cmd.Context())
-		},
+		RunE:    parseThenRun(o.parse, o.run),
 	}
 	o.write.register(cmd.Flags())
 	return cmd

@@ -45,9 +45,6 @@ func newEntitiesListCmd(s *shell) *cobra.Command {
 		Long:    "List the entities of the environment's Service, 1,000 a request.\n\n" + exitHelp(readStatuses...),
 		Example: "  verifyctl -e demo entities list --limit 5",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if limit < 0 {
-				return verify.Usagef("--limit %d is negative", limit)
-			}
 			return listFrom(cmd.Context(), s, needsService, entityResource, "no entity in ENV", func(ctx context.Context, c *connection) rowsOf[verify.Entity] {
 				return limited(limit, c.client.Entities(ctx, c.service()))
 			})

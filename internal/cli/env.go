@@ -1,8 +1,6 @@
 package cli
 
 import (
-	"strings"
-
 	"github.com/spf13/cobra"
 
 	"github.com/verifyctl/verifyctl/internal/config"
@@ -69,14 +67,14 @@ var envResource = render.Resource[envRow]{
 		{Name: "kind", Text: envRow.kind},
 		{Name: "service_sid", Text: func(r envRow) string { return string(r.ServiceSID) }},
 		{Name: "ios_build", Text: func(r envRow) string { return string(r.IOSBuild) }},
-		{Name: "platforms", Text: func(r envRow) string { return joined(r.Platforms) }},
+		{Name: "platforms", Text: func(r envRow) string { return joined(r.Platforms, ",") }},
 		{Name: "readonly", Text: func(r envRow) string { return yesOrNothing(r.ReadOnly) }},
 		{Name: "account_sid", Text: func(r envRow) string { return string(r.AccountSID) }, Wide: true},
 		{Name: "username", Text: func(r envRow) string { return r.Username }, Wide: true},
 		{Name: "secret_from", Text: func(r envRow) string { return r.SecretFrom }, Wide: true},
-		{Name: "app_ids", Text: func(r envRow) string { return joined(r.AppIDs) }, Wide: true},
+		{Name: "app_ids", Text: func(r envRow) string { return joined(r.AppIDs, ",") }, Wide: true},
 		{Name: "max_factors", Text: func(r envRow) string { return numberOrNone(r.MaxFactors) }, Wide: true},
-		{Name: "metadata_keys", Text: func(r envRow) string { return joined(r.MetadataKeys) }, Wide: true},
+		{Name: "metadata_keys", Text: func(r envRow) string { return joined(r.MetadataKeys, ",") }, Wide: true},
 		{Name: "identity_from", Text: func(r envRow) string { return r.IdentityFrom }, Wide: true},
 		{Name: "templates_only", Text: func(r envRow) string { return yesOrNothing(r.TemplatesOnly) }, Wide: true},
 		{Name: "texts", Text: func(r envRow) string { return r.Texts }, Wide: true},
@@ -87,21 +85,6 @@ var envResource = render.Resource[envRow]{
 		{Name: "edge", Text: func(r envRow) string { return r.Edge }, Wide: true},
 		{Name: "declared", Text: func(r envRow) string { return r.Declared }, Wide: true},
 	},
-}
-
-func yesOrNothing(b bool) string {
-	if b {
-		return "yes"
-	}
-	return ""
-}
-
-func joined[T ~string](values []T) string {
-	words := make([]string, len(values))
-	for i, v := range values {
-		words[i] = string(v)
-	}
-	return strings.Join(words, ",")
 }
 
 // completeEnvironment completes the names of environments.

@@ -65,15 +65,10 @@ verifyctl.local.yaml beside verifyctl.yaml.
   verifyctl env add staging --account-sid AC… --service-sid VA… --api-key SK… --secret-env STAGING_SECRET --kind staging
   op read op://verify/staging/secret | verifyctl env add staging --secret-stdin`,
 		Args: argsBetween(1, 1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			o.name, o.flags = args[0], cmd.Flags()
-			if err := o.parse(); err != nil {
-				return err
-			}
-			return o.run(cmd.Context())
-		},
+		RunE: parseThenRun(o.parse, o.run),
 	}
 	flags := cmd.Flags()
+	o.flags = flags
 	flags.StringVar(&o.account, "account-sid", "", "the account, AC…")
 	flags.StringVar(&o.service, "service-sid", "", "the Verify Service, VA…")
 	flags.StringVar(&o.apiKey, "api-key", "", "the API key to sign in with, SK…; without one the account's auth token")
@@ -103,7 +98,8 @@ verifyctl.local.yaml beside verifyctl.yaml.
 }
 
 // parse reads what was given; what is missing is asked for later.
-func (o *envAddOptions) parse() error {
+func (o *envAddOptions) parse(args []string) error {
+	o.name = args[0]
 	if err := config.CheckName(o.name); err != nil {
 		return err
 	}
@@ -111,35 +107,30 @@ func (o *envAddOptions) parse() error {
 		MetadataKeys: o.metadataKeys, WebhookURL: o.webhook}
 	a := config.Addition{BaseURL: o.baseURL, AllowBaseURL: o.allowBaseURL, CAFile: o.caFile, Region: o.region, Edge: o.edge}
 	var errs []error
-	note := func(err error) {
-		if err != nil {
-			errs = append(errs, err)
-		}
-	}
 	var err error
 	env.AccountSID, err = optional("--account-sid", o.account, verify.ParseAccountSID)
-	note(err)
+	errs = append(errs, err)
 	env.ServiceSID, err = optional("--service-sid", o.service, verify.ParseServiceSID)
-	note(err)
+	errs = append(errs, err)
 	a.Credentials.APIKey, err = optional("--api-key", o.apiKey, verify.ParseAPIKeySID)
-	note(err)
+	errs = append(errs, err)
 	env.Kind, err = oneOf("--kind", o.kind, verify.Development, verify.Staging, verify.Production)
-	note(err)
+	errs = append(errs, err)
 	env.IOSBuild, err = oneOf("--ios-build", o.iosBuild, verify.IOSDebug, verify.IOSDistribution, verify.IOSNone)
-	note(err)
+	errs = append(errs, err)
 	a.Identity, err = oneOf("--identity", o.identity, "raw", "sha256")
-	note(err)
+	errs = append(errs, err)
 	env.Platforms, err = parsePlatforms(o.platforms)
-	note(err)
+	errs = append(errs, err)
 	if given := o.secretFlags(); len(given) > 1 {
-		note(verify.Usagef("%s exclude each other: a secret is in one place", strings.Join(given, " and ")))
+		errs = append(errs, verify.Usagef("%s exclude each other: a secret is in one place", strings.Join(given, " and ")))
 	}
 	if o.maxFactors < 0 {
-		note(verify.Usagef("--max-factors %d is negative", o.maxFactors))
+		errs = append(errs, verify.Usagef("--max-factors %d is negative", o.maxFactors))
 	}
 	a.Credentials.Source.Variable = o.secretEnv
 	a.Credentials.Source.Command, err = parseCommand(o.secretCommand)
-	note(err)
+	errs = append(errs, err)
 	a.Environment = env
 	o.addition = a
 	return errors.Join(errs...)

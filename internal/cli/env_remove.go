@@ -6,8 +6,6 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-
-	"github.com/verifyctl/verifyctl/internal/verify"
 )
 
 func newEnvRemoveCmd(s *shell) *cobra.Command {
@@ -40,14 +38,8 @@ func removeEnvironment(ctx context.Context, s *shell, name string, yes bool) err
 	if err := cfg.CanRemove(name); err != nil {
 		return err
 	}
-	if !yes {
-		question := fmt.Sprintf("Remove the environment %s from %s, and its keychain entry?", name, cfg.Path())
-		if !s.canAsk() {
-			return verify.Refusedf("not confirmed: %s", question).WithHint("confirm with --yes")
-		}
-		if err := s.prompter().Confirm(ctx, question); err != nil {
-			return err
-		}
+	if err := s.confirm(ctx, yes, fmt.Sprintf("Remove the environment %s from %s, and its keychain entry?", name, cfg.Path())); err != nil {
+		return err
 	}
 	change, err := cfg.Remove(ctx, name)
 	if len(change.Files) > 0 {

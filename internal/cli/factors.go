@@ -63,6 +63,19 @@ func factorTone(f verify.Factor) render.Tone {
 	return render.Warn
 }
 
+// parseFactorSIDs reads the YF… arguments of a command.
+func parseFactorSIDs(args []string) ([]verify.FactorSID, error) {
+	var sids []verify.FactorSID
+	for _, arg := range args {
+		sid, err := verify.ParseFactorSID(arg)
+		if err != nil {
+			return nil, err
+		}
+		sids = append(sids, sid)
+	}
+	return sids, nil
+}
+
 type factorsShowOptions struct {
 	shell *shell
 

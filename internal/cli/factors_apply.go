@@ -51,13 +51,7 @@ goes on, and a plan that is done sends nothing.
   verifyctl -e demo factors apply incident.ndjson --dry-run
   verifyctl -e demo factors apply incident.ndjson --confirm demo`,
 		Args: argsBetween(1, 1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			o.file = args[0]
-			if err := cmp.Or(o.limits.parse(), o.ceiling.set(s)); err != nil {
-				return err
-			}
-			return o.run(cmd.Context())
-		},
+		RunE: parseThenRun(o.parse, o.run),
 	}
 	flags := cmd.Flags()
 	flags.BoolVar(&o.through, "through", false, "in production too, go on from stage to stage")
@@ -65,6 +59,11 @@ goes on, and a plan that is done sends nothing.
 	o.ceiling.register(flags)
 	o.write.register(flags)
 	return cmd
+}
+
+func (o *factorsApplyOptions) parse(args []string) error {
+	o.file = args[0]
+	return cmp.Or(o.limits.parse(), o.ceiling.set(o.shell))
 }
 
 func (o *factorsApplyOptions) run(ctx context.Context) error {

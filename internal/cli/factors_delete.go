@@ -45,12 +45,7 @@ For factors of many identities there is "verifyctl factors plan", which writes t
   verifyctl -e demo factors delete user-1001-amara YFdeaf3bf5746a672e2eeb5e50f10afabc --confirm demo`,
 		Args:              argsBetween(1, -1),
 		ValidArgsFunction: s.completeIdentityThenFactors,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := o.parse(args); err != nil {
-				return err
-			}
-			return o.run(cmd.Context())
-		},
+		RunE:              parseThenRun(o.parse, o.run),
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&o.device, "device", "", "factors whose friendly name fits this `glob`, letter case aside")
@@ -64,12 +59,9 @@ For factors of many identities there is "verifyctl factors plan", which writes t
 
 func (o *factorsDeleteOptions) parse(args []string) error {
 	o.identityArg = args[0]
-	for _, arg := range args[1:] {
-		sid, err := verify.ParseFactorSID(arg)
-		if err != nil {
-			return err
-		}
-		o.factors = append(o.factors, sid)
+	var err error
+	if o.factors, err = parseFactorSIDs(args[1:]); err != nil {
+		return err
 	}
 	chosen := 0
 	for _, given := range []bool{len(o.factors) > 0, o.device != "", o.all} {

@@ -29,21 +29,16 @@ func newFactorsFindCmd(s *shell) *cobra.Command {
 		Example: `  verifyctl -e demo fleet sync
   verifyctl -e demo factors find YFa728cd25f69d7c893427e286d6ccc0a1`,
 		Args: argsBetween(1, -1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			for _, arg := range args {
-				sid, err := verify.ParseFactorSID(arg)
-				if err != nil {
-					return err
-				}
-				o.factors = append(o.factors, sid)
-			}
-			return o.run(cmd.Context())
-		},
+		RunE: parseThenRun(o.parse, o.run),
 	}
 }
 
+func (o *factorsFindOptions) parse(args []string) (err error) {
+	o.factors, err = parseFactorSIDs(args)
+	return err
+}
+
 func (o *factorsFindOptions) run(ctx context.Context) error {
-	r := indexedResource()
 	c, p, err := o.shell.begin(ctx, needsMemory)
 	if err != nil {
 		return err
@@ -56,7 +51,7 @@ func (o *factorsFindOptions) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if _, err := render.List(p, r, each(found)); err != nil {
+	if _, err := render.List(p, indexedResource(), each(found)); err != nil {
 		return err
 	}
 	return o.missing(c, found)

@@ -18,10 +18,6 @@ type factorsListOptions struct {
 	shell *shell
 
 	identityArg string
-	status      string
-	platform    string
-	kind        string
-	appID       string
 	limit       int
 	all         bool
 	where       string
@@ -48,27 +44,16 @@ production that stops at 1,000 entities unless --limit or --all is given. With -
   verifyctl -e demo factors list --platform apn --status verified -o csv`,
 		Args:              argsBetween(0, 1),
 		ValidArgsFunction: s.completeIdentity,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := o.parse(args); err != nil {
-				return err
-			}
-			if o.where != "" {
-				return s.listIndexed(cmd.Context(), indexedResource(), o.limit, func(now time.Time) (where.Condition, error) { return parseWhere(o.where, now) })
-			}
-			return o.run(cmd.Context())
-		},
+		RunE:              parseThenRun(o.parse, o.run),
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&o.status, "status", "", "only verified or unverified factors")
-	flags.StringVar(&o.platform, "platform", "", "only factors of apn, fcm or none")
-	flags.StringVar(&o.kind, "type", "", "only factors of the type push, totp or passkeys")
-	flags.StringVar(&o.appID, "app-id", "", "only factors of this app, such as com.example.app")
+	choose(cmd, &o.filter.Status, "status", "only verified or unverified factors", verify.FactorVerified, verify.FactorUnverified)
+	choose(cmd, &o.filter.Platform, "platform", "only factors of apn, fcm or none", verify.PlatformAPN, verify.PlatformFCM, verify.PlatformNone)
+	choose(cmd, &o.filter.Type, "type", "only factors of the type push, totp or passkeys", verify.FactorPush, verify.FactorTOTP, verify.FactorPasskeys)
+	flags.StringVar(&o.filter.AppID, "app-id", "", "only factors of this app, such as com.example.app")
 	flags.IntVar(&o.limit, "limit", 0, "stop after this many factors")
 	flags.BoolVar(&o.all, "all", false, "read every entity, in production too")
 	flags.StringVar(&o.where, "where", "", whereHelp)
-	completeValues(cmd, "status", "verified", "unverified")
-	completeValues(cmd, "platform", "apn", "fcm", "none")
-	completeValues(cmd, "type", "push", "totp", "passkeys")
 	return cmd
 }
 
@@ -76,32 +61,7 @@ func (o *factorsListOptions) parse(args []string) error {
 	if len(args) > 0 {
 		o.identityArg = args[0]
 	}
-	if o.where != "" {
-		return o.checkWhere()
-	}
-	var err error
-	o.filter = fleet.Filter{AppID: o.appID}
-	o.filter.Status, err = oneOf("--status", o.status, verify.FactorVerified, verify.FactorUnverified)
-	if err != nil {
-		return err
-	}
-	o.filter.Platform, err = oneOf("--platform", o.platform, verify.PlatformAPN, verify.PlatformFCM, verify.PlatformNone)
-	if err != nil {
-		return err
-	}
-	o.filter.Type, err = oneOf("--type", o.kind, verify.FactorPush, verify.FactorTOTP, verify.FactorPasskeys)
-	if err != nil {
-		return err
-	}
-	if o.limit < 0 {
-		return verify.Usagef("--limit %d is negative", o.limit)
-	}
-	return nil
-}
-
-// checkWhere refuses flags that --where makes superfluous: they would not be looked at.
-func (o *factorsListOptions) checkWhere() error {
-	if o.identityArg != "" || o.status != "" || o.platform != "" || o.kind != "" || o.appID != "" || o.all {
+	if o.where != "" && (o.identityArg != "" || o.filter != (fleet.Filter{}) || o.all) { // they would not be looked at
 		return verify.Usagef("--where asks the index and says everything: it goes with --limit only").
 			WithHint("such as --where 'identity = user-1001-amara and status = verified'")
 	}
@@ -109,6 +69,9 @@ func (o *factorsListOptions) checkWhere() error {
 }
 
 func (o *factorsListOptions) run(ctx context.Context) error {
+	if o.where != "" {
+		return o.shell.listIndexed(ctx, indexedResource(), o.limit, func(now time.Time) (where.Condition, error) { return parseWhere(o.where, now) })
+	}
 	c, p, err := o.shell.begin(ctx, needsService)
 	if err != nil {
 		return err

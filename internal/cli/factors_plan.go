@@ -43,21 +43,20 @@ A plan for which nothing was found is written too; applying it does nothing.
   verifyctl -e demo factors plan --where 'platform = apn and sdk_version < 3.0.1' --out incident.ndjson
   verifyctl -e demo factors apply incident.ndjson --confirm demo`,
 		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if (o.where == "") == (o.from == "") {
-				return verify.Usagef("which factors? Give --where EXPRESSION or --from FILE, one of them")
-			}
-			if err := o.file.check(verify.Command(s.flags.env, "factors", "plan", "--where", "sdk_version < 3.0.1", "--out", "incident.ndjson")); err != nil {
-				return err
-			}
-			return o.run(cmd.Context())
-		},
+		RunE: parseThenRun(o.parse, o.run),
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&o.where, "where", "", "factors of any identity that fit this `expression`, such as 'metadata.app_version = 4.2.0'; asks the index")
 	flags.StringVar(&o.from, "from", "", "the factors of this `file`, or - for standard input: a list with identity and factor_sid, or SIDs alone")
 	o.file.register(cmd)
 	return cmd
+}
+
+func (o *factorsPlanOptions) parse([]string) error {
+	if (o.where == "") == (o.from == "") {
+		return verify.Usagef("which factors? Give --where EXPRESSION or --from FILE, one of them")
+	}
+	return o.file.check(verify.Command(o.shell.flags.env, "factors", "plan", "--where", "sdk_version < 3.0.1", "--out", "incident.ndjson"))
 }
 
 func (o *factorsPlanOptions) run(ctx context.Context) error {

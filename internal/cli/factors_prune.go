@@ -51,15 +51,7 @@ credential. The index ("fleet sync") tells how many factors there are.
 			}
 			return noArgs(cmd, args)
 		},
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := o.parse(); err != nil {
-				return err
-			}
-			if err := o.ceiling.set(s); err != nil {
-				return err
-			}
-			return o.run(cmd.Context())
-		},
+		RunE: parseThenRun(o.parse, o.run),
 	}
 	flags := cmd.Flags()
 	o.file.register(cmd)
@@ -75,12 +67,14 @@ credential. The index ("fleet sync") tells how many factors there are.
 	return cmd
 }
 
-func (o *factorsPruneOptions) parse() error {
-	switch {
-	case o.rules.MinUnanswered < 1:
+func (o *factorsPruneOptions) parse([]string) error {
+	if o.rules.MinUnanswered < 1 {
 		return verify.Usagef("--min-unanswered %d: at least 1, because silence without a question proves nothing", o.rules.MinUnanswered)
 	}
-	return o.file.check(verify.Command(o.shell.flags.env, "factors", "prune", "--out", "dead.ndjson"))
+	if err := o.file.check(verify.Command(o.shell.flags.env, "factors", "prune", "--out", "dead.ndjson")); err != nil {
+		return err
+	}
+	return o.ceiling.set(o.shell)
 }
 
 func (o *factorsPruneOptions) run(ctx context.Context) error {

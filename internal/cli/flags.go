@@ -138,7 +138,8 @@ func (s *shell) flagError(cmd *cobra.Command, err error) error {
 		usage.Message = fmt.Sprintf("%s has no --%s any more", cmd.CommandPath(), invalid.GetFlag().Name)
 		return usage.WithHint("it is now: %s", string(now))
 	case invalid != nil && errors.As(err, &worded):
-		usage.Message = fmt.Sprintf("--%s %s", invalid.GetFlag().Name, worded.Message)
+		flag := "--" + invalid.GetFlag().Name + " "
+		usage.Message = flag + strings.TrimPrefix(worded.Message, flag)
 		return usage.WithHint("%s", worded.Hint)
 	case invalid != nil:
 		usage.Message = fmt.Sprintf("--%s %q is not %s", invalid.GetFlag().Name, invalid.GetValue(), valueForm(invalid.GetFlag()))
@@ -172,15 +173,39 @@ func flagNames(cmd *cobra.Command) []string {
 	return names
 }
 
-// oneOf reads a flag whose value is one of a few words; empty is allowed and gives the zero value.
+// choice is the value of a flag that takes one of a few words.
+type choice[T ~string] struct {
+	flag  string
+	to    *T
+	words []T
+}
+
+// choose gives cmd a flag that takes one of a few words, and completes them.
+func choose[T ~string](cmd *cobra.Command, to *T, flag, usage string, words ...T) {
+	cmd.Flags().Var(&choice[T]{flag, to, words}, flag, usage)
+	completeValues(cmd, flag, wordsOf(words)...)
+}
+
+func (c *choice[T]) Set(text string) (err error) {
+	*c.to, err = oneOf("--"+c.flag, text, c.words...)
+	return err
+}
+
+func (c *choice[T]) String() string {
+	if c.to == nil { // pflag asks a zero value
+		return ""
+	}
+	return string(*c.to)
+}
+
+func (c *choice[T]) Type() string { return "string" }
+
+// oneOf reads a word that is one of a few; empty is allowed and gives the zero value.
 func oneOf[T ~string](flag, value string, words ...T) (T, error) {
 	if value == "" || slices.Contains(words, T(value)) {
 		return T(value), nil
 	}
-	names := make([]string, len(words))
-	for i, w := range words {
-		names[i] = string(w)
-	}
+	names := wordsOf(words)
 	err := verify.Usagef("%s %q is not one of %s", flag, value, strings.Join(names, ", "))
 	if near := verify.Nearest(value, names); near != "" {
 		return "", err.WithHint("did you mean %s %s?", flag, near)

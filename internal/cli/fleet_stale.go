@@ -40,9 +40,6 @@ after 270 days. A stale token is no dead factor: the phone may still answer by p
 
 // listIndexed lists the factors of the index that fit a condition.
 func (s *shell) listIndexed(ctx context.Context, r render.Resource[verify.IndexedFactor], limit int, condition func(now time.Time) (where.Condition, error)) error {
-	if limit < 0 {
-		return verify.Usagef("--limit %d is negative", limit)
-	}
 	c, p, err := s.begin(ctx, needsMemory)
 	if err != nil {
 		return err

@@ -44,18 +44,7 @@ Metadata keys that the environment declares (metadata_keys) become columns, by w
 		Example: `  verifyctl -e demo fleet sync
   verifyctl -e demo fleet sync --changed
   verifyctl -e demo fleet sync --all --rps 50 --concurrency 8`,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			switch {
-			case o.limit < 0:
-				return verify.Usagef("--limit %d is negative", o.limit)
-			case o.changed && o.limit > 0:
-				return verify.Usagef("--changed and --limit exclude each other")
-			}
-			if err := o.ceiling.set(s); err != nil {
-				return err
-			}
-			return o.run(cmd.Context())
-		},
+		RunE: parseThenRun(o.parse, o.run),
 	}
 	flags := cmd.Flags()
 	flags.BoolVar(&o.changed, "changed", false, "only what events name since the last full crawl, and entities never read")
@@ -86,6 +75,13 @@ var crawlResource = render.Resource[crawlRow]{Columns: []render.Column[crawlRow]
 	{Name: "started", Time: func(r crawlRow) time.Time { return r.Started }},
 	{Name: "finished", Time: func(r crawlRow) time.Time { return r.Finished }},
 }}
+
+func (o *fleetSyncOptions) parse([]string) error {
+	if o.changed && o.limit > 0 {
+		return verify.Usagef("--changed and --limit exclude each other")
+	}
+	return o.ceiling.set(o.shell)
+}
 
 func (o *fleetSyncOptions) run(ctx context.Context) error {
 	c, p, err := o.shell.begin(ctx, needsService)

@@ -117,7 +117,6 @@ func (c *deviceChoice) find(ctx context.Context, sim *simulator.Control, o *simu
 
 func newDeviceEnrollCmd(o *simulatorOptions) *cobra.Command {
 	var e simulator.Enrolment
-	build := ""
 	cmd := &cobra.Command{
 		Use: "enroll --identity IDENTITY", Aliases: []string{"enrol"}, Short: "Enrol a new phone for a user",
 		Long: `Enrol a new phone: with an access token, a key pair of its own and the proof that it holds the key, as an app does it.
@@ -129,11 +128,6 @@ func newDeviceEnrollCmd(o *simulatorOptions) *cobra.Command {
 			if _, err := verify.ParseIdentity(e.Identity); err != nil {
 				return err
 			}
-			build, err := oneOf("--ios-build", build, simulator.BuildDebug, simulator.BuildDistribution)
-			if err != nil {
-				return err
-			}
-			e.Build = build
 			if err := o.fromEnvironment(&e); err != nil {
 				return err
 			}
@@ -151,7 +145,8 @@ func newDeviceEnrollCmd(o *simulatorOptions) *cobra.Command {
 	flags.StringVar(&e.Name, "name", "Virtual phone", "the phone's friendly name")
 	flags.StringVar(&e.Platform, "platform", "", "apn, fcm or none (default apn)")
 	flags.StringVar(&e.AppID, "app-id", "", "the app (default: the environment's first app id, else com.example.app)")
-	flags.StringVar(&build, "ios-build", "", "how the iOS app is signed, whatever credential the Service has: debug or distribution (default: the environment's ios_build, else the Service's)")
+	choose(cmd, &e.Build, "ios-build", "how the iOS app is signed, whatever credential the Service has: debug or distribution (default: the environment's ios_build, else the Service's)",
+		simulator.BuildDebug, simulator.BuildDistribution)
 	flags.StringToStringVar(&e.Metadata, "metadata", nil, "what the app notes at enrolment, such as app_version=1.2.3")
 	flags.BoolVar(&e.Unverified, "unverified", false, "stop before the proof of possession")
 	moved(cmd, "verifyctl simulator device enroll --ios-build BUILD", "build")

@@ -31,7 +31,7 @@ type serveOptions struct {
 	token      string
 	clock      string
 	freeze     bool
-	shape      string
+	shape      simulator.AlertShape
 	noSID      bool
 	webhooks   bool
 	randomness string
@@ -61,12 +61,7 @@ With --freeze, --clock and --state :memory: the same requests get the same bytes
 		Example: `  verifyctl simulator serve
   verifyctl simulator serve --state :memory: --seed empty --clock 2026-11-02T09:00:00Z --freeze
   verifyctl simulator serve --connect-proxy 127.0.0.1:8282`,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := o.parse(); err != nil {
-				return err
-			}
-			return o.run(cmd.Context())
-		},
+		RunE: parseThenRun(o.parse, o.run),
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&o.addr, "addr", "127.0.0.1:8281", "address to listen on; port 0 takes a free one")
@@ -77,29 +72,26 @@ With --freeze, --clock and --state :memory: the same requests get the same bytes
 	flags.StringVar(&o.token, "auth-token", "", "its auth token (default: 32 zeros); invented, never a real one")
 	flags.StringVar(&o.clock, "clock", "", "RFC 3339 `time` at which a new state starts (default: now)")
 	flags.BoolVar(&o.freeze, "freeze", false, "stop the clock of a new state; it moves by simulator clock advance only")
-	flags.StringVar(&o.shape, "alert-shape", "", "what alerts of failed pushes tell: correlated, credential-only or bare")
+	choose(cmd, &o.shape, "alert-shape", "what alerts of failed pushes tell: correlated, credential-only or bare",
+		simulator.AlertCorrelated, simulator.AlertCredentialOnly, simulator.AlertBare)
 	flags.BoolVar(&o.noSID, "no-credential-sid", false, "leave config.credential_sid out of factors, as Twilio's OpenAPI examples do; its mobile SDKs need it")
 	flags.BoolVar(&o.webhooks, "webhooks-anywhere", false, "post webhooks to other machines too, not only to this one")
 	flags.StringVar(&o.randomness, "randomness", "", "what all SIDs and keys of a new state derive from")
-	completeValues(cmd, "alert-shape", "correlated", "credential-only", "bare")
 	return cmd
 }
 
-func (o *serveOptions) parse() error {
+func (o *serveOptions) parse([]string) error {
 	file, err := o.file()
 	if err != nil {
 		return err
 	}
 	o.options = simulator.Options{
-		State: file, Seed: simulator.Seed(o.seed), Randomness: o.randomness, AlertShape: simulator.AlertShape(o.shape),
+		State: file, Seed: simulator.Seed(o.seed), Randomness: o.randomness, AlertShape: o.shape,
 		AccountSID: o.account, AuthToken: o.token, OmitCredentialSID: o.noSID, WebhooksAnywhere: o.webhooks,
 		Clock: simulator.Clock{Mode: simulator.ClockWall},
 	}
 	if (o.account == "") != (o.token == "") {
 		return verify.Usagef("--account-sid and --auth-token go together")
-	}
-	if _, err := oneOf("--alert-shape", o.shape, simulator.AlertCorrelated, simulator.AlertCredentialOnly, simulator.AlertBare); err != nil {
-		return err
 	}
 	if o.clock != "" {
 		if o.options.Clock.At, err = time.Parse(time.RFC3339, o.clock); err != nil {

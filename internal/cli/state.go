@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -106,11 +105,11 @@ func stateOf(ctx context.Context, dir, name string) (store.EnvironmentState, err
 type statePurgeOptions struct {
 	shell *shell
 
-	kinds       []string
 	before      verify.Since
 	identityArg string
 	yes         bool
 
+	kinds    []store.Kind
 	identity verify.Identity
 }
 
@@ -127,10 +126,7 @@ Nothing is changed at Twilio. The audit file stays.
   verifyctl -e demo state purge events --before 90d --yes
   verifyctl -e demo state purge --identity user-1001-amara --yes`,
 		Args: argsBetween(0, -1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			o.kinds = args
-			return o.run(cmd.Context())
-		},
+		RunE: parseThenRun(o.parse, o.run),
 	}
 	for _, kind := range store.Kinds() {
 		cmd.ValidArgs = append(cmd.ValidArgs, string(kind))
@@ -143,10 +139,6 @@ Nothing is changed at Twilio. The audit file stays.
 }
 
 func (o *statePurgeOptions) run(ctx context.Context) error {
-	kinds, err := o.parse()
-	if err != nil {
-		return err
-	}
 	target, err := o.shell.chosen()
 	if err != nil {
 		return err
@@ -169,7 +161,7 @@ func (o *statePurgeOptions) run(ctx context.Context) error {
 		return err
 	}
 	defer memory.Close()
-	gone, err := o.purge(ctx, memory, kinds)
+	gone, err := o.purge(ctx, memory)
 	if err != nil {
 		return err
 	}
@@ -186,22 +178,21 @@ func (o *statePurgeOptions) run(ctx context.Context) error {
 	return nil
 }
 
-func (o *statePurgeOptions) parse() ([]store.Kind, error) {
-	var kinds []store.Kind
-	for _, word := range o.kinds {
+func (o *statePurgeOptions) parse(args []string) error {
+	for _, word := range args {
 		kind, err := oneOf("state purge", word, store.Kinds()...)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		kinds = append(kinds, kind)
+		o.kinds = append(o.kinds, kind)
 	}
 	switch {
-	case o.identityArg != "" && (len(kinds) > 0 || !o.before.IsZero()):
-		return nil, verify.Usagef("--identity forgets all kinds of one identity, whatever their age")
-	case !o.before.IsZero() && len(kinds) == 0:
-		return nil, verify.Usagef("--before needs a kind")
+	case o.identityArg != "" && (len(o.kinds) > 0 || !o.before.IsZero()):
+		return verify.Usagef("--identity forgets all kinds of one identity, whatever their age")
+	case !o.before.IsZero() && len(o.kinds) == 0:
+		return verify.Usagef("--before needs a kind")
 	}
-	return kinds, nil
+	return nil
 }
 
 func (o *statePurgeOptions) confirm(ctx context.Context, name string) error {
@@ -210,31 +201,24 @@ func (o *statePurgeOptions) confirm(ctx context.Context, name string) error {
 	case o.identity != "":
 		what = "all about " + string(o.identity)
 	case len(o.kinds) > 0:
-		what = strings.Join(o.kinds, ", ")
+		what = joined(o.kinds, ", ")
 	}
-	question := fmt.Sprintf("Forget %s that this machine keeps of %s?", what, name)
-	if o.yes {
-		return nil
-	}
-	if !o.shell.canAsk() {
-		return verify.Refusedf("not confirmed: %s", question).WithHint("confirm with --yes")
-	}
-	return o.shell.prompter().Confirm(ctx, question)
+	return o.shell.confirm(ctx, o.yes, fmt.Sprintf("Forget %s that this machine keeps of %s?", what, name))
 }
 
-func (o *statePurgeOptions) purge(ctx context.Context, memory *store.Store, kinds []store.Kind) (map[store.Kind]int, error) {
+func (o *statePurgeOptions) purge(ctx context.Context, memory *store.Store) (map[store.Kind]int, error) {
 	switch {
 	case o.identity != "":
 		return memory.PurgeIdentity(ctx, o.identity)
 	case o.before.IsZero():
-		return memory.Purge(ctx, kinds...)
+		return memory.Purge(ctx, o.kinds...)
 	}
 	before, err := o.before.Time(time.Now())
 	if err != nil {
 		return nil, err
 	}
 	gone := map[store.Kind]int{}
-	for _, kind := range kinds {
+	for _, kind := range o.kinds {
 		n, err := memory.PurgeBefore(ctx, kind, before)
 		if err != nil {
 			return gone, err
