@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -61,16 +62,16 @@ by its push or by polling. This is what no account can do for an operator: only 
 	}
 	cmd.AddCommand(
 		newDeviceEnrollCmd(o), newDeviceListCmd(o),
-		newDeviceAnswerCmd(o, "approve", "Approve a pending challenge as the user", true),
-		newDeviceAnswerCmd(o, "deny", "Deny a pending challenge as the user", false),
-		newDeviceChangeCmd(o, "uninstall", "Remove the app from the phone; its factor stays at Twilio", map[string]any{"uninstalled": true}),
-		newDeviceChangeCmd(o, "mute", "Switch notifications off: pushes arrive unseen", map[string]any{"muted": true}),
-		newDeviceChangeCmd(o, "unmute", "Switch notifications on again", map[string]any{"muted": false}),
-		newDeviceChangeCmd(o, "lose-pushes", "Let the phone lose every push from now on", map[string]any{"loses_pushes": true}),
-		newDeviceChangeCmd(o, "get-pushes", "Let the phone get pushes again", map[string]any{"loses_pushes": false}),
-		newDeviceTokenCmd(o, "rotate-token", "Give the phone a new push token, which its app tells Twilio",
+		newDeviceAnswerCmd(o, "approve", "Approve a pending challenge as the user", verify.ChallengeApproved),
+		newDeviceAnswerCmd(o, "deny", "Deny a pending challenge as the user", verify.ChallengeDenied),
+		newDeviceChangeCmd(o, "uninstall", "Remove the app from the phone; its factor stays at Twilio", "", setting("uninstalled", true)),
+		newDeviceChangeCmd(o, "mute", "Switch notifications off: pushes arrive unseen", "", setting("muted", true)),
+		newDeviceChangeCmd(o, "unmute", "Switch notifications on again", "", setting("muted", false)),
+		newDeviceChangeCmd(o, "lose-pushes", "Let the phone lose every push from now on", "", setting("loses_pushes", true)),
+		newDeviceChangeCmd(o, "get-pushes", "Let the phone get pushes again", "", setting("loses_pushes", false)),
+		newDeviceChangeCmd(o, "rotate-token", "Give the phone a new push token, which its app tells Twilio",
 			"Give the phone a new push token, which its app tells Twilio; a dead token is thereby replaced.", (*simulator.Control).RotateToken),
-		newDeviceTokenCmd(o, "reinstall", "Install the app again; it tells Twilio its new push token",
+		newDeviceChangeCmd(o, "reinstall", "Install the app again; it tells Twilio its new push token",
 			`Install the app again, as an iOS app does that keeps its key meanwhile: it has a new push token, which it tells Twilio. An app
 that lost its key enrols anew instead.`, (*simulator.Control).Reinstall),
 		newDeviceBuildCmd(o),
@@ -215,9 +216,25 @@ var answeredResource = render.Resource[answered]{
 	},
 }
 
-func newDeviceAnswerCmd(o *simulatorOptions, verb, short string, approve bool) *cobra.Command {
+// newPhoneCmd completes a command that does something to one phone and prints what came of it.
+func newPhoneCmd[T any](o *simulatorOptions, cmd *cobra.Command, r render.Resource[T], do func(ctx context.Context, sim *simulator.Control, factor string, args []string) (T, error)) *cobra.Command {
 	var choice deviceChoice
-	cmd := &cobra.Command{
+	choice.register(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		return withSimulator(cmd.Context(), o, r, func(ctx context.Context, sim *simulator.Control) (T, error) {
+			device, err := choice.find(ctx, sim, o)
+			if err != nil {
+				var none T
+				return none, err
+			}
+			return do(ctx, sim, device.Factor, args)
+		})
+	}
+	return cmd
+}
+
+func newDeviceAnswerCmd(o *simulatorOptions, verb, short string, status verify.ChallengeStatus) *cobra.Command {
+	return newPhoneCmd(o, &cobra.Command{
 		Use: verb + " [YC…] --identity IDENTITY", Short: short,
 		Long: `Open the app and answer a challenge, the newest pending one by default, signed with the phone's key. The app finds it by
 polling, whether or not a push arrived.
@@ -225,90 +242,47 @@ polling, whether or not a push arrived.
 ` + exitHelp(0, 1, 5),
 		Example: "  verifyctl -e demo simulator device " + verb + " --factor " + simulator.DemoIPhoneFactorSID,
 		Args:    argsBetween(0, 1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			challenge := strings.Join(args, "")
-			return withSimulator(cmd.Context(), o, answeredResource, func(ctx context.Context, sim *simulator.Control) (answered, error) {
-				device, err := choice.find(ctx, sim, o)
-				if err != nil {
-					return answered{}, err
-				}
-				status := string(verify.ChallengeDenied)
-				if approve {
-					status = string(verify.ChallengeApproved)
-				}
-				answer, err := sim.Answer(ctx, device.Factor, simulator.DeviceAnswer{Challenge: challenge, Status: status})
-				return answered{device.Factor, answer.Challenge, answer.Status}, err
-			})
-		},
-	}
-	choice.register(cmd)
-	return cmd
+	}, answeredResource, func(ctx context.Context, sim *simulator.Control, factor string, args []string) (answered, error) {
+		answer, err := sim.Answer(ctx, factor, simulator.DeviceAnswer{Challenge: strings.Join(args, ""), Status: string(status)})
+		return answered{factor, answer.Challenge, answer.Status}, err
+	})
 }
 
-func newDeviceChangeCmd(o *simulatorOptions, verb, short string, change map[string]any) *cobra.Command {
-	var choice deviceChoice
-	cmd := &cobra.Command{
-		Use: verb + " --identity IDENTITY", Short: short, Long: short + ".\n\n" + exitHelp(0, 1, 5),
+// newDeviceChangeCmd is a command that only tells its server what to do with a phone.
+func newDeviceChangeCmd(o *simulatorOptions, verb, short, long string, do func(*simulator.Control, context.Context, string) (simulator.Device, error)) *cobra.Command {
+	return newPhoneCmd(o, &cobra.Command{
+		Use: verb + " --identity IDENTITY", Short: short, Long: cmp.Or(long, short+".") + "\n\n" + exitHelp(0, 1, 5),
 		Example: "  verifyctl -e demo simulator device " + verb + " --identity user-1003-chloe",
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return withSimulator(cmd.Context(), o, deviceResource, func(ctx context.Context, sim *simulator.Control) (simulator.Device, error) {
-				device, err := choice.find(ctx, sim, o)
-				if err != nil {
-					return device, err
-				}
-				return sim.ChangeDevice(ctx, device.Factor, change)
-			})
-		},
-	}
-	choice.register(cmd)
-	return cmd
+	}, deviceResource, func(ctx context.Context, sim *simulator.Control, factor string, _ []string) (simulator.Device, error) {
+		return do(sim, ctx, factor)
+	})
 }
 
-// newDeviceTokenCmd is a command by which the phone's app gets a new push token and tells it.
-func newDeviceTokenCmd(o *simulatorOptions, verb, short, long string, do func(*simulator.Control, context.Context, string) (simulator.Device, error)) *cobra.Command {
-	var choice deviceChoice
-	cmd := &cobra.Command{
-		Use: verb + " --identity IDENTITY", Short: short, Long: long + "\n\n" + exitHelp(0, 1, 5),
-		Example: "  verifyctl -e demo simulator device " + verb + " --identity user-1003-chloe",
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return withSimulator(cmd.Context(), o, deviceResource, func(ctx context.Context, sim *simulator.Control) (simulator.Device, error) {
-				device, err := choice.find(ctx, sim, o)
-				if err != nil {
-					return device, err
-				}
-				return do(sim, ctx, device.Factor)
-			})
-		},
+// setting changes one setting of a phone.
+func setting(name string, value bool) func(*simulator.Control, context.Context, string) (simulator.Device, error) {
+	return func(sim *simulator.Control, ctx context.Context, factor string) (simulator.Device, error) {
+		return sim.ChangeDevice(ctx, factor, map[string]any{name: value})
 	}
-	choice.register(cmd)
-	return cmd
 }
 
 func newDeviceBuildCmd(o *simulatorOptions) *cobra.Command {
-	var choice deviceChoice
-	builds := []string{string(simulator.BuildDebug), string(simulator.BuildDistribution)}
-	cmd := &cobra.Command{
+	builds := wordsOf([]simulator.Build{simulator.BuildDebug, simulator.BuildDistribution})
+	return newPhoneCmd(o, &cobra.Command{
 		Use: "ios-build debug|distribution --identity IDENTITY", Short: "Declare how the phone's iOS app is signed",
 		Long: `Declare how the iOS app of a phone is signed, for one that enrolled from outside above all. A debug build gets pushes from
 a credential with sandbox true, a distribution build from one with sandbox false. Undeclared, it gets them from either.
 
 ` + exitHelp(0, 1, 5),
 		Example: "  verifyctl -e demo simulator device ios-build distribution --identity user-1003-chloe",
-		Args:    argsBetween(1, 1), ValidArgs: builds,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			build, err := oneOf("ios-build", args[0], builds...)
-			if err != nil {
+		Args: func(cmd *cobra.Command, args []string) error {
+			if err := argsBetween(1, 1)(cmd, args); err != nil {
 				return err
 			}
-			return withSimulator(cmd.Context(), o, deviceResource, func(ctx context.Context, sim *simulator.Control) (simulator.Device, error) {
-				device, err := choice.find(ctx, sim, o)
-				if err != nil {
-					return device, err
-				}
-				return sim.ChangeDevice(ctx, device.Factor, map[string]any{"build": build})
-			})
+			_, err := oneOf("ios-build", args[0], builds...)
+			return err
 		},
-	}
-	choice.register(cmd)
-	return cmd
+		ValidArgs: builds,
+	}, deviceResource, func(ctx context.Context, sim *simulator.Control, factor string, args []string) (simulator.Device, error) {
+		return sim.ChangeDevice(ctx, factor, map[string]any{"build": args[0]})
+	})
 }
