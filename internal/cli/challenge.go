@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -82,28 +83,15 @@ func challengeTone(v verify.Challenge) render.Tone {
 }
 
 func fieldsText(v verify.Challenge) string {
-	text := ""
+	lines := make([]string, len(v.Details.Fields))
 	for i, f := range v.Details.Fields {
-		if i > 0 {
-			text += ", "
-		}
-		text += f.Label + ": " + f.Value
+		lines[i] = f.Label + ": " + f.Value
 	}
-	return text
-}
-
-// --- challenge show
-
-type challengeShowOptions struct {
-	shell *shell
-
-	identityArg string
-
-	challenge verify.ChallengeSID
+	return strings.Join(lines, ", ")
 }
 
 func newChallengeShowCmd(s *shell) *cobra.Command {
-	o := challengeShowOptions{shell: s}
+	identityArg := ""
 	cmd := &cobra.Command{
 		Use:     "show YC… [--identity IDENTITY]",
 		Aliases: []string{"get"},
@@ -116,28 +104,18 @@ met.
 		Args:              argsBetween(1, 1),
 		ValidArgsFunction: s.completeChallenge,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			var err error
-			if o.challenge, err = verify.ParseChallengeSID(args[0]); err != nil {
+			sid, err := verify.ParseChallengeSID(args[0])
+			if err != nil {
 				return err
 			}
-			return o.run(cmd.Context())
+			return showFrom(cmd.Context(), s, needsService, challengeResource, func(ctx context.Context, c *connection) (verify.Challenge, error) {
+				return c.challenge(ctx, sid, identityArg)
+			})
 		},
 	}
-	cmd.Flags().StringVar(&o.identityArg, "identity", "", "the identity it was created for")
+	cmd.Flags().StringVar(&identityArg, "identity", "", "the identity it was created for")
 	complete(cmd, "identity", s.completeIdentity)
 	return cmd
-}
-
-func (o *challengeShowOptions) run(ctx context.Context) error {
-	c, p, err := o.shell.begin(ctx, needsService)
-	if err != nil {
-		return err
-	}
-	found, err := c.challenge(ctx, o.challenge, o.identityArg)
-	if err != nil {
-		return err
-	}
-	return render.One(p, challengeResource, found)
 }
 
 // challenge fetches a challenge. Without an identity argument the one that this machine has met it under is used.
@@ -146,8 +124,7 @@ func (c *connection) challenge(ctx context.Context, sid verify.ChallengeSID, ide
 	if err != nil {
 		return verify.Challenge{}, err
 	}
-	found, err := c.client.Challenge(ctx, c.service(), identity, sid)
-	return found, err
+	return c.client.Challenge(ctx, c.service(), identity, sid)
 }
 
 func (c *connection) identityOfChallenge(ctx context.Context, sid verify.ChallengeSID, arg string) (verify.Identity, error) {

@@ -144,11 +144,7 @@ func (o *whyOptions) connectOwner(ctx context.Context, service verify.ServiceSID
 	case owner == nil:
 		return nil, verify.Usagef("several environments have Service %s: %s", service, strings.Join(names, ", ")).WithHint("name the one you mean with -e")
 	}
-	target, err := o.shell.named(*owner)
-	if err != nil {
-		return nil, err
-	}
-	return o.shell.connect(ctx, target)
+	return o.shell.connectTo(ctx, *owner)
 }
 
 func (o *whyOptions) ask(ctx context.Context, c *connection, subject challenge.Subject) error {

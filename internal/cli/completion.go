@@ -105,11 +105,7 @@ func (s *shell) remembered(ctx context.Context, ask func(context.Context, *store
 	if err != nil {
 		return nil
 	}
-	dir, err := s.stateDir()
-	if err != nil {
-		return nil
-	}
-	memory, err := store.Open(ctx, dir, memoryName(target.Environment))
+	memory, err := s.openMemory(ctx, memoryName(target.Environment))
 	if err != nil {
 		return nil
 	}

@@ -104,6 +104,15 @@ func (s *shell) connect(ctx context.Context, target *config.Target) (*connection
 	return c, nil
 }
 
+// connectTo reaches the environment of a name.
+func (s *shell) connectTo(ctx context.Context, name string) (*connection, error) {
+	target, err := s.named(name)
+	if err != nil {
+		return nil, err
+	}
+	return s.connect(ctx, target)
+}
+
 // rowsOf is a list as it comes from Twilio.
 type rowsOf[T any] = iter.Seq2[T, error]
 

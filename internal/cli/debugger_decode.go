@@ -180,20 +180,12 @@ func (o *debuggerDecodeOptions) connectFor(ctx context.Context, e *event.Event) 
 		c, _, err := o.shell.begin(ctx, needsAccount)
 		return c, err
 	}
-	target, err := o.shell.named(*e.Environment)
-	if err != nil {
-		return nil, err
-	}
-	return o.shell.connect(ctx, target)
+	return o.shell.connectTo(ctx, *e.Environment)
 }
 
 // addCredentials reads which push credentials the environments' Services use. One that cannot be read is said.
 func (o *debuggerDecodeOptions) addCredentials(ctx context.Context, attribution *event.Attribution) {
-	cfg, err := o.shell.config()
-	if err != nil {
-		return
-	}
-	targets, err := cfg.All()
+	targets, err := o.shell.environments()
 	if err != nil {
 		return
 	}

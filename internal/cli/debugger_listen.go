@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/netip"
 	"net/url"
@@ -106,10 +107,7 @@ func (o *debuggerListenOptions) parse([]string) error {
 			return err
 		}
 	}
-	if err := o.shell.goLive(); err != nil {
-		return err
-	}
-	return nil
+	return o.shell.goLive()
 }
 
 func (o *debuggerListenOptions) run(ctx context.Context) error {
@@ -278,7 +276,7 @@ func (o *debuggerListenOptions) startQueues(ctx context.Context, c *connection, 
 
 // sanitized keeps what a program prints from controlling the terminal.
 type sanitized struct {
-	to interface{ Write([]byte) (int, error) }
+	to io.Writer
 }
 
 func (s sanitized) Write(text []byte) (int, error) {
@@ -289,11 +287,7 @@ func (s sanitized) Write(text []byte) (int, error) {
 // eventStores are the memories that events go to; this environment's is given.
 func (c *connection) eventStores(own *store.Store) *debugger.EventStores {
 	return &debugger.EventStores{Environment: c.env.Name, Own: own, Open: func(environment string) (debugger.Keeper, error) {
-		dir, err := c.shell.stateDir()
-		if err != nil {
-			return nil, err
-		}
-		s, err := store.Open(context.Background(), dir, environment)
+		s, err := c.shell.openMemory(context.Background(), environment)
 		if err != nil {
 			return nil, err
 		}

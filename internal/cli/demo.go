@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 
@@ -42,13 +43,8 @@ var demoSteps = []demoStep{
 const demoEnd = `That was a fresh copy in memory. Repeat any of it by hand; "verifyctl demo reset" restores that world.
 Your own account: verifyctl env add NAME`
 
-type demoOptions struct {
-	shell *shell
-	step  bool
-}
-
 func newDemoCmd(s *shell) *cobra.Command {
-	o := demoOptions{shell: s}
+	stepwise := false
 	cmd := &cobra.Command{
 		Use:   "demo",
 		Short: "A guided tour of an incident, on the embedded simulator",
@@ -61,10 +57,10 @@ the tour does. demo-staging and demo-dev take --yes.
 
 ` + exitHelp(0),
 		Example: "  verifyctl demo\n  verifyctl demo --step",
-		Args:    unknownCommandOrNone,
-		RunE:    func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context()) },
+		Args:    unknownCommand,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return s.playDemo(cmd.Context(), stepwise) },
 	}
-	cmd.Flags().BoolVar(&o.step, "step", false, "wait for Enter before each command")
+	cmd.Flags().BoolVar(&stepwise, "step", false, "wait for Enter before each command")
 	cmd.AddCommand(newDemoResetCmd(s))
 	return cmd
 }
@@ -75,8 +71,9 @@ type demoStep struct {
 	args []string
 }
 
-func (o *demoOptions) run(ctx context.Context) error {
-	if o.step && !o.shell.inTerminal {
+// playDemo plays the tour, stepwise with a wait before each command.
+func (s *shell) playDemo(ctx context.Context, stepwise bool) error {
+	if stepwise && !s.inTerminal {
 		return verify.Usagef("--step waits for Enter, and standard input is no terminal")
 	}
 	world, err := openDemo(ctx, simulator.Memory)
@@ -89,31 +86,27 @@ func (o *demoOptions) run(ctx context.Context) error {
 		return err
 	}
 	defer os.RemoveAll(state)
-	enter := bufio.NewReader(o.shell.in)
+	enter := bufio.NewReader(s.in)
 	for i, step := range demoSteps {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		o.announce(i, step)
-		if o.step {
+		fmt.Fprintf(s.out, "\n%d. %s\n\n   $ %s\n", i+1, step.say, verify.Command("", step.args...))
+		if stepwise {
 			if _, err := enter.ReadString('\n'); err != nil {
 				return nil
 			}
 		}
-		o.play(ctx, world, state, step)
+		s.playStep(ctx, world, state, step)
 	}
-	_, err = fmt.Fprintf(o.shell.out, "\n%s\n", demoEnd)
+	_, err = fmt.Fprintf(s.out, "\n%s\n", demoEnd)
 	return err
 }
 
-func (o *demoOptions) announce(i int, step demoStep) {
-	fmt.Fprintf(o.shell.out, "\n%d. %s\n\n   $ %s\n", i+1, step.say, verify.Command("", step.args...))
-}
-
-// play runs one command of the tour as if it had been typed, on the tour's own world and state.
-func (o *demoOptions) play(ctx context.Context, world *localWorld, state string, step demoStep) {
-	t := o.shell.terminal
-	out := &indented{w: o.shell.out}
+// playStep runs one command of the tour as if it had been typed, on the tour's own world and state.
+func (s *shell) playStep(ctx context.Context, world *localWorld, state string, step demoStep) {
+	t := s.terminal
+	out := &indented{w: s.out}
 	t.in, t.inTerminal, t.out, t.err = strings.NewReader(""), false, out, out
 	if t.width > demoIndent {
 		t.width -= demoIndent
@@ -129,14 +122,14 @@ func (o *demoOptions) play(ctx context.Context, world *localWorld, state string,
 		}
 		return getenv(name)
 	}
-	run(ctx, &shell{terminal: t, build: o.shell.build, opened: resources{demo: world}}, step.args)
+	run(ctx, &shell{terminal: t, build: s.build, opened: resources{demo: world}}, step.args)
 }
 
 const demoIndent = 3
 
 // indented writes lines with an indent.
 type indented struct {
-	w      interface{ Write([]byte) (int, error) }
+	w      io.Writer
 	inLine bool
 }
 
@@ -157,6 +150,3 @@ func (i *indented) Write(b []byte) (int, error) {
 	}
 	return len(b), nil
 }
-
-// unknownCommandOrNone is for a group that runs by itself.
-func unknownCommandOrNone(cmd *cobra.Command, args []string) error { return unknownCommand(cmd, args) }

@@ -69,8 +69,7 @@ func newEntitiesShowCmd(s *shell) *cobra.Command {
 				if err != nil {
 					return verify.Entity{}, err
 				}
-				entity, err := c.client.Entity(ctx, c.service(), identity)
-				return entity, err
+				return c.client.Entity(ctx, c.service(), identity)
 			})
 		},
 	}
@@ -125,10 +124,7 @@ func (o *entitiesDeleteOptions) run(ctx context.Context) error {
 		return err
 	}
 	o.shell.note("to be deleted in %s: entity %s, %s, and its challenge history", c.label(), entity.SID, verify.Count(len(factors), "factor"))
-	if err := o.shell.showOnErr(c.now, func(p *render.Printer) error {
-		_, err := render.List(p, factorResource(c.hashToken), each(factors))
-		return err
-	}); err != nil {
+	if err := listOnErr(o.shell, c.now, factorResource(o.shell.hashToken), factors); err != nil {
 		return err
 	}
 	if o.write.dryRun {

@@ -76,16 +76,7 @@ func parseFactorSIDs(args []string) ([]verify.FactorSID, error) {
 	return sids, nil
 }
 
-type factorsShowOptions struct {
-	shell *shell
-
-	identityArg string
-
-	factor verify.FactorSID
-}
-
 func newFactorsShowCmd(s *shell) *cobra.Command {
-	o := factorsShowOptions{shell: s}
 	return &cobra.Command{
 		Use:     "show IDENTITY YF…",
 		Aliases: []string{"get"},
@@ -97,28 +88,17 @@ func newFactorsShowCmd(s *shell) *cobra.Command {
 		Args:              argsBetween(2, 2),
 		ValidArgsFunction: s.completeIdentityThenFactors,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			var err error
-			o.identityArg = args[0]
-			if o.factor, err = verify.ParseFactorSID(args[1]); err != nil {
+			sid, err := verify.ParseFactorSID(args[1])
+			if err != nil {
 				return err
 			}
-			return o.run(cmd.Context())
+			return showFrom(cmd.Context(), s, needsService, factorResource(s.hashToken), func(ctx context.Context, c *connection) (verify.Factor, error) {
+				identity, err := c.identity(ctx, args[0])
+				if err != nil {
+					return verify.Factor{}, err
+				}
+				return c.client.Factor(ctx, c.service(), identity, sid)
+			})
 		},
 	}
-}
-
-func (o *factorsShowOptions) run(ctx context.Context) error {
-	c, p, err := o.shell.begin(ctx, needsService)
-	if err != nil {
-		return err
-	}
-	identity, err := c.identity(ctx, o.identityArg)
-	if err != nil {
-		return err
-	}
-	factor, err := c.client.Factor(ctx, c.service(), identity, o.factor)
-	if err != nil {
-		return err
-	}
-	return render.One(p, factorResource(c.hashToken), factor)
 }

@@ -171,10 +171,7 @@ func (o *factorsApplyOptions) preview(c *connection, plan fleet.Plan, before fle
 	if done := before.Planned - before.Left; done > 0 {
 		o.shell.note("an earlier run has begun this plan: %s", stateText(before))
 	}
-	err := o.shell.showOnErr(c.now, func(p *render.Printer) error {
-		_, err := render.List(p, planResource.Without("detail"), each(items))
-		return err
-	})
+	err := listOnErr(o.shell, c.now, planResource.Without("detail"), items)
 	if more > 0 {
 		o.shell.note("and %d more", more)
 	}

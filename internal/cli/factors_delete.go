@@ -170,10 +170,7 @@ func forDevice(glob string) string {
 // show tells on standard error what will go, and warns when no verified push factor would be left.
 func (o *factorsDeleteOptions) show(c *connection, identity verify.Identity, selected, factors []verify.Factor) error {
 	o.shell.note("to be deleted in %s:", c.label())
-	if err := o.shell.showOnErr(c.now, func(p *render.Printer) error {
-		_, err := render.List(p, factorResource(c.hashToken), each(selected))
-		return err
-	}); err != nil {
+	if err := listOnErr(o.shell, c.now, factorResource(o.shell.hashToken), selected); err != nil {
 		return err
 	}
 	if had, loses := usable(factors), usable(selected); had > 0 && had == loses {

@@ -83,7 +83,7 @@ func (o *factorsListOptions) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r := factorResource(c.hashToken)
+	r := factorResource(o.shell.hashToken)
 	if p.ForPeople() {
 		r = r.Without("identity") // it is the same in every line
 	}
@@ -112,7 +112,7 @@ func (o *factorsListOptions) walk(ctx context.Context, c *connection, p *render.
 		},
 	})
 	var failed []error
-	n, err := render.List(p, factorResource(c.hashToken), setAside(walk, &failed))
+	n, err := render.List(p, factorResource(o.shell.hashToken), setAside(walk, &failed))
 	progress.Close()
 	if n == 0 && err == nil && len(failed) == 0 {
 		o.shell.note("no factor%s in %s of %s", forFilter(o.filter), verify.Count(seen.Entities, "entity"), c.label())

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"slices"
@@ -19,11 +20,8 @@ func (c *connection) memory(ctx context.Context) (*store.Store, error) {
 	if c.store != nil {
 		return c.store, nil
 	}
-	dir, err := c.shell.stateDir()
-	if err != nil {
-		return nil, err
-	}
-	if c.store, err = store.Open(ctx, dir, memoryName(c.env)); err != nil {
+	var err error
+	if c.store, err = c.shell.openMemory(ctx, memoryName(c.env)); err != nil {
 		return nil, err
 	}
 	c.shell.opened.closers = append(c.shell.opened.closers, c.store)
@@ -33,16 +31,25 @@ func (c *connection) memory(ctx context.Context) (*store.Store, error) {
 	return c.store, nil
 }
 
+// openMemory opens what this machine remembers under a name.
+func (s *shell) openMemory(ctx context.Context, name string) (*store.Store, error) {
+	dir, err := s.stateDir()
+	if err != nil {
+		return nil, err
+	}
+	return store.Open(ctx, dir, name)
+}
+
 // hashToken gives the keyed hash that tells two push tokens apart, "" when this machine has no key and cannot make one:
 // a read must not fail for it.
-func (c *connection) hashToken(token verify.PushToken) string {
+func (s *shell) hashToken(token verify.PushToken) string {
 	if token == "" {
 		return ""
 	}
-	c.shell.opening.Lock()
-	defer c.shell.opening.Unlock()
-	if c.shell.opened.key == nil {
-		dir, err := c.shell.stateDir()
+	s.opening.Lock()
+	defer s.opening.Unlock()
+	if s.opened.key == nil {
+		dir, err := s.stateDir()
 		if err != nil {
 			return ""
 		}
@@ -50,17 +57,14 @@ func (c *connection) hashToken(token verify.PushToken) string {
 		if err != nil {
 			return ""
 		}
-		c.shell.opened.key = key
+		s.opened.key = key
 	}
-	return c.shell.opened.key.HashToken(token)
+	return s.opened.key.HashToken(token)
 }
 
 // memoryName is the name under which this machine remembers an environment. Without one it is the Service.
 func memoryName(env verify.Environment) string {
-	if env.Name == "" {
-		return string(env.ServiceSID)
-	}
-	return env.Name
+	return cmp.Or(env.Name, string(env.ServiceSID))
 }
 
 // mostMet is how many identities and SIDs of a run are remembered. A run that meets more is bulk work, for which there is

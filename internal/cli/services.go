@@ -72,8 +72,7 @@ func newServicesShowCmd(s *shell) *cobra.Command {
 				}
 			}
 			return showFrom(cmd.Context(), s, need, serviceResource, func(ctx context.Context, c *connection) (verify.Service, error) {
-				found, err := c.client.Service(ctx, cmp.Or(service, c.service()))
-				return found, err
+				return c.client.Service(ctx, cmp.Or(service, c.service()))
 			})
 		},
 	}

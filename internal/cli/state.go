@@ -152,11 +152,7 @@ func (o *statePurgeOptions) run(ctx context.Context) error {
 	if err := o.confirm(ctx, name); err != nil {
 		return err
 	}
-	dir, err := o.shell.stateDir()
-	if err != nil {
-		return err
-	}
-	memory, err := store.Open(ctx, dir, name)
+	memory, err := o.shell.openMemory(ctx, name)
 	if err != nil {
 		return err
 	}

@@ -12,13 +12,14 @@ func (s *shell) note(format string, args ...any) {
 	fmt.Fprintf(s.err, "verifyctl: %s\n", render.Sanitize(fmt.Sprintf(format, args...)))
 }
 
-// showOnErr prints something for the person who is about to confirm: a table on standard error.
-func (s *shell) showOnErr(now func() time.Time, show func(*render.Printer) error) error {
-	p, err := render.New(s.err, render.Options{Format: render.Table, Names: s.names, Terminal: true, Width: s.width, Now: now})
+// listOnErr lists what somebody is about to confirm, as a table on standard error.
+func listOnErr[T any](s *shell, now func() time.Time, r render.Resource[T], rows []T) error {
+	p, err := render.New(s.err, render.Options{Names: s.names, Terminal: true, Width: s.width, Now: now})
 	if err != nil {
 		return err
 	}
-	return show(p)
+	_, err = render.List(p, r, each(rows))
+	return err
 }
 
 // progress shows how far a long read is, on standard error.
