@@ -1,10 +1,13 @@
 package event
 
 import (
+	"cmp"
+	_ "embed"
 	"fmt"
 	"slices"
-	"sort"
+	"strconv"
 	"strings"
+	"sync"
 )
 
 // FactsDate is the day (UTC, YYYY-MM-DD) on which the facts of the catalogue were read from Twilio's public pages.
@@ -23,29 +26,19 @@ const (
 	OwnerTwilio     Owner = "twilio"
 )
 
-// Answer is yes, no, or not known.
+// Answer is "yes", "no" or "unknown".
 type Answer string
-
-// The answers.
-const (
-	Yes     Answer = "yes"
-	No      Answer = "no"
-	Unknown Answer = "unknown"
-)
 
 // Area is the part of Twilio a code comes from.
 type Area string
 
-// The areas.
+// The areas that something depends on; codes.tsv has others too.
 const (
-	AreaFCM        Area = "push to Android (FCM)"
-	AreaAPNS       Area = "push to iOS (APNs)"
-	AreaNotify     Area = "push sending"
-	AreaVerifyPush Area = "Verify Push"
-	AreaVerify     Area = "Verify"
-	AreaAuth       Area = "account and keys"
-	AreaGeneral    Area = "general"
-	AreaKeychain   Area = "iOS keychain"
+	areaFCM        Area = "push to Android (FCM)"
+	areaAPNS       Area = "push to iOS (APNs)"
+	areaNotify     Area = "push sending"
+	areaVerifyPush Area = "Verify Push"
+	areaKeychain   Area = "iOS keychain"
 )
 
 // Code is one entry of the catalogue: an error code of Twilio (dictionary of twilio.com/docs/api/errors), or an
@@ -70,7 +63,7 @@ func (c Code) URL() string {
 	switch {
 	case c.Number == 52112: // seen in the field; Twilio publishes no page
 		return "https://github.com/twilio/twilio-voice-react-native/issues/552"
-	case c.Area == AreaKeychain:
+	case c.Area == areaKeychain:
 		return "https://developer.apple.com/documentation/security/security-framework-result-codes"
 	}
 	return fmt.Sprintf("https://www.twilio.com/docs/api/errors/%d", c.Number)
@@ -79,7 +72,7 @@ func (c Code) URL() string {
 // IsPush tells whether the code is about handing a push to Apple or Google, whatever product sent it.
 func (c Code) IsPush() bool {
 	switch c.Area {
-	case AreaFCM, AreaAPNS, AreaNotify:
+	case areaFCM, areaAPNS, areaNotify:
 		return c.Verdict != NotPush
 	}
 	return false
@@ -94,7 +87,11 @@ func Lookup(number int) (Code, bool) {
 }
 
 // Codes gives the whole catalogue, Twilio's codes first, in ascending order.
-func Codes() []Code { return append(slices.Clone(codes[:]), keychain[:]...) }
+func Codes() []Code {
+	all := catalogue()
+	twilio := slices.IndexFunc(all, func(c Code) bool { return c.Number > 0 })
+	return slices.Concat(all[twilio:], all[:twilio])
+}
 
 // Search gives the entries that contain every one of the words, in any case, in their number, name, cause or fix. Those
 // about push delivery and Verify Push come first.
@@ -104,7 +101,7 @@ func Search(words ...string) []Code {
 		if !code.mentions(words) {
 			continue
 		}
-		if code.IsPush() || code.Area == AreaVerifyPush || code.Area == AreaKeychain {
+		if code.IsPush() || code.Area == areaVerifyPush || code.Area == areaKeychain {
 			near = append(near, code)
 		} else {
 			far = append(far, code)
@@ -125,36 +122,30 @@ func (c Code) mentions(words []string) bool {
 
 // find gives the entry without copying it; nil when there is none.
 func find(number int) *Code {
-	table := codes[:]
-	if number < 0 {
-		table = keychain[:]
+	all := catalogue()
+	i, found := slices.BinarySearchFunc(all, number, func(c Code, number int) int { return cmp.Compare(c.Number, number) })
+	if !found {
+		return nil
 	}
-	i := sort.Search(len(table), func(i int) bool { return table[i].Number >= number })
-	if i < len(table) && table[i].Number == number {
-		return &table[i]
-	}
-	return nil
+	return &all[i]
 }
 
-// keychain holds the OSStatus values that Verify's iOS SDK passes on, in ascending order (Apple, Security Framework
-// result codes).
-var keychain = [...]Code{
-	{-34018, "errSecMissingEntitlement", AreaKeychain, "", 0, OwnerApp, No, NotPush, Investigate, EvidenceNone,
-		"The app may not use the keychain: an entitlement is missing from its signature.",
-		"Check keychain sharing and the signing of the build."},
-	{-25308, "errSecInteractionNotAllowed", AreaKeychain, "", 0, OwnerApp, No, NotPush, Investigate, EvidenceNone,
-		"The keychain is locked, as before the first unlock after a restart.",
-		"Try again when the phone is unlocked; check the accessibility of the items."},
-	{-25300, "errSecItemNotFound", AreaKeychain, "", 0, OwnerApp, Unknown, NotPush, Investigate, EvidenceNone,
-		"The factor's key is not in this phone's keychain: removed, restored without it, or read too early (older SDKs).",
-		"Update the SDK (2.2.2 tries again); if it stays, enrol again. The old factor stays on the server until it is deleted."},
-	{-25299, "errSecDuplicateItem", AreaKeychain, "", 0, OwnerApp, No, NotPush, Investigate, EvidenceNone,
-		"An item of that name is in the keychain already.",
-		"Update the SDK (3.0.2 ends collisions); else remove the old item."},
-	{-25293, "errSecAuthFailed", AreaKeychain, "", 0, OwnerApp, No, NotPush, Investigate, EvidenceNone,
-		"The phone's owner could not be authenticated for the key.",
-		"Try again with Face ID, Touch ID or the passcode."},
-	{-128, "errSecUserCanceled", AreaKeychain, "", 0, OwnerApp, No, NotPush, NoAction, EvidenceNone,
-		"The user dismissed the prompt that unlocks the key.",
-		"Ask them to approve again; SDK 3.0.0 prompts too often, 3.0.1 fixes it."},
-}
+//go:embed codes.tsv
+var codesTable string
+
+// catalogue is codes.tsv in ascending order of number, read on first use.
+var catalogue = sync.OnceValue(func() []Code {
+	var all []Code
+	for line := range strings.Lines(codesTable) {
+		cells := strings.Split(strings.TrimSuffix(line, "\n"), "\t")
+		number, err := strconv.Atoi(cells[0])
+		if err != nil {
+			continue // a comment, or the names of the columns
+		}
+		status, _ := strconv.Atoi(cells[3]) //nolint:errcheck // a test reads the table
+		all = append(all, Code{Number: number, Area: Area(cells[1]), Level: cells[2], HTTPStatus: status, Owner: Owner(cells[4]),
+			TokenDead: Answer(cells[5]), Verdict: Verdict(cells[6]), Action: Action(cells[7]), Evidence: Evidence(cells[8]),
+			Name: cells[9], Cause: cells[10], Fix: cells[11]})
+	}
+	return all
+})

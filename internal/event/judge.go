@@ -172,7 +172,7 @@ func productOf(f *facts, e *Event, code *Code) Product {
 		return ProductNotify
 	case f.product != "":
 		return namedProduct(f.product)
-	case code != nil && code.Area == AreaVerifyPush:
+	case code != nil && code.Area == areaVerifyPush:
 		return ProductVerifyPush
 	case push:
 		return ProductUnknown
@@ -281,9 +281,9 @@ func (j *judgement) bothBlameToken() bool {
 
 func (j *judgement) wrongPlatform() bool {
 	switch j.code.Area {
-	case AreaFCM:
+	case areaFCM:
 		return j.e.Platform == verify.PlatformAPN && j.code.Number != 52119
-	case AreaAPNS:
+	case areaAPNS:
 		return j.e.Platform == verify.PlatformFCM
 	}
 	return false

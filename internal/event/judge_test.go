@@ -37,7 +37,7 @@ func TestWhatMayEverPrune(t *testing.T) {
 			continue
 		}
 		binding := "fcm"
-		if code.Area == AreaAPNS {
+		if code.Area == areaAPNS {
 			binding = "apn"
 		}
 		if e := pushEvent(t, code.Number, binding, ""); e.PruneEvidence != expected || e.Verdict != code.Verdict && !isFetchFailure(code.Number) {

@@ -56,13 +56,15 @@ func (e *Event) flags() map[string]*bool {
 // isWellFormed tells whether the event has what every event of ours has.
 func (e *Event) isWellFormed() bool {
 	return e.Source != "" && e.Product != "" && slices.Contains(verdicts, e.Verdict) && slices.Contains(actions, e.Action) &&
-		slices.Contains([]Evidence{EvidenceStrong, EvidenceWeak, EvidenceNone}, e.PruneEvidence)
+		slices.Contains(evidences, e.PruneEvidence)
 }
 
 var verdicts = []Verdict{TokenDead, TokenInvalid, EnvironmentMismatch, AppMismatch, CredentialBroken, CredentialMissing,
 	CredentialWrongType, Throttled, WebhookFailed, NotPush, VerdictUnknown}
 
 var actions = []Action{RefreshToken, FixCredential, CheckEnvironment, CheckApp, FixWebhook, Wait, NoAction, Investigate}
+
+var evidences = []Evidence{EvidenceStrong, EvidenceWeak, EvidenceNone}
 
 // takeBack gives an event that was written before. It says no more than it did then, and evidence only if the rules give
 // it still: what was written may have been changed.
