@@ -1,6 +1,9 @@
 package event
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // field is a piece of an event, whatever its spelling in one of the shapes.
 type field uint8
@@ -49,161 +52,84 @@ const (
 	fieldOwn // prune_evidence, which only verifyctl writes
 )
 
-// fieldOf knows the spellings of Twilio's debugger webhook (PascalCase), Monitor API and Event Streams (snake_case), and
-// of the exports of Twilio's CLI and SDKs (camelCase).
-func fieldOf(key string) field {
-	switch key {
-	case "error_code":
-		return fieldCode
-	case "more_info":
-		return fieldMoreInfo
-	case "resource_sid":
-		return fieldResource
-	case "service_sid":
-		return fieldService
-	case "correlationIds":
-		return fieldCorrelation
-	case "primaryCorrelationId":
-		return fieldPrimary
-	case "bindingType":
-		return fieldBinding
-	case "bindingSid":
-		return fieldBindingSID
-	case "notificationSid":
-		return fieldNotification
-	case "requestId", "request_sid":
-		return fieldRequest
-	case "deliverySid":
-		return fieldDelivery
-	case "fromReference":
-		return fieldFrom
-	case "providerMessageId":
-		return fieldProviderMessage
-	case "module":
-		return fieldModule
-	case "description":
-		return fieldDescription
-	case "Sid", "sid", "id":
-		return fieldSID
-	case "account_sid", "AccountSid":
-		return fieldAccount
-	case "date_created", "date_generated", "Timestamp", "time":
-		return fieldTime
-	case "level", "Level", "log_level", "LogLevel":
-		return fieldLevel
-	case "payload", "Payload":
-		return fieldPayload
-	case "data":
-		return fieldData
-	case "alert_text", "alertText":
-		return fieldAlertText
-	case "alerts":
-		return fieldAlerts
-	case "Records", "records", "events", "logs", "logEvents", "entries", "Messages":
-		return fieldRecords
-	case "kinesis":
-		return fieldKinesis
-	case "Msg", "msg", "parserMessage":
-		return fieldMsg
-	case "message":
-		return fieldMessage
-	case "ErrorCode":
-		return fieldInfoCode
-	case "code":
-		return fieldRESTCode
-	case "specversion":
-		return fieldSpecVersion
-	case "type":
-		return fieldType
-	case "product_name":
-		return fieldProduct
-	case "correlation_sid":
-		return fieldCorrelationSID
-	case "AppMonitorTriggerSid":
-		return fieldTrigger
-	case "uuid":
-		return fieldUUID
-	case "identity", "entity_identity":
-		return fieldIdentity
-	case "factor_sid":
-		return fieldFactor
-	case "challenge_sid":
-		return fieldChallenge
-	case "entity_sid":
-		return fieldEntity
-	case "prune_evidence":
-		return fieldOwn
-	case "url", "request_url", "request_method", "request_variables", "request_headers", "response_headers",
-		"response_body", "api_version", "date_updated", "webhook", "isPassthrough", "source", "dataschema",
-		"datacontenttype", "master_account_sid", "sourceComponent", "httpResponse", "EmailNotification", "status",
-		"ParentAccountSid", "PayloadType", "meta":
-		return fieldNone
-	}
-	return otherSpelling(key)
+// spellings are the names that the fields come with. exact are those of Twilio's debugger webhook (PascalCase), Monitor API and
+// Event Streams (snake_case), and of the exports of Twilio's CLI and SDKs (camelCase). other are those that consoles and chats
+// make of them, squashed: in any mix of case, dashes, underscores and spaces.
+var spellings = []spelling{
+	{fieldCode, "error_code", "errorcode twilioerrorcode error"},
+	{fieldMoreInfo, "more_info", "moreinfo"},
+	{fieldResource, "resource_sid", "resourcesid"},
+	{fieldService, "service_sid", "servicesid verifyservicesid"},
+	{fieldCorrelation, "correlationIds", "correlationids correlationid"},
+	{fieldPrimary, "primaryCorrelationId", "primarycorrelationid"},
+	{fieldBinding, "bindingType", "bindingtype"},
+	{fieldBindingSID, "bindingSid", "bindingsid"},
+	{fieldNotification, "notificationSid", "notificationsid"},
+	{fieldRequest, "requestId request_sid", "requestid requestsid"},
+	{fieldDelivery, "deliverySid", "deliverysid"},
+	{fieldFrom, "fromReference", "fromreference"},
+	{fieldProviderMessage, "providerMessageId", "providermessageid"},
+	{fieldModule, "module", "module"},
+	{fieldDescription, "description", "description"},
+	{fieldSID, "Sid sid id", "sid alertsid eventsid"},
+	{fieldAccount, "account_sid AccountSid", "accountsid"},
+	{fieldTime, "date_created date_generated Timestamp time", "datecreated dategenerated timestamp datefired"},
+	{fieldLevel, "level Level log_level LogLevel", "level loglevel"},
+	{fieldPayload, "payload Payload", "payload"},
+	{fieldData, "data", ""},
+	{fieldAlertText, "alert_text alertText", "alerttext"},
+	{fieldAlerts, "alerts", ""},
+	{fieldRecords, "Records records events logs logEvents entries Messages", ""},
+	{fieldKinesis, "kinesis", ""},
+	{fieldMsg, "Msg msg parserMessage", "parsermessage"},
+	{fieldMessage, "message", ""},
+	{fieldInfoCode, "ErrorCode", ""},
+	{fieldRESTCode, "code", ""},
+	{fieldSpecVersion, "specversion", ""},
+	{fieldType, "type", ""},
+	{fieldProduct, "product_name", "productname"},
+	{fieldCorrelationSID, "correlation_sid", ""},
+	{fieldTrigger, "AppMonitorTriggerSid", ""},
+	{fieldUUID, "uuid", ""},
+	{fieldIdentity, "identity entity_identity", "entityidentity"},
+	{fieldFactor, "factor_sid", "factorsid"},
+	{fieldChallenge, "challenge_sid", "challengesid"},
+	{fieldEntity, "entity_sid", "entitysid"},
+	{fieldOwn, "prune_evidence", ""},
+	{fieldNone, "url request_url request_method request_variables request_headers response_headers response_body api_version" +
+		" date_updated webhook isPassthrough source dataschema datacontenttype master_account_sid sourceComponent" +
+		" httpResponse EmailNotification status ParentAccountSid PayloadType meta", ""}, // so that the usual ones are not looked at twice
 }
 
-// otherSpelling takes any mix of case, dashes, underscores and spaces, as consoles and chats make of the names.
-func otherSpelling(key string) field {
+type spelling struct {
+	field        field
+	exact, other string
+}
+
+var (
+	exactFields = fieldsByName(func(s spelling) string { return s.exact })
+	otherFields = fieldsByName(func(s spelling) string { return s.other })
+)
+
+func fieldsByName(names func(spelling) string) map[string]field {
+	all := map[string]field{}
+	for _, s := range spellings {
+		for name := range strings.FieldsSeq(names(s)) {
+			all[name] = s.field
+		}
+	}
+	return all
+}
+
+// fieldOf gives the field of a name; fieldNone when it is none that matters.
+func fieldOf(key string) field {
+	if f, ok := exactFields[key]; ok {
+		return f
+	}
 	if len(key) < 3 || len(key) > 32 {
 		return fieldNone
 	}
-	switch squash(key) {
-	case "errorcode", "twilioerrorcode", "error":
-		return fieldCode
-	case "moreinfo":
-		return fieldMoreInfo
-	case "resourcesid":
-		return fieldResource
-	case "servicesid", "verifyservicesid":
-		return fieldService
-	case "correlationids", "correlationid":
-		return fieldCorrelation
-	case "primarycorrelationid":
-		return fieldPrimary
-	case "bindingtype":
-		return fieldBinding
-	case "bindingsid":
-		return fieldBindingSID
-	case "notificationsid":
-		return fieldNotification
-	case "requestid", "requestsid":
-		return fieldRequest
-	case "deliverysid":
-		return fieldDelivery
-	case "fromreference":
-		return fieldFrom
-	case "providermessageid":
-		return fieldProviderMessage
-	case "module":
-		return fieldModule
-	case "description":
-		return fieldDescription
-	case "sid", "alertsid", "eventsid":
-		return fieldSID
-	case "accountsid":
-		return fieldAccount
-	case "datecreated", "dategenerated", "timestamp", "datefired":
-		return fieldTime
-	case "level", "loglevel":
-		return fieldLevel
-	case "productname":
-		return fieldProduct
-	case "payload":
-		return fieldPayload
-	case "alerttext":
-		return fieldAlertText
-	case "parsermessage":
-		return fieldMsg
-	case "entityidentity":
-		return fieldIdentity
-	case "factorsid":
-		return fieldFactor
-	case "challengesid":
-		return fieldChallenge
-	case "entitysid":
-		return fieldEntity
-	}
-	return fieldNone
+	return otherFields[squash(key)]
 }
 
 // fields is a set of field.
@@ -212,12 +138,7 @@ type fields uint64
 func (s fields) has(f field) bool { return s&(1<<f) != 0 }
 
 func (s fields) hasAny(list ...field) bool {
-	for _, f := range list {
-		if s.has(f) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(list, s.has)
 }
 
 func (s fields) hasPush() bool {

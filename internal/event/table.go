@@ -110,31 +110,19 @@ func (t *table) tellsAnEvent() bool {
 	})
 }
 
-// columnField knows a column's name in any case, with the words that the Console and spreadsheets use.
+// columnFields are the words that the Console and spreadsheets have for columns.
+var columnFields = map[string]field{
+	"code": fieldCode, "message": fieldMessage, "errormessage": fieldMessage,
+	"text": fieldAlertText, "alert": fieldAlertText, "messagetext": fieldAlertText,
+	"time": fieldTime, "dateutc": fieldTime, "timestamputc": fieldTime, "created": fieldTime, "createdat": fieldTime,
+	"identity": fieldIdentity, "factor": fieldFactor, "challenge": fieldChallenge, "service": fieldService,
+	"account": fieldAccount, "credentialsid": fieldFrom, "platform": fieldBinding,
+}
+
+// columnField knows a column's name in any case.
 func columnField(name string) field {
-	switch squash(name) {
-	case "code":
-		return fieldCode
-	case "message", "errormessage":
-		return fieldMessage
-	case "text", "alert", "messagetext":
-		return fieldAlertText
-	case "time", "dateutc", "timestamputc", "created", "createdat":
-		return fieldTime
-	case "identity":
-		return fieldIdentity
-	case "factor":
-		return fieldFactor
-	case "challenge":
-		return fieldChallenge
-	case "service":
-		return fieldService
-	case "account":
-		return fieldAccount
-	case "credentialsid":
-		return fieldFrom
-	case "platform":
-		return fieldBinding
+	if f, ok := columnFields[squash(name)]; ok {
+		return f
 	}
 	return consoleField(name)
 }
