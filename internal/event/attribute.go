@@ -22,7 +22,7 @@ type Attribution struct {
 func NewAttribution(environments []verify.Environment, chosen string) *Attribution {
 	a := &Attribution{chosen: chosen, byService: map[string][]string{}, byAccount: map[string][]string{}, byCredential: map[string]string{}}
 	for _, env := range environments {
-		service, account := fold(string(env.ServiceSID)), fold(string(env.AccountSID))
+		service, account := strings.ToLower(string(env.ServiceSID)), strings.ToLower(string(env.AccountSID))
 		a.byService[service] = append(a.byService[service], env.Name)
 		a.byAccount[account] = append(a.byAccount[account], env.Name)
 	}
@@ -32,7 +32,7 @@ func NewAttribution(environments []verify.Environment, chosen string) *Attributi
 // Owner gives the environment of a Service, nil when none has it or several have and the chosen one is not among them;
 // names are all that have it.
 func (a *Attribution) Owner(service string) (env *string, names []string) {
-	names = a.byService[fold(service)]
+	names = a.byService[strings.ToLower(service)]
 	return a.one(names), names
 }
 
@@ -55,11 +55,11 @@ func (a *Attribution) AddCredentials(service verify.Service) {
 	}
 	for _, cr := range []verify.CredentialSID{service.Push.APNCredentialSID, service.Push.FCMCredentialSID} {
 		if cr != "" {
-			if have, ok := a.byCredential[fold(string(cr))]; ok && !verify.SameSID(have, string(service.SID)) {
-				a.byCredential[fold(string(cr))] = ""
+			if have, ok := a.byCredential[strings.ToLower(string(cr))]; ok && !verify.SameSID(have, string(service.SID)) {
+				a.byCredential[strings.ToLower(string(cr))] = ""
 				continue
 			}
-			a.byCredential[fold(string(cr))] = string(service.SID)
+			a.byCredential[strings.ToLower(string(cr))] = string(service.SID)
 		}
 	}
 }
@@ -69,7 +69,7 @@ func (a *Attribution) AddCredentials(service verify.Service) {
 func (a *Attribution) Apply(e *Event) {
 	defer func() { e.Next = e.next() }()
 	if e.ServiceSID == "" && e.Product != ProductVoice {
-		if service := a.byCredential[fold(e.CredentialSID)]; service != "" {
+		if service := a.byCredential[strings.ToLower(e.CredentialSID)]; service != "" {
 			e.ServiceSID = service
 			e.infer("the Service is inferred from the push credential")
 		}
@@ -84,7 +84,7 @@ func (a *Attribution) Apply(e *Event) {
 		}
 		return
 	}
-	if environment := a.one(a.byAccount[fold(e.AccountSID)]); environment != nil {
+	if environment := a.one(a.byAccount[strings.ToLower(e.AccountSID)]); environment != nil {
 		e.Environment = environment
 		e.infer("the environment is inferred from the account")
 	}
@@ -94,16 +94,6 @@ func (e *Event) infer(reason string) {
 	e.Inferred = true
 	e.PruneEvidence = EvidenceNone
 	e.because(reason)
-}
-
-func fold(sid string) string {
-	b := []byte(sid)
-	for i, c := range b {
-		if 'A' <= c && c <= 'Z' {
-			b[i] = c - 'A' + 'a'
-		}
-	}
-	return string(b)
 }
 
 // next gives the command to paste: what to look at, never what to delete.

@@ -1,7 +1,8 @@
 package event
 
 import (
-	"sort"
+	"cmp"
+	"slices"
 	"strings"
 
 	"github.com/verifyctl/verifyctl/internal/verify"
@@ -57,9 +58,7 @@ func (g *idGroups) split(text string) (separator string, whole bool) {
 	if last := len(g.tokens) - 1; !whole && !isWhole(g.tokens[last]) {
 		g.tokens = g.tokens[:last]
 	}
-	if len(g.tokens) > maxIDs {
-		g.tokens = g.tokens[:maxIDs]
-	}
+	g.tokens = g.tokens[:min(len(g.tokens), maxIDs)]
 	return separator, whole
 }
 
@@ -148,19 +147,12 @@ func (g *idGroups) group(others []string) {
 }
 
 func isOther(token string, others []string) bool {
-	for _, other := range others {
-		if other != "" && verify.SameSID(token, other) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(others, func(other string) bool { return verify.SameSID(token, other) })
 }
 
 func addSID(list []string, sid string) []string {
-	for _, have := range list {
-		if verify.SameSID(have, sid) {
-			return list
-		}
+	if slices.ContainsFunc(list, func(have string) bool { return verify.SameSID(have, sid) }) {
+		return list
 	}
 	return append(list, sid)
 }
@@ -228,11 +220,11 @@ func (g *idGroups) candidates(identities []string) []Candidate {
 			all = append(all, pairings(sid, g.services, g.factors, without(g.challenges, i))...)
 		}
 	}
-	sort.Slice(all, func(i, j int) bool { return all[i].less(all[j]) })
-	if len(all) > maxIDs {
-		all = all[:maxIDs]
-	}
-	return all
+	slices.SortFunc(all, func(a, b Candidate) int {
+		return cmp.Or(cmp.Compare(a.Identity, b.Identity), cmp.Compare(a.FactorSID, b.FactorSID),
+			cmp.Compare(a.ServiceSID, b.ServiceSID), cmp.Compare(a.ChallengeSID, b.ChallengeSID))
+	})
+	return all[:min(len(all), maxIDs)]
 }
 
 // several gives a list that has more than one SID: the identity may be one of them.
@@ -259,18 +251,6 @@ func pairings(identity string, services, factors, challenges []string) []Candida
 	return all
 }
 
-func (c Candidate) less(other Candidate) bool {
-	switch {
-	case c.Identity != other.Identity:
-		return c.Identity < other.Identity
-	case c.FactorSID != other.FactorSID:
-		return c.FactorSID < other.FactorSID
-	case c.ServiceSID != other.ServiceSID:
-		return c.ServiceSID < other.ServiceSID
-	}
-	return c.ChallengeSID < other.ChallengeSID
-}
-
 func only(list []string) string {
 	if len(list) == 1 {
 		return list[0]
@@ -286,7 +266,5 @@ func orNone(list []string) []string {
 }
 
 func without(list []string, i int) []string {
-	rest := make([]string, 0, len(list))
-	rest = append(rest, list[:i]...)
-	return append(rest, list[i+1:]...)
+	return slices.Concat(list[:i], list[i+1:])
 }

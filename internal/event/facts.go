@@ -46,10 +46,7 @@ type facts struct {
 	inner [][]byte
 }
 
-func (f *facts) reset() {
-	inner := f.inner[:0]
-	*f = facts{inner: inner}
-}
+func (f *facts) reset() { *f = facts{inner: f.inner[:0]} }
 
 // markRepaired notes the first reason why the event cannot be trusted to be as Twilio sent it.
 func (f *facts) markRepaired(reason string) {
@@ -123,7 +120,7 @@ func first(at *string, value string) {
 
 // word undoes line breaks, and what a chat did to the characters, inside a value that has none of both by nature.
 func (f *facts) word(value string) string {
-	if isPlainWord(value) {
+	if isPlain(value, '!') {
 		return value
 	}
 	value = f.plain(value)
@@ -134,9 +131,10 @@ func (f *facts) word(value string) string {
 	return joined
 }
 
-func isPlainWord(value string) bool {
+// isPlain tells whether a text is ASCII without characters that come before the first.
+func isPlain(value string, first byte) bool {
 	for i := range len(value) {
-		if value[i] <= ' ' || value[i] >= 0x80 {
+		if value[i] < first || value[i] >= 0x80 {
 			return false
 		}
 	}
@@ -173,7 +171,7 @@ func (f *facts) plain(value string) string {
 }
 
 func (f *facts) setCorrelation(value string) {
-	if !isPlainLine(value) {
+	if !isPlain(value, ' ') {
 		value = f.plain(value)
 		if strings.ContainsAny(value, "\r\n") {
 			f.markRepaired("the correlation ids were broken over lines")
@@ -185,23 +183,11 @@ func (f *facts) setCorrelation(value string) {
 	first(&f.correlation, value)
 }
 
-func isPlainLine(value string) bool {
-	for i := range len(value) {
-		if value[i] < ' ' || value[i] >= 0x80 {
-			return false
-		}
-	}
-	return true
-}
-
 // setCode takes "52103", 52103 and "52103,text". error_code goes before the others.
 func (f *facts) setCode(name field, value string) {
 	digits := strings.TrimSpace(value)
-	for i := range len(digits) {
-		if digits[i] < '0' || digits[i] > '9' {
-			digits = digits[:i]
-			break
-		}
+	if end := strings.IndexFunc(digits, func(r rune) bool { return r < '0' || r > '9' }); end >= 0 {
+		digits = digits[:end]
 	}
 	code, err := strconv.Atoi(digits)
 	if err != nil || code == 0 || len(digits) > 6 {

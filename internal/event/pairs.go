@@ -1,6 +1,9 @@
 package event
 
-import "strings"
+import (
+	"strconv"
+	"strings"
+)
 
 // eachPair takes key=value pairs joined by "&" apart, in order. Where net/url gives up (a raw ";", a wrong "%"), the
 // text is kept as it stands and repaired is true.
@@ -39,10 +42,12 @@ func unescape(text string) (plain string, ok bool) {
 		switch c := text[i]; {
 		case c == '+':
 			b.WriteByte(' ')
-		case c == '%' && i+2 < len(text) && isHex(text[i+1]) && isHex(text[i+2]):
-			b.WriteByte(unhex(text[i+1])<<4 | unhex(text[i+2]))
-			i += 2
 		case c == '%':
+			if char, err := strconv.ParseUint(text[i+1:min(i+3, len(text))], 16, 8); err == nil && i+2 < len(text) {
+				b.WriteByte(byte(char))
+				i += 2
+				continue
+			}
 			ok = false
 			b.WriteByte(c)
 		default:
@@ -50,18 +55,4 @@ func unescape(text string) (plain string, ok bool) {
 		}
 	}
 	return b.String(), ok
-}
-
-func isHex(c byte) bool {
-	return '0' <= c && c <= '9' || 'a' <= c && c <= 'f' || 'A' <= c && c <= 'F'
-}
-
-func unhex(c byte) byte {
-	switch {
-	case c <= '9':
-		return c - '0'
-	case c <= 'F':
-		return c - 'A' + 10
-	}
-	return c - 'a' + 10
 }

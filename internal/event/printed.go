@@ -2,6 +2,7 @@ package event
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -14,7 +15,8 @@ var printedMarks = []string{"=>", "map[", "[]string{", "('", "QueryDict", "={", 
 
 // readPrinted reads the webhook's parameters as a language prints a map of them.
 func (r *recorder) readPrinted(c cleaned) bool {
-	if !strings.Contains(c.text, "Payload") || !containsAny(c.text, printedMarks) {
+	isPrinted := slices.ContainsFunc(printedMarks, func(mark string) bool { return strings.Contains(c.text, mark) })
+	if !isPrinted || !strings.Contains(c.text, "Payload") {
 		return false
 	}
 	found := false
@@ -44,15 +46,6 @@ func (r *recorder) readPrinted(c cleaned) bool {
 	}
 	finish()
 	return found
-}
-
-func containsAny(text string, marks []string) bool {
-	for _, mark := range marks {
-		if strings.Contains(text, mark) {
-			return true
-		}
-	}
-	return false
 }
 
 func printedField(name string) field {

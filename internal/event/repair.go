@@ -2,15 +2,16 @@ package event
 
 import (
 	"encoding/json"
+	"slices"
+	"strconv"
 	"strings"
-	"unicode/utf8"
 )
 
 // The limits of repair. A text that needs more is not an event that somebody pasted.
 const (
-	maxRepairedDepth  = 32
-	maxRepairedValues = 20_000
-	maxRepaireded     = 1_000 // objects in one text
+	maxRepairedDepth   = 32
+	maxRepairedValues  = 20_000
+	maxRepairedObjects = 1_000 // in one text
 )
 
 // repairJSON finds the objects in a text that is nearly JSON: cut off, in quotes of another kind, without its outer braces,
@@ -22,7 +23,7 @@ func repairJSON(text string) [][]byte {
 		m.pos = key
 		all = m.keep(all, m.object(0))
 	}
-	for len(all) < maxRepaireded && m.values < maxRepairedValues {
+	for len(all) < maxRepairedObjects && m.values < maxRepairedValues {
 		next := strings.IndexByte(text[m.pos:], '{')
 		if next < 0 {
 			break
@@ -151,10 +152,7 @@ func (m *repairer) value(depth int) any {
 	if m.cut && !isText {
 		return nil // the rest of a number may be missing
 	}
-	switch {
-	case isText:
-		return word
-	case word == "null" || word == "None" || word == "undefined" || word == "":
+	if !isText && slices.Contains([]string{"", "null", "None", "undefined"}, word) {
 		return nil
 	}
 	return word
@@ -231,16 +229,9 @@ func (m *repairer) escape(b *strings.Builder) {
 		b.WriteByte('\t')
 	case 'u':
 		if m.pos+4 <= len(m.text) {
-			var r rune
-			if err := json.Unmarshal([]byte(`"\u`+m.text[m.pos:m.pos+4]+`"`), new(string)); err == nil {
-				for _, h := range []byte(m.text[m.pos : m.pos+4]) {
-					r = r<<4 | rune(unhex(h))
-				}
+			if r, err := strconv.ParseUint(m.text[m.pos:m.pos+4], 16, 16); err == nil {
 				m.pos += 4
-				if !utf8.ValidRune(r) {
-					r = utf8.RuneError
-				}
-				b.WriteRune(r)
+				b.WriteRune(rune(r)) // half a pair becomes U+FFFD
 				return
 			}
 		}

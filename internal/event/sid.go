@@ -54,11 +54,11 @@ func isMasked(rest string) bool {
 	for _, r := range rest {
 		switch {
 		case r == '…':
-			return onlyMaskRunes(rest)
+			return !strings.ContainsFunc(rest, func(r rune) bool { return r != '…' && !isFiller(r) && !isAlphanumeric(r) })
 		case isFiller(r):
 			run++
 			longest = max(longest, run)
-		case '0' <= r && r <= '9' || 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z':
+		case isAlphanumeric(r):
 			run = 0
 		default:
 			return false
@@ -67,22 +67,11 @@ func isMasked(rest string) bool {
 	return longest >= 4 || longest == 3 && strings.Contains(rest, "...")
 }
 
-func onlyMaskRunes(rest string) bool {
-	for _, r := range rest {
-		if !isFiller(r) && r != '…' && !('0' <= r && r <= '9' || 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z') {
-			return false
-		}
-	}
-	return true
+func isAlphanumeric(r rune) bool {
+	return '0' <= r && r <= '9' || 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z'
 }
 
-func isFiller(r rune) bool {
-	switch r {
-	case 'x', 'X', '*', '•', '.', '#', '_', '█':
-		return true
-	}
-	return false
-}
+func isFiller(r rune) bool { return strings.ContainsRune("xX*•.#_█", r) }
 
 // hasPrefix tells whether text is a SID, whole or masked, of one of the prefixes.
 func hasPrefix(text string, prefixes ...string) bool {
