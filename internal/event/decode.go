@@ -73,7 +73,7 @@ func decodeTable(t *table, o Options, yield func(Event, error) bool) {
 // Parse gives the events in a text that is whole in memory.
 func Parse(text []byte) []Event {
 	d := newDecoder(Options{})
-	s := splitBytes(text)
+	s := splitBytes(plainBytes(text))
 	if t, err := s.table(); err != nil {
 		return nil
 	} else if t != nil {

@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
-
-	"golang.org/x/text/encoding/unicode"
 )
 
 // maxRecord is the size in bytes beyond which one event is skipped and counted.
@@ -34,55 +32,12 @@ type splitter struct {
 }
 
 func newSplitter(r io.Reader) *splitter {
-	return &splitter{r: r, buf: make([]byte, firstBuffer)}
+	return &splitter{r: PlainText(r), buf: make([]byte, firstBuffer)}
 }
 
 // splitBytes cuts a text that is whole in memory.
 func splitBytes(text []byte) *splitter {
 	return &splitter{buf: text, end: len(text), readErr: io.EOF}
-}
-
-// table gives the table that the stream is, nil when it is none. It is asked for once, before next.
-func (s *splitter) table() (*table, error) {
-	s.skipMark()
-	if c, err := s.peek(); err != nil || c == '{' || c == '[' {
-		return nil, nil
-	}
-	line, ok := s.headLine(0)
-	start := len(line)
-	if said := bytes.TrimSpace(line); ok && len(said) == 5 && bytes.EqualFold(said[:4], []byte("sep=")) { // as Excel has it
-		line, ok = s.headLine(start)
-		start += len(line)
-	}
-	if !ok || !bytes.ContainsAny(line, ",;\t|") {
-		return nil, nil
-	}
-	header := string(bytes.TrimSpace(line))
-	candidates := headers(header)
-	if len(candidates) == 0 {
-		return nil, nil
-	}
-	next, _ := s.headLine(start)
-	t, err := newTable(candidates, string(next))
-	if t != nil {
-		s.start += start
-		t.readFrom(s)
-	}
-	return t, err
-}
-
-// headLine gives the line at an offset from the start, with its line break. False when it has none, or is too long for a
-// header.
-func (s *splitter) headLine(offset int) (line []byte, ok bool) {
-	for {
-		text := s.buf[s.start+offset : s.end]
-		if nl := bytes.IndexByte(text, '\n'); nl >= 0 {
-			return text[:nl+1], true
-		}
-		if len(text) > lookAhead || !s.fill() {
-			return s.buf[s.start+offset : s.end], false
-		}
-	}
 }
 
 // Read gives what is left, as it stands.
@@ -98,10 +53,7 @@ func (s *splitter) Read(p []byte) (int, error) {
 // next gives the next record, valid until the following call. The error is io.EOF at the end, or the reader's.
 func (s *splitter) next() ([]byte, error) {
 	first := !s.begun
-	if first {
-		s.begun = true
-		s.skipMark()
-	}
+	s.begun = true
 	for {
 		c, err := s.peek()
 		if err != nil {
@@ -197,45 +149,6 @@ func (s *splitter) fill() bool {
 }
 
 func (s *splitter) atEOF() bool { return s.readErr != nil }
-
-// skipMark drops a byte order mark, and reads UTF-16 as what it says.
-func (s *splitter) skipMark() {
-	for s.end-s.start < 3 && s.fill() {
-	}
-	if isUTF16(s.buf[s.start:s.end]) {
-		s.decodeUTF16()
-	}
-	if bytes.HasPrefix(s.buf[s.start:s.end], []byte("\ufeff")) {
-		s.start += len("\ufeff")
-	}
-}
-
-// isUTF16 tells UTF-16 by its mark, or by the zero that a plain letter has for its other half.
-func isUTF16(text []byte) bool {
-	if len(text) < 2 {
-		return false
-	}
-	a, b := text[0], text[1]
-	return a == 0xff && b == 0xfe || a == 0xfe && b == 0xff || a == 0 && b != 0 || a != 0 && b == 0
-}
-
-func (s *splitter) decodeUTF16() {
-	order := unicode.BigEndian
-	if s.buf[s.start] != 0 && s.buf[s.start] != 0xfe {
-		order = unicode.LittleEndian
-	}
-	decoder := unicode.UTF16(order, unicode.UseBOM).NewDecoder()
-	read := bytes.Clone(s.buf[s.start:s.end])
-	if s.readErr != nil {
-		text, _ := decoder.Bytes(read) //nolint:errcheck // what is no text becomes the mark for that
-		s.buf, s.start, s.end = text, 0, len(text)
-		return
-	}
-	s.r = decoder.Reader(io.MultiReader(bytes.NewReader(read), s.r))
-	s.start, s.end = 0, 0
-	for s.end < 3 && s.fill() {
-	}
-}
 
 // isPaste tells whether the stream is a text of at most 1 MiB that is not JSON: then its lines belong together. Longer
 // texts are logs, read line by line, and so are texts whose first line is an event by itself.

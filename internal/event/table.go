@@ -1,6 +1,7 @@
 package event
 
 import (
+	"bytes"
 	"encoding/csv"
 	"errors"
 	"io"
@@ -20,6 +21,48 @@ type table struct {
 	own       bool    // verifyctl wrote it
 	in        *rowLimit
 	rows      *csv.Reader
+}
+
+// table gives the table that the stream is, nil when it is none. It is asked for once, before next.
+func (s *splitter) table() (*table, error) {
+	if c, err := s.peek(); err != nil || c == '{' || c == '[' {
+		return nil, nil
+	}
+	line, ok := s.headLine(0)
+	start := len(line)
+	if said := bytes.TrimSpace(line); ok && len(said) == 5 && bytes.EqualFold(said[:4], []byte("sep=")) { // as Excel has it
+		line, ok = s.headLine(start)
+		start += len(line)
+	}
+	if !ok || !bytes.ContainsAny(line, ",;\t|") {
+		return nil, nil
+	}
+	header := string(bytes.TrimSpace(line))
+	candidates := headers(header)
+	if len(candidates) == 0 {
+		return nil, nil
+	}
+	next, _ := s.headLine(start)
+	t, err := newTable(candidates, string(next))
+	if t != nil {
+		s.start += start
+		t.readFrom(s)
+	}
+	return t, err
+}
+
+// headLine gives the line at an offset from the start, with its line break. False when it has none, or is too long for a
+// header.
+func (s *splitter) headLine(offset int) (line []byte, ok bool) {
+	for {
+		text := s.buf[s.start+offset : s.end]
+		if nl := bytes.IndexByte(text, '\n'); nl >= 0 {
+			return text[:nl+1], true
+		}
+		if len(text) > lookAhead || !s.fill() {
+			return s.buf[s.start+offset : s.end], false
+		}
+	}
 }
 
 // columnName is how the name of a column looks. A line of a text has other words too.

@@ -12,9 +12,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"golang.org/x/text/encoding/unicode"
-	"golang.org/x/text/transform"
-
+	"github.com/verifyctl/verifyctl/internal/event"
 	"github.com/verifyctl/verifyctl/internal/verify"
 )
 
@@ -45,14 +43,7 @@ func readTable(r io.Reader, what string, columns []string, row func(line int, va
 
 // plainText gives text as UTF-8, without its byte order mark and with its lines ended by \n.
 func plainText(r io.Reader) io.Reader {
-	in := bufio.NewReader(r)
-	var fallback transform.Transformer = transform.Nop
-	if head, _ := in.Peek(2); len(head) == 2 && head[0] != 0 && head[1] == 0 { // a plain letter in UTF-16 without its mark
-		fallback = unicode.UTF16(unicode.LittleEndian, unicode.IgnoreBOM).NewDecoder()
-	} else if len(head) == 2 && head[0] == 0 {
-		fallback = unicode.UTF16(unicode.BigEndian, unicode.IgnoreBOM).NewDecoder()
-	}
-	text := bufio.NewReaderSize(transform.NewReader(in, unicode.BOMOverride(fallback)), headerBytes)
+	text := bufio.NewReaderSize(event.PlainText(r), headerBytes)
 	if head, _ := text.Peek(headerBytes); bytes.ContainsRune(head, '\r') && !bytes.ContainsRune(head, '\n') {
 		return carriageReturns{text}
 	}
