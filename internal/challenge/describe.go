@@ -1,25 +1,13 @@
 package challenge
 
 import (
+	"cmp"
 	"fmt"
-	"iter"
 	"time"
 
 	"github.com/verifyctl/verifyctl/internal/event"
 	"github.com/verifyctl/verifyctl/internal/verify"
 )
-
-// names gives the identities and device names that stand in texts.
-func (f *facts) names() []string {
-	names := []string{string(f.identity), string(f.knownIdentity), f.factor.value.FriendlyName}
-	for _, factor := range f.factors.value {
-		names = append(names, factor.FriendlyName)
-	}
-	if f.challenge.ok() {
-		names = append(names, f.challenge.value.Details.Message)
-	}
-	return names
-}
 
 func describeChallenge(c verify.Challenge, now time.Time) string {
 	switch {
@@ -35,15 +23,8 @@ func describeChallenge(c verify.Challenge, now time.Time) string {
 }
 
 func describeService(s verify.Service) string {
-	return fmt.Sprintf("%q, push credentials: apn %s, fcm %s", s.FriendlyName, orNone(s.CredentialSID(verify.PlatformAPN)),
-		orNone(s.CredentialSID(verify.PlatformFCM)))
-}
-
-func orNone(sid verify.CredentialSID) string {
-	if sid == "" {
-		return "none"
-	}
-	return string(sid)
+	return fmt.Sprintf("%q, push credentials: apn %s, fcm %s", s.FriendlyName, cmp.Or(s.CredentialSID(verify.PlatformAPN), "none"),
+		cmp.Or(s.CredentialSID(verify.PlatformFCM), "none"))
 }
 
 func describeCredential(c verify.Credential) string {
@@ -55,12 +36,9 @@ func describeCredential(c verify.Credential) string {
 
 // describeEvent gives an event as evidence.
 func describeEvent(e event.Event) string {
-	code := "an error without a code"
-	if e.ErrorCode != nil {
-		code = fmt.Sprintf("%d", *e.ErrorCode)
-		if e.ErrorName != "" {
-			code += " " + e.ErrorName
-		}
+	code := codeText(e)
+	if e.ErrorCode != nil && e.ErrorName != "" {
+		code += " " + e.ErrorName
 	}
 	name := "the event"
 	if e.EventSID != "" {
@@ -73,15 +51,4 @@ func describeEvent(e event.Event) string {
 		code += fmt.Sprintf(" (%q)", cut(e.Description, 100))
 	}
 	return name + ": " + code
-}
-
-func collect[T any](rows iter.Seq2[T, error]) ([]T, error) {
-	var list []T
-	for row, err := range rows {
-		if err != nil {
-			return list, err
-		}
-		list = append(list, row)
-	}
-	return list, nil
 }

@@ -41,20 +41,6 @@ func (d *diagnosis) run() {
 	d.silence()
 }
 
-// unreachable gives the first error that says that Twilio does not answer.
-func (f *facts) unreachable() error {
-	errs := []error{f.alert.err, f.challenge.err, f.factor.err, f.factors.err, f.challenges.err, f.setup.err, f.eventsErr}
-	for _, c := range f.credentials {
-		errs = append(errs, c.err)
-	}
-	for _, err := range errs {
-		if err != nil && verify.KindOf(err) == verify.KindUnreachable {
-			return err
-		}
-	}
-	return nil
-}
-
 // answer tells that there is nothing to explain: the user has answered.
 func (d *diagnosis) answer() {
 	if !d.challenge.ok() || !isAnswered(d.challenge.value) {

@@ -158,7 +158,7 @@ func (d *diagnosis) weigh(e event.Event, kind CauseKind, how relation) (Confiden
 		return Certain, true
 	case how == sameSetUp && isCredentialWide(kind):
 		return Likely, true
-	case how == sameSetUp && d.isOfNobodyElse(e) && d.asked == "":
+	case how == sameSetUp && e.FactorSID == "" && d.asked == "": // it may be this factor's
 		return Possible, true
 	case how == sameSetUp && d.identity == "":
 		return Likely, true
@@ -175,9 +175,6 @@ func (d *diagnosis) contradictsDeclaration() bool {
 	c, ok := d.apnCredential()
 	return ok && sandboxContradicts(c.Sandbox, d.env.IOSBuild) && d.unless(c.DateUpdated, Certain) == Certain
 }
-
-// isOfNobodyElse tells whether an event does not name another factor: it may then be this one's.
-func (d *diagnosis) isOfNobodyElse(e event.Event) bool { return e.FactorSID == "" }
 
 // isOutdated tells whether what an event complains of was changed after it.
 func (d *diagnosis) isOutdated(e event.Event, kind CauseKind) bool {
@@ -282,8 +279,7 @@ func (d *diagnosis) summary(e event.Event, kind CauseKind, how relation) string 
 	if entry, ok := event.Lookup(number(e)); ok {
 		cause = ": " + lowerFirst(entry.Cause)
 	}
-	switch {
-	case kind == TokenDead && d.identity == "":
+	if kind == TokenDead && d.identity == "" {
 		return fmt.Sprintf("push tokens of single factors are dead (%s): most often the app was removed; the phones may still "+
 			"answer when the app is opened", code)
 	}
@@ -309,16 +305,9 @@ func (d *diagnosis) summary(e event.Event, kind CauseKind, how relation) string 
 
 // lowerFirst makes a sentence part of another one. Names such as APNs and FCM stay.
 func lowerFirst(s string) string {
-	s = trimStop(s)
+	s = strings.TrimSuffix(s, ".")
 	if len(s) > 1 && 'A' <= s[0] && s[0] <= 'Z' && 'a' <= s[1] && s[1] <= 'z' {
 		return strings.ToLower(s[:1]) + s[1:]
-	}
-	return s
-}
-
-func trimStop(s string) string {
-	if len(s) > 0 && s[len(s)-1] == '.' {
-		return s[:len(s)-1]
 	}
 	return s
 }

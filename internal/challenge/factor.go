@@ -2,6 +2,7 @@ package challenge
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/verifyctl/verifyctl/internal/verify"
@@ -77,16 +78,12 @@ func sortFactors(factors []verify.Factor) *FactorChoice {
 
 func (c *FactorChoice) err(env string, identity verify.Identity) error {
 	err := &verify.Error{Cause: c}
-	unverified := false
-	for _, f := range c.Others {
-		unverified = unverified || f.IsPush()
-	}
 	switch {
 	case len(c.Usable) > 1:
 		err.Kind = verify.KindUsage
 		err.Message = fmt.Sprintf("%s has %d verified push factors: %s", identity, len(c.Usable), c)
 		return err.WithHint("name one with --factor %s, or challenge all of them with --all-factors", c.Usable[0].SID)
-	case unverified:
+	case slices.ContainsFunc(c.Others, verify.Factor.IsPush):
 		err.Kind = verify.KindFailed
 		err.Message = fmt.Sprintf("%s has no verified push factor: %s", identity, c)
 		return err.WithHint("the app must finish the enrolment; Twilio removes unverified factors after 1 to 24 hours")

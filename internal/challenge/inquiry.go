@@ -5,7 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
+	"iter"
 
 	"github.com/verifyctl/verifyctl/internal/event"
 	"github.com/verifyctl/verifyctl/internal/verify"
@@ -69,31 +69,23 @@ func (q *inquiry) resolve(ctx context.Context) error {
 		q.keep(*s.Event)
 		if s.Identity == "" { // nobody is named: what the event says of the credential or the Service is left
 			f.challengeID, f.factorID = "", ""
-			return nil
+		} else {
+			f.asked = ""
 		}
-		f.asked = ""
 		return nil
 	}
-	bare := string(s.Challenge)
-	if bare == "" {
-		bare = string(s.Factor)
+	if bare := cmp.Or(string(s.Challenge), string(s.Factor)); bare != "" {
+		return q.findIdentity(ctx, bare)
 	}
-	if bare == "" {
-		return nil
-	}
-	return q.findIdentity(ctx, bare)
+	return nil
 }
 
 // readAlert takes the subject from an alert.
 func (q *inquiry) readAlert(ctx context.Context, s *Subject) error {
 	alert, err := q.src.twilio.Alert(ctx, s.Alert)
 	q.facts.alert = reading[verify.Alert]{alert, true, err}
-	if q.isFatal(ctx, err) {
+	if q.failed(ctx, err, "alert", string(s.Alert)) {
 		return q.fatal
-	}
-	if err != nil {
-		q.check("alert", string(s.Alert), q.failure(err))
-		return nil
 	}
 	e := event.FromAlert(alert)
 	from := SubjectOf(e)
@@ -166,12 +158,8 @@ func (q *inquiry) gatherChallenge(ctx context.Context) {
 	f := &q.facts
 	found, err := q.src.twilio.Challenge(ctx, q.service, f.identity, f.challengeID)
 	f.challenge = reading[verify.Challenge]{found, true, err}
-	if q.isFatal(ctx, err) {
-		return
-	}
-	if err != nil {
-		q.check("challenge", string(f.challengeID), q.failure(err))
-		if f.challenge.absent() {
+	if q.failed(ctx, err, "challenge", string(f.challengeID)) {
+		if q.fatal == nil && f.challenge.absent() {
 			q.readFactors(ctx)
 		}
 		return
@@ -231,12 +219,8 @@ func (q *inquiry) readFactor(ctx context.Context) {
 	f := &q.facts
 	found, err := q.src.twilio.Factor(ctx, q.service, f.identity, f.factorID)
 	f.factor = reading[verify.Factor]{found, true, err}
-	if q.isFatal(ctx, err) {
-		return
-	}
-	if err != nil {
-		q.check("factor", string(f.factorID), q.failure(err))
-		if f.factor.absent() {
+	if q.failed(ctx, err, "factor", string(f.factorID)) {
+		if q.fatal == nil && f.factor.absent() {
 			q.readDeletions(ctx)
 		}
 		return
@@ -247,25 +231,15 @@ func (q *inquiry) readFactor(ctx context.Context) {
 func (q *inquiry) readFactors(ctx context.Context) {
 	list, err := collect(q.src.twilio.Factors(ctx, q.service, q.facts.identity))
 	q.facts.factors = reading[[]verify.Factor]{list, true, err}
-	if q.isFatal(ctx, err) {
-		return
+	if !q.failed(ctx, err, "identity", string(q.facts.identity)) {
+		q.check("identity", string(q.facts.identity), "has "+verify.Count(len(list), "factor"))
 	}
-	result := fmt.Sprintf("has %s", verify.Count(len(list), "factor"))
-	if err != nil {
-		result = q.failure(err)
-	}
-	q.check("identity", string(q.facts.identity), result)
 }
 
 func (q *inquiry) readChallenges(ctx context.Context, filter verify.ChallengeFilter) {
 	list, err := collect(q.src.twilio.Challenges(ctx, q.service, q.facts.identity, filter))
 	q.facts.challenges = reading[[]verify.Challenge]{list, true, err}
-	if q.isFatal(ctx, err) {
-		return
-	}
-	if err != nil {
-		q.check("challenges", "", q.failure(err))
-	}
+	q.failed(ctx, err, "challenges", "")
 }
 
 // readDeletions asks this machine whether it deleted the factor.
@@ -295,14 +269,9 @@ func (q *inquiry) gatherSetup(ctx context.Context) {
 	f := &q.facts
 	found, err := q.src.twilio.Service(ctx, q.service)
 	f.setup = reading[verify.Service]{found, true, err}
-	if q.isFatal(ctx, err) {
-		return
+	if !q.failed(ctx, err, "Service", string(q.service)) {
+		q.check("Service", string(q.service), describeService(found))
 	}
-	result := q.failure(err)
-	if err == nil {
-		result = describeService(found)
-	}
-	q.check("Service", string(q.service), result)
 	f.credentials = map[verify.CredentialSID]reading[verify.Credential]{}
 	for _, sid := range f.credentialsToRead() {
 		if q.stopped() {
@@ -310,46 +279,10 @@ func (q *inquiry) gatherSetup(ctx context.Context) {
 		}
 		found, err := q.src.twilio.Credential(ctx, sid)
 		f.credentials[sid] = reading[verify.Credential]{found, true, err}
-		if q.isFatal(ctx, err) {
-			return
-		}
-		result := q.failure(err)
-		if err == nil {
-			result = describeCredential(found)
-		}
-		q.check("push credential", string(sid), result)
-	}
-}
-
-// credentialsToRead gives the credential asked about, else those of the platforms in question.
-func (f *facts) credentialsToRead() []verify.CredentialSID {
-	if f.asked != "" {
-		return []verify.CredentialSID{f.asked}
-	}
-	var sids []verify.CredentialSID
-	for _, p := range f.platforms() {
-		if sid := f.setup.value.CredentialSID(p); sid != "" && !slices.Contains(sids, sid) {
-			sids = append(sids, sid)
+		if !q.failed(ctx, err, "push credential", string(sid)) {
+			q.check("push credential", string(sid), describeCredential(found))
 		}
 	}
-	return sids
-}
-
-// platforms gives the push platforms that matter for the subject: the factor's, else those of the identity's factors,
-// else those the environment declares, else all.
-func (f *facts) platforms() []verify.Platform {
-	all := []verify.Platform{verify.PlatformAPN, verify.PlatformFCM}
-	switch {
-	case f.factor.ok():
-		return slices.DeleteFunc(all, func(p verify.Platform) bool { return p != f.factor.value.Config.Platform })
-	case f.factors.ok():
-		return slices.DeleteFunc(all, func(p verify.Platform) bool {
-			return !slices.ContainsFunc(f.factors.value, func(x verify.Factor) bool { return x.IsPush() && x.Config.Platform == p })
-		})
-	case len(f.env.Platforms) > 0:
-		return slices.DeleteFunc(all, func(p verify.Platform) bool { return !f.env.Uses(p) })
-	}
-	return all
 }
 
 // gatherEvents reads the events around the challenge, and when they do not name it, all that Twilio keeps: a dead token
@@ -368,28 +301,6 @@ func (q *inquiry) gatherEvents(ctx context.Context) {
 	if !q.stopped() && !f.eventsFrom.Equal(everything.From) {
 		q.readEvents(ctx, everything)
 	}
-}
-
-// around is the time in which errors may explain the challenge.
-func (f *facts) around() event.Span {
-	c := f.challenge.value
-	end := c.ExpirationDate.Add(afterChallenge)
-	if end.After(f.now) {
-		end = f.now
-	}
-	return event.Span{From: c.DateCreated.Add(-beforeChallenge), Until: end}
-}
-
-// recent is the time in which errors explain what happens now.
-func (f *facts) recent() event.Span {
-	return event.Span{From: f.now.Add(-f.since), Until: f.now}
-}
-
-// isExplained tells whether an event names the challenge itself.
-func (f *facts) isExplained() bool {
-	return slices.ContainsFunc(f.events, func(e event.Event) bool {
-		return sameSID(e.ChallengeSID, f.challengeID) && isExact(e) && kindOfEvent(e) != ""
-	})
 }
 
 // readEvents reads the events of a span, newest first, as far as the requests go.
@@ -415,7 +326,7 @@ func (q *inquiry) readEvents(ctx context.Context, span event.Span) {
 	result := fmt.Sprintf("%s from %s to %s", verify.Count(n, "event"), verify.Stamp(span.From), verify.Stamp(span.Until))
 	if failed != nil {
 		f.eventsErr = failed
-		result = fmt.Sprintf("%s back to %s; %s", verify.Count(n, "event"), verify.Stamp(oldest), q.failure(failed))
+		result = fmt.Sprintf("%s back to %s; %s", verify.Count(n, "event"), verify.Stamp(oldest), failure(failed))
 	} else {
 		oldest = span.From
 	}
@@ -455,15 +366,32 @@ func (q *inquiry) readSomething() bool {
 	return f.alert.ok() || f.challenge.ok() || f.factor.ok() || f.factors.ok() || f.setup.ok()
 }
 
+// failed tells whether a read gave nothing, and notes why where the inquiry goes on.
+func (q *inquiry) failed(ctx context.Context, err error, what, sid string) bool {
+	if !q.isFatal(ctx, err) && err != nil {
+		q.check(what, sid, failure(err))
+	}
+	return err != nil || q.fatal != nil
+}
+
 // failure says in words why a read gave nothing.
-func (q *inquiry) failure(err error) string {
+func failure(err error) string {
 	switch {
-	case err == nil:
-		return ""
 	case errors.Is(err, errSpent):
 		return errSpent.Error()
 	case verify.KindOf(err) == verify.KindNotFound:
 		return "not there"
 	}
 	return "could not be read: " + err.Error()
+}
+
+func collect[T any](rows iter.Seq2[T, error]) ([]T, error) {
+	var list []T
+	for row, err := range rows {
+		if err != nil {
+			return list, err
+		}
+		list = append(list, row)
+	}
+	return list, nil
 }

@@ -8,12 +8,6 @@ import (
 	"github.com/verifyctl/verifyctl/internal/verify"
 )
 
-// isAbsent tells whether the subject itself is not here, so that nothing of this environment explains it.
-func (f *facts) isAbsent() bool {
-	return f.alert.absent() || f.challenge.absent() || f.factors.absent() && f.challengeID == "" ||
-		f.asked != "" && f.credentials[f.asked].absent()
-}
-
 // presence tells what is not there, and whether it ever was.
 func (d *diagnosis) presence() {
 	switch {

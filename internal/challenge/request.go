@@ -3,6 +3,7 @@
 package challenge
 
 import (
+	"cmp"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
@@ -30,14 +31,7 @@ type Request struct {
 // characters and not bytes, without asking Twilio. The error is one usage [verify.Error] that lists all problems.
 func (r Request) Check() error {
 	var p problems
-	p.text("the message", r.Message, verify.MaxMessage)
-	if n := len(r.Fields); n > verify.MaxFields {
-		p.add("there are %d fields, at most %d are allowed", n, verify.MaxFields)
-	}
-	for i, f := range r.Fields {
-		p.text(fmt.Sprintf("the label of field %d", i+1), f.Label, verify.MaxFieldLabel)
-		p.text(fmt.Sprintf("the value of field %d, %q,", i+1, f.Label), f.Value, verify.MaxFieldValue)
-	}
+	p.details(r.Message, r.Fields, twilioLimits)
 	r.checkHidden(&p)
 	switch {
 	case r.Expires <= 0:
@@ -69,10 +63,7 @@ func (r Request) checkHidden(p *problems) {
 
 // Action gives the action id the request carries, whether it came by itself or among the hidden details; "" for none.
 func (r Request) Action() string {
-	if r.ActionID != "" {
-		return r.ActionID
-	}
-	return r.Hidden[verify.ActionID]
+	return cmp.Or(r.ActionID, r.Hidden[verify.ActionID])
 }
 
 // hidden gives all hidden details, the action id among them, or nil when there are none.
@@ -158,6 +149,18 @@ func hiddenLength(details map[string]string) int {
 type problems []string
 
 func (p *problems) add(format string, args ...any) { *p = append(*p, fmt.Sprintf(format, args...)) }
+
+// details holds what the phone shows against limits.
+func (p *problems) details(message string, fields []verify.Field, most limits) {
+	p.text("the message", message, most.message)
+	if n := len(fields); n > most.fields {
+		p.add("there are %d fields, at most %d are allowed", n, most.fields)
+	}
+	for i, f := range fields {
+		p.text(fmt.Sprintf("the label of field %d", i+1), f.Label, most.label)
+		p.text(fmt.Sprintf("the value of field %d, %q,", i+1, f.Label), f.Value, most.value)
+	}
+}
 
 // text reports a text that is empty, too long in characters, or holds what no phone should show.
 func (p *problems) text(what, s string, limit int) {

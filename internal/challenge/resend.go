@@ -14,7 +14,7 @@ import (
 func CheckResend(env string, c verify.Challenge, f verify.Factor, now time.Time) error {
 	again := verify.Command(env, "challenge", "resend", string(c.SID), "--identity", string(c.Identity), "--or-recreate")
 	switch {
-	case c.Status == verify.ChallengeApproved || c.Status == verify.ChallengeDenied:
+	case isAnswered(c):
 		return refusal(verify.KindFailed, "challenge %s was already %s%s", c.SID, c.Status, ago(c.DateResponded, now)).
 			WithHint("a new question needs a new challenge: %s", verify.Command(env, "challenge", "create",
 				string(c.Identity), "--factor", string(c.FactorSID), "--message", c.Details.Message))

@@ -30,38 +30,21 @@ func (b *budget) take() error {
 	return nil
 }
 
-func (b *budget) left() int { return MaxRequests - b.used }
-
-// ChallengeReader reads challenges.
-type ChallengeReader interface {
+// Twilio is everything that why reads.
+type Twilio interface {
 	Challenge(context.Context, verify.ServiceSID, verify.Identity, verify.ChallengeSID) (verify.Challenge, error)
 	Challenges(context.Context, verify.ServiceSID, verify.Identity, verify.ChallengeFilter) iter.Seq2[verify.Challenge, error]
-}
-
-// FactorReader reads factors.
-type FactorReader interface {
 	Factor(context.Context, verify.ServiceSID, verify.Identity, verify.FactorSID) (verify.Factor, error)
 	Factors(context.Context, verify.ServiceSID, verify.Identity) iter.Seq2[verify.Factor, error]
-}
-
-// SetupReader reads what pushes are sent with.
-type SetupReader interface {
 	Service(context.Context, verify.ServiceSID) (verify.Service, error)
 	Credential(context.Context, verify.CredentialSID) (verify.Credential, error)
+	AlertReader
 }
 
 // AlertReader reads the account's alerts.
 type AlertReader interface {
 	Alert(context.Context, verify.AlertSID) (verify.Alert, error)
 	Alerts(context.Context, verify.AlertFilter) iter.Seq2[verify.Alert, error]
-}
-
-// Twilio is everything that why reads.
-type Twilio interface {
-	ChallengeReader
-	FactorReader
-	SetupReader
-	AlertReader
 }
 
 // Feed gives the debugger events of a span of time, newest first and each once.
@@ -121,7 +104,7 @@ func (t countedTwilio) Service(ctx context.Context, svc verify.ServiceSID) (veri
 
 // Credential counts twice when Twilio's Notify API did not give the credential, because another one was asked then.
 func (t countedTwilio) Credential(ctx context.Context, sid verify.CredentialSID) (verify.Credential, error) {
-	if t.budget.left() < 2 {
+	if MaxRequests-t.budget.used < 2 {
 		return verify.Credential{}, errSpent
 	}
 	t.budget.used++
@@ -137,40 +120,22 @@ func (t countedTwilio) Alert(ctx context.Context, sid verify.AlertSID) (verify.A
 }
 
 func (t countedTwilio) Challenges(ctx context.Context, svc verify.ServiceSID, id verify.Identity, f verify.ChallengeFilter) iter.Seq2[verify.Challenge, error] {
-	return onePage(t.budget, t.Twilio.Challenges(ctx, svc, id, f))
+	return pages(t.budget, t.Twilio.Challenges(ctx, svc, id, f), smallestPage, false)
 }
 
 func (t countedTwilio) Factors(ctx context.Context, svc verify.ServiceSID, id verify.Identity) iter.Seq2[verify.Factor, error] {
-	return onePage(t.budget, t.Twilio.Factors(ctx, svc, id))
+	return pages(t.budget, t.Twilio.Factors(ctx, svc, id), smallestPage, false)
 }
 
 func (t countedTwilio) Alerts(ctx context.Context, f verify.AlertFilter) iter.Seq2[verify.Alert, error] {
-	return pages(t.budget, t.Twilio.Alerts(ctx, f), alertsPage)
+	return pages(t.budget, t.Twilio.Alerts(ctx, f), alertsPage, true)
 }
 
 // smallestPage is how many rows of a list certainly come with its first request, whatever page size the client asks for.
 const smallestPage = 50
 
-// onePage gives the rows that certainly come with one request.
-func onePage[T any](b *budget, rows iter.Seq2[T, error]) iter.Seq2[T, error] {
-	return func(yield func(T, error) bool) {
-		var none T
-		if err := b.take(); err != nil {
-			yield(none, err)
-			return
-		}
-		n := 0
-		for row, err := range rows {
-			n++
-			if !yield(row, err) || n == smallestPage {
-				return
-			}
-		}
-	}
-}
-
-// pages gives rows as long as there is budget for the request that fetches the next size of them.
-func pages[T any](b *budget, rows iter.Seq2[T, error], size int) iter.Seq2[T, error] {
+// pages gives the rows of the first page, or goes on as long as there is budget for the request that fetches the next page.
+func pages[T any](b *budget, rows iter.Seq2[T, error], size int, goOn bool) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		var none T
 		if err := b.take(); err != nil {
@@ -184,6 +149,9 @@ func pages[T any](b *budget, rows iter.Seq2[T, error], size int) iter.Seq2[T, er
 			}
 			if n++; n%size != 0 {
 				continue
+			}
+			if !goOn {
+				return
 			}
 			if err := b.take(); err != nil {
 				yield(none, err)

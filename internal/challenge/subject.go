@@ -44,22 +44,12 @@ func (s *Subject) add(ref string, mapIdentity func(string) (verify.Identity, err
 		s.Identity, err = mapIdentity(ref)
 		return err
 	}
-	twice := false
-	switch prefix {
-	case "YC":
-		twice, s.Challenge = s.Challenge != "", verify.ChallengeSID(ref)
-	case "YF":
-		twice, s.Factor = s.Factor != "", verify.FactorSID(ref)
-	case "CR":
-		twice, s.Credential = s.Credential != "", verify.CredentialSID(ref)
-	case "VA":
-		twice, s.Service = s.Service != "", verify.ServiceSID(ref)
-	case "NO":
-		twice, s.Alert = s.Alert != "", verify.AlertSID(ref)
-	}
-	if twice {
+	place := map[string]*string{"YC": (*string)(&s.Challenge), "YF": (*string)(&s.Factor), "CR": (*string)(&s.Credential),
+		"VA": (*string)(&s.Service), "NO": (*string)(&s.Alert)}[prefix]
+	if *place != "" {
 		return verify.Usagef("%s is the second %s, ask about one at a time", ref, verify.ResourceName(prefix))
 	}
+	*place = ref
 	return nil
 }
 
@@ -89,20 +79,17 @@ func SubjectOf(e event.Event) Subject {
 	if e.Masked || e.Ambiguous {
 		return s
 	}
-	if id, err := verify.ParseIdentity(e.Identity); err == nil {
-		s.Identity = id
-	}
-	if sid, err := verify.ParseFactorSID(e.FactorSID); err == nil {
-		s.Factor = sid
-	}
-	if sid, err := verify.ParseChallengeSID(e.ChallengeSID); err == nil {
-		s.Challenge = sid
-	}
-	if sid, err := verify.ParseCredentialSID(e.CredentialSID); err == nil {
-		s.Credential = sid
-	}
-	if sid, err := verify.ParseServiceSID(e.ServiceSID); err == nil {
-		s.Service = sid
-	}
+	s.Identity = orNone(verify.ParseIdentity(e.Identity))
+	s.Factor = orNone(verify.ParseFactorSID(e.FactorSID))
+	s.Challenge = orNone(verify.ParseChallengeSID(e.ChallengeSID))
+	s.Credential = orNone(verify.ParseCredentialSID(e.CredentialSID))
+	s.Service = orNone(verify.ParseServiceSID(e.ServiceSID))
 	return s
+}
+
+func orNone[T ~string](id T, err error) T {
+	if err != nil {
+		return ""
+	}
+	return id
 }

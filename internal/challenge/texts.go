@@ -215,14 +215,7 @@ func (l *localized) templates() []template {
 // checkLimits holds a filled-in text against its own limits, which may be stricter than Twilio's.
 func (t *text) checkLimits(r Rendered) error {
 	var p problems
-	p.text("the message", r.Message, t.limits.message)
-	if n := len(r.Fields); n > t.limits.fields {
-		p.add("there are %d fields, at most %d are allowed", n, t.limits.fields)
-	}
-	for i, f := range r.Fields {
-		p.text(fmt.Sprintf("the label of field %d", i+1), f.Label, t.limits.label)
-		p.text(fmt.Sprintf("the value of field %d, %q,", i+1, f.Label), f.Value, t.limits.value)
-	}
+	p.details(r.Message, r.Fields, t.limits)
 	return p.err(fmt.Sprintf("text %s in %s", t.name, r.Used))
 }
 

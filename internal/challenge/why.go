@@ -5,7 +5,6 @@ import (
 	"context"
 	"time"
 
-	"github.com/verifyctl/verifyctl/internal/event"
 	"github.com/verifyctl/verifyctl/internal/verify"
 )
 
@@ -82,49 +81,4 @@ func Why(ctx context.Context, question Question, src Sources) (Answer, error) {
 		answer.Factor = &q.facts.factor.value
 	}
 	return answer, nil
-}
-
-// reading is one thing that was asked for.
-type reading[T any] struct {
-	value T
-	asked bool
-	err   error
-}
-
-// ok tells whether it was read and is there; absent, whether Twilio says that it is not there.
-func (r reading[T]) ok() bool     { return r.asked && r.err == nil }
-func (r reading[T]) absent() bool { return r.asked && verify.KindOf(r.err) == verify.KindNotFound }
-
-// facts is everything that was found out, before anything is concluded.
-type facts struct {
-	env     verify.Environment
-	others  []verify.Environment
-	now     time.Time
-	since   time.Duration // how far back errors explain what happens now
-	service verify.ServiceSID
-
-	identity    verify.Identity
-	challengeID verify.ChallengeSID
-	factorID    verify.FactorSID
-	alertID     verify.AlertSID
-	event       *event.Event // asked about
-	alert       reading[verify.Alert]
-
-	challenge   reading[verify.Challenge]
-	factor      reading[verify.Factor]
-	factors     reading[[]verify.Factor]    // of the identity
-	challenges  reading[[]verify.Challenge] // of the identity or the factor, newest first
-	setup       reading[verify.Service]
-	credentials map[verify.CredentialSID]reading[verify.Credential]
-	asked       verify.CredentialSID // the credential that is the subject
-
-	events     []event.Event
-	eventsFrom time.Time // all events since then were looked at; zero when none were
-	eventsErr  error     // why not further back
-
-	resends       []verify.Resend
-	receipts      []verify.Receipt
-	deleted       []verify.Deletion // of the factor, from this machine
-	knownHere     bool              // this machine has met the SID in this environment
-	knownIdentity verify.Identity   // under which it has
 }
