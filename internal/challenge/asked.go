@@ -15,13 +15,13 @@ const noPush = "platform none, which never gets a push: its app has to look for 
 func Asked(message string, factors ...verify.Factor) string {
 	devices := make([]string, len(factors))
 	for i, f := range factors {
-		devices[i] = OnDevice(f)
+		devices[i] = onDevice(f)
 	}
 	return fmt.Sprintf("asked %q on %s", message, strings.Join(devices, " and "))
 }
 
-// OnDevice names a factor's device and how a question gets to it: `"Pixel 9" (push)`.
-func OnDevice(f verify.Factor) string {
+// onDevice names a factor's device and how a question gets to it: `"Pixel 9" (push)`.
+func onDevice(f verify.Factor) string {
 	if !GetsPush(f) {
 		return fmt.Sprintf("%q (%s)", f.FriendlyName, noPush)
 	}

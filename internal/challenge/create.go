@@ -24,8 +24,8 @@ const (
 	turnPoll = 200 * time.Millisecond
 )
 
-// Clock is where the time comes from and goes to: the environment's, never the machine's directly.
-type Clock interface {
+// clock is where the time comes from and goes to: the environment's, never the machine's directly.
+type clock interface {
 	Now() time.Time
 	Sleep(ctx context.Context, d time.Duration) error // ends early with the context's error
 }
@@ -37,9 +37,9 @@ type Creator interface {
 	Challenge(context.Context, verify.ServiceSID, verify.Identity, verify.ChallengeSID) (verify.Challenge, error)
 }
 
-// Claims keeps the runs of one machine from creating the same challenge twice, and remembers what they created. Its
+// claims keeps the runs of one machine from creating the same challenge twice, and remembers what they created. Its
 // writes are durable on return, and are decided across processes.
-type Claims interface {
+type claims interface {
 	ClaimChallenge(context.Context, verify.ClaimKey) (verify.Claim, error)
 	// ReplaceClaim asks for the right to create a new challenge in the place of old, which can be answered no more.
 	ReplaceClaim(ctx context.Context, key verify.ClaimKey, old verify.ChallengeSID) (verify.Claim, error)
@@ -58,8 +58,8 @@ type Claims interface {
 // the gap that Twilio leaves: two machines that create for one action at the very same moment can both find nothing.
 type Once struct {
 	Creator Creator
-	Claims  Claims
-	Clock   Clock
+	Claims  claims
+	Clock   clock
 	Notice  func(say string) // told what is waited for; may be nil
 }
 
@@ -237,7 +237,7 @@ func (c *creation) earlier(ctx context.Context, unanswered bool) (*verify.Challe
 // that is killed in between leaves the duty to look first.
 func (c *creation) send(ctx context.Context, claim verify.Claim) (Created, error) {
 	made, err := c.Creator.CreateChallenge(ctx, c.order.Service, c.order.Factor.Identity,
-		c.order.Request.For(c.order.Factor.SID, c.Clock.Now()))
+		c.order.Request.newChallenge(c.order.Factor.SID, c.Clock.Now()))
 	switch {
 	case err == nil:
 		return c.conclude(ctx, claim, Created{Challenge: made}), nil

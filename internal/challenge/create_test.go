@@ -196,7 +196,7 @@ func TestCreateAfterAKilledRunLooksFirst(t *testing.T) {
 	if _, err := mem.ClaimChallenge(t.Context(), verify.ClaimKey{ServiceSID: service, ActionID: "login-1", FactorSID: o.Factor.SID}); err != nil {
 		t.Fatal(err)
 	}
-	twilio.CreateChallenge(t.Context(), service, "user-1001", o.Request.For(o.Factor.SID, noon))
+	twilio.CreateChallenge(t.Context(), service, "user-1001", o.Request.newChallenge(o.Factor.SID, noon))
 	mem.kill()
 	twilio.listLag = 30 * time.Second
 	o.Fresh = true

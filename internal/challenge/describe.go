@@ -17,7 +17,7 @@ func describeChallenge(c verify.Challenge, now time.Time) string {
 	case Expired(c, now):
 		return fmt.Sprintf("expired%s, unanswered", ago(c.ExpirationDate, now))
 	case c.Status == verify.ChallengePending:
-		return fmt.Sprintf("pending, %v left", Remaining(c, now).Truncate(time.Second))
+		return fmt.Sprintf("pending, %v left", remaining(c, now).Truncate(time.Second))
 	}
 	return string(c.Status)
 }

@@ -55,7 +55,7 @@ type fate struct {
 // fakeTwilio holds challenges in memory and loses what it is told to lose.
 type fakeTwilio struct {
 	mu            sync.Mutex
-	clock         Clock
+	clock         clock
 	challenges    []verify.Challenge
 	notifications map[verify.ChallengeSID]int
 	fates         []fate        // of the next writes; beyond them all goes well
@@ -65,7 +65,7 @@ type fakeTwilio struct {
 	reads         int
 }
 
-func newFakeTwilio(clock Clock) *fakeTwilio {
+func newFakeTwilio(clock clock) *fakeTwilio {
 	return &fakeTwilio{clock: clock, notifications: map[verify.ChallengeSID]int{}}
 }
 

@@ -27,8 +27,8 @@ type ReceiptBook interface {
 	RecordReceipt(context.Context, verify.Receipt) error
 }
 
-// ReceiptSource is the source of the receipts that a [ReceiptHandler] keeps.
-const ReceiptSource = "http"
+// receiptSource is the source of the receipts that a [ReceiptHandler] keeps.
+const receiptSource = "http"
 
 // ReceiptHandler accepts "the phone has it" from an app or a backend, as Twilio's Verify Push best practices advise
 // ("Have the app send a confirmation to the customer backend"). A request is
@@ -39,13 +39,13 @@ const ReceiptSource = "http"
 // nothing of the request.
 type ReceiptHandler struct {
 	book     ReceiptBook
-	clock    Clock
+	clock    clock
 	secret   [sha256.Size]byte
 	Received func(verify.ChallengeSID) // told after each receipt kept; may be nil
 }
 
 // NewReceiptHandler makes a handler. A secret shorter than 16 characters is refused, the empty one too.
-func NewReceiptHandler(book ReceiptBook, clock Clock, secret string) (*ReceiptHandler, error) {
+func NewReceiptHandler(book ReceiptBook, clock clock, secret string) (*ReceiptHandler, error) {
 	if len(secret) < minSecretLength {
 		return nil, verify.Usagef("the shared secret for receipts has %d characters, at least %d are needed", len(secret),
 			minSecretLength)
@@ -76,7 +76,7 @@ func (h *ReceiptHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			http.StatusBadRequest)
 		return
 	}
-	receipt := verify.Receipt{ChallengeSID: sid, At: h.clock.Now(), Source: ReceiptSource}
+	receipt := verify.Receipt{ChallengeSID: sid, At: h.clock.Now(), Source: receiptSource}
 	if err := h.book.RecordReceipt(r.Context(), receipt); err != nil {
 		http.Error(w, "the receipt could not be kept, send it again", http.StatusServiceUnavailable)
 		return

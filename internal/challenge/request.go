@@ -79,9 +79,9 @@ func (r Request) hidden() map[string]string {
 	return all
 }
 
-// For gives what is sent to Twilio to ask this of one factor. A request with Twilio's own default life carries no
+// newChallenge gives what is sent to Twilio to ask this of one factor. A request with Twilio's own default life carries no
 // expiration date, so that a wrong clock on this machine cannot shorten it.
-func (r Request) For(factor verify.FactorSID, now time.Time) verify.NewChallenge {
+func (r Request) newChallenge(factor verify.FactorSID, now time.Time) verify.NewChallenge {
 	n := verify.NewChallenge{FactorSID: factor, Message: r.Message, Fields: r.Fields, HiddenDetails: r.hidden()}
 	if r.Expires != verify.DefaultChallengeTTL {
 		n.ExpirationDate = now.Add(r.Expires).UTC().Truncate(time.Second)

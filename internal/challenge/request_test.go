@@ -94,7 +94,7 @@ func TestCheckedRequestsAreWithinLimits(t *testing.T) {
 			return
 		}
 		now := time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC)
-		n := r.For("YF", now)
+		n := r.newChallenge("YF", now)
 		if len([]rune(n.Message)) > 256 || n.Message == "" || hiddenLength(n.HiddenDetails) > 1024 ||
 			n.ExpirationDate.After(now.Add(time.Hour)) {
 			t.Fatalf("accepted %+v", n)
@@ -108,15 +108,15 @@ func TestCheckedRequestsAreWithinLimits(t *testing.T) {
 func TestForKeepsTheDefaultLifeWithTwilio(t *testing.T) {
 	now := time.Date(2026, 11, 23, 9, 0, 0, 5, time.FixedZone("", 3600))
 	r := ok()
-	if n := r.For("YF", now); !n.ExpirationDate.IsZero() {
+	if n := r.newChallenge("YF", now); !n.ExpirationDate.IsZero() {
 		t.Errorf("the default life is sent as %v", n.ExpirationDate)
 	}
 	r.Expires = 10 * time.Minute
-	if got, want := r.For("YF", now).ExpirationDate, time.Date(2026, 11, 23, 8, 10, 0, 0, time.UTC); !got.Equal(want) {
+	if got, want := r.newChallenge("YF", now).ExpirationDate, time.Date(2026, 11, 23, 8, 10, 0, 0, time.UTC); !got.Equal(want) {
 		t.Errorf("expires %v, want %v", got, want)
 	}
 	r.Hidden, r.ActionID = map[string]string{"ip": "192.0.2.1"}, "login-1"
-	n := r.For("YF", now)
+	n := r.newChallenge("YF", now)
 	if diff := cmp.Diff(map[string]string{"ip": "192.0.2.1", "action_id": "login-1"}, n.HiddenDetails); diff != "" {
 		t.Error(diff)
 	}

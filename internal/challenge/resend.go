@@ -42,8 +42,8 @@ func Expired(c verify.Challenge, now time.Time) bool {
 		c.Status == verify.ChallengePending && !c.ExpirationDate.IsZero() && !now.Before(c.ExpirationDate)
 }
 
-// Remaining gives the life a challenge has left, never below zero.
-func Remaining(c verify.Challenge, now time.Time) time.Duration {
+// remaining gives the life a challenge has left, never below zero.
+func remaining(c verify.Challenge, now time.Time) time.Duration {
 	return max(0, c.ExpirationDate.Sub(now))
 }
 
@@ -51,7 +51,7 @@ func Remaining(c verify.Challenge, now time.Time) time.Duration {
 // life, in whole seconds, at most verify.MaxNotificationTTL and never beyond the challenge's life, so that a phone that
 // was off does not ring for a question nobody can answer any more. A nil asked is the default; zero is one attempt.
 func ResendTTL(asked *time.Duration, c verify.Challenge, now time.Time) time.Duration {
-	ttl := min(Remaining(c, now), verify.MaxNotificationTTL)
+	ttl := min(remaining(c, now), verify.MaxNotificationTTL)
 	if asked != nil {
 		ttl = min(ttl, max(0, *asked))
 	}
@@ -73,14 +73,14 @@ func Again(old verify.Challenge) Order {
 	return Order{Request: r}
 }
 
-// Notifier sends the push of a challenge again.
-type Notifier interface {
+// notifier sends the push of a challenge again.
+type notifier interface {
 	CreateNotification(context.Context, verify.ServiceSID, verify.Identity, verify.ChallengeSID, time.Duration) (verify.Notification, error)
 }
 
-// ResendLog counts the resends of a challenge from this machine, durably and across processes. Twilio does not tell: a
+// resendLog counts the resends of a challenge from this machine, durably and across processes. Twilio does not tell: a
 // notification can neither be listed nor read (twilio_verify_v2.json has no such operation).
-type ResendLog interface {
+type resendLog interface {
 	// ReserveResend counts one more before it is sent; used is how many counted before. With limit or more of them it
 	// takes nothing and the id is 0.
 	ReserveResend(ctx context.Context, c verify.ChallengeSID, at time.Time, limit int) (id int64, used int, err error)
@@ -91,9 +91,9 @@ type ResendLog interface {
 // Resender sends pushes again, and counts each before it goes.
 type Resender struct {
 	Env      string // the environment's name, for the commands in hints
-	Notifier Notifier
-	Log      ResendLog
-	Clock    Clock
+	Notifier notifier
+	Log      resendLog
+	Clock    clock
 }
 
 // Resent is one resend that Twilio accepted, which says nothing about delivery.

@@ -18,13 +18,13 @@ const (
 	expiryGrace = 10 * time.Second
 )
 
-// Reader reads one challenge.
-type Reader interface {
+// reader reads one challenge.
+type reader interface {
 	Challenge(context.Context, verify.ServiceSID, verify.Identity, verify.ChallengeSID) (verify.Challenge, error)
 }
 
-// Receipts tells whether an app or a backend has confirmed that a challenge is on the phone.
-type Receipts interface {
+// receipts tells whether an app or a backend has confirmed that a challenge is on the phone.
+type receipts interface {
 	Receipts(context.Context, verify.ChallengeSID) ([]verify.Receipt, error)
 }
 
@@ -58,11 +58,11 @@ func (p Policy) Check() error {
 // Watcher follows challenges to their end.
 type Watcher struct {
 	Env      string // the environment's name, for the commands in hints
-	Reader   Reader
-	Clock    Clock
+	Reader   reader
+	Clock    clock
 	Policy   Policy
 	Resender Resender // used only when the policy resends
-	Receipts Receipts // nil when none are taken
+	Receipts receipts // nil when none are taken
 }
 
 // Happening is what an [Update] tells.
@@ -200,7 +200,7 @@ func (w *watch) resendIfDue(one *watched) bool {
 		return true
 	}
 	ttl := ResendTTL(w.Policy.TTL, one.challenge, now)
-	if Remaining(one.challenge, now) < time.Second {
+	if remaining(one.challenge, now) < time.Second {
 		return true
 	}
 	if w.Receipts != nil {
@@ -322,6 +322,6 @@ func (w *watch) tell(one *watched, what Happening, problem error) bool {
 
 func (w *watch) update(one *watched, what Happening, problem error) Update {
 	now := w.Clock.Now()
-	return Update{Happening: what, Challenge: one.challenge, At: now, Left: Remaining(one.challenge, now),
+	return Update{Happening: what, Challenge: one.challenge, At: now, Left: remaining(one.challenge, now),
 		Resends: one.resends, Problem: problem}
 }

@@ -23,7 +23,7 @@ func newWorld(t *testing.T, challenges int) world {
 	clock := &virtualClock{now: noon}
 	w := world{newFakeTwilio(clock), newMemory(), clock}
 	for i := range challenges {
-		n := ok().For(pushFactor(string(rune('1'+i)), verify.FactorVerified).SID, noon)
+		n := ok().newChallenge(pushFactor(string(rune('1'+i)), verify.FactorVerified).SID, noon)
 		if _, err := w.CreateChallenge(t.Context(), service, "user-1001", n); err != nil {
 			t.Fatal(err)
 		}
@@ -243,7 +243,7 @@ func TestWatchSurvivesFailingReadsAndNeverCallsThemAnAnswer(t *testing.T) {
 func TestWatchInterruptedLeavesACommandToGoOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		twilio, mem := newFakeTwilio(bubbleClock{}), newMemory()
-		c, _ := twilio.CreateChallenge(t.Context(), service, "user-1001", ok().For("YF", time.Now()))
+		c, _ := twilio.CreateChallenge(t.Context(), service, "user-1001", ok().newChallenge("YF", time.Now()))
 		ctx, cancel := context.WithTimeout(t.Context(), 12*time.Second)
 		defer cancel()
 		var end error

@@ -15,42 +15,42 @@ type Keeper interface {
 	AddCoverage(ctx context.Context, source string, span event.Span) error
 }
 
-// GapFinder tells of which spans not all events are stored.
-type GapFinder interface {
+// gapFinder tells of which spans not all events are stored.
+type gapFinder interface {
 	Gaps(ctx context.Context, within event.Span, sources ...string) ([]event.Span, error)
 }
 
 // The sources of stored events.
 const (
-	FromAlerts        = "alerts"
-	FromWebhook       = "webhook"
-	FromStream        = "stream"
-	FromVerifyWebhook = "verify_webhook"
-	FromElsewhere     = "unknown" // signed by Twilio, and in a shape not known yet
+	fromAlerts        = "alerts"
+	fromWebhook       = "webhook"
+	fromStream        = "stream"
+	fromVerifyWebhook = "verify_webhook"
+	fromElsewhere     = "unknown" // signed by Twilio, and in a shape not known yet
 )
 
-// StoreAlert gives an alert as it is stored, and as it is decoded.
-func StoreAlert(a verify.Alert, received time.Time) (event.Stored, event.Event, error) {
+// storeAlert gives an alert as it is stored, and as it is decoded.
+func storeAlert(a verify.Alert, received time.Time) (event.Stored, event.Event, error) {
 	body, err := json.Marshal(a)
 	if err != nil {
 		return event.Stored{}, event.Event{}, err
 	}
-	return event.Stored{Source: FromAlerts, Received: received, Body: body}, event.FromAlert(a), nil
+	return event.Stored{Source: fromAlerts, Received: received, Body: body}, event.FromAlert(a), nil
 }
 
 // Backfill fills what is missing of the last 30 days at once, and then every so often again, because deliveries can be
 // lost: until ctx ends. A time that cannot be filled is reported to failed and tried again at the next turn.
-func Backfill(ctx context.Context, r *Recorder, gaps GapFinder, every time.Duration, clock Clock, filled func(added int), failed func(error)) {
+func Backfill(ctx context.Context, r *Recorder, gaps gapFinder, every time.Duration, clock clock, filled func(added int), failed func(error)) {
 	for {
 		now := clock.Now()
-		missing, err := gaps.Gaps(ctx, event.Span{From: now.Add(-AlertsKept + time.Hour), Until: now}, FromAlerts)
+		missing, err := gaps.Gaps(ctx, event.Span{From: now.Add(-AlertsKept + time.Hour), Until: now}, fromAlerts)
 		added := 0
 		for _, span := range missing {
 			if err != nil {
 				break
 			}
 			var n int
-			n, err = r.Fill(ctx, span)
+			n, err = r.fill(ctx, span)
 			added += n
 		}
 		if ctx.Err() != nil {

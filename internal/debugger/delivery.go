@@ -47,7 +47,7 @@ func takeApart(body []byte, form bool, received time.Time) ([]delivered, error) 
 }
 
 func deliveredOf(text []byte, received time.Time) delivered {
-	d := delivered{stored: event.Stored{Source: FromElsewhere, Received: received, Body: bytes.Clone(text)}}
+	d := delivered{stored: event.Stored{Source: fromElsewhere, Received: received, Body: bytes.Clone(text)}}
 	events := event.Parse(text)
 	if len(events) == 0 {
 		return d
@@ -55,11 +55,11 @@ func deliveredOf(text []byte, received time.Time) delivered {
 	d.event, d.known = events[0], true
 	switch d.event.Source {
 	case event.SourceCloudEvent:
-		d.stored.Source = FromStream
+		d.stored.Source = fromStream
 	case event.SourceVerifyWebhook:
-		d.stored.Source = FromVerifyWebhook
+		d.stored.Source = fromVerifyWebhook
 	default:
-		d.stored.Source = FromWebhook
+		d.stored.Source = fromWebhook
 	}
 	return d
 }

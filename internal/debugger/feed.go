@@ -12,8 +12,8 @@ import (
 	"github.com/verifyctl/verifyctl/internal/verify"
 )
 
-// EventStore is what this machine remembers of debugger events.
-type EventStore interface {
+// eventStore is what this machine remembers of debugger events.
+type eventStore interface {
 	Events(ctx context.Context, filter event.StoredFilter) iter.Seq2[event.Stored, error]
 	Gaps(ctx context.Context, within event.Span, sources ...string) ([]event.Span, error)
 }
@@ -22,8 +22,8 @@ type EventStore interface {
 // alerts that Twilio still has, each once. Make it with [NewFeed]. It is for one caller at a time.
 type Feed struct {
 	alerts      AlertLister // nil: stored events only
-	single      AlertReader // nil: alerts are taken as the list gives them
-	store       EventStore  // nil: nothing is stored
+	single      alertReader // nil: alerts are taken as the list gives them
+	store       eventStore  // nil: nothing is stored
 	attribution *event.Attribution
 	now         func() time.Time
 	given       int
@@ -31,8 +31,8 @@ type Feed struct {
 }
 
 // NewFeed makes a feed. The store may be nil, and so may the alerts.
-func NewFeed(alerts AlertLister, store EventStore, now func() time.Time) *Feed {
-	return &Feed{alerts: alerts, store: store, now: now, given: AlertsGiven}
+func NewFeed(alerts AlertLister, store eventStore, now func() time.Time) *Feed {
+	return &Feed{alerts: alerts, store: store, now: now, given: alertsGiven}
 }
 
 // Attribute makes the feed tell the environment of each event.
@@ -236,7 +236,7 @@ func (m *merge) rest() {
 	}
 }
 
-// AlertReader reads one alert, which tells more than the list does (FetchAlert).
-type AlertReader interface {
+// alertReader reads one alert, which tells more than the list does (FetchAlert).
+type alertReader interface {
 	Alert(ctx context.Context, sid verify.AlertSID) (verify.Alert, error)
 }

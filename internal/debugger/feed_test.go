@@ -202,7 +202,7 @@ func TestFeedGivesEachEventOnceNewestFirst(t *testing.T) {
 	a := &account{}
 	m := &memory{}
 	put := func(alert verify.Alert) {
-		stored, e, err := StoreAlert(alert, noon)
+		stored, e, err := storeAlert(alert, noon)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -231,7 +231,7 @@ func TestFeedGivesEachEventOnceNewestFirst(t *testing.T) {
 	if err != nil || len(gaps) != 1 || gaps[0].Until.After(noon.Add(-29*24*time.Hour)) {
 		t.Errorf("gaps %v, %v", gaps, err)
 	}
-	if err := m.AddCoverage(t.Context(), FromAlerts, event.Span{From: noon.Add(-60 * 24 * time.Hour), Until: noon.Add(-20 * 24 * time.Hour)}); err != nil {
+	if err := m.AddCoverage(t.Context(), fromAlerts, event.Span{From: noon.Add(-60 * 24 * time.Hour), Until: noon.Add(-20 * 24 * time.Hour)}); err != nil {
 		t.Fatal(err)
 	}
 	if gaps, err := feed.Gaps(t.Context(), event.Span{From: noon.Add(-50 * 24 * time.Hour), Until: noon}); err != nil || len(gaps) != 0 {
@@ -255,7 +255,7 @@ func TestFeedWithoutTwilioHasGaps(t *testing.T) {
 func TestFeedEndsWhereReadingEnded(t *testing.T) {
 	a := &account{alerts: []verify.Alert{alertOf(1, noon.Add(-time.Minute), true)}, fail: &verify.Error{Kind: verify.KindUnreachable, Message: "gone"}}
 	m := &memory{}
-	stored, e, _ := StoreAlert(alertOf(2, noon.Add(-time.Hour), true), noon)
+	stored, e, _ := storeAlert(alertOf(2, noon.Add(-time.Hour), true), noon)
 	m.PutEvent(t.Context(), stored, e)
 	var got []string
 	var last error
@@ -384,24 +384,24 @@ func TestRecorderCoversWhatItRead(t *testing.T) {
 	r := recorder(a, m, fixed(noon))
 	var told []string
 	r.Added = func(e event.Event) { told = append(told, e.FactorSID) }
-	if added, err := r.Fill(t.Context(), span); err != nil || added != 2 || len(told) != 2 {
+	if added, err := r.fill(t.Context(), span); err != nil || added != 2 || len(told) != 2 {
 		t.Fatalf("%d, %v, %v", added, told, err)
 	}
-	if diff := gocmp.Diff([]event.Span{{From: span.From, Until: noon.Add(-LateArrivals)}}, m.covered); diff != "" {
+	if diff := gocmp.Diff([]event.Span{{From: span.From, Until: noon.Add(-lateArrivals)}}, m.covered); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
 	}
-	if added, err := r.Fill(t.Context(), span); err != nil || added != 0 || len(told) != 2 {
+	if added, err := r.fill(t.Context(), span); err != nil || added != 0 || len(told) != 2 {
 		t.Errorf("again: %d, %v, %v", added, told, err)
 	}
 	a.fail = &verify.Error{Kind: verify.KindUnreachable}
 	m.covered = nil
-	if _, err := r.Fill(t.Context(), span); err == nil || m.covered != nil {
+	if _, err := r.fill(t.Context(), span); err == nil || m.covered != nil {
 		t.Errorf("a failed reading covers %v, %v", m.covered, err)
 	}
 	a.fail = nil
 	m.fail = errors.New("disk full")
 	m.events = nil
-	if _, err := r.Fill(t.Context(), span); err == nil || m.covered != nil {
+	if _, err := r.fill(t.Context(), span); err == nil || m.covered != nil {
 		t.Errorf("what is not stored covers %v, %v", m.covered, err)
 	}
 }

@@ -11,12 +11,12 @@ import (
 	"github.com/verifyctl/verifyctl/internal/verify"
 )
 
-// LateArrivals is how far each look goes back behind the one before: an alert may be recorded some time after it
+// lateArrivals is how far each look goes back behind the one before: an alert may be recorded some time after it
 // happened (twilio_monitor_v1.json, date_generated).
-const LateArrivals = 5 * time.Minute
+const lateArrivals = 5 * time.Minute
 
-// Clock is the environment's time.
-type Clock interface {
+// clock is the environment's time.
+type clock interface {
 	Now() time.Time
 	Sleep(ctx context.Context, d time.Duration) error
 }
@@ -24,7 +24,7 @@ type Clock interface {
 // Follow gives the events since a time, oldest first, and then new ones as they appear, looking again every so often
 // until ctx ends. A look that fails because Twilio cannot be reached, or is asked too often, is reported to retried and
 // made again; any other error ends the iteration.
-func (f *Feed) Follow(ctx context.Context, since time.Time, every time.Duration, clock Clock, retried func(error)) iter.Seq2[event.Event, error] {
+func (f *Feed) Follow(ctx context.Context, since time.Time, every time.Duration, clock clock, retried func(error)) iter.Seq2[event.Event, error] {
 	return func(yield func(event.Event, error) bool) {
 		seen := sightings{}
 		for from := since; ; {
@@ -32,7 +32,7 @@ func (f *Feed) Follow(ctx context.Context, since time.Time, every time.Duration,
 			events, err := f.look(ctx, event.Span{From: from, Until: until})
 			switch {
 			case err == nil:
-				from = until.Add(-LateArrivals)
+				from = until.Add(-lateArrivals)
 			case ctx.Err() == nil && isPassing(err):
 				retried(err)
 			default:
@@ -84,6 +84,6 @@ func (s sightings) unseen(events []event.Event, at time.Time) (fresh []event.Eve
 		s[key] = at
 		fresh = append(fresh, e)
 	}
-	maps.DeleteFunc(s, func(_ string, seen time.Time) bool { return seen.Before(at.Add(-2 * LateArrivals)) })
+	maps.DeleteFunc(s, func(_ string, seen time.Time) bool { return seen.Before(at.Add(-2 * lateArrivals)) })
 	return fresh
 }

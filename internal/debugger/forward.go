@@ -99,14 +99,14 @@ const queueLength = 10_000
 // Queue hands events on one after the other, apart from receiving them, and tries each a few times.
 type Queue struct {
 	to     Forwarder
-	clock  Clock
+	clock  clock
 	failed func(event.Event, error)
 	events chan event.Event
 	done   sync.WaitGroup
 }
 
 // NewQueue starts handing on. failed is told of every event that could not be.
-func NewQueue(ctx context.Context, to Forwarder, clock Clock, failed func(event.Event, error)) *Queue {
+func NewQueue(ctx context.Context, to Forwarder, clock clock, failed func(event.Event, error)) *Queue {
 	q := &Queue{to: to, clock: clock, failed: failed, events: make(chan event.Event, queueLength)}
 	q.done.Go(func() { q.run(ctx) })
 	return q

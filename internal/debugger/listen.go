@@ -48,8 +48,8 @@ type Listener struct {
 	telling  sync.Mutex
 }
 
-// Handler serves deliveries, /healthz and /metrics.
-func (l *Listener) Handler() http.Handler {
+// handler serves deliveries, /healthz and /metrics.
+func (l *Listener) handler() http.Handler {
 	l.counters = newCounters()
 	l.atOnce = make(chan struct{}, maxAtOnce)
 	mux := http.NewServeMux()
@@ -70,9 +70,9 @@ func (l *Listener) deliver(w http.ResponseWriter, r *http.Request) {
 		l.refuseBody(w, err)
 		return
 	}
-	if err := l.Signatures.Check(r, body); err != nil {
+	if err := l.Signatures.check(r, body); err != nil {
 		l.counters.badSignatures.Inc()
-		var undeclared UndeclaredKey
+		var undeclared undeclaredKey
 		if errors.As(err, &undeclared) {
 			l.counters.countUndeclared(undeclared)
 		}
@@ -151,7 +151,7 @@ func (l *Listener) ForwardFailed() { l.counters.forwardErrors.Inc() }
 func (l *Listener) Serve(ctx context.Context, on net.Listener) error {
 	places := newConnections(on, l.Trusted)
 	server := &http.Server{
-		Handler: l.Handler(), ReadHeaderTimeout: headerTime, ReadTimeout: deliveryTime, WriteTimeout: answerTime,
+		Handler: l.handler(), ReadHeaderTimeout: headerTime, ReadTimeout: deliveryTime, WriteTimeout: answerTime,
 		IdleTimeout: idleTime, MaxHeaderBytes: maxHeader, ConnState: places.changed, ConnContext: withPlace,
 		BaseContext: func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
 		ErrorLog:    log.New(io.Discard, "", 0), // what strangers get wrong is in the counters

@@ -68,7 +68,7 @@ func TestSignatureVectors(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := s.Check(signed(t, tc.at, tc.kind, tc.body, tc.signature), []byte(tc.body)); err != nil {
+			if err := s.check(signed(t, tc.at, tc.kind, tc.body, tc.signature), []byte(tc.body)); err != nil {
 				t.Errorf("%s %s: %v", tc.name, variant.name, err)
 			}
 		}
@@ -90,7 +90,7 @@ func TestSignatureVectors(t *testing.T) {
 			if !strings.Contains(at, "?") {
 				at = strings.Replace(at, "&", "?", 1)
 			}
-			if err := s.Check(signed(t, at, tc.kind, forged.body, forged.signature), []byte(forged.body)); err == nil {
+			if err := s.check(signed(t, at, tc.kind, forged.body, forged.signature), []byte(forged.body)); err == nil {
 				t.Errorf("%s: %s is taken", tc.name, name)
 			}
 		}
@@ -130,11 +130,11 @@ func TestSharedKeys(t *testing.T) {
 		if tc.settings != "" {
 			r.Header.Set("X-Twilio-Webhooks-Signature-Settings", tc.settings)
 		}
-		err := s.Check(r, []byte(body))
+		err := s.check(r, []byte(body))
 		if (err == nil) != tc.ok {
 			t.Errorf("%q by %s: %v", tc.settings, tc.secret, err)
 		}
-		var undeclared UndeclaredKey
+		var undeclared undeclaredKey
 		if strings.Contains(tc.settings, "other") && (!errors.As(err, &undeclared) || !strings.Contains(err.Error(), `"other" by "HMAC_SHA256"`)) {
 			t.Errorf("an undeclared key is told as %v", err)
 		}
@@ -182,7 +182,7 @@ func TestPortsAreTriedBothWays(t *testing.T) {
 		}
 		r := signed(t, "/d", formType, "A=1", sign([]byte("secret"), tc.signedURL+"A1"))
 		r.Host = "listener:8282"
-		if err := s.Check(r, []byte("A=1")); err != nil {
+		if err := s.check(r, []byte("A=1")); err != nil {
 			t.Errorf("signed %s, told %s: %v", tc.signedURL, tc.public, err)
 		}
 	}
@@ -196,7 +196,7 @@ func TestRepeatedFields(t *testing.T) {
 	}
 	body := "B=2&A=y&A=x&A=y&C="
 	r := signed(t, "/d", formType, body, sign([]byte("secret"), "https://ops.bank.example/d"+"AxAyB2C"))
-	if err := s.Check(r, []byte(body)); err != nil {
+	if err := s.check(r, []byte(body)); err != nil {
 		t.Error(err)
 	}
 }
@@ -236,7 +236,7 @@ func newListener(t *testing.T) *at {
 		Received:    func(e event.Event) { a.got = append(a.got, e) },
 		Note:        func(format string, args ...any) { a.notes = append(a.notes, fmt.Sprintf(format, args...)) },
 	}
-	a.handler = a.Handler()
+	a.handler = a.Listener.handler()
 	return a
 }
 
@@ -296,7 +296,7 @@ func TestDeliveriesAreStoredOnce(t *testing.T) {
 	for _, e := range a.memory.events {
 		sources[e.Source]++
 	}
-	want := map[string]int{FromWebhook: 1, FromStream: 2, FromVerifyWebhook: 1, FromElsewhere: 1}
+	want := map[string]int{fromWebhook: 1, fromStream: 2, fromVerifyWebhook: 1, fromElsewhere: 1}
 	if diff := gocmp.Diff(want, sources); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
 	}
@@ -434,7 +434,7 @@ func TestASpoofedHostIsNotTaken(t *testing.T) {
 			t.Fatal(err)
 		}
 		r.Host, r.URL.Path = u.Host, u.Path
-		if err := s.Check(r, []byte("A=1")); err == nil {
+		if err := s.check(r, []byte("A=1")); err == nil {
 			t.Errorf("a delivery signed for %s is taken", elsewhere)
 		}
 	}

@@ -26,7 +26,7 @@ type counters struct {
 	lastEvent     atomic.Int64 // Unix seconds, by the event's own time
 
 	mu         sync.Mutex
-	undeclared map[UndeclaredKey]bool // that have a counter of their own
+	undeclared map[undeclaredKey]bool // that have a counter of their own
 }
 
 // mostKeys is how many undeclared shared keys have a counter of their own: anybody can name one.
@@ -35,12 +35,12 @@ const mostKeys = 20
 var keyLabel = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,64}$`)
 
 // countUndeclared counts a delivery that names a shared key that is not declared.
-func (c *counters) countUndeclared(u UndeclaredKey) {
+func (c *counters) countUndeclared(u undeclaredKey) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	isNew := !c.undeclared[u]
 	if !keyLabel.MatchString(u.Name) || !keyLabel.MatchString(u.Algorithm) || isNew && len(c.undeclared) >= mostKeys {
-		u = UndeclaredKey{"other", "other"}
+		u = undeclaredKey{"other", "other"}
 	} else if isNew {
 		c.undeclared[u] = true
 	}
@@ -51,7 +51,7 @@ func newCounters() *counters {
 	set := metrics.NewSet()
 	c := &counters{
 		set:           set,
-		undeclared:    map[UndeclaredKey]bool{},
+		undeclared:    map[undeclaredKey]bool{},
 		deliveries:    set.NewCounter("verifyctl_deliveries_total"),
 		stored:        set.NewCounter("verifyctl_events_stored_total"),
 		again:         set.NewCounter("verifyctl_events_delivered_again_total"),

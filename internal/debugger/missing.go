@@ -20,7 +20,7 @@ const (
 )
 
 // FetchMissing makes the feed read single alerts of push errors whose list entry names no factor.
-func (f *Feed) FetchMissing(single AlertReader) *Feed {
+func (f *Feed) FetchMissing(single alertReader) *Feed {
 	f.single = single
 	return f
 }

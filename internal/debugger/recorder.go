@@ -41,7 +41,7 @@ func (r *Recorder) Alerts(ctx context.Context, filter verify.AlertFilter) iter.S
 }
 
 func (r *Recorder) store(ctx context.Context, a verify.Alert) error {
-	stored, e, err := StoreAlert(a, r.Now())
+	stored, e, err := storeAlert(a, r.Now())
 	if err != nil {
 		return err
 	}
@@ -66,17 +66,17 @@ func (r *Recorder) store(ctx context.Context, a verify.Alert) error {
 // Twilio cut off.
 func (r *Recorder) cover(ctx context.Context, filter verify.AlertFilter, rows int) error {
 	span := event.Span{From: filter.Start, Until: filter.End}
-	if settled := r.Now().Add(-LateArrivals); span.Until.After(settled) {
+	if settled := r.Now().Add(-lateArrivals); span.Until.After(settled) {
 		span.Until = settled
 	}
-	if rows >= AlertsGiven || filter.LogLevel != "" || !span.From.Before(span.Until) {
+	if rows >= alertsGiven || filter.LogLevel != "" || !span.From.Before(span.Until) {
 		return nil
 	}
-	return r.Keeper(event.Event{}).AddCoverage(ctx, FromAlerts, span)
+	return r.Keeper(event.Event{}).AddCoverage(ctx, fromAlerts, span)
 }
 
-// Fill reads a span of alerts whole, so that what is missing of it is stored, and gives how many events were new.
-func (r *Recorder) Fill(ctx context.Context, span event.Span) (added int, err error) {
+// fill reads a span of alerts whole, so that what is missing of it is stored, and gives how many events were new.
+func (r *Recorder) fill(ctx context.Context, span event.Span) (added int, err error) {
 	before := r.new
 	for _, err := range newWindows(r).alerts(ctx, span) {
 		if err != nil {

@@ -10,8 +10,8 @@ import (
 	"github.com/verifyctl/verifyctl/internal/verify"
 )
 
-// FactorReader reads factors of an account. Reads are all that settling an event may cost.
-type FactorReader interface {
+// factorReader reads factors of an account. Reads are all that settling an event may cost.
+type factorReader interface {
 	Factor(ctx context.Context, service verify.ServiceSID, identity verify.Identity, factor verify.FactorSID) (verify.Factor, error)
 	Factors(ctx context.Context, service verify.ServiceSID, identity verify.Identity) iter.Seq2[verify.Factor, error]
 }
@@ -22,7 +22,7 @@ const maxCandidates = 8
 // Settle finds out by reading which factor an ambiguous or masked event names. It never guesses: one candidate that
 // exists settles it, several or none do not. What was settled stays no evidence for pruning, and the event says how it
 // was settled. The error is that of a read that failed for another reason than "not found".
-func Settle(ctx context.Context, r FactorReader, e *event.Event) error {
+func Settle(ctx context.Context, r factorReader, e *event.Event) error {
 	switch {
 	case e.Ambiguous && len(e.Candidates) > 0:
 		return settleCandidates(ctx, r, e)
@@ -32,7 +32,7 @@ func Settle(ctx context.Context, r FactorReader, e *event.Event) error {
 	return nil
 }
 
-func settleCandidates(ctx context.Context, r FactorReader, e *event.Event) error {
+func settleCandidates(ctx context.Context, r factorReader, e *event.Event) error {
 	var real []event.Candidate
 	for i, c := range e.Candidates {
 		if i == maxCandidates {
@@ -59,7 +59,7 @@ func settleCandidates(ctx context.Context, r FactorReader, e *event.Event) error
 }
 
 // exists tells whether a candidate's factor is there. What cannot be asked for is not.
-func exists(ctx context.Context, r FactorReader, c event.Candidate) (bool, error) {
+func exists(ctx context.Context, r factorReader, c event.Candidate) (bool, error) {
 	service, identity, factor, ok := path(c.ServiceSID, c.Identity, c.FactorSID)
 	if !ok {
 		return false, nil
@@ -85,7 +85,7 @@ func path(service, identity, factor string) (verify.ServiceSID, verify.Identity,
 }
 
 // settleMasked looks among the factors of the identity for the one whose SID begins and ends as the masked one.
-func settleMasked(ctx context.Context, r FactorReader, e *event.Event) error {
+func settleMasked(ctx context.Context, r factorReader, e *event.Event) error {
 	service, err := verify.ParseServiceSID(e.ServiceSID)
 	if err != nil {
 		return nil

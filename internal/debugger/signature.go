@@ -69,8 +69,8 @@ var (
 	errSignature = errors.New("its signature does not fit the webhook's URL and secrets")
 )
 
-// Check tells whether a request was signed by one of the secrets; the error says why not.
-func (s *Signatures) Check(r *http.Request, body []byte) error {
+// check tells whether a request was signed by one of the secrets; the error says why not.
+func (s *Signatures) check(r *http.Request, body []byte) error {
 	signature := r.Header.Get("X-Twilio-Signature")
 	if signature == "" {
 		return errUnsigned
@@ -99,11 +99,11 @@ func (s *Signatures) Check(r *http.Request, body []byte) error {
 	return errSignature
 }
 
-// UndeclaredKey is the error for a delivery that says it is signed with a shared key, or in a way, that is not declared.
+// undeclaredKey is the error for a delivery that says it is signed with a shared key, or in a way, that is not declared.
 // Anybody can write what it says.
-type UndeclaredKey struct{ Name, Algorithm string }
+type undeclaredKey struct{ Name, Algorithm string }
 
-func (u UndeclaredKey) Error() string {
+func (u undeclaredKey) Error() string {
 	return fmt.Sprintf("it says that it is signed with the shared key %.80q by %.40q, which is not declared: add {shared_key: NAME, secret_env: …} to webhook_secrets", u.Name, u.Algorithm)
 }
 
@@ -124,7 +124,7 @@ func (s *Signatures) signers(settings string) (secrets [][]byte, by func() hash.
 		}
 	}
 	if by == nil || len(secrets) == 0 {
-		return nil, nil, UndeclaredKey{said["key"], said["algorithm"]}
+		return nil, nil, undeclaredKey{said["key"], said["algorithm"]}
 	}
 	return secrets, by, nil
 }

@@ -14,16 +14,16 @@ type Grouping string
 
 // The groupings.
 const (
-	ByCode       Grouping = "code"
-	ByFactor     Grouping = "factor"
-	ByCredential Grouping = "credential"
-	ByService    Grouping = "service"
-	ByIdentity   Grouping = "identity"
-	ByHour       Grouping = "hour"
+	byCode       Grouping = "code"
+	byFactor     Grouping = "factor"
+	byCredential Grouping = "credential"
+	byService    Grouping = "service"
+	byIdentity   Grouping = "identity"
+	byHour       Grouping = "hour"
 )
 
 // Groupings are all of them, as a flag offers them.
-var Groupings = []Grouping{ByCode, ByFactor, ByCredential, ByService, ByIdentity, ByHour}
+var Groupings = []Grouping{byCode, byFactor, byCredential, byService, byIdentity, byHour}
 
 // Group is how many events have one thing in common.
 type Group struct {
@@ -64,22 +64,22 @@ func (t *Tally) Add(e event.Event) {
 
 func (t *Tally) keyOf(e event.Event) (key, name string) {
 	switch t.by {
-	case ByCode:
+	case byCode:
 		if e.ErrorCode != nil {
 			return strconv.Itoa(*e.ErrorCode), e.ErrorName
 		}
-	case ByFactor:
+	case byFactor:
 		return e.FactorSID, ""
-	case ByCredential:
+	case byCredential:
 		return e.CredentialSID, ""
-	case ByService:
+	case byService:
 		if e.Environment != nil {
 			return e.ServiceSID, *e.Environment
 		}
 		return e.ServiceSID, ""
-	case ByIdentity:
+	case byIdentity:
 		return e.Identity, ""
-	case ByHour:
+	case byHour:
 		if !e.Timestamp.IsZero() {
 			return e.Timestamp.UTC().Truncate(time.Hour).Format(time.RFC3339), ""
 		}
@@ -94,7 +94,7 @@ func (t *Tally) Groups() []Group {
 		groups = append(groups, *g)
 	}
 	slices.SortFunc(groups, func(a, b Group) int {
-		if t.by == ByHour {
+		if t.by == byHour {
 			return cmp.Compare(a.Key, b.Key)
 		}
 		return cmp.Or(-cmp.Compare(a.Events, b.Events), cmp.Compare(a.Key, b.Key))

@@ -13,7 +13,7 @@ import (
 // What Twilio keeps and gives of alerts (https://www.twilio.com/docs/usage/monitor-alert).
 const (
 	AlertsKept  = 30 * 24 * time.Hour // older ones are gone
-	AlertsGiven = 10_000              // of one span of time; the rest is cut off without a word
+	alertsGiven = 10_000              // of one span of time; the rest is cut off without a word
 )
 
 // AlertLister lists the alerts of an account.
@@ -26,13 +26,13 @@ type AlertLister interface {
 type windows struct {
 	lister AlertLister
 	level  string       // of the alerts to read; "" is all
-	given  int          // [AlertsGiven], smaller in tests
+	given  int          // [alertsGiven], smaller in tests
 	lost   []event.Span // of which not all alerts could be had, because one second has more than Twilio gives
 	seen   map[string]bool
 }
 
 func newWindows(lister AlertLister) *windows {
-	return &windows{lister: lister, given: AlertsGiven, seen: map[string]bool{}}
+	return &windows{lister: lister, given: alertsGiven, seen: map[string]bool{}}
 }
 
 // alerts gives every alert of a span once, the newest window first.

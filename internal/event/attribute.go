@@ -107,11 +107,11 @@ func (e *Event) next() string {
 		return ""
 	case env == "":
 		return e.explain()
-	case e.Action == FixCredential, e.Action == CheckEnvironment, e.Action == CheckApp, e.Action == FixWebhook:
+	case e.Action == fixCredential, e.Action == checkEnvironment, e.Action == checkApp, e.Action == fixWebhook:
 		return verify.Command(env, "doctor")
-	case e.Action == RefreshToken && isExact(e.FactorSID, "YF") && isIdentity(e.Identity) && !e.Ambiguous:
+	case e.Action == refreshToken && isExact(e.FactorSID, "YF") && isIdentity(e.Identity) && !e.Ambiguous:
 		return verify.Command(env, "factors", "show", e.Identity, e.FactorSID)
-	case e.Action == RefreshToken && isIdentity(e.Identity) && !e.Ambiguous:
+	case e.Action == refreshToken && isIdentity(e.Identity) && !e.Ambiguous:
 		return verify.Command(env, "factors", "list", e.Identity)
 	}
 	return e.explain()

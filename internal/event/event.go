@@ -43,14 +43,14 @@ type Action string
 
 // The actions.
 const (
-	RefreshToken     Action = "refresh_token"
-	FixCredential    Action = "fix_credential"
-	CheckEnvironment Action = "check_environment"
-	CheckApp         Action = "check_app"
-	FixWebhook       Action = "fix_webhook"
-	Wait             Action = "wait"
-	NoAction         Action = "none"
-	Investigate      Action = "investigate"
+	refreshToken     Action = "refresh_token"
+	fixCredential    Action = "fix_credential"
+	checkEnvironment Action = "check_environment"
+	checkApp         Action = "check_app"
+	fixWebhook       Action = "fix_webhook"
+	wait             Action = "wait"
+	noAction         Action = "none"
+	investigate      Action = "investigate"
 )
 
 // Evidence says how much an event counts towards pruning its factor. Only strong evidence may ever lead to a delete,

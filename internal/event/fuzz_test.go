@@ -49,7 +49,7 @@ func checkEvent(t *testing.T, e Event, in string) {
 	if e.PruneEvidence != EvidenceNone {
 		switch {
 		case !exactFactor.MatchString(e.FactorSID), e.Ambiguous, e.Masked, e.Repaired, e.Inferred, e.Product != ProductVerifyPush,
-			e.ErrorCode == nil, e.Verdict != TokenDead, e.Action != RefreshToken, e.Source == SourceSalvaged:
+			e.ErrorCode == nil, e.Verdict != TokenDead, e.Action != refreshToken, e.Source == SourceSalvaged:
 			t.Fatalf("%s evidence of %+v\nof %q", e.PruneEvidence, e, in)
 		case e.PruneEvidence == EvidenceStrong && *e.ErrorCode != 52103:
 			t.Fatalf("strong evidence of code %d", *e.ErrorCode)

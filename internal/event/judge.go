@@ -18,7 +18,7 @@ func judge(e *Event, f *facts, r *recorder) {
 	*e = Event{
 		Source: f.source, EventSID: eventID(f.eventSID), AccountSID: sidOf(f.accountSID, "AC"), Timestamp: f.time, Level: f.level,
 		NotificationSID: sidOf(f.notification, "NT"), CredentialSID: sidOf(f.from, "CR"), Description: f.description,
-		Platform: platformOf(f.binding), Verdict: VerdictUnknown, Action: Investigate, PruneEvidence: EvidenceNone,
+		Platform: platformOf(f.binding), Verdict: VerdictUnknown, Action: investigate, PruneEvidence: EvidenceNone,
 		Envelope: r.envelope, Repaired: f.repaired != "", Reasons: make([]string, 0, 2),
 	}
 	code := f.catalogued(e)
@@ -218,20 +218,20 @@ func (j *judgement) decide() {
 	e := j.e
 	switch {
 	case j.f.source == SourceVerifyWebhook:
-		j.conclude(NotPush, NoAction, "a Verify webhook ("+j.f.streamType+"), not an error")
+		j.conclude(NotPush, noAction, "a Verify webhook ("+j.f.streamType+"), not an error")
 	case j.f.source == SourceAlertTrigger:
-		j.conclude(NotPush, NoAction, "a usage trigger on alerts: it carries counts, no factor")
+		j.conclude(NotPush, noAction, "a usage trigger on alerts: it carries counts, no factor")
 	case j.f.isOtherStream():
-		j.conclude(NotPush, NoAction, "an event of another kind: "+j.f.streamType)
+		j.conclude(NotPush, noAction, "an event of another kind: "+j.f.streamType)
 	case j.code == nil:
 		j.decideByWords()
 	case j.contradicted():
 		j.decideAgainstCode()
-	case j.code.Verdict == VerdictUnknown && j.words.known && j.code.IsPush() && j.code.Action == Investigate:
+	case j.code.Verdict == VerdictUnknown && j.words.known && j.code.IsPush() && j.code.Action == investigate:
 		j.conclude(j.words.verdict, actionFor(j.words.verdict), j.code.Cause)
 		e.because("the verdict is the description's")
 	case hasPrefix(e.ServiceSID, "VA") && isFetchFailure(j.code.Number):
-		j.conclude(WebhookFailed, FixWebhook, j.code.Cause)
+		j.conclude(WebhookFailed, fixWebhook, j.code.Cause)
 	default:
 		j.conclude(j.code.Verdict, j.code.Action, j.code.Beside(j.f.description).Cause)
 	}
@@ -249,11 +249,11 @@ func (j *judgement) decideByWords() {
 	push := j.f.seen.hasPush()
 	switch {
 	case j.f.code != 0 && !push && !is52(j.f.code):
-		j.conclude(NotPush, NoAction, "code "+strconv.Itoa(j.f.code)+" is not about push")
+		j.conclude(NotPush, noAction, "code "+strconv.Itoa(j.f.code)+" is not about push")
 	case j.f.code != 0:
-		j.conclude(VerdictUnknown, Investigate, "code "+strconv.Itoa(j.f.code)+" is not in the catalogue")
+		j.conclude(VerdictUnknown, investigate, "code "+strconv.Itoa(j.f.code)+" is not in the catalogue")
 	case !push && j.f.source != SourceSalvaged:
-		j.conclude(NotPush, NoAction, "it has no error code and none of the fields of a push")
+		j.conclude(NotPush, noAction, "it has no error code and none of the fields of a push")
 	default:
 		j.e.because("it shows no error code")
 	}
@@ -300,21 +300,21 @@ func (j *judgement) decideAgainstCode() {
 func actionFor(v Verdict) Action {
 	switch v {
 	case TokenDead, TokenInvalid:
-		return RefreshToken
+		return refreshToken
 	case CredentialBroken, CredentialMissing, CredentialWrongType:
-		return FixCredential
+		return fixCredential
 	case EnvironmentMismatch:
-		return CheckEnvironment
+		return checkEnvironment
 	case AppMismatch:
-		return CheckApp
+		return checkApp
 	case WebhookFailed:
-		return FixWebhook
+		return fixWebhook
 	case Throttled:
-		return Wait
+		return wait
 	case NotPush:
-		return NoAction
+		return noAction
 	}
-	return Investigate
+	return investigate
 }
 
 // weigh sets what the event counts for pruning: nothing unless everything about it is beyond doubt, down to the letter of

@@ -62,7 +62,7 @@ func (e *Event) isWellFormed() bool {
 var verdicts = []Verdict{TokenDead, TokenInvalid, EnvironmentMismatch, AppMismatch, CredentialBroken, CredentialMissing,
 	CredentialWrongType, Throttled, WebhookFailed, NotPush, VerdictUnknown}
 
-var actions = []Action{RefreshToken, FixCredential, CheckEnvironment, CheckApp, FixWebhook, Wait, NoAction, Investigate}
+var actions = []Action{refreshToken, fixCredential, checkEnvironment, checkApp, fixWebhook, wait, noAction, investigate}
 
 var evidences = []Evidence{EvidenceStrong, EvidenceWeak, EvidenceNone}
 
@@ -99,7 +99,7 @@ func takeBack(f *facts, noService bool) Event {
 
 // mayBeEvidence holds an event that was written before against the rules of [judgement.weigh].
 func (e *Event) mayBeEvidence(noService bool) bool {
-	if e.ErrorCode == nil || e.Verdict != TokenDead || e.Action != RefreshToken || e.Product != ProductVerifyPush || e.Source == SourceSalvaged {
+	if e.ErrorCode == nil || e.Verdict != TokenDead || e.Action != refreshToken || e.Product != ProductVerifyPush || e.Source == SourceSalvaged {
 		return false
 	}
 	code := find(*e.ErrorCode)

@@ -42,7 +42,7 @@ func TestApplesWordsAboutTopicsMeanTheApp(t *testing.T) {
 	for _, words := range []string{"The device token does not match the specified topic.", "Pushing to this topic is not allowed", "Pushing to this topic is not allowed."} {
 		info := moreInfo()
 		info["bindingType"], info["description"] = "apn", words
-		if e := Parse([]byte(text(info)))[0]; e.Verdict != AppMismatch || e.Action != CheckApp {
+		if e := Parse([]byte(text(info)))[0]; e.Verdict != AppMismatch || e.Action != checkApp {
 			t.Errorf("%q: %s, %s", words, e.Verdict, e.Action)
 		}
 	}

@@ -185,7 +185,7 @@ func TestEveryShapeGivesTheSameFactor(t *testing.T) {
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Errorf("-want +got\n%s\nreasons: %q\nof %s", diff, e.Reasons, tc.in)
 			}
-			if e.Verdict != TokenDead || e.Action != RefreshToken {
+			if e.Verdict != TokenDead || e.Action != refreshToken {
 				t.Errorf("verdict %s, action %s", e.Verdict, e.Action)
 			}
 		})
@@ -229,7 +229,7 @@ func TestThePagesSample(t *testing.T) {
 			ServiceSID: "VAf510xxxxxxxxxxxxxxxxxxb8ae2e7251", Identity: "test-identity",
 			FactorSID: "YF0314fxxxxxxxxxxxxxxxxxx1349180db", ChallengeSID: "YC03b4fxxxxxxxxxxxxxxxxxx13491tf45",
 			NotificationSID: "NT033xxxxxxxxxxxxxxxxxx487ed02cd34", CredentialSID: "CRe07eaxxxxxxxxxxxxxxxxxx59d45351c",
-			Description: "401 http response from Fcm Service", Verdict: CredentialBroken, Action: FixCredential,
+			Description: "401 http response from Fcm Service", Verdict: CredentialBroken, Action: fixCredential,
 			PruneEvidence: EvidenceNone, Masked: true, Candidates: []Candidate{},
 		}
 		if diff := cmp.Diff(want, e); diff != "" {
@@ -245,27 +245,27 @@ func TestNeighbours(t *testing.T) {
 		want     Event
 	}{
 		{"non-push webhook", withPayload(`{"resource_sid":"CA` + hex32 + `","service_sid":null,"error_code":"11200","more_info":{"msg":"got 404","Msg":"got 404","sourceComponent":"12000","ErrorCode":"11200","httpResponse":"404","url":"https://app.bank.example","LogLevel":"ERROR"},"webhook":{"type":"application/json","request":{}}}`),
-			Event{Source: SourceWebhook, Product: ProductOther, Verdict: NotPush, Action: NoAction}},
+			Event{Source: SourceWebhook, Product: ProductOther, Verdict: NotPush, Action: noAction}},
 		{"alert trigger", "AccountSid=" + ac + "&AppMonitorTriggerSid=AM" + hex32 + "&Log=0&ErrorCode=52103&TriggerValue=10&CurrentValue=11",
-			Event{Source: SourceAlertTrigger, Product: ProductOther, Verdict: NotPush, Action: NoAction}},
+			Event{Source: SourceAlertTrigger, Product: ProductOther, Verdict: NotPush, Action: noAction}},
 		{"Verify webhook", text(map[string]string{"service_sid": va, "entity_identity": person, "account_sid": ac, "factor_sid": yf, "type": "challenge.approved", "uuid": "2c4f7a36-bf7a-4394-a241-3fccc024ab7a", "challenge_sid": yc}),
-			Event{Source: SourceVerifyWebhook, Product: ProductVerifyPush, Verdict: NotPush, Action: NoAction, ServiceSID: va, Identity: person, FactorSID: yf, ChallengeSID: yc}},
+			Event{Source: SourceVerifyWebhook, Product: ProductVerifyPush, Verdict: NotPush, Action: noAction, ServiceSID: va, Identity: person, FactorSID: yf, ChallengeSID: yc}},
 		{"Verify webhook as form", url.Values{"service_sid": {va}, "entity_identity": {person}, "factor_sid": {yf}, "type": {"factor.deleted"}, "uuid": {"1"}}.Encode(),
-			Event{Source: SourceVerifyWebhook, Product: ProductVerifyPush, Verdict: NotPush, Action: NoAction, ServiceSID: va, Identity: person, FactorSID: yf}},
+			Event{Source: SourceVerifyWebhook, Product: ProductVerifyPush, Verdict: NotPush, Action: noAction, ServiceSID: va, Identity: person, FactorSID: yf}},
 		{"REST error", `{"code":60306,"message":"Invalid parameter","more_info":"https://www.twilio.com/docs/errors/60306","status":400}`,
-			Event{Source: SourceRESTError, Product: ProductVerifyPush, Verdict: NotPush, Action: Investigate}},
+			Event{Source: SourceRESTError, Product: ProductVerifyPush, Verdict: NotPush, Action: investigate}},
 		{"REST error, API standard", `{"code":20429,"message":"Too many requests","httpStatusCode":429,"params":{},"userError":false}`,
-			Event{Source: SourceRESTError, Product: ProductOther, Verdict: Throttled, Action: Wait}},
+			Event{Source: SourceRESTError, Product: ProductOther, Verdict: Throttled, Action: wait}},
 		{"OTP stream", `{"specversion":"1.0","type":"com.twilio.accountsecurity.verify.verification.pending","id":"EZ1","data":{"service_sid":"` + va + `"}}`,
-			Event{Source: SourceCloudEvent, Product: ProductOther, Verdict: NotPush, Action: NoAction, ServiceSID: va}},
+			Event{Source: SourceCloudEvent, Product: ProductOther, Verdict: NotPush, Action: noAction, ServiceSID: va}},
 		{"Event Streams' own error", `{"specversion":"1.0","type":"com.twilio.error-logs.error.logged","id":"` + no + `","data":{"sid":"` + no + `","level":"INFO","service_sid":"ZH` + hex32 + `","product_name":"Event Streams","error_code":"93101","payload":"{\"error_code\":93101,\"message\":\"500 Internal Server Error\"}"}}`,
-			Event{Source: SourceCloudEvent, Product: ProductOther, Verdict: WebhookFailed, Action: FixWebhook}},
+			Event{Source: SourceCloudEvent, Product: ProductOther, Verdict: WebhookFailed, Action: fixWebhook}},
 		{"SMS by Notify", `{"bindingType":"sms","primaryCorrelationId":"any words","module":"SMS_BA"}`,
-			Event{Source: SourceMoreInfo, Product: ProductNotify, Verdict: VerdictUnknown, Action: Investigate}},
+			Event{Source: SourceMoreInfo, Product: ProductNotify, Verdict: VerdictUnknown, Action: investigate}},
 		{"alert of the CLI with its text replaced", `{"sid":"` + no + `","errorCode":"11210","logLevel":"error","alertText":"HTTP bad host name","dateCreated":"Tue, 09 Feb 2010 01:23:53 +0000"}`,
-			Event{Source: SourceAlert, Product: ProductOther, Verdict: NotPush, Action: NoAction}},
+			Event{Source: SourceAlert, Product: ProductOther, Verdict: NotPush, Action: noAction}},
 		{"webhook of a Service failed", `{"sid":"` + no + `","error_code":"60330","alert_text":"Msg=Failed","service_sid":"` + va + `"}`,
-			Event{Source: SourceAlert, Product: ProductVerifyPush, Verdict: WebhookFailed, Action: FixWebhook, ServiceSID: va}},
+			Event{Source: SourceAlert, Product: ProductVerifyPush, Verdict: WebhookFailed, Action: fixWebhook, ServiceSID: va}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			events := Parse([]byte(tc.in))
