@@ -7,26 +7,19 @@ import "strings"
 func Command(env string, words ...string) string {
 	line := []string{"verifyctl"}
 	if env != "" {
-		line = append(line, "-e", quoteArg(env))
+		line = append(line, "-e", Quote(env))
 	}
 	for _, word := range words {
-		line = append(line, quoteArg(word))
+		line = append(line, Quote(word))
 	}
 	return strings.Join(line, " ")
 }
 
 // Quote writes one argument, such as a file name in a hint, so that it can be pasted into a POSIX shell.
-func Quote(s string) string { return quoteArg(s) }
-
-// quoteArg writes an argument so that it can be pasted into a POSIX shell.
-func quoteArg(s string) string {
+func Quote(s string) string {
+	needsQuotes := func(r rune) bool { return !isIdentityRune(r) && !strings.ContainsRune("_.,:=/@%+", r) }
 	if s == "" || strings.ContainsFunc(s, needsQuotes) {
 		return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 	}
 	return s
-}
-
-func needsQuotes(r rune) bool {
-	plain := isIdentityRune(r) || strings.ContainsRune("_.,:=/@%+", r)
-	return !plain
 }

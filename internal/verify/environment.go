@@ -1,5 +1,7 @@
 package verify
 
+import "slices"
+
 // EnvironmentKind says how much care an environment needs. Absent counts as production.
 type EnvironmentKind string
 
@@ -72,11 +74,4 @@ func (e Environment) IsProduction() bool { return !e.Demo && e.ConfirmsByName() 
 func (e Environment) ConfirmsByName() bool { return e.Kind != Development && e.Kind != Staging }
 
 // Uses tells whether the environment declares a platform.
-func (e Environment) Uses(p Platform) bool {
-	for _, have := range e.Platforms {
-		if have == p {
-			return true
-		}
-	}
-	return false
-}
+func (e Environment) Uses(p Platform) bool { return slices.Contains(e.Platforms, p) }

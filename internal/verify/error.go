@@ -67,8 +67,7 @@ func (e *Error) Unwrap() error { return e.Cause }
 
 // KindOf gives the kind of the first [Error] in err's chain, and KindFailed when there is none.
 func KindOf(err error) Kind {
-	var e *Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*Error](err); ok {
 		return e.Kind
 	}
 	return KindFailed
@@ -76,8 +75,7 @@ func KindOf(err error) Kind {
 
 // CodeOf gives Twilio's code of the first [Error] in err's chain, and 0 when there is none.
 func CodeOf(err error) int {
-	var e *Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*Error](err); ok {
 		return e.TwilioCode
 	}
 	return 0

@@ -31,7 +31,7 @@ func ParseIdentity(s string) (Identity, error) {
 		Hint:    "an identity is 8 to 64 letters, digits and dashes",
 	}
 	if strings.ContainsAny(s, "@+_. ") && !strings.ContainsAny(s, "/?#\\") && strings.Trim(s, ".") != "" {
-		err.Hint += "; if this is your own name for the user, write " + quoteArg("user:"+s)
+		err.Hint += "; if this is your own name for the user, write " + Quote("user:"+s)
 	}
 	return "", err
 }

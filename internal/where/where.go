@@ -99,24 +99,18 @@ const whereExample = `'platform = apn and sdk_version < 3.0.1 and updated < 2026
 type source string
 
 func (w source) anyOf(tree *anyOf, now time.Time) (Condition, error) {
-	var parts or
-	for _, p := range tree.Parts {
-		c, err := w.allOf(p, now)
-		if err != nil {
-			return nil, err
-		}
-		parts = append(parts, c)
-	}
-	if len(parts) == 1 {
-		return parts[0], nil
-	}
-	return parts, nil
+	return joined(tree.Parts, now, w.allOf, func(parts []Condition) Condition { return or(parts) })
 }
 
 func (w source) allOf(tree *allOf, now time.Time) (Condition, error) {
-	var parts and
-	for _, p := range tree.Parts {
-		c, err := w.part(p, now)
+	return joined(tree.Parts, now, w.part, func(parts []Condition) Condition { return and(parts) })
+}
+
+// joined reads the parts of an expression; one alone stands for itself.
+func joined[T any](list []*T, now time.Time, read func(*T, time.Time) (Condition, error), join func([]Condition) Condition) (Condition, error) {
+	var parts []Condition
+	for _, p := range list {
+		c, err := read(p, now)
 		if err != nil {
 			return nil, err
 		}
@@ -125,7 +119,7 @@ func (w source) allOf(tree *allOf, now time.Time) (Condition, error) {
 	if len(parts) == 1 {
 		return parts[0], nil
 	}
-	return parts, nil
+	return join(parts), nil
 }
 
 func (w source) part(tree *part, now time.Time) (Condition, error) {
