@@ -348,6 +348,6 @@ func outcomeUnknown(ctx context.Context, err error) bool {
 	if verify.KindOf(err) == verify.KindPartial {
 		return true
 	}
-	var known *verify.Error
-	return ctx.Err() != nil && !errors.As(err, &known)
+	_, known := errors.AsType[*verify.Error](err)
+	return ctx.Err() != nil && !known
 }

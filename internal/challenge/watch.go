@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"slices"
 	"time"
 
 	"github.com/verifyctl/verifyctl/internal/verify"
@@ -132,12 +133,7 @@ func (w *watch) round() bool {
 			return false
 		}
 	}
-	var open []*watched
-	for _, one := range w.open {
-		if !w.isOver(one) {
-			open = append(open, one)
-		}
-	}
+	open := slices.DeleteFunc(slices.Clone(w.open), w.isOver)
 	if len(open) == 0 {
 		return w.allOver()
 	}

@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 )
@@ -98,15 +99,8 @@ func (c *connections) slowest(fits func(*place) bool) (worst *place) {
 }
 
 func (c *connections) isTrusted(from netip.Addr) bool {
-	if from.IsLoopback() || !from.IsValid() {
-		return true
-	}
-	for _, prefix := range c.trusted {
-		if prefix.Contains(from) {
-			return true
-		}
-	}
-	return false
+	return from.IsLoopback() || !from.IsValid() ||
+		slices.ContainsFunc(c.trusted, func(prefix netip.Prefix) bool { return prefix.Contains(from) })
 }
 
 // Close closes the connection and gives its place back.

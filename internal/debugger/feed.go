@@ -78,7 +78,10 @@ func (f *Feed) stored(ctx context.Context, within event.Span) (*recorded, error)
 		for _, e := range event.Parse(stored.Body) {
 			f.attribute(&e)
 			if !e.IsNoise() {
-				r.add(e, stored)
+				if e.Timestamp.IsZero() {
+					e.Timestamp = stored.At.UTC()
+				}
+				r.events = append(r.events, e)
 			}
 		}
 	}
@@ -103,13 +106,6 @@ func keyOf(e event.Event) string { return strings.ToUpper(e.EventSID) }
 type recorded struct {
 	events []event.Event
 	byKey  map[string]int
-}
-
-func (r *recorded) add(e event.Event, stored event.Stored) {
-	if e.Timestamp.IsZero() {
-		e.Timestamp = stored.At.UTC()
-	}
-	r.events = append(r.events, e)
 }
 
 // listed gives what Twilio still has of a span.
@@ -229,10 +225,7 @@ func (m *merge) give(e event.Event) bool {
 }
 
 func (m *merge) rest() {
-	for len(m.stored.events) > 0 {
-		if !m.last() {
-			return
-		}
+	for len(m.stored.events) > 0 && m.last() {
 	}
 }
 

@@ -60,38 +60,29 @@ func settleCandidates(ctx context.Context, r factorReader, e *event.Event) error
 
 // exists tells whether a candidate's factor is there. What cannot be asked for is not.
 func exists(ctx context.Context, r factorReader, c event.Candidate) (bool, error) {
-	service, identity, factor, ok := path(c.ServiceSID, c.Identity, c.FactorSID)
-	if !ok {
+	service, identity, ok := entityPath(c.ServiceSID, c.Identity)
+	factor, err := verify.ParseFactorSID(c.FactorSID)
+	if !ok || err != nil {
 		return false, nil
 	}
-	_, err := r.Factor(ctx, service, identity, factor)
+	_, err = r.Factor(ctx, service, identity, factor)
 	if err != nil && verify.KindOf(err) != verify.KindNotFound {
 		return false, err
 	}
 	return err == nil, nil
 }
 
-func path(service, identity, factor string) (verify.ServiceSID, verify.Identity, verify.FactorSID, bool) {
-	svc, err := verify.ParseServiceSID(service)
-	if err != nil {
-		return "", "", "", false
-	}
-	id, err := verify.ParseIdentity(identity)
-	if err != nil {
-		return "", "", "", false
-	}
-	sid, err := verify.ParseFactorSID(factor)
-	return svc, id, sid, err == nil
+// entityPath gives what addresses an entity, if it can.
+func entityPath(service, identity string) (verify.ServiceSID, verify.Identity, bool) {
+	svc, serviceErr := verify.ParseServiceSID(service)
+	id, identityErr := verify.ParseIdentity(identity)
+	return svc, id, serviceErr == nil && identityErr == nil
 }
 
 // settleMasked looks among the factors of the identity for the one whose SID begins and ends as the masked one.
 func settleMasked(ctx context.Context, r factorReader, e *event.Event) error {
-	service, err := verify.ParseServiceSID(e.ServiceSID)
-	if err != nil {
-		return nil
-	}
-	identity, err := verify.ParseIdentity(e.Identity)
-	if err != nil {
+	service, identity, ok := entityPath(e.ServiceSID, e.Identity)
+	if !ok {
 		return nil
 	}
 	var fitting []verify.FactorSID

@@ -37,9 +37,8 @@ type Signatures struct {
 type SharedKey struct{ Name, Secret string }
 
 // NewSignatures takes the secrets by which a delivery may be signed: the account's auth tokens, two while one is replaced, and
-// shared keys.
-// publicURL is the URL that Twilio was given. It is never taken from a request, where anybody can write another one. The
-// error is a usage [verify.Error]; no secret, or an empty one, is one, because anybody could sign with it.
+// shared keys. publicURL is the URL that Twilio was given. It is never taken from a request, where anybody can write another
+// one. The error is a usage [verify.Error]; no secret, or an empty one, is one, because anybody could sign with it.
 func NewSignatures(secrets []string, publicURL string, shared ...SharedKey) (*Signatures, error) {
 	s := &Signatures{shared: shared}
 	for _, secret := range secrets {

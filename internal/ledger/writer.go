@@ -54,7 +54,7 @@ func (w *Writer) recordedMaking(ctx context.Context, identity verify.Identity, s
 	sending, cancel := verify.GraceContext(ctx)
 	defer cancel()
 	var requestID string
-	made, sendErr := send(verify.WithRequestID(sending, &requestID))
+	made, sendErr := send(twilio.WithRequestID(sending, &requestID))
 	if made != "" {
 		pending.entry.SIDs = append(slices.Clone(pending.entry.SIDs), made)
 	}

@@ -78,7 +78,7 @@ func (c *Client) try(ctx context.Context, r request, number int) (a attempt) {
 	}
 	started := c.opts.Now()
 	a.reply, a.err = c.roundTrip(req)
-	verify.NoteRequestID(ctx, a.requestID())
+	noteRequestID(ctx, a.requestID())
 	if c.opts.Heard != nil && a.reply != nil {
 		c.opts.Heard(a.reply.body)
 	}

@@ -305,7 +305,7 @@ func TestOneTryIsBounded(t *testing.T) {
 
 func TestRequestIDOfTheLastAnswer(t *testing.T) {
 	var id string
-	ctx := verify.WithRequestID(t.Context(), &id)
+	ctx := WithRequestID(t.Context(), &id)
 	w := newWorld(t, inTurn(failed(503, 20503), says(204, "")))
 	if err := w.DeleteFactor(ctx, service, user, factor); err != nil {
 		t.Fatal(err)

@@ -1,4 +1,4 @@
-package verify
+package twilio
 
 import "context"
 
@@ -10,9 +10,9 @@ func WithRequestID(ctx context.Context, id *string) context.Context {
 	return context.WithValue(ctx, requestIDKey{}, id)
 }
 
-// NoteRequestID stores the id of an answer where [WithRequestID] of ctx asked for it; an empty one is the lack of an
+// noteRequestID stores the id of an answer where [WithRequestID] of ctx asked for it; an empty one is the lack of an
 // answer and is stored too.
-func NoteRequestID(ctx context.Context, id string) {
+func noteRequestID(ctx context.Context, id string) {
 	if into, ok := ctx.Value(requestIDKey{}).(*string); ok {
 		*into = id
 	}
