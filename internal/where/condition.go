@@ -30,26 +30,18 @@ type (
 	not struct{ condition Condition }
 )
 
-// Match tells whether all conditions fit.
 func (c and) Match(f verify.Factor) bool {
 	return !slices.ContainsFunc(c, func(part Condition) bool { return !part.Match(f) })
 }
 
-// Match tells whether one of the conditions fits.
 func (c or) Match(f verify.Factor) bool {
 	return slices.ContainsFunc(c, func(part Condition) bool { return part.Match(f) })
 }
 
-// Match tells whether the condition does not fit.
 func (c not) Match(f verify.Factor) bool { return !c.condition.Match(f) }
 
-// String gives the condition as a --where expression.
 func (c and) String() string { return join(c, " and ") }
-
-// String gives the condition as a --where expression.
-func (c or) String() string { return join(c, " or ") }
-
-// String gives the condition as a --where expression.
+func (c or) String() string  { return join(c, " or ") }
 func (c not) String() string { return "not (" + c.condition.String() + ")" }
 
 func join(parts []Condition, word string) string {
@@ -258,7 +250,6 @@ func parseDate(s string, now time.Time) (operand, error) {
 	return operand{text: s, from: from, until: until}, nil
 }
 
-// Match tells whether the factor fits.
 func (c comparison) Match(f verify.Factor) bool {
 	if c.field.kind == dateField {
 		return c.matchDate(c.field.date(f))
@@ -331,7 +322,6 @@ func (f Field) same(s string, o operand) bool {
 	return false
 }
 
-// String gives the comparison as text that parses to the same comparison.
 func (c comparison) String() string {
 	var values []string
 	for _, o := range c.values {
