@@ -190,18 +190,17 @@ func (c *call) countAnswers(from, until time.Time) (sql.NullInt64, error) {
 
 // Accounts gives the accounts of the world, each with the token that opens it.
 func (s *Simulator) Accounts(ctx context.Context) ([]Account, error) {
-	accounts := []Account{}
-	err := s.view(ctx, func(t *tx) error {
+	return read(ctx, s, func(t *tx) ([]Account, error) {
 		rows, err := accountTable.list(t, "1 = 1 ORDER BY seq")
-		for _, a := range rows {
+		accounts := make([]Account, len(rows))
+		for i, a := range rows {
 			if a.Owner == a.SID {
 				a.Owner = ""
 			}
-			accounts = append(accounts, a.Account)
+			accounts[i] = a.Account
 		}
-		return err
+		return accounts, err
 	})
-	return accounts, err
 }
 
 // PutAccount adds an account, or changes the one with its SID.

@@ -91,9 +91,7 @@ func (s *Simulator) newClockState(c Clock) clockState {
 
 // Now is the simulated time, to which challenges expire and devices sign.
 func (s *Simulator) Now(ctx context.Context) (time.Time, error) {
-	var now time.Time
-	err := s.view(ctx, func(t *tx) error { now = t.now; return nil })
-	return now, err
+	return read(ctx, s, func(t *tx) (time.Time, error) { return t.now, nil })
 }
 
 // Advance moves the clock by d, which may not be negative: what happened stays in the past. What falls due in between,
@@ -140,8 +138,7 @@ func (s *Simulator) changeClock(ctx context.Context, change func(*clockState, ti
 
 // storeClock keeps how far a running clock ran, so that the next process goes on from there.
 func (s *Simulator) storeClock(ctx context.Context) error {
-	var running bool
-	err := s.view(ctx, func(t *tx) error { running = t.world.clock.running; return nil })
+	running, err := read(ctx, s, func(t *tx) (bool, error) { return t.world.clock.running, nil })
 	if err != nil || !running {
 		return err
 	}

@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -24,24 +25,18 @@ const SecretHeader = "X-Simulator-Secret"
 type control func(s *Simulator, r *http.Request) (any, error)
 
 var controls = map[string]control{
-	"GET clock":  func(s *Simulator, r *http.Request) (any, error) { return s.clockReport(r.Context()) },
-	"POST clock": setClock,
+	"GET clock":  giving((*Simulator).readClock),
+	"POST clock": taking((*Simulator).changeClockBy),
 
-	"GET settings": func(s *Simulator, r *http.Request) (any, error) { return s.Settings(r.Context()) },
+	"GET settings": giving((*Simulator).settings),
 	"POST settings": func(s *Simulator, r *http.Request) (any, error) {
 		var failed error
 		g, err := s.ChangeSettings(r.Context(), func(g *Settings) { failed = readJSON(r, g) })
-		return g, cmpError(failed, err)
+		return g, cmp.Or(failed, err)
 	},
 
-	"GET faults": func(s *Simulator, r *http.Request) (any, error) { return s.Faults(r.Context()) },
-	"POST faults": func(s *Simulator, r *http.Request) (any, error) {
-		f, err := argument[Fault](r)
-		if err != nil {
-			return nil, err
-		}
-		return s.AddFault(r.Context(), f)
-	},
+	"GET faults":    giving((*Simulator).Faults),
+	"POST faults":   taking((*Simulator).AddFault),
 	"DELETE faults": func(s *Simulator, r *http.Request) (any, error) { return nil, s.RemoveFault(r.Context(), 0) },
 	"DELETE faults/{id}": func(s *Simulator, r *http.Request) (any, error) {
 		id, err := strconv.ParseInt(r.PathValue("id"), 10, 64)
@@ -68,50 +63,47 @@ var controls = map[string]control{
 		}
 		return s.Devices(r.Context(), DeviceFilter{q.Get("service_sid"), q.Get("identity"), q.Get("factor_sid"), limit})
 	},
-	"POST devices": func(s *Simulator, r *http.Request) (any, error) {
-		e, err := argument[Enrolment](r)
-		if err != nil {
-			return nil, err
-		}
-		return s.Enroll(r.Context(), e)
-	},
+	"POST devices": taking((*Simulator).Enroll),
 	"POST devices/{factor}": func(s *Simulator, r *http.Request) (any, error) {
 		var failed error
 		d, err := s.ChangeDevice(r.Context(), r.PathValue("factor"), func(state *DeviceState) { failed = readJSON(r, state) })
-		return d, cmpError(failed, err)
+		return d, cmp.Or(failed, err)
 	},
-	"GET devices/{factor}/pending": func(s *Simulator, r *http.Request) (any, error) {
-		return s.Pending(r.Context(), r.PathValue("factor"))
-	},
-	"POST devices/{factor}/answer": answerAsDevice,
-	"POST devices/{factor}/rotate-token": func(s *Simulator, r *http.Request) (any, error) {
-		return s.RotateToken(r.Context(), r.PathValue("factor"))
-	},
-	"POST devices/{factor}/reinstall": func(s *Simulator, r *http.Request) (any, error) {
-		return s.Reinstall(r.Context(), r.PathValue("factor"))
-	},
+	"GET devices/{factor}/pending":       ofFactor((*Simulator).pending),
+	"POST devices/{factor}/answer":       answerAsDevice,
+	"POST devices/{factor}/rotate-token": ofFactor((*Simulator).RotateToken),
+	"POST devices/{factor}/reinstall":    ofFactor((*Simulator).Reinstall),
 
 	"POST credentials/{sid}/contents": func(s *Simulator, r *http.Request) (any, error) {
-		contents, err := argument[CredentialContents](r)
-		if err != nil {
+		var contents CredentialContents
+		if err := readJSON(r, &contents); err != nil {
 			return nil, err
 		}
 		return contents, s.SetCredentialContents(r.Context(), r.PathValue("sid"), contents)
 	},
-	"POST world": func(s *Simulator, r *http.Request) (any, error) {
-		w, err := argument[World](r)
-		if err != nil {
+	"POST world":    taking(func(s *Simulator, ctx context.Context, w World) (any, error) { return nil, s.Apply(ctx, w) }),
+	"POST generate": taking((*Simulator).Generate),
+}
+
+// giving is a call without an argument.
+func giving[R any](do func(*Simulator, context.Context) (R, error)) control {
+	return func(s *Simulator, r *http.Request) (any, error) { return do(s, r.Context()) }
+}
+
+// taking is a call whose argument is its body.
+func taking[A, R any](do func(*Simulator, context.Context, A) (R, error)) control {
+	return func(s *Simulator, r *http.Request) (any, error) {
+		var argument A
+		if err := readJSON(r, &argument); err != nil {
 			return nil, err
 		}
-		return nil, s.Apply(r.Context(), w)
-	},
-	"POST generate": func(s *Simulator, r *http.Request) (any, error) {
-		f, err := argument[Fleet](r)
-		if err != nil {
-			return nil, err
-		}
-		return s.Generate(r.Context(), f)
-	},
+		return do(s, r.Context(), argument)
+	}
+}
+
+// ofFactor is a call about the phone of the factor in its path.
+func ofFactor[R any](do func(*Simulator, context.Context, string) (R, error)) control {
+	return func(s *Simulator, r *http.Request) (any, error) { return do(s, r.Context(), r.PathValue("factor")) }
 }
 
 // controlQueries are the parameters that calls take in their query; the others take none.
@@ -146,36 +138,29 @@ func limitOf(q url.Values) (int, error) {
 	return limit, nil
 }
 
-func (s *Simulator) clockReport(ctx context.Context) (ClockReading, error) {
-	var report ClockReading
-	err := s.view(ctx, func(t *tx) error {
-		report = ClockReading{t.now, t.world.clock.frozenAt.Valid}
-		return nil
-	})
-	return report, err
+func (s *Simulator) readClock(ctx context.Context) (ClockReading, error) {
+	return read(ctx, s, func(t *tx) (ClockReading, error) { return ClockReading{t.now, t.world.clock.frozenAt.Valid}, nil })
 }
 
-func setClock(s *Simulator, r *http.Request) (any, error) {
-	change, err := argument[ClockChange](r)
-	if err != nil {
-		return nil, err
-	}
+func (s *Simulator) changeClockBy(ctx context.Context, change ClockChange) (ClockReading, error) {
+	var err error
 	if change.Frozen != nil && *change.Frozen {
-		err = s.Freeze(r.Context())
+		err = s.Freeze(ctx)
 	} else if change.Frozen != nil {
-		err = s.Resume(r.Context())
+		err = s.Resume(ctx)
 	}
 	if err == nil && change.Advance != 0 {
-		err = s.Advance(r.Context(), time.Duration(change.Advance))
+		err = s.Advance(ctx, time.Duration(change.Advance))
 	}
 	if err != nil {
-		return nil, err
+		return ClockReading{}, err
 	}
-	return s.clockReport(r.Context())
+	return s.readClock(ctx)
 }
 
 func answerAsDevice(s *Simulator, r *http.Request) (any, error) {
-	answer, err := argument[DeviceAnswer](r)
+	var answer DeviceAnswer
+	err := readJSON(r, &answer)
 	if err != nil {
 		return nil, err
 	}
@@ -276,12 +261,6 @@ func controlRefusal(err error) reply {
 	return failed.reply()
 }
 
-// argument reads a control call's JSON body.
-func argument[T any](r *http.Request) (T, error) {
-	var value T
-	return value, readJSON(r, &value)
-}
-
 func readJSON(r *http.Request, into any) error {
 	dec := json.NewDecoder(r.Body)
 	dec.DisallowUnknownFields()
@@ -289,11 +268,4 @@ func readJSON(r *http.Request, into any) error {
 		return badInput("the body is not the JSON of this call: %s", err)
 	}
 	return nil
-}
-
-func cmpError(first, second error) error {
-	if first != nil {
-		return first
-	}
-	return second
 }

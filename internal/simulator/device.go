@@ -67,38 +67,35 @@ type DeviceFilter struct {
 
 // Devices gives the phones of all push factors that the filter picks, in the order they were enrolled.
 func (s *Simulator) Devices(ctx context.Context, filter DeviceFilter) ([]Device, error) {
-	devices := []Device{}
 	if filter.Limit <= 0 {
 		filter.Limit = -1
 	}
-	err := s.view(ctx, func(t *tx) error {
+	return read(ctx, s, func(t *tx) ([]Device, error) {
 		sids, err := collect(t, func(rows *sql.Rows) (sid string, err error) {
 			err = rows.Scan(&sid)
 			return sid, err
 		}, `SELECT f.sid FROM factors f JOIN entities e ON e.seq = f.entity_id JOIN services s ON s.seq = e.service_id
 			WHERE f.type = 'push' AND (?1 = '' OR s.sid = ?1) AND (?2 = '' OR e.identity = ?2) AND (?3 = '' OR f.sid = ?3)
 			ORDER BY f.seq LIMIT ?4`, filter.Service, filter.Identity, filter.Factor, filter.Limit)
-		if err != nil {
-			return err
-		}
-		for _, sid := range sids {
+		devices := make([]Device, len(sids))
+		for i, sid := range sids {
 			d, err := t.device(sid)
 			if err != nil {
-				return err
+				return nil, err
 			}
-			devices = append(devices, d.Device)
+			devices[i] = d.Device
 		}
-		return nil
+		return devices, err
 	})
-	return devices, err
 }
 
-// handset is a device with what its app keeps to itself.
+// handset is a device at a time, with what its app keeps to itself.
 type handset struct {
 	Device
 	factor *factor
 	phone  *phone
 	key    *ecdsa.PrivateKey
+	now    time.Time
 }
 
 func (t *tx) device(factorSID string) (*handset, error) {
@@ -119,7 +116,7 @@ func (t *tx) device(factorSID string) (*handset, error) {
 			Factor: f.sid, Service: f.entity.service.sid, Identity: f.entity.identity, Name: f.name, Status: f.status,
 			Platform: f.platform.String, AppID: f.appID.String, TokenDead: f.tokenDead, HasKey: key != nil, DeviceState: p.state(),
 		},
-		factor: f, phone: p, key: key,
+		factor: f, phone: p, key: key, now: t.now,
 	}, err
 }
 
@@ -163,8 +160,8 @@ func (s *Simulator) Enroll(ctx context.Context, e Enrolment) (Device, error) {
 	if err != nil {
 		return Device{}, err
 	}
-	entity := "/v2/Services/" + url.PathEscape(e.Service) + "/Entities/" + url.PathEscape(e.Identity)
-	token, err := s.exchange(ctx, owner, http.MethodPost, "/v2/Services/"+url.PathEscape(e.Service)+"/AccessTokens",
+	service := "/v2/Services/" + url.PathEscape(e.Service)
+	token, err := s.exchange(ctx, owner, http.MethodPost, service+"/AccessTokens",
 		url.Values{"Identity": {e.Identity}, "FactorType": {typePush}, "FactorFriendlyName": {e.Name}})
 	if err != nil {
 		return Device{}, err
@@ -173,31 +170,42 @@ func (s *Simulator) Enroll(ctx context.Context, e Enrolment) (Device, error) {
 	if err != nil {
 		return Device{}, err
 	}
-	made, err := s.exchange(ctx, login{"token", token.text("token")}, http.MethodPost, entity+"/Factors", form)
+	made, err := s.exchange(ctx, login{"token", token.text("token")}, http.MethodPost, service+"/Entities/"+url.PathEscape(e.Identity)+"/Factors", form)
 	if err != nil {
 		return Device{}, err
 	}
 	factorSID := made.text("sid")
-	if err := s.moveIn(ctx, factorSID, key, e.DeviceState); err != nil || e.Unverified {
-		return s.deviceAfter(ctx, factorSID, err)
+	if err := s.moveIn(ctx, factorSID, key, e.DeviceState); err != nil {
+		return Device{}, err
 	}
-	signature, err := signDER(key, factorSID)
-	if err == nil {
-		err = s.asPhone(ctx, factorSID, http.MethodPost, entity+"/Factors/"+factorSID,
-			url.Values{"AuthPayload": {base64.StdEncoding.EncodeToString(signature)}})
+	if !e.Unverified {
+		signature, err := signDER(key, factorSID)
+		if err != nil {
+			return Device{}, err
+		}
+		h, err := s.handset(ctx, factorSID)
+		if err != nil {
+			return Device{}, err
+		}
+		proof := url.Values{"AuthPayload": {base64.StdEncoding.EncodeToString(signature)}}
+		if _, err := s.asPhone(ctx, h, http.MethodPost, "/Factors/"+factorSID, proof); err != nil {
+			return Device{}, err
+		}
 	}
-	return s.deviceAfter(ctx, factorSID, err)
+	return s.device(ctx, factorSID)
 }
 
-func (s *Simulator) deviceAfter(ctx context.Context, factorSID string, err error) (Device, error) {
+// handset reads the phone of a factor.
+func (s *Simulator) handset(ctx context.Context, factorSID string) (*handset, error) {
+	return read(ctx, s, func(t *tx) (*handset, error) { return t.device(factorSID) })
+}
+
+func (s *Simulator) device(ctx context.Context, factorSID string) (Device, error) {
+	h, err := s.handset(ctx, factorSID)
 	if err != nil {
 		return Device{}, err
 	}
-	devices, err := s.Devices(ctx, DeviceFilter{Factor: factorSID})
-	if err != nil || len(devices) == 0 {
-		return Device{}, cmp.Or(err, fmt.Errorf("device %s: %w", factorSID, ErrNotFound))
-	}
-	return devices[0], nil
+	return h.Device, nil
 }
 
 // login is a pair of Basic credentials.
@@ -275,7 +283,7 @@ func (s *Simulator) moveIn(ctx context.Context, factorSID string, key *ecdsa.Pri
 // newest one that is pending, which the app finds by polling: no push is needed.
 func (s *Simulator) Answer(ctx context.Context, factorSID, challengeSID string, approve bool) (string, error) {
 	if challengeSID == "" {
-		waiting, err := s.Pending(ctx, factorSID)
+		waiting, err := s.pending(ctx, factorSID)
 		if err != nil {
 			return "", err
 		}
@@ -284,11 +292,12 @@ func (s *Simulator) Answer(ctx context.Context, factorSID, challengeSID string, 
 		}
 		challengeSID = waiting[0]
 	}
-	path, err := s.pathOf(ctx, factorSID, "/Challenges/"+url.PathEscape(challengeSID))
+	h, err := s.usable(ctx, factorSID)
 	if err != nil {
 		return "", err
 	}
-	seen, err := s.asPhoneReads(ctx, factorSID, http.MethodGet, path, nil)
+	path := "/Challenges/" + url.PathEscape(challengeSID)
+	seen, err := s.asPhone(ctx, h, http.MethodGet, path, nil)
 	if err != nil {
 		return "", err
 	}
@@ -302,20 +311,21 @@ func (s *Simulator) Answer(ctx context.Context, factorSID, challengeSID string, 
 	if approve {
 		claims["status"] = approved
 	}
-	payload, err := s.signAs(ctx, factorSID, map[string]any{"typ": "JWT", "alg": "ES256"}, claims)
+	payload, err := h.sign(map[string]any{"typ": "JWT", "alg": "ES256"}, claims)
 	if err != nil {
 		return "", err
 	}
-	return challengeSID, s.asPhone(ctx, factorSID, http.MethodPost, path, url.Values{"AuthPayload": {payload}})
+	_, err = s.asPhone(ctx, h, http.MethodPost, path, url.Values{"AuthPayload": {payload}})
+	return challengeSID, err
 }
 
-// Pending gives the challenges that a phone sees when its app is opened, newest first.
-func (s *Simulator) Pending(ctx context.Context, factorSID string) ([]string, error) {
-	path, err := s.pathOf(ctx, factorSID, "/Challenges?Status=pending&Order=desc&PageSize=50&FactorSid="+url.QueryEscape(factorSID))
+// pending gives the challenges that a phone sees when its app is opened, newest first.
+func (s *Simulator) pending(ctx context.Context, factorSID string) ([]string, error) {
+	h, err := s.usable(ctx, factorSID)
 	if err != nil {
 		return nil, err
 	}
-	list, err := s.asPhoneReads(ctx, factorSID, http.MethodGet, path, nil)
+	list, err := s.asPhone(ctx, h, http.MethodGet, "/Challenges?Status=pending&Order=desc&PageSize=50&FactorSid="+url.QueryEscape(factorSID), nil)
 	if err != nil {
 		return nil, err
 	}
@@ -325,115 +335,79 @@ func (s *Simulator) Pending(ctx context.Context, factorSID string) ([]string, er
 	if err := json.Unmarshal(list.raw, &body); err != nil {
 		return nil, err
 	}
-	sids := []string{}
-	for _, ch := range body.Challenges {
-		sids = append(sids, ch.SID)
+	sids := make([]string, len(body.Challenges))
+	for i, ch := range body.Challenges {
+		sids[i] = ch.SID
 	}
 	return sids, nil
 }
 
 // RotateToken gives a phone a new push token, which its app tells Twilio; a dead token is thereby replaced.
 func (s *Simulator) RotateToken(ctx context.Context, factorSID string) (Device, error) {
-	path, err := s.pathOf(ctx, factorSID, "/Factors/"+factorSID)
+	h, err := s.usable(ctx, factorSID)
 	if err != nil {
 		return Device{}, err
 	}
-	var form url.Values
+	form := url.Values{"FriendlyName": {h.Name}, "Config.SdkVersion": {h.factor.sdkVersion.String}, "Config.AppId": {h.AppID},
+		"Config.NotificationPlatform": {h.Platform}}
 	err = s.update(ctx, func(t *tx) error {
-		h, err := t.device(factorSID)
-		if err != nil {
-			return err
-		}
-		form = url.Values{"FriendlyName": {h.Name}, "Config.SdkVersion": {h.factor.sdkVersion.String}, "Config.AppId": {h.AppID},
-			"Config.NotificationPlatform": {h.Platform}, "Config.NotificationToken": {demoToken(h.Platform, t.world.seed+t.next())}}
+		form.Set("Config.NotificationToken", demoToken(h.Platform, t.world.seed+t.next()))
 		return nil
 	})
 	if err != nil {
 		return Device{}, err
 	}
-	return s.deviceAfter(ctx, factorSID, s.asPhone(ctx, factorSID, http.MethodPost, path, form))
+	if _, err := s.asPhone(ctx, h, http.MethodPost, "/Factors/"+factorSID, form); err != nil {
+		return Device{}, err
+	}
+	return s.device(ctx, factorSID)
 }
 
 // Reinstall brings the app of a phone back, as an iOS app does that keeps its key over a reinstallation: it has a new
 // push token, which it tells Twilio.
 func (s *Simulator) Reinstall(ctx context.Context, factorSID string) (Device, error) {
-	before, err := s.Devices(ctx, DeviceFilter{Factor: factorSID})
-	if err == nil && len(before) > 0 && !before[0].HasKey {
-		err = badInput("device %s was enrolled from outside: its app tells its token itself", factorSID)
-	}
-	if err == nil {
-		_, err = s.ChangeDevice(ctx, factorSID, func(state *DeviceState) { state.Uninstalled = false })
-	}
+	h, err := s.handset(ctx, factorSID)
 	if err != nil {
+		return Device{}, err
+	}
+	if h.key == nil {
+		return Device{}, badInput("device %s was enrolled from outside: its app tells its token itself", factorSID)
+	}
+	if _, err := s.ChangeDevice(ctx, factorSID, func(state *DeviceState) { state.Uninstalled = false }); err != nil {
 		return Device{}, err
 	}
 	return s.RotateToken(ctx, factorSID)
 }
 
-// pathOf gives the path of a resource of the phone's identity. A phone whose app is gone can do nothing.
-func (s *Simulator) pathOf(ctx context.Context, factorSID, rest string) (string, error) {
-	var path string
-	err := s.view(ctx, func(t *tx) error {
-		h, err := t.device(factorSID)
-		switch {
-		case err != nil:
-			return err
-		case h.Uninstalled:
-			return badInput("the app of device %s is uninstalled", factorSID)
-		case h.key == nil:
-			return badInput("device %s was enrolled from outside: its key is not here", factorSID)
-		}
-		path = "/v2/Services/" + h.Service + "/Entities/" + url.PathEscape(h.Identity) + rest
-		return nil
-	})
-	return path, err
+// usable reads a phone that is to do something, which one whose app is gone cannot.
+func (s *Simulator) usable(ctx context.Context, factorSID string) (*handset, error) {
+	h, err := s.handset(ctx, factorSID)
+	switch {
+	case err != nil:
+		return nil, err
+	case h.Uninstalled:
+		return nil, badInput("the app of device %s is uninstalled", factorSID)
+	case h.key == nil:
+		return nil, badInput("device %s was enrolled from outside: its key is not here", factorSID)
+	}
+	return h, nil
 }
 
-// asPhone makes one request with a token that the phone signs for it.
-func (s *Simulator) asPhone(ctx context.Context, factorSID, method, path string, form url.Values) error {
-	_, err := s.asPhoneReads(ctx, factorSID, method, path, form)
-	return err
-}
-
-func (s *Simulator) asPhoneReads(ctx context.Context, factorSID, method, path string, form url.Values) (*exchanged, error) {
-	var header, claims map[string]any
-	err := s.view(ctx, func(t *tx) error {
-		h, err := t.device(factorSID)
-		if err != nil {
-			return err
-		}
-		header = map[string]any{"cty": "twilio-pba;v=1", "kid": h.factor.credential, "typ": "JWT", "alg": "ES256"}
-		claims = map[string]any{"sub": h.factor.entity.service.account, "nbf": t.now.Unix(), "exp": t.now.Add(10 * time.Minute).Unix()}
-		return nil
-	})
+// asPhone makes one request about the phone's identity, with a token that the phone signs for it.
+func (s *Simulator) asPhone(ctx context.Context, h *handset, method, path string, form url.Values) (*exchanged, error) {
+	token, err := h.sign(map[string]any{"cty": "twilio-pba;v=1", "kid": h.factor.credential, "typ": "JWT", "alg": "ES256"},
+		map[string]any{"sub": h.factor.entity.service.account, "nbf": h.now.Unix(), "exp": h.now.Add(10 * time.Minute).Unix()})
 	if err != nil {
 		return nil, err
 	}
-	token, err := s.signAs(ctx, factorSID, header, claims)
-	if err != nil {
-		return nil, err
-	}
+	path = "/v2/Services/" + h.Service + "/Entities/" + url.PathEscape(h.Identity) + path
 	return s.exchange(ctx, login{"token", token}, method, path, form)
 }
 
-// signAs writes a compact ES256 JWT with the phone's key.
-func (s *Simulator) signAs(ctx context.Context, factorSID string, header, claims map[string]any) (string, error) {
-	var key *ecdsa.PrivateKey
-	err := s.view(ctx, func(t *tx) error {
-		h, err := t.device(factorSID)
-		if err == nil && h.key == nil {
-			err = badInput("device %s was enrolled from outside: its key is not here", factorSID)
-		}
-		if err == nil {
-			key = h.key
-		}
-		return err
-	})
-	if err != nil {
-		return "", err
-	}
+// sign writes a compact ES256 JWT with the phone's key.
+func (h *handset) sign(header, claims map[string]any) (string, error) {
 	signed := base64.RawURLEncoding.EncodeToString(encode(header)) + "." + base64.RawURLEncoding.EncodeToString(encode(claims))
-	der, err := signDER(key, signed)
+	der, err := signDER(h.key, signed)
 	if err != nil {
 		return "", err
 	}

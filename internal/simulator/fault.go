@@ -136,13 +136,7 @@ func (s *Simulator) AddFault(ctx context.Context, f Fault) (Fault, error) {
 }
 
 // Faults are the rules of the state, with how often each matched and hit.
-func (s *Simulator) Faults(ctx context.Context) (faults []Fault, err error) {
-	err = s.view(ctx, func(t *tx) (err error) {
-		faults, err = t.faults()
-		return err
-	})
-	return faults, err
-}
+func (s *Simulator) Faults(ctx context.Context) ([]Fault, error) { return read(ctx, s, (*tx).faults) }
 
 // RemoveFault takes a rule out of the state, all of them for the number 0.
 func (s *Simulator) RemoveFault(ctx context.Context, id int64) error {

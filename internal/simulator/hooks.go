@@ -50,6 +50,11 @@ func isLoopback(target string) bool {
 	return strings.ToLower(u.Hostname()) == "localhost" || err == nil && ip.Zone() == "" && ip.IsLoopback()
 }
 
+func isWebURL(text string) bool {
+	u, err := url.Parse(text)
+	return err == nil && u.Host != "" && (u.Scheme == "http" || u.Scheme == "https")
+}
+
 // sign gives X-Twilio-Signature of a form: the URL and all fields in order of their names, keyed by the auth token
 // (twilio.com/docs/usage/security).
 func sign(token, target string, body url.Values) string {

@@ -29,12 +29,12 @@ type PushFilter struct {
 }
 
 // Pushes gives the attempts that the filter picks, oldest first.
-func (s *Simulator) Pushes(ctx context.Context, filter PushFilter) (pushes []Push, err error) {
+func (s *Simulator) Pushes(ctx context.Context, filter PushFilter) ([]Push, error) {
 	if filter.Limit <= 0 {
 		filter.Limit = -1
 	}
-	err = s.view(ctx, func(t *tx) (err error) {
-		pushes, err = collect(t, func(rows *sql.Rows) (p Push, err error) {
+	return read(ctx, s, func(t *tx) ([]Push, error) {
+		return collect(t, func(rows *sql.Rows) (p Push, err error) {
 			var at int64
 			err = rows.Scan(&p.Service, &p.Identity, &p.Factor, &p.Challenge, &p.Notification, &p.Platform, &p.Outcome, &p.Code, asJSON{&p.Data}, &at)
 			p.At = time.UnixMilli(at).UTC()
@@ -43,7 +43,5 @@ func (s *Simulator) Pushes(ctx context.Context, filter PushFilter) (pushes []Pus
 			SELECT * FROM pushes WHERE (?1 = '' OR service_sid = ?1) AND (?2 = '' OR identity = ?2) AND (?3 = '' OR factor_sid = ?3)
 			AND (?4 = '' OR challenge_sid = ?4) ORDER BY seq DESC LIMIT ?5) ORDER BY seq`,
 			filter.Service, filter.Identity, filter.Factor, filter.Challenge, filter.Limit)
-		return err
 	})
-	return pushes, err
 }

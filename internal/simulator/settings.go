@@ -2,7 +2,6 @@ package simulator
 
 import (
 	"context"
-	"net/url"
 	"slices"
 )
 
@@ -29,7 +28,7 @@ func (g Settings) check() error {
 	default:
 		return badInput("unknown alert shape %q: it is %q, %q or %q", g.AlertShape, AlertCorrelated, AlertCredentialOnly, AlertBare)
 	}
-	if u, err := url.Parse(g.DebuggerWebhookURL); g.DebuggerWebhookURL != "" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
+	if g.DebuggerWebhookURL != "" && !isWebURL(g.DebuggerWebhookURL) {
 		return badInput("%q is not an http or https URL", g.DebuggerWebhookURL)
 	}
 	if slices.Contains(g.SignatureFields, "") {
@@ -42,11 +41,8 @@ func (g Settings) check() error {
 	return nil
 }
 
-// Settings gives the present settings.
-func (s *Simulator) Settings(ctx context.Context) (Settings, error) {
-	var g Settings
-	err := s.view(ctx, func(t *tx) error { g = t.world.settings.Settings; return nil })
-	return g, err
+func (s *Simulator) settings(ctx context.Context) (Settings, error) {
+	return read(ctx, s, func(t *tx) (Settings, error) { return t.world.settings.Settings, nil })
 }
 
 // ChangeSettings stores what change makes of the present settings.

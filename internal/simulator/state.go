@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	_ "embed"
@@ -99,7 +100,7 @@ func (s *Simulator) prepareWhenFree(ctx context.Context) error {
 // prepare makes and seeds a new state, checks an old one, and notes where its clock stands.
 func (s *Simulator) prepare(ctx context.Context) error {
 	s.clock.openedAt = s.opts.Wall()
-	version, err := s.checkVersion(ctx, s.db)
+	version, err := checkVersion(ctx, s.db)
 	if err != nil {
 		return err
 	}
@@ -127,7 +128,7 @@ type querier interface {
 }
 
 // checkVersion gives the version of the state, 0 for an empty file.
-func (s *Simulator) checkVersion(ctx context.Context, q querier) (int, error) {
+func checkVersion(ctx context.Context, q querier) (int, error) {
 	var version, app, tables int
 	err := q.QueryRowContext(ctx, `SELECT (SELECT user_version FROM pragma_user_version),
 		(SELECT application_id FROM pragma_application_id), (SELECT count(*) FROM sqlite_master)`).Scan(&version, &app, &tables)
@@ -151,17 +152,14 @@ func (s *Simulator) create(ctx context.Context) error {
 		return err
 	}
 	defer dbtx.Rollback() // after a commit there is nothing to roll back
-	if version, err := s.checkVersion(ctx, dbtx); err != nil || version != 0 {
+	if version, err := checkVersion(ctx, dbtx); err != nil || version != 0 {
 		return err
 	}
 	if _, err := dbtx.ExecContext(ctx, schema); err != nil {
 		return err
 	}
 	clock := s.newClockState(s.opts.Clock)
-	shape := s.opts.AlertShape
-	if shape == "" {
-		shape = AlertCorrelated
-	}
+	shape := cmp.Or(s.opts.AlertShape, AlertCorrelated)
 	w := world{seed: s.opts.Randomness, clock: clock, settings: settings{Settings: Settings{AlertShape: shape}}}
 	if _, err := dbtx.ExecContext(ctx, "INSERT INTO world (id, seed, clock_running, settings) VALUES (1, ?, 0, '{}')", w.seed); err != nil {
 		return err
@@ -204,7 +202,6 @@ type tx struct {
 	s     *Simulator
 	world *world
 	now   time.Time
-	write bool
 }
 
 // view runs do on a consistent state that it may not change.
@@ -215,6 +212,15 @@ func (s *Simulator) view(ctx context.Context, do func(*tx) error) error {
 	}
 	defer t.tx.Rollback() // nothing was written
 	return do(t)
+}
+
+// read gives what do finds in a consistent state.
+func read[T any](ctx context.Context, s *Simulator, do func(*tx) (T, error)) (found T, err error) {
+	err = s.view(ctx, func(t *tx) error {
+		found, err = do(t)
+		return err
+	})
+	return found, err
 }
 
 // update runs do and commits what it changed, or nothing when it fails.
@@ -240,7 +246,7 @@ func (s *Simulator) begin(ctx context.Context, write bool) (*tx, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &tx{ctx: ctx, tx: dbtx, s: s, world: new(world), write: write}
+	t := &tx{ctx: ctx, tx: dbtx, s: s, world: new(world)}
 	if err := t.loadWorld(); err != nil {
 		dbtx.Rollback() // the first error counts
 		return nil, err

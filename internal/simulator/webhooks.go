@@ -106,8 +106,7 @@ func (c *call) readWebhook(w *webhook) error {
 		w.events = events
 	}
 	if text, sent := c.form.get("WebhookUrl"); sent {
-		u, err := url.Parse(text)
-		if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		if !isWebURL(text) {
 			return invalid(60306, "Invalid WebhookUrl: '%s'", text)
 		}
 		w.targetURL = text
