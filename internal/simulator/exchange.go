@@ -60,7 +60,7 @@ func (s *Simulator) serveRecorded(rec *recorder, req *http.Request) (err error) 
 	return nil
 }
 
-// recorder keeps a reply.
+// recorder is an [http.ResponseWriter] that keeps a reply.
 type recorder struct {
 	status int
 	header http.Header

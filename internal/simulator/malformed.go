@@ -119,7 +119,7 @@ func (c envelopeConn) SetLinger(seconds int) error {
 func (s *Simulator) refusalOfMalformed(status int) []byte {
 	var f frame
 	s.frameWithoutCall(context.Background(), &http.Request{URL: &url.URL{}}, &f)
-	w := bufferedReply{header: http.Header{}}
+	w := recorder{header: http.Header{}}
 	refuse(status, 20001, "%s", malformedMessage(status)).reply().write(&w, f)
 	s.opts.Log.Info("malformed request", "status", status, "request_id", f.requestSID)
 	var raw bytes.Buffer
@@ -135,14 +135,3 @@ func malformedMessage(status int) string {
 	}
 	return "The request is malformed: " + strings.ToLower(http.StatusText(status))
 }
-
-// bufferedReply is an [http.ResponseWriter] into memory.
-type bufferedReply struct {
-	header http.Header
-	status int
-	body   bytes.Buffer
-}
-
-func (b *bufferedReply) Header() http.Header         { return b.header }
-func (b *bufferedReply) WriteHeader(status int)      { b.status = status }
-func (b *bufferedReply) Write(p []byte) (int, error) { return b.body.Write(p) }
