@@ -1,7 +1,6 @@
 package simulator
 
 import (
-	"database/sql"
 	"encoding/hex"
 	"fmt"
 	"net/url"
@@ -24,6 +23,7 @@ const (
 // verdict is what the sender or the provider makes of a push.
 type verdict struct {
 	outcome     Outcome
+	credential  string // the SID of the one that was used, "" for none
 	code        int
 	description string
 	late        time.Duration // after which the provider tells
@@ -36,7 +36,7 @@ func (t *tx) push(f *factor, ch *challenge, notification string) error {
 	if err != nil {
 		return err
 	}
-	v, credential, err := t.judge(f, p)
+	v, err := t.judge(f, p)
 	if err != nil {
 		return err
 	}
@@ -62,70 +62,61 @@ func (t *tx) push(f *factor, ch *challenge, notification string) error {
 			return err
 		}
 	}
-	return t.reportPush(pushFailure{f, ch, notification, credential, v})
+	return t.reportPush(f, ch, notification, v)
 }
 
 // judge decides the fate of a push from the Service's credentials, what is in them, and the phone.
-func (t *tx) judge(f *factor, p *phone) (verdict, string, error) {
+func (t *tx) judge(f *factor, p *phone) (*verdict, error) {
 	if f.platform.String == platformNone || f.tokenDead {
-		return verdict{outcome: Skipped}, "", nil
+		return &verdict{outcome: Skipped}, nil
 	}
 	slot := f.entity.service.apn
 	if f.platform.String == platformFCM {
 		slot = f.entity.service.fcm
 	}
 	if !slot.Valid {
-		return refused(52004, "Credential SID is not specified for the service"), "", nil
+		return refused(52004, "Credential SID is not specified for the service"), nil
 	}
 	cr, err := credentialTable.find(t, "sid = ?", slot.String)
 	if err != nil {
-		return verdict{}, "", err
+		return nil, err
 	}
-	if v := judgeCredential(f, cr); v != nil {
-		return *v, slot.String, nil
-	}
-	v := judgeAPNs(t, f, p, cr)
-	if f.platform.String == platformFCM {
-		v = judgeFCM(f, p, cr)
-	}
-	if v != nil {
-		return *v, slot.String, nil
-	}
+	v := judgeCredential(f, cr)
 	switch {
-	case p.uninstalled != nil:
-		return t.judgeUninstalled(f, p, slot.String)
-	case p.Loses:
-		return verdict{outcome: Lost}, slot.String, nil
-	case p.Muted:
-		return verdict{outcome: Unseen}, slot.String, nil
+	case v != nil:
+	case f.platform.String == platformFCM:
+		v = judgeFCM(p, cr)
+	default:
+		v = judgeAPNs(t, f, p, cr)
 	}
-	return verdict{outcome: Delivered}, slot.String, nil
+	if v == nil {
+		if v, err = t.judgePhone(f, p); err != nil {
+			return nil, err
+		}
+	}
+	v.credential = slot.String
+	return v, nil
 }
 
-func refused(code int, description string) verdict {
-	return verdict{outcome: Refused, code: code, description: description}
-}
-
-func refusedPtr(code int, description string) *verdict {
-	v := refused(code, description)
-	return &v
+func refused(code int, description string) *verdict {
+	return &verdict{outcome: Refused, code: code, description: description}
 }
 
 // judgeCredential finds what is wrong with a credential whatever the platform.
 func judgeCredential(f *factor, cr *credential) *verdict {
 	switch {
 	case cr == nil:
-		return refusedPtr(52002, "Invalid Credential Sid")
+		return refused(52002, "Invalid Credential Sid")
 	case cr.account != f.entity.service.account:
-		return refusedPtr(52162, "Credentials do not belong to used account")
+		return refused(52162, "Credentials do not belong to used account")
 	case cr.kind == typeAPN && f.platform.String == platformFCM:
-		return refusedPtr(52003, "Invalid credential type(Can not use credentialType='apn' credentials for FCM notifications)")
+		return refused(52003, "Invalid credential type(Can not use credentialType='apn' credentials for FCM notifications)")
 	case cr.kind != typeAPN && f.platform.String == platformAPN:
-		return refusedPtr(52003, fmt.Sprintf("Invalid credential type(Can not use credentialType='%s' credentials for APN notifications)", cr.kind))
+		return refused(52003, fmt.Sprintf("Invalid credential type(Can not use credentialType='%s' credentials for APN notifications)", cr.kind))
 	case cr.contents.Empty:
-		return refusedPtr(52161, "Empty Credentials")
+		return refused(52161, "Empty Credentials")
 	case cr.contents.Malformed:
-		return refusedPtr(52005, "The stored credential has invalid contents")
+		return refused(52005, "The stored credential has invalid contents")
 	}
 	return nil
 }
@@ -135,17 +126,17 @@ func judgeAPNs(t *tx, f *factor, p *phone, cr *credential) *verdict {
 	sandbox := cr.sandbox.String == "True"
 	switch {
 	case !g.Expires.IsZero() && !t.now.Before(g.Expires):
-		return refusedPtr(52131, "The APNs certificate has expired")
+		return refused(52131, "The APNs certificate has expired")
 	case g.KeyMismatch || g.Revoked:
-		return refusedPtr(52145, "Failed to authenticate with APNs: TLS handshake failed")
+		return refused(52145, "Failed to authenticate with APNs: TLS handshake failed")
 	case !isAPNsToken(f.token.String):
-		return refusedPtr(52134, invalidAPNsToken)
+		return refused(52134, invalidAPNsToken)
 	case g.VoIP || g.Topic != "" && g.Topic != f.appID.String:
-		return refusedPtr(52143, "DeviceTokenNotForTopic")
+		return refused(52143, "DeviceTokenNotForTopic")
 	case p.BadToken:
-		return refusedPtr(52142, "BadDeviceToken: the provided APNs device token is not correct")
+		return refused(52142, "BadDeviceToken: the provided APNs device token is not correct")
 	case p.Build == BuildDebug && !sandbox, p.Build == BuildDistribution && sandbox:
-		return refusedPtr(52134, invalidAPNsToken)
+		return refused(52134, invalidAPNsToken)
 	}
 	return nil
 }
@@ -160,72 +151,76 @@ func isAPNsToken(token string) bool {
 	return err == nil && len(raw) >= 32
 }
 
-func judgeFCM(f *factor, p *phone, cr *credential) *verdict {
+func judgeFCM(p *phone, cr *credential) *verdict {
 	g := cr.contents
 	switch {
 	case cr.kind == typeGCM || g.Legacy:
-		return refusedPtr(52117, "Deprecated GCM/FCM API is used to send notifications")
+		return refused(52117, "Deprecated GCM/FCM API is used to send notifications")
 	case g.Revoked:
-		return refusedPtr(52109, "401 http response from Fcm Service")
+		return refused(52109, "401 http response from Fcm Service")
 	case g.KeyMismatch:
-		return refusedPtr(52101, "Invalid GCM Api Key or FCM Secret")
+		return refused(52101, "Invalid GCM Api Key or FCM Secret")
 	case g.NoPermission:
-		return refusedPtr(52115, "FCM failure='PERMISSION_DENIED'")
+		return refused(52115, "FCM failure='PERMISSION_DENIED'")
 	case g.Project != "" && p.Project != "" && g.Project != p.Project:
-		return refusedPtr(52104, "FCM failure='SENDER_ID_MISMATCH'")
+		return refused(52104, "FCM failure='SENDER_ID_MISMATCH'")
 	case p.BadToken:
-		return refusedPtr(52102, "FCM failure='InvalidRegistration'")
+		return refused(52102, "FCM failure='InvalidRegistration'")
 	}
 	return nil
 }
 
+// judgePhone is what happens to a push that the provider takes.
+func (t *tx) judgePhone(f *factor, p *phone) (*verdict, error) {
+	switch {
+	case p.uninstalled != nil:
+		return t.judgeUninstalled(f, p)
+	case p.Loses:
+		return &verdict{outcome: Lost}, nil
+	case p.Muted:
+		return &verdict{outcome: Unseen}, nil
+	}
+	return &verdict{outcome: Delivered}, nil
+}
+
 // judgeUninstalled plays what the providers say about an app that is gone. FCM tells at once, and once: the token is
 // then disabled. APNs tells some phones apart, hours later, and keeps quiet about others.
-func (t *tx) judgeUninstalled(f *factor, p *phone, credential string) (verdict, string, error) {
+func (t *tx) judgeUninstalled(f *factor, p *phone) (*verdict, error) {
 	if f.platform.String == platformFCM {
 		v := refused(52103, "FCM failure='NotRegistered'")
 		v.tokenDead = true
-		return v, credential, nil
+		return v, nil
 	}
 	if p.Reported {
-		return verdict{outcome: Lost}, credential, nil
+		return &verdict{outcome: Lost}, nil
 	}
 	p.Reported = true
 	if err := t.storePhone(f.sid, p); err != nil {
-		return verdict{}, "", err
+		return nil, err
 	}
 	chance := derive("unregistered", t.world.seed, f.sid)
 	if chance[0] >= 154 { // four in ten are never told apart
-		return verdict{outcome: Lost}, credential, nil
+		return &verdict{outcome: Lost}, nil
 	}
 	v := refused(52141, "The provided APNs device token has been unregistered")
 	v.outcome = Lost
 	v.late = time.Hour + time.Duration(chance[1])*15*time.Minute
-	return v, credential, nil
-}
-
-// pushFailure is one push that Twilio reports to the account: as an alert and to the debugger webhook.
-type pushFailure struct {
-	factor       *factor
-	challenge    *challenge
-	notification string
-	credential   string
-	verdict      verdict
+	return v, nil
 }
 
 // detail is one name and value of an alert, in the order Twilio writes them.
 type detail struct{ name, value string }
 
-func (t *tx) reportPush(p pushFailure) error {
-	s := p.factor.entity.service
-	arrives := t.now.Add(p.verdict.late)
-	details := t.pushDetails(p)
+// reportPush tells the account of a failed push: as an alert and to the debugger webhook.
+func (t *tx) reportPush(f *factor, ch *challenge, notification string, v *verdict) error {
+	s := f.entity.service
+	details := t.pushDetails(f, ch, notification, v)
 	a := &alert{
-		sid: t.newSID("NO"), account: s.account, level: "error", code: fmt.Sprint(p.verdict.code), text: alertText(details),
-		resource: sql.NullString{String: p.notification, Valid: true}, created: millis(arrives), generated: millis(t.now),
+		sid: t.newSID("NO"), account: s.account, level: "error", code: fmt.Sprint(v.code), text: alertText(details),
+		resource: text(notification), created: millis(t.now.Add(v.late)), generated: millis(t.now),
 	}
 	if t.world.settings.AlertShape == AlertCorrelated {
-		a.service = sql.NullString{String: s.sid, Valid: true}
+		a.service = text(s.sid)
 	}
 	if err := t.insertAlert(a); err != nil {
 		return err
@@ -234,14 +229,13 @@ func (t *tx) reportPush(p pushFailure) error {
 }
 
 // pushDetails are the facts of a failed push in the state's alert shape.
-func (t *tx) pushDetails(p pushFailure) []detail {
-	f, ch := p.factor, p.challenge
+func (t *tx) pushDetails(f *factor, ch *challenge, notification string, v *verdict) []detail {
 	shape := t.world.settings.AlertShape
 	module := "APNSBA"
 	if f.platform.String == platformFCM {
 		module = "FCMBA"
 	}
-	about := []detail{{"module", module}, {"description", p.verdict.description}, {"isPassthrough", "false"}}
+	about := []detail{{"module", module}, {"description", v.description}, {"isPassthrough", "false"}}
 	if shape == AlertBare {
 		return append([]detail{{"bindingType", f.platform.String}}, about...)
 	}
@@ -251,9 +245,9 @@ func (t *tx) pushDetails(p pushFailure) []detail {
 		details = append(details, detail{"correlationIds", t.correlationIDs(f.entity.service.sid, f.entity.identity, f.sid, ch.sid)})
 	}
 	details = append(details, detail{"bindingSid", t.newSID("BS")}, detail{"providerMessageId", delivery},
-		detail{"requestId", t.newSID("RQ")}, detail{"notificationSid", p.notification}, detail{"deliverySid", t.newSID("DA")})
-	if p.credential != "" {
-		details = append(details, detail{"fromReference", p.credential})
+		detail{"requestId", t.newSID("RQ")}, detail{"notificationSid", notification}, detail{"deliverySid", t.newSID("DA")})
+	if v.credential != "" {
+		details = append(details, detail{"fromReference", v.credential})
 	}
 	return append(details, about...)
 }
