@@ -21,20 +21,28 @@ type service struct {
 
 // serviceSettings are the parts that have nothing to do with push; they are kept and given back.
 type serviceSettings struct {
-	CodeLength      int             `json:"code_length"`
-	Lookup          bool            `json:"lookup_enabled"`
-	PSD2            bool            `json:"psd2_enabled"`
-	SkipSMS         bool            `json:"skip_sms_to_landlines"`
-	DTMF            bool            `json:"dtmf_input_required"`
-	TTSName         *string         `json:"tts_name"`
-	DoNotShare      bool            `json:"do_not_share_warning_enabled"`
-	CustomCode      bool            `json:"custom_code_enabled"`
+	codeSettings
+	channelSettings
+	IOSBuild Build `json:"ios_build,omitempty"` // of the app that enrols there; no API shows it
+}
+
+type codeSettings struct {
+	CodeLength int     `json:"code_length"`
+	Lookup     bool    `json:"lookup_enabled"`
+	PSD2       bool    `json:"psd2_enabled"`
+	SkipSMS    bool    `json:"skip_sms_to_landlines"`
+	DTMF       bool    `json:"dtmf_input_required"`
+	TTSName    *string `json:"tts_name"`
+	DoNotShare bool    `json:"do_not_share_warning_enabled"`
+	CustomCode bool    `json:"custom_code_enabled"`
+}
+
+type channelSettings struct {
 	TOTP            serviceTOTP     `json:"totp"`
 	DefaultTemplate *string         `json:"default_template_sid"`
 	WhatsApp        serviceWhatsApp `json:"whatsapp"`
 	Passkeys        servicePasskeys `json:"passkeys"`
 	VerifyEvents    bool            `json:"verify_event_subscription_enabled"`
-	IOSBuild        Build           `json:"ios_build,omitempty"` // of the app that enrols there; no API shows it
 }
 
 type serviceTOTP struct {
@@ -65,31 +73,23 @@ type relyingParty struct {
 // newServiceSettings are the documented defaults (twilio_verify_v2.json, CreateService).
 func newServiceSettings() serviceSettings {
 	issuer, step, length, skew := "", 30, 6, 1
-	return serviceSettings{CodeLength: 6, DTMF: true, TOTP: serviceTOTP{&issuer, &step, &length, &skew}}
+	return serviceSettings{
+		codeSettings:    codeSettings{CodeLength: 6, DTMF: true},
+		channelSettings: channelSettings{TOTP: serviceTOTP{&issuer, &step, &length, &skew}},
+	}
 }
 
 type serviceJSON struct {
-	SID          string          `json:"sid"`
-	Account      string          `json:"account_sid"`
-	Name         string          `json:"friendly_name"`
-	CodeLength   int             `json:"code_length"`
-	Lookup       bool            `json:"lookup_enabled"`
-	PSD2         bool            `json:"psd2_enabled"`
-	SkipSMS      bool            `json:"skip_sms_to_landlines"`
-	DTMF         bool            `json:"dtmf_input_required"`
-	TTSName      *string         `json:"tts_name"`
-	DoNotShare   bool            `json:"do_not_share_warning_enabled"`
-	CustomCode   bool            `json:"custom_code_enabled"`
-	Push         servicePush     `json:"push"`
-	TOTP         serviceTOTP     `json:"totp"`
-	Template     *string         `json:"default_template_sid"`
-	WhatsApp     serviceWhatsApp `json:"whatsapp"`
-	Passkeys     servicePasskeys `json:"passkeys"`
-	VerifyEvents bool            `json:"verify_event_subscription_enabled"`
-	Created      string          `json:"date_created"`
-	Updated      string          `json:"date_updated"`
-	URL          string          `json:"url"`
-	Links        serviceLinks    `json:"links"`
+	SID     string `json:"sid"`
+	Account string `json:"account_sid"`
+	Name    string `json:"friendly_name"`
+	codeSettings
+	Push servicePush `json:"push"`
+	channelSettings
+	Created string       `json:"date_created"`
+	Updated string       `json:"date_updated"`
+	URL     string       `json:"url"`
+	Links   serviceLinks `json:"links"`
 }
 
 type servicePush struct {
@@ -110,12 +110,9 @@ type serviceLinks struct {
 
 func (c *call) serviceJSON(s *service) serviceJSON {
 	link := func(last string) string { return c.link("v2", "Services", s.sid, last) }
-	g := s.settings
 	return serviceJSON{
-		SID: s.sid, Account: s.account, Name: s.name, CodeLength: g.CodeLength, Lookup: g.Lookup, PSD2: g.PSD2,
-		SkipSMS: g.SkipSMS, DTMF: g.DTMF, TTSName: g.TTSName, DoNotShare: g.DoNotShare, CustomCode: g.CustomCode,
-		Push: servicePush{s.includeDate, orNull(s.apn), orNull(s.fcm)}, TOTP: g.TOTP, Template: g.DefaultTemplate,
-		WhatsApp: g.WhatsApp, Passkeys: g.Passkeys, VerifyEvents: g.VerifyEvents,
+		SID: s.sid, Account: s.account, Name: s.name, codeSettings: s.settings.codeSettings,
+		Push: servicePush{s.includeDate, orNull(s.apn), orNull(s.fcm)}, channelSettings: s.settings.channelSettings,
 		Created: iso(s.created), Updated: iso(s.updated), URL: c.link("v2", "Services", s.sid),
 		Links: serviceLinks{link("VerificationCheck"), link("Verifications"), link("RateLimits"),
 			link("MessagingConfigurations"), link("Entities"), link("Webhooks"), link("AccessTokens")},
