@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"unicode"
 )
 
 // The kinds of API key. A main key has the power of the auth token; a standard one may not read accounts or keys; a
@@ -111,18 +112,13 @@ func permits(policy string, r *route) bool {
 func (r *route) permission() string {
 	literals := slices.DeleteFunc(slices.Clone(r.path), func(s string) bool { return strings.HasPrefix(s, "{}") })
 	resource := strings.ToLower(literals[len(literals)-1])
-	action, _, _ := strings.Cut(splitWords(r.name), " ")
-	return "/twilio/" + r.product + "/" + strings.TrimSuffix(resource, ".json") + "/" + action
+	return "/twilio/" + r.product + "/" + strings.TrimSuffix(resource, ".json") + "/" + firstWord(r.name)
 }
 
-// splitWords writes "FetchService" as "fetch service".
-func splitWords(name string) string {
-	var b strings.Builder
-	for i, r := range name {
-		if i > 0 && r >= 'A' && r <= 'Z' {
-			b.WriteByte(' ')
-		}
-		b.WriteString(strings.ToLower(string(r)))
+// firstWord gives "fetch" of "FetchService".
+func firstWord(name string) string {
+	if end := strings.IndexFunc(name[1:], unicode.IsUpper); end >= 0 {
+		name = name[:1+end]
 	}
-	return b.String()
+	return strings.ToLower(name)
 }

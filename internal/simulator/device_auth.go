@@ -1,7 +1,6 @@
 package simulator
 
 import (
-	"encoding/json"
 	"net/http"
 	"time"
 
@@ -75,19 +74,8 @@ func (c *call) readDeviceJWT(token string) (*factor, error) {
 const clockTolerance = 30 * time.Second
 
 func (c *call) isCurrent(claims map[string]any) bool {
-	notBefore, hasNBF := seconds(claims["nbf"])
-	expires, hasEXP := seconds(claims["exp"])
+	notBefore, hasNBF := claims["nbf"].(float64)
+	expires, hasEXP := claims["exp"].(float64)
 	now := float64(c.now.Unix())
 	return hasNBF && hasEXP && notBefore <= now+clockTolerance.Seconds() && now < expires
-}
-
-func seconds(claim any) (float64, bool) {
-	switch v := claim.(type) {
-	case float64:
-		return v, true
-	case json.Number:
-		f, err := v.Float64()
-		return f, err == nil
-	}
-	return 0, false
 }

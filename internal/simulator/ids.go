@@ -51,13 +51,6 @@ func deriveKey(parts ...string) *ecdsa.PrivateKey {
 
 // isSID tells whether s is the prefix and 32 hexadecimal digits of either case (twilio_verify_v2.json, sid patterns).
 func isSID(prefix, s string) bool {
-	if len(s) != 34 || !strings.HasPrefix(s, prefix) {
-		return false
-	}
-	for _, r := range s[2:] {
-		if !strings.ContainsRune("0123456789abcdefABCDEF", r) {
-			return false
-		}
-	}
-	return true
+	digits, found := strings.CutPrefix(s, prefix)
+	return found && len(digits) == 32 && strings.Trim(digits, "0123456789abcdefABCDEF") == ""
 }
