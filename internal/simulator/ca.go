@@ -19,8 +19,8 @@ import (
 	"time"
 )
 
-// Hosts are the Twilio hosts that the simulator stands for.
-func Hosts() []string {
+// hosts are the Twilio hosts that the simulator stands for.
+func hosts() []string {
 	return []string{"verify.twilio.com", "notify.twilio.com", "conversations.twilio.com", "monitor.twilio.com",
 		"chat.twilio.com", "events.twilio.com", "iam.twilio.com", "api.twilio.com"}
 }
@@ -117,9 +117,9 @@ func (a *Authority) TLS(now time.Time, extra ...net.IP) (*tls.Config, error) {
 		return nil, err
 	}
 	template := &x509.Certificate{
-		SerialNumber: serial(), Subject: pkix.Name{CommonName: Hosts()[0]},
+		SerialNumber: serial(), Subject: pkix.Name{CommonName: hosts()[0]},
 		NotBefore: now.Add(-backdate), NotAfter: now.Add(certLife),
-		DNSNames: slices.Concat(Hosts(), localNames), IPAddresses: slices.Concat(localAddresses, extra),
+		DNSNames: slices.Concat(hosts(), localNames), IPAddresses: slices.Concat(localAddresses, extra),
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, a.cert, key.Public(), a.key)

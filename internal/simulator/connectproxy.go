@@ -49,8 +49,8 @@ func (p *ConnectProxy) Close() error {
 
 func (p *ConnectProxy) connect(w http.ResponseWriter, r *http.Request) {
 	host, port, err := net.SplitHostPort(r.Host)
-	if r.Method != http.MethodConnect || err != nil || port != "443" || !slices.Contains(Hosts(), strings.ToLower(host)) {
-		http.Error(w, "this proxy stands for "+strings.Join(Hosts(), ", ")+" and forwards nothing", http.StatusForbidden)
+	if r.Method != http.MethodConnect || err != nil || port != "443" || !slices.Contains(hosts(), strings.ToLower(host)) {
+		http.Error(w, "this proxy stands for "+strings.Join(hosts(), ", ")+" and forwards nothing", http.StatusForbidden)
 		return
 	}
 	conn, buffered, err := http.NewResponseController(w).Hijack()

@@ -13,14 +13,14 @@ const (
 
 	DemoAPNCredentialSID        = "CR09b0e064645fdbe631d10397cc221d8d" // the live one, with the wrong sandbox setting
 	DemoSpareCredentialSID      = "CR843c081ac3b5c0fceffec673a81d207a" // of the right kind, used by no Service
-	DemoSharedCredentialSID     = "CR86eeca810627ee1e18027fee1df87c16" // of demo-dev and demo-staging both
+	demoSharedCredentialSID     = "CR86eeca810627ee1e18027fee1df87c16" // of demo-dev and demo-staging both
 	DemoFCMCredentialSID        = "CR939ac02512e0086d8e16b2c68133dfe5"
-	DemoStagingFCMCredentialSID = "CR4ce085ff74a1956bcddb8561230b529a"
+	demoStagingFCMCredentialSID = "CR4ce085ff74a1956bcddb8561230b529a"
 	DemoDevFCMCredentialSID     = "CRe20d841ed8bcf3b50fe93b9c02725143"
 
-	// DemoKeySID is a standard API key of the account, with the secret DemoKeySecret.
-	DemoKeySID    = "SKb1e327ba877e755cba447468025ee6e2"
-	DemoKeySecret = "demo0key0secret0that0opens0nothing"
+	// demoKeySID is a standard API key of the account, with the secret demoKeySecret.
+	demoKeySID    = "SKb1e327ba877e755cba447468025ee6e2"
+	demoKeySecret = "demo0key0secret0that0opens0nothing"
 )
 
 // The user whom the demo is about: three devices, one of them with a dead push token, and a challenge of every status.

@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -168,14 +169,10 @@ func (s *Simulator) PutKey(ctx context.Context, k Key) error {
 }
 
 func (t *tx) putKey(k Key) error {
-	if k.Kind == "" {
-		k.Kind = keyStandard
-	}
+	k.Kind = cmp.Or(k.Kind, keyStandard)
+	k.Account = cmp.Or(k.Account, t.s.opts.AccountSID)
 	if !isSID("SK", k.SID) || k.Secret == "" || !slices.Contains([]string{keyMain, keyStandard, keyRestricted}, k.Kind) {
 		return badInput("a key needs a SID, SK and 32 hexadecimal digits, a secret, and a kind: main, standard or restricted")
-	}
-	if k.Account == "" {
-		k.Account = t.s.opts.AccountSID
 	}
 	if k.Created.IsZero() {
 		k.Created = t.now

@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"cmp"
 	"database/sql"
 	"fmt"
 	"net/url"
@@ -43,10 +44,10 @@ func (d demoSeed) at(ago time.Duration, do func() error) error {
 const sandboxChanged = 6*time.Hour + 58*time.Minute
 
 func (d demoSeed) plant() error {
-	dev := d.service(DemoDevServiceSID, "Example Bank dev", DemoSharedCredentialSID, DemoDevFCMCredentialSID, 500*day)
-	staging := d.service(DemoStagingServiceSID, "Example Bank staging", DemoSharedCredentialSID, DemoStagingFCMCredentialSID, 490*day)
+	dev := d.service(DemoDevServiceSID, "Example Bank dev", demoSharedCredentialSID, DemoDevFCMCredentialSID, 500*day)
+	staging := d.service(DemoStagingServiceSID, "Example Bank staging", demoSharedCredentialSID, demoStagingFCMCredentialSID, 490*day)
 	live := d.service(DemoServiceSID, "Example Bank live", DemoAPNCredentialSID, DemoFCMCredentialSID, 480*day)
-	for _, step := range []func() error{
+	return firstError(
 		d.plantCredentials,
 		func() error { return d.plantService(dev, DemoEnvironments()[2], demoDev()) },
 		func() error { return d.plantService(staging, DemoEnvironments()[1], demoStaging()) },
@@ -55,12 +56,7 @@ func (d demoSeed) plant() error {
 		func() error { return d.playTests(staging, dev) },
 		func() error { return d.playLive(live) },
 		d.plantVoiceNoise,
-	} {
-		if err := step(); err != nil {
-			return err
-		}
-	}
-	return nil
+	)
 }
 
 func (d demoSeed) service(sid, name, apn, fcm string, ago time.Duration) *service {
@@ -81,9 +77,9 @@ func (d demoSeed) plantCredentials() error {
 		contents                 CredentialContents
 		ago                      time.Duration
 	}{
-		{DemoSharedCredentialSID, "iOS dev and staging", typeAPN, "True", test, 118 * day},
+		{demoSharedCredentialSID, "iOS dev and staging", typeAPN, "True", test, 118 * day},
 		{DemoDevFCMCredentialSID, "Android dev", typeFCM, "", CredentialContents{Project: "bank-example-dev"}, 212 * day},
-		{DemoStagingFCMCredentialSID, "Android staging", typeFCM, "", CredentialContents{Project: "bank-example-staging"}, 211 * day},
+		{demoStagingFCMCredentialSID, "Android staging", typeFCM, "", CredentialContents{Project: "bank-example-staging"}, 211 * day},
 		{DemoAPNCredentialSID, "iOS live", typeAPN, "False", live, 118 * day},
 		{DemoFCMCredentialSID, "Android live", typeFCM, "", CredentialContents{Project: "bank-example-live"}, 209 * day},
 		{DemoSpareCredentialSID, "iOS live, renewed", typeAPN, "False", live, 3 * day},
@@ -111,12 +107,7 @@ func (d demoSeed) plantService(s *service, env DemoEnvironment, users []demoUser
 	if err := webhookTable.insert(d.tx, w); err != nil {
 		return err
 	}
-	for _, u := range users {
-		if err := d.plantUser(s, env, u); err != nil {
-			return err
-		}
-	}
-	return nil
+	return applyAll(users, func(u demoUser) error { return d.plantUser(s, env, u) })()
 }
 
 func (d demoSeed) plantUser(s *service, env DemoEnvironment, u demoUser) error {
@@ -126,19 +117,11 @@ func (d demoSeed) plantUser(s *service, env DemoEnvironment, u demoUser) error {
 	if err := entityTable.insert(d.tx, e); err != nil {
 		return err
 	}
-	for _, p := range u.phones {
-		if err := d.plantPhone(e, env, p); err != nil {
-			return err
-		}
-	}
-	return nil
+	return applyAll(u.phones, func(p demoPhone) error { return d.plantPhone(e, env, p) })()
 }
 
 func (d demoSeed) plantPhone(e *entity, env DemoEnvironment, p demoPhone) error {
-	sid := p.sid
-	if sid == "" {
-		sid = deriveSID("YF", "demo", e.sid, p.model)
-	}
+	sid := cmp.Or(p.sid, deriveSID("YF", "demo", e.sid, p.model))
 	made := d.start.Add(-p.enrolled)
 	f := &factor{
 		sid: sid, entity: e, name: p.model, status: verified, kind: typePush, credential: deriveSID("CR", "demo", "kid", sid),
@@ -178,7 +161,7 @@ func demoToken(platform, sid string) string {
 
 func (d demoSeed) plantAccount() error {
 	made := millis(d.start.Add(-130 * day))
-	k := &apiKey{sid: DemoKeySID, account: d.account, secret: DemoKeySecret, name: "release checks", kind: keyStandard, created: made, updated: made}
+	k := &apiKey{sid: demoKeySID, account: d.account, secret: demoKeySecret, name: "release checks", kind: keyStandard, created: made, updated: made}
 	if err := keyTable.insert(d.tx, k); err != nil {
 		return err
 	}
@@ -211,19 +194,15 @@ type sent struct {
 }
 
 func (d demoSeed) playTests(staging, dev *service) error {
-	for _, p := range []struct {
-		service *service
-		sent
-	}{
-		{staging, sent{identity: "tester-0001-stage", ago: 3 * day, message: "Sign in to Example Bank (staging)?", status: approved, after: 4 * time.Second}},
-		{staging, sent{identity: "tester-0001-stage", phone: 1, ago: 3*day - time.Minute, message: "Sign in to Example Bank (staging)?", status: approved, after: 6 * time.Second}},
-		{dev, sent{identity: "developer-0001", ago: 26 * time.Hour, message: "Sign in to Example Bank (dev)?", status: approved, after: 11 * time.Second}},
-	} {
-		if err := d.play(p.service, p.sent); err != nil {
-			return err
-		}
-	}
-	return nil
+	return firstError(
+		applyAll([]sent{
+			{identity: "tester-0001-stage", ago: 3 * day, message: "Sign in to Example Bank (staging)?", status: approved, after: 4 * time.Second},
+			{identity: "tester-0001-stage", phone: 1, ago: 3*day - time.Minute, message: "Sign in to Example Bank (staging)?", status: approved, after: 6 * time.Second},
+		}, func(s sent) error { return d.play(staging, s) }),
+		func() error {
+			return d.play(dev, sent{identity: "developer-0001", ago: 26 * time.Hour, message: "Sign in to Example Bank (dev)?", status: approved, after: 11 * time.Second})
+		},
+	)
 }
 
 // playLive plays the live Service's last days: all well until the sandbox setting was changed two minutes past two.
@@ -251,28 +230,25 @@ func (d demoSeed) playLive(live *service) error {
 		{identity: "user-1003-chloe", ago: 17 * time.Minute, message: signIn, fields: from("Lyon, FR", "Firefox on Windows")},
 		{sid: DemoPendingChallengeSID, identity: DemoIdentity, phone: 1, ago: 2 * time.Minute, message: signIn, fields: from("Leeds, GB", "Chrome on macOS"), lasts: 15 * time.Minute},
 	}
-	for _, s := range before {
-		if err := d.play(live, s); err != nil {
-			return err
-		}
-	}
-	err := d.at(sandboxChanged, func() error {
+	play := func(s sent) error { return d.play(live, s) }
+	return firstError(
+		applyAll(before, play),
+		d.changeSandbox,
+		d.losePhone,
+		applyAll(after, play),
+	)
+}
+
+func (d demoSeed) changeSandbox() error {
+	return d.at(sandboxChanged, func() error {
 		_, err := d.exec("UPDATE credentials SET sandbox = 'True', updated = ? WHERE sid = ?", millis(d.now), DemoAPNCredentialSID)
 		return err
 	})
-	if err != nil {
-		return err
-	}
+}
+
+func (d demoSeed) losePhone() error {
 	gone := d.start.Add(-11 * time.Hour)
-	if err := d.storePhone(DemoDeadFactorSID, &phone{uninstalled: &gone}); err != nil {
-		return err
-	}
-	for _, s := range after {
-		if err := d.play(live, s); err != nil {
-			return err
-		}
-	}
-	return nil
+	return d.storePhone(DemoDeadFactorSID, &phone{uninstalled: &gone})
 }
 
 // play makes a challenge at its time, pushes it and answers it.
@@ -288,12 +264,8 @@ func (d demoSeed) play(s *service, p sent) error {
 		}
 		f := factors[p.phone]
 		f.entity = e
-		if p.lasts == 0 {
-			p.lasts = defaultExpiry
-		}
-		if p.sid == "" {
-			p.sid = deriveSID("YC", "demo", p.identity, p.ago.String())
-		}
+		p.lasts = cmp.Or(p.lasts, defaultExpiry)
+		p.sid = cmp.Or(p.sid, deriveSID("YC", "demo", p.identity, p.ago.String()))
 		hidden := encode(map[string]string{"action_id": fmt.Sprintf("%x", derive("action", p.sid))[:12]})
 		ch := &challenge{
 			sid: p.sid, entity: e, factorSID: f.sid, kind: typePush, status: pending, hidden: text(string(hidden)),

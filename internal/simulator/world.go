@@ -201,17 +201,22 @@ func firstError(steps ...func() error) error {
 }
 
 func (t *tx) putCredential(c WorldCredential) error {
-	cr := &credential{sid: c.SID, account: cmp.Or(c.Account, t.s.opts.AccountSID), name: c.Name, kind: c.Type,
+	cr := &credential{sid: t.sidOr(c.SID, "CR"), account: cmp.Or(c.Account, t.s.opts.AccountSID), name: c.Name, kind: c.Type,
 		sandbox: nullable(c.Sandbox), contents: c.Contents}
-	if cr.sid == "" {
-		cr.sid = t.newSID("CR")
-	}
 	cr.contents.OmitSandbox = c.OmitSandbox
 	var err error
 	if cr.created, cr.updated, err = t.span(c.Created, c.Updated); err != nil {
 		return err
 	}
 	return credentialTable.insert(t, cr)
+}
+
+// sidOr gives the SID that a world names, else a new one.
+func (t *tx) sidOr(given, prefix string) string {
+	if given != "" {
+		return given
+	}
+	return t.newSID(prefix)
 }
 
 // span gives two times, the second of which is the first when it is left out.
@@ -228,12 +233,8 @@ func (t *tx) span(created, updated Moment) (int64, int64, error) {
 }
 
 func (t *tx) putService(w WorldService) error {
-	s := &service{sid: w.SID, account: cmp.Or(w.Account, t.s.opts.AccountSID), name: cmp.Or(w.Name, "Simulated Service"),
-		includeDate: w.IncludeDate, settings: newServiceSettings()}
-	if s.sid == "" {
-		s.sid = t.newSID("VA")
-	}
-	s.apn, s.fcm = textOrNull(w.APN), textOrNull(w.FCM)
+	s := &service{sid: t.sidOr(w.SID, "VA"), account: cmp.Or(w.Account, t.s.opts.AccountSID), name: cmp.Or(w.Name, "Simulated Service"),
+		apn: textOrNull(w.APN), fcm: textOrNull(w.FCM), includeDate: w.IncludeDate, settings: newServiceSettings()}
 	s.settings.IOSBuild = w.IOSBuild
 	err := w.IOSBuild.check()
 	if err != nil {
@@ -263,11 +264,8 @@ func sortedFields(fields map[string]string) []challengeField {
 func textOrNull(s string) sql.NullString { return sql.NullString{String: s, Valid: s != ""} }
 
 func (t *tx) putWebhook(s *service, w WorldWebhook) error {
-	hook := &webhook{sid: w.SID, serviceID: s.seq, name: cmp.Or(w.Name, "backend"), events: w.Events, status: cmp.Or(w.Status, "enabled"),
+	hook := &webhook{sid: t.sidOr(w.SID, "YW"), serviceID: s.seq, name: cmp.Or(w.Name, "backend"), events: w.Events, status: cmp.Or(w.Status, "enabled"),
 		version: cmp.Or(w.Version, "v2"), targetURL: w.URL, created: s.created, updated: s.created}
-	if hook.sid == "" {
-		hook.sid = t.newSID("YW")
-	}
 	if len(hook.events) == 0 {
 		hook.events = webhookEvents[1:]
 	}
@@ -280,10 +278,7 @@ func (t *tx) putEntity(s *service, w WorldEntity) error {
 		return err
 	}
 	if e == nil {
-		e = &entity{sid: w.SID, identity: w.Identity, serviceID: s.seq, service: s}
-		if e.sid == "" {
-			e.sid = t.newSID("YE")
-		}
+		e = &entity{sid: t.sidOr(w.SID, "YE"), identity: w.Identity, serviceID: s.seq, service: s}
 		if e.created, e.updated, err = t.span(w.Created, ""); err != nil {
 			return err
 		}
@@ -313,13 +308,11 @@ func (t *tx) putEntity(s *service, w WorldEntity) error {
 func (t *tx) putFactor(e *entity, w WorldFactor) (*factor, error) {
 	platform := cmp.Or(w.Platform, platformAPN)
 	f := &factor{
-		sid: w.SID, entity: e, name: cmp.Or(w.Name, "Simulated phone"), status: cmp.Or(w.Status, verified), kind: typePush,
+		entity: e, name: cmp.Or(w.Name, "Simulated phone"), status: cmp.Or(w.Status, verified), kind: typePush,
 		credential: t.newSID("CR"), platform: text(platform), appID: text(cmp.Or(w.AppID, "com.example.app")),
 		sdkVersion: text(cmp.Or(w.SDKVersion, map[string]string{platformAPN: iosSDK}[platform], androidSDK)),
 	}
-	if f.sid == "" {
-		f.sid = t.newSID("YF")
-	}
+	f.sid = t.sidOr(w.SID, "YF")
 	if platform != platformNone {
 		f.token = text(cmp.Or(w.Token, demoToken(platform, f.sid)))
 	}
@@ -351,12 +344,9 @@ func (t *tx) putChallenge(f *factor, w WorldChallenge) error {
 		return err
 	}
 	ch := &challenge{
-		sid: w.SID, entity: f.entity, factorSID: f.sid, kind: typePush, status: pending, notifications: w.Notified,
+		sid: t.sidOr(w.SID, "YC"), entity: f.entity, factorSID: f.sid, kind: typePush, status: pending, notifications: w.Notified,
 		details: challengeDetails{Message: w.Message, Fields: sortedFields(w.Fields)}, created: at, updated: at,
 		expires: at + time.Duration(cmp.Or(w.Lasts, Duration(defaultExpiry))).Milliseconds(),
-	}
-	if ch.sid == "" {
-		ch.sid = t.newSID("YC")
 	}
 	if w.Hidden != nil {
 		ch.hidden = text(string(encode(w.Hidden)))
@@ -374,30 +364,19 @@ func (t *tx) putChallenge(f *factor, w WorldChallenge) error {
 }
 
 func (t *tx) putAlert(w WorldAlert) error {
-	a := &alert{sid: w.SID, account: cmp.Or(w.Account, t.s.opts.AccountSID), level: cmp.Or(w.Level, "error"), code: w.Code, text: w.Text,
+	a := &alert{sid: t.sidOr(w.SID, "NO"), account: cmp.Or(w.Account, t.s.opts.AccountSID), level: cmp.Or(w.Level, "error"), code: w.Code, text: w.Text,
 		resource: textOrNull(w.Resource), service: textOrNull(w.Service)}
-	if a.sid == "" {
-		a.sid = t.newSID("NO")
-	}
 	var err error
-	if a.created, err = w.Created.at(t.now); err != nil {
+	if a.created, a.generated, err = t.span(w.Created, w.Generated); err != nil {
 		return err
-	}
-	if a.generated = a.created; w.Generated != "" {
-		if a.generated, err = w.Generated.at(t.now); err != nil {
-			return err
-		}
 	}
 	return t.insertAlert(a)
 }
 
 func (t *tx) putEvent(w WorldEvent) error {
 	e := &auditEvent{
-		sid: t.newSID("AE"), account: cmp.Or(w.Account, t.s.opts.AccountSID), actor: w.Actor, actorType: "user", kind: w.Type,
+		sid: t.newSID("AE"), account: cmp.Or(w.Account, t.s.opts.AccountSID), actor: t.sidOr(w.Actor, "US"), actorType: "user", kind: w.Type,
 		resource: w.Resource, resourceType: w.ResourceType, source: "web", fromIP: "192.0.2.17",
-	}
-	if e.actor == "" {
-		e.actor = t.newSID("US")
 	}
 	if w.Data != nil {
 		e.data = text(string(encode(w.Data)))
