@@ -1,7 +1,6 @@
 package simulator
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -30,9 +29,7 @@ var controls = map[string]control{
 
 	"GET settings": giving((*Simulator).settings),
 	"POST settings": func(s *Simulator, r *http.Request) (any, error) {
-		var failed error
-		g, err := s.ChangeSettings(r.Context(), func(g *Settings) { failed = readJSON(r, g) })
-		return g, cmp.Or(failed, err)
+		return s.ChangeSettings(r.Context(), func(g *Settings) error { return readJSON(r, g) })
 	},
 
 	"GET faults":    giving((*Simulator).Faults),
@@ -65,9 +62,7 @@ var controls = map[string]control{
 	},
 	"POST devices": taking((*Simulator).Enroll),
 	"POST devices/{factor}": func(s *Simulator, r *http.Request) (any, error) {
-		var failed error
-		d, err := s.ChangeDevice(r.Context(), r.PathValue("factor"), func(state *DeviceState) { failed = readJSON(r, state) })
-		return d, cmp.Or(failed, err)
+		return s.changeDevice(r.Context(), r.PathValue("factor"), func(state *DeviceState) error { return readJSON(r, state) })
 	},
 	"GET devices/{factor}/pending":       ofFactor((*Simulator).pending),
 	"POST devices/{factor}/answer":       answerAsDevice,
@@ -142,15 +137,18 @@ func (s *Simulator) readClock(ctx context.Context) (ClockReading, error) {
 	return read(ctx, s, func(t *tx) (ClockReading, error) { return ClockReading{t.now, t.world.clock.frozenAt.Valid}, nil })
 }
 
+// changeClockBy moves the clock before it stops it or lets it go on: only the move can be refused.
 func (s *Simulator) changeClockBy(ctx context.Context, change ClockChange) (ClockReading, error) {
 	var err error
-	if change.Frozen != nil && *change.Frozen {
-		err = s.Freeze(ctx)
-	} else if change.Frozen != nil {
-		err = s.Resume(ctx)
-	}
-	if err == nil && change.Advance != 0 {
+	if change.Advance != 0 {
 		err = s.Advance(ctx, time.Duration(change.Advance))
+	}
+	switch {
+	case err != nil || change.Frozen == nil:
+	case *change.Frozen:
+		err = s.Freeze(ctx)
+	default:
+		err = s.Resume(ctx)
 	}
 	if err != nil {
 		return ClockReading{}, err

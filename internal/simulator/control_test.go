@@ -207,6 +207,26 @@ func TestControlClient(t *testing.T) {
 	}
 }
 
+// TestRefusedControlCalls change nothing, not even by the part that was understood.
+func TestRefusedControlCalls(t *testing.T) {
+	c := frozen(t)
+	c.control("POST", "world", `{"services":[{"sid":"`+fleetService+`"}]}`)
+	factor := c.control("POST", "devices", `{"service_sid":"`+fleetService+`","identity":"user-1001-amara"}`).text("factor_sid")
+	for _, tt := range []struct{ path, body, look string }{
+		{"settings", `{"alert_shape":"bare","no_such_setting":1}`, "settings"},
+		{"devices/" + factor, `{"muted":true,"no_such_state":1}`, "devices"},
+		{"clock", `{"frozen":false,"advance":"-1h"}`, "clock"},
+	} {
+		before := c.control("GET", tt.look, "")
+		if got := c.control("POST", tt.path, tt.body); got.status != 400 {
+			t.Errorf("%s %s: %d %s", tt.path, tt.body, got.status, got.raw)
+		}
+		if after := c.control("GET", tt.look, ""); before.status != 200 || after.raw != before.raw {
+			t.Errorf("%s %s left %s, was %s", tt.path, tt.body, after.raw, before.raw)
+		}
+	}
+}
+
 // TestWorlds are put in whole or not at all.
 func TestWorlds(t *testing.T) {
 	c := frozen(t)

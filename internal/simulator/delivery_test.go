@@ -370,7 +370,7 @@ func TestDebuggerWebhook(t *testing.T) {
 	hooks, at := catchHooks(t, 204)
 	opts := phones(func(w *simulator.World) { w.Services[0].FCM = "" })
 	c := open(t, opts)
-	if _, err := c.sim.ChangeSettings(t.Context(), func(g *simulator.Settings) { g.DebuggerWebhookURL = at + "/debugger" }); err != nil {
+	if _, err := c.sim.ChangeSettings(t.Context(), func(g *simulator.Settings) error { g.DebuggerWebhookURL = at + "/debugger"; return nil }); err != nil {
 		t.Fatal(err)
 	}
 	ring(c, "YF"+strings.Repeat("b", 32))

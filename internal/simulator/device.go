@@ -136,14 +136,21 @@ func (p *phone) set(state DeviceState, now time.Time) {
 
 // ChangeDevice gives a phone the state that change makes of its present one.
 func (s *Simulator) ChangeDevice(ctx context.Context, factorSID string, change func(*DeviceState)) (Device, error) {
+	return s.changeDevice(ctx, factorSID, func(state *DeviceState) error {
+		change(state)
+		return nil
+	})
+}
+
+// changeDevice is ChangeDevice for a change that may fail, which then changes nothing.
+func (s *Simulator) changeDevice(ctx context.Context, factorSID string, change func(*DeviceState) error) (Device, error) {
 	var d Device
 	err := s.update(ctx, func(t *tx) error {
 		h, err := t.device(factorSID)
 		if err != nil {
 			return err
 		}
-		change(&h.DeviceState)
-		if err := h.Build.check(); err != nil {
+		if err := cmp.Or(change(&h.DeviceState), h.Build.check()); err != nil {
 			return err
 		}
 		h.phone.set(h.DeviceState, t.now)

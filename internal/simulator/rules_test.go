@@ -422,13 +422,13 @@ func TestEntityRate(t *testing.T) {
 	at = at.Add(time.Second)
 	c.ok("POST", h.entity()+"/Factors", h.enrolmentForm("none")...)
 
-	if _, err := c.sim.ChangeSettings(t.Context(), func(g *simulator.Settings) { g.EntityRate = simulator.NoEntityRate }); err != nil {
+	if _, err := c.sim.ChangeSettings(t.Context(), func(g *simulator.Settings) error { g.EntityRate = simulator.NoEntityRate; return nil }); err != nil {
 		t.Fatal(err)
 	}
 	for i := range 50 {
 		c.ok("POST", "/v2/Services/"+services[0]+"/Entities", "Identity", fmt.Sprintf("user-1%03d", i))
 	}
-	if _, err := c.sim.ChangeSettings(t.Context(), func(g *simulator.Settings) { g.EntityRate = -2 }); err == nil {
+	if _, err := c.sim.ChangeSettings(t.Context(), func(g *simulator.Settings) error { g.EntityRate = -2; return nil }); err == nil {
 		t.Error("an entity rate of -2 was taken")
 	}
 }

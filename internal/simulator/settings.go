@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"cmp"
 	"context"
 	"slices"
 )
@@ -45,13 +46,13 @@ func (s *Simulator) settings(ctx context.Context) (Settings, error) {
 	return read(ctx, s, func(t *tx) (Settings, error) { return t.world.settings.Settings, nil })
 }
 
-// ChangeSettings stores what change makes of the present settings.
-func (s *Simulator) ChangeSettings(ctx context.Context, change func(*Settings)) (Settings, error) {
+// ChangeSettings stores what change makes of the present settings, unless that is an error.
+func (s *Simulator) ChangeSettings(ctx context.Context, change func(*Settings) error) (Settings, error) {
 	var g Settings
 	err := s.update(ctx, func(t *tx) error {
-		change(&t.world.settings.Settings)
+		err := change(&t.world.settings.Settings)
 		g = t.world.settings.Settings
-		return g.check()
+		return cmp.Or(err, g.check())
 	})
 	return g, err
 }
