@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -43,28 +44,28 @@ type ClockChange struct {
 }
 
 // Clock reads the simulated time.
-func (c *Control) Clock(ctx context.Context) (r ClockReading, err error) {
-	return r, c.do(ctx, http.MethodGet, "clock", nil, &r)
+func (c *Control) Clock(ctx context.Context) (ClockReading, error) {
+	return ask[ClockReading](ctx, c, http.MethodGet, "clock", nil)
 }
 
 // ChangeClock changes the simulated time and gives the new one.
-func (c *Control) ChangeClock(ctx context.Context, change ClockChange) (r ClockReading, err error) {
-	return r, c.do(ctx, http.MethodPost, "clock", change, &r)
+func (c *Control) ChangeClock(ctx context.Context, change ClockChange) (ClockReading, error) {
+	return ask[ClockReading](ctx, c, http.MethodPost, "clock", change)
 }
 
 // ChangeSettings changes the settings that are named as in the JSON of [Settings], and gives all of them.
-func (c *Control) ChangeSettings(ctx context.Context, change map[string]any) (g Settings, err error) {
-	return g, c.do(ctx, http.MethodPost, "settings", change, &g)
+func (c *Control) ChangeSettings(ctx context.Context, change map[string]any) (Settings, error) {
+	return ask[Settings](ctx, c, http.MethodPost, "settings", change)
 }
 
 // Faults gives the rules of the world.
-func (c *Control) Faults(ctx context.Context) (faults []Fault, err error) {
-	return faults, c.do(ctx, http.MethodGet, "faults", nil, &faults)
+func (c *Control) Faults(ctx context.Context) ([]Fault, error) {
+	return ask[[]Fault](ctx, c, http.MethodGet, "faults", nil)
 }
 
 // AddFault adds a rule and gives it with its number.
-func (c *Control) AddFault(ctx context.Context, f Fault) (added Fault, err error) {
-	return added, c.do(ctx, http.MethodPost, "faults", f, &added)
+func (c *Control) AddFault(ctx context.Context, f Fault) (Fault, error) {
+	return ask[Fault](ctx, c, http.MethodPost, "faults", f)
 }
 
 // RemoveFault removes a rule, all of them for the number 0.
@@ -77,33 +78,33 @@ func (c *Control) RemoveFault(ctx context.Context, id int64) error {
 }
 
 // Pushes gives the attempts that the filter picks, oldest first.
-func (c *Control) Pushes(ctx context.Context, filter PushFilter) (pushes []Push, err error) {
-	return pushes, c.do(ctx, http.MethodGet, "pushes?"+filter.query().Encode(), nil, &pushes)
+func (c *Control) Pushes(ctx context.Context, filter PushFilter) ([]Push, error) {
+	return ask[[]Push](ctx, c, http.MethodGet, "pushes?"+filter.query().Encode(), nil)
 }
 
 // Devices gives the phones that the filter picks.
-func (c *Control) Devices(ctx context.Context, filter DeviceFilter) (devices []Device, err error) {
-	return devices, c.do(ctx, http.MethodGet, "devices?"+filter.query().Encode(), nil, &devices)
+func (c *Control) Devices(ctx context.Context, filter DeviceFilter) ([]Device, error) {
+	return ask[[]Device](ctx, c, http.MethodGet, "devices?"+filter.query().Encode(), nil)
 }
 
 // Enroll puts a new phone into the world.
-func (c *Control) Enroll(ctx context.Context, e Enrolment) (d Device, err error) {
-	return d, c.do(ctx, http.MethodPost, "devices", e, &d)
+func (c *Control) Enroll(ctx context.Context, e Enrolment) (Device, error) {
+	return ask[Device](ctx, c, http.MethodPost, "devices", e)
 }
 
 // ChangeDevice changes what is named, as in the JSON of [DeviceState], of a phone.
-func (c *Control) ChangeDevice(ctx context.Context, factorSID string, change map[string]any) (d Device, err error) {
-	return d, c.do(ctx, http.MethodPost, devicePath(factorSID), change, &d)
+func (c *Control) ChangeDevice(ctx context.Context, factorSID string, change map[string]any) (Device, error) {
+	return ask[Device](ctx, c, http.MethodPost, devicePath(factorSID), change)
 }
 
 // RotateToken gives a phone a new push token; Reinstall does so for an app that was gone.
-func (c *Control) RotateToken(ctx context.Context, factorSID string) (d Device, err error) {
-	return d, c.do(ctx, http.MethodPost, devicePath(factorSID)+"/rotate-token", nil, &d)
+func (c *Control) RotateToken(ctx context.Context, factorSID string) (Device, error) {
+	return ask[Device](ctx, c, http.MethodPost, devicePath(factorSID)+"/rotate-token", nil)
 }
 
 // Reinstall brings the app of a phone back.
-func (c *Control) Reinstall(ctx context.Context, factorSID string) (d Device, err error) {
-	return d, c.do(ctx, http.MethodPost, devicePath(factorSID)+"/reinstall", nil, &d)
+func (c *Control) Reinstall(ctx context.Context, factorSID string) (Device, error) {
+	return ask[Device](ctx, c, http.MethodPost, devicePath(factorSID)+"/reinstall", nil)
 }
 
 // DeviceAnswer is what a phone says to a challenge, to the newest one that is pending when none is named: approved or
@@ -114,41 +115,43 @@ type DeviceAnswer struct {
 }
 
 // Answer lets a phone answer a challenge.
-func (c *Control) Answer(ctx context.Context, factorSID string, a DeviceAnswer) (answered DeviceAnswer, err error) {
-	return answered, c.do(ctx, http.MethodPost, devicePath(factorSID)+"/answer", a, &answered)
+func (c *Control) Answer(ctx context.Context, factorSID string, a DeviceAnswer) (DeviceAnswer, error) {
+	return ask[DeviceAnswer](ctx, c, http.MethodPost, devicePath(factorSID)+"/answer", a)
 }
 
 // Generate fills a Service with a fleet.
-func (c *Control) Generate(ctx context.Context, f Fleet) (made Generated, err error) {
-	return made, c.do(ctx, http.MethodPost, "generate", f, &made)
+func (c *Control) Generate(ctx context.Context, f Fleet) (Generated, error) {
+	return ask[Generated](ctx, c, http.MethodPost, "generate", f)
 }
 
 func devicePath(factorSID string) string { return "devices/" + url.PathEscape(factorSID) }
 
 func (f PushFilter) query() url.Values {
-	return query("service_sid", f.Service, "identity", f.Identity, "factor_sid", f.Factor, "challenge_sid", f.Challenge, "limit", limitText(f.Limit))
+	return query(f.Limit, "service_sid", f.Service, "identity", f.Identity, "factor_sid", f.Factor, "challenge_sid", f.Challenge)
 }
 
 func (f DeviceFilter) query() url.Values {
-	return query("service_sid", f.Service, "identity", f.Identity, "factor_sid", f.Factor, "limit", limitText(f.Limit))
+	return query(f.Limit, "service_sid", f.Service, "identity", f.Identity, "factor_sid", f.Factor)
 }
 
-func limitText(limit int) string {
-	if limit == 0 {
-		return ""
-	}
-	return strconv.Itoa(limit)
-}
-
-// query takes names and values in turn, and leaves empty ones out.
-func query(pairs ...string) url.Values {
+// query takes the names and values of a filter in turn, and leaves empty ones out.
+func query(limit int, pairs ...string) url.Values {
 	q := url.Values{}
-	for i := 0; i < len(pairs); i += 2 {
-		if pairs[i+1] != "" {
-			q.Set(pairs[i], pairs[i+1])
+	for pair := range slices.Chunk(pairs, 2) {
+		if pair[1] != "" {
+			q.Set(pair[0], pair[1])
 		}
 	}
+	if limit != 0 {
+		q.Set("limit", strconv.Itoa(limit))
+	}
 	return q
+}
+
+// ask makes one call and gives its result.
+func ask[R any](ctx context.Context, c *Control, method, path string, argument any) (result R, err error) {
+	err = c.do(ctx, method, path, argument, &result)
+	return result, err
 }
 
 // do makes one call and reads its reply.
