@@ -1,11 +1,15 @@
 package simulator
 
 import (
+	"database/sql"
+	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // maxBody is the largest request body that is read; the largest documented parameters fit many times.
@@ -68,4 +72,110 @@ func (f form) get(name string) (string, bool) {
 func (f form) text(name string) string {
 	value, _ := f.get(name)
 	return value
+}
+
+// params takes typed values out of a form and remembers the first that is wrong.
+type params struct {
+	form  form
+	code  int // the error code of a bad value
+	wrong *apiError
+}
+
+func (p *params) err() error {
+	if p.wrong != nil {
+		return p.wrong
+	}
+	return nil
+}
+
+func (p *params) check(name, problem string) {
+	if problem != "" && p.wrong == nil {
+		p.wrong = invalid(p.code, "Invalid parameter `%s`: %s", name, problem)
+	}
+}
+
+func (p *params) bool(name string, into *bool) {
+	text, sent := p.form.get(name)
+	if !sent {
+		return
+	}
+	value, err := strconv.ParseBool(strings.ToLower(text))
+	if err != nil {
+		p.check(name, "it is neither true nor false")
+		return
+	}
+	*into = value
+}
+
+func (p *params) int(name string, into *int, least, most int) {
+	text, sent := p.form.get(name)
+	if !sent {
+		return
+	}
+	value, err := strconv.Atoi(text)
+	if err != nil || value < least || value > most {
+		p.check(name, "it is not a number from "+strconv.Itoa(least)+" to "+strconv.Itoa(most))
+		return
+	}
+	*into = value
+}
+
+func (p *params) text(name string, into **string) {
+	if text, sent := p.form.get(name); sent {
+		*into = &text
+	}
+}
+
+func (p *params) sid(name, prefix string, into **string) {
+	text, sent := p.form.get(name)
+	switch {
+	case !sent:
+	case text == "":
+		*into = nil
+	case !isSID(prefix, text):
+		p.check(name, "it is not a SID that starts with "+prefix)
+	default:
+		*into = &text
+	}
+}
+
+// credential takes a push credential SID. That an empty one clears the setting is an assumption; that the credential
+// need not exist or fit is one too.
+func (p *params) credential(name string, into *sql.NullString) {
+	var sid *string
+	if _, sent := p.form.get(name); !sent {
+		return
+	}
+	p.sid(name, "CR", &sid)
+	*into = nullable(sid)
+}
+
+func orNull(s sql.NullString) *string {
+	if !s.Valid {
+		return nil
+	}
+	return &s.String
+}
+
+func nullable(s *string) sql.NullString {
+	if s == nil {
+		return sql.NullString{}
+	}
+	return sql.NullString{String: *s, Valid: true}
+}
+
+// stringMap reads a parameter that is the text of a JSON object with string values only; not sent or empty is NULL.
+func (c *call) stringMap(name string, maxRunes int) (sql.NullString, error) {
+	text, sent := c.form.get(name)
+	if !sent || text == "" {
+		return sql.NullString{}, nil
+	}
+	if utf8.RuneCountInString(text) > maxRunes {
+		return sql.NullString{}, invalid(60306, "Invalid %s: it has more than %d characters", name, maxRunes)
+	}
+	var values map[string]string
+	if err := json.Unmarshal([]byte(text), &values); err != nil || values == nil {
+		return sql.NullString{}, invalid(60306, "Invalid %s: it must be a JSON object with string values only", name)
+	}
+	return sql.NullString{String: string(encode(values)), Valid: true}, nil
 }

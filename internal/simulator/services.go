@@ -46,10 +46,10 @@ type channelSettings struct {
 }
 
 type serviceTOTP struct {
-	Issuer     *string `json:"issuer"`
-	TimeStep   *int    `json:"time_step"`
-	CodeLength *int    `json:"code_length"`
-	Skew       *int    `json:"skew"`
+	Issuer     string `json:"issuer"`
+	TimeStep   int    `json:"time_step"`
+	CodeLength int    `json:"code_length"`
+	Skew       int    `json:"skew"`
 }
 
 type serviceWhatsApp struct {
@@ -72,10 +72,9 @@ type relyingParty struct {
 
 // newServiceSettings are the documented defaults (twilio_verify_v2.json, CreateService).
 func newServiceSettings() serviceSettings {
-	issuer, step, length, skew := "", 30, 6, 1
 	return serviceSettings{
 		codeSettings:    codeSettings{CodeLength: 6, DTMF: true},
-		channelSettings: channelSettings{TOTP: serviceTOTP{&issuer, &step, &length, &skew}},
+		channelSettings: channelSettings{TOTP: serviceTOTP{TimeStep: 30, CodeLength: 6, Skew: 1}},
 	}
 }
 
@@ -213,10 +212,12 @@ func (c *call) readService(s *service) error {
 	p.bool("VerifyEventSubscriptionEnabled", &g.VerifyEvents)
 	p.text("TtsName", &g.TTSName)
 	p.sid("DefaultTemplateSid", "HJ", &g.DefaultTemplate)
-	p.text("Totp.Issuer", &g.TOTP.Issuer)
-	p.intPtr("Totp.TimeStep", &g.TOTP.TimeStep, 20, 60)
-	p.intPtr("Totp.CodeLength", &g.TOTP.CodeLength, 3, 8)
-	p.intPtr("Totp.Skew", &g.TOTP.Skew, 0, 2)
+	if issuer, sent := c.form.get("Totp.Issuer"); sent {
+		g.TOTP.Issuer = issuer
+	}
+	p.int("Totp.TimeStep", &g.TOTP.TimeStep, 20, 60)
+	p.int("Totp.CodeLength", &g.TOTP.CodeLength, 3, 8)
+	p.int("Totp.Skew", &g.TOTP.Skew, 0, 2)
 	p.sid("Whatsapp.MsgServiceSid", "MG", &g.WhatsApp.MessagingService)
 	p.text("Whatsapp.From", &g.WhatsApp.From)
 	p.text("Passkeys.RelyingParty.Id", &g.Passkeys.RelyingParty.ID)

@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"cmp"
 	"crypto/hmac"
 	"crypto/sha1" // RFC 6238 names it
 	"crypto/sha256"
@@ -37,8 +38,8 @@ var totpHashes = map[string]func() hash.Hash{"sha1": sha1.New, "sha256": sha256.
 
 // readTOTPFactor takes over the config that was sent; a new factor begins with its Service's.
 func (c *call) readTOTPFactor(f *factor, s *service) error {
-	config := totpConfig{Alg: "sha1", Skew: intOr(s.settings.TOTP.Skew, 1), CodeLength: intOr(s.settings.TOTP.CodeLength, 6),
-		TimeStep: intOr(s.settings.TOTP.TimeStep, 30)}
+	defaults := s.settings.TOTP
+	config := totpConfig{Alg: "sha1", Skew: defaults.Skew, CodeLength: defaults.CodeLength, TimeStep: defaults.TimeStep}
 	if f.totp.Valid {
 		if err := json.Unmarshal([]byte(f.totp.String), &config); err != nil {
 			return err
@@ -67,31 +68,17 @@ func (c *call) readTOTPFactor(f *factor, s *service) error {
 	return nil
 }
 
-func intOr(p *int, otherwise int) int {
-	if p == nil {
-		return otherwise
-	}
-	return *p
-}
-
 // bindTOTP makes the secret of a factor that brought none, and gives what an authenticator app scans.
 func (c *call) bindTOTP(f *factor) totpBinding {
 	if !f.secret.Valid {
 		sum := derive("totp", c.world.seed, f.sid)
 		f.secret = sql.NullString{String: base32.StdEncoding.EncodeToString(sum[:20]), Valid: true}
 	}
-	issuer := textOr(f.entity.service.settings.TOTP.Issuer, f.entity.service.name)
+	issuer := cmp.Or(f.entity.service.settings.TOTP.Issuer, f.entity.service.name)
 	config := f.totpConfig()
 	return totpBinding{f.secret.String, fmt.Sprintf("otpauth://totp/%s:%s?secret=%s&issuer=%s&algorithm=%s&digits=%d&period=%d",
 		url.PathEscape(issuer), url.PathEscape(f.name), f.secret.String, url.QueryEscape(issuer),
 		strings.ToUpper(config.Alg), config.CodeLength, config.TimeStep)}
-}
-
-func textOr(p *string, otherwise string) string {
-	if p == nil || *p == "" {
-		return otherwise
-	}
-	return *p
 }
 
 func (f *factor) totpConfig() totpConfig {
