@@ -43,11 +43,7 @@ func (c *call) accessTokenJSON(a *accessToken) accessTokenJSON {
 
 // createAccessToken makes an opaque token of five parts, like Twilio's encrypted JWT (twilio_verify_v2.json,
 // CreateAccessToken; error 60305).
-func createAccessToken(c *call) (reply, error) {
-	s, err := c.service()
-	if err != nil {
-		return reply{}, err
-	}
+func createAccessToken(c *call, s *service) (reply, error) {
 	if err := c.require("Identity", "FactorType"); err != nil {
 		return reply{}, err
 	}

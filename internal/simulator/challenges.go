@@ -129,11 +129,7 @@ func (c *call) challenge() (*challenge, error) {
 	return c.asOfNow(ch, e), nil
 }
 
-func listChallenges(c *call) (reply, error) {
-	e, err := c.entity()
-	if err != nil {
-		return reply{}, err
-	}
+func listChallenges(c *call, e *entity) (reply, error) {
 	l := listing[challenge, challengeJSON]{
 		key: "challenges", from: challengeTable, where: "entity_id = ?", args: []any{e.seq},
 		show: func(ch *challenge) challengeJSON { return c.challengeJSON(c.asOfNow(ch, e)) },
@@ -163,11 +159,7 @@ func listChallenges(c *call) (reply, error) {
 }
 
 // fetchChallenge tells a phone, while the challenge is pending, which keys of the reply it has to sign.
-func fetchChallenge(c *call) (reply, error) {
-	ch, err := c.challenge()
-	if err != nil {
-		return reply{}, err
-	}
+func fetchChallenge(c *call, ch *challenge) (reply, error) {
 	answer := ok(c.challengeJSON(ch))
 	if ch.kind == typePush && ch.status == pending {
 		answer.header = http.Header{"Twilio-Verify-Signature-Fields": {strings.Join(c.signatureFields(), ",")}}
@@ -182,11 +174,7 @@ func (t *tx) signatureFields() []string {
 	return defaultSignatureFields
 }
 
-func createChallenge(c *call) (reply, error) {
-	e, err := c.entity()
-	if err != nil {
-		return reply{}, err
-	}
+func createChallenge(c *call, e *entity) (reply, error) {
 	sid, sent := c.form.get("FactorSid")
 	switch {
 	case !sent:
@@ -215,10 +203,7 @@ func createChallenge(c *call) (reply, error) {
 	case ch.status == approved:
 		err = c.announce(f, ch, "challenge.approved")
 	}
-	if err != nil {
-		return reply{}, err
-	}
-	return created(c.challengeJSON(ch)), nil
+	return created(c.challengeJSON(ch)), err
 }
 
 func (t *tx) insertChallenge(ch *challenge) error {
@@ -318,11 +303,7 @@ func parseField(text string) (challengeField, string) {
 }
 
 // answerChallenge takes the signed answer of a phone, or a TOTP code. In which order Twilio checks is not known.
-func answerChallenge(c *call) (reply, error) {
-	ch, err := c.challenge()
-	if err != nil {
-		return reply{}, err
-	}
+func answerChallenge(c *call, ch *challenge) (reply, error) {
 	payload, sent := c.form.get("AuthPayload")
 	if !sent || len(payload) > maxPushAuthPayload {
 		return reply{}, invalid(60306, "Invalid AuthPayload: it is required and has at most %d characters", maxPushAuthPayload)

@@ -122,11 +122,7 @@ func createCredential(c *call) (reply, error) {
 	return created(after), c.record(auditedCredential, cr.sid, nil, after)
 }
 
-func updateCredential(c *call) (reply, error) {
-	cr, err := c.credential()
-	if err != nil {
-		return reply{}, err
-	}
+func updateCredential(c *call, cr *credential) (reply, error) {
 	before := c.credentialJSON(cr)
 	if err := c.readCredential(cr); err != nil {
 		return reply{}, err
@@ -140,11 +136,7 @@ func updateCredential(c *call) (reply, error) {
 }
 
 // deleteCredential removes a credential, in use or not; a Service that names it goes on naming it.
-func deleteCredential(c *call) (reply, error) {
-	cr, err := c.credential()
-	if err != nil {
-		return reply{}, err
-	}
+func deleteCredential(c *call, cr *credential) (reply, error) {
 	if err := credentialTable.delete(c.tx, cr); err != nil {
 		return reply{}, err
 	}

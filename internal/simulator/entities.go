@@ -78,11 +78,7 @@ func checkIdentity(identity string) error {
 	return nil
 }
 
-func listEntities(c *call) (reply, error) {
-	s, err := c.service()
-	if err != nil {
-		return reply{}, err
-	}
+func listEntities(c *call, s *service) (reply, error) {
 	return listing[entity, entityJSON]{
 		key: "entities", from: entityTable, where: "service_id = ?", args: []any{s.seq},
 		show: func(e *entity) entityJSON {
@@ -92,11 +88,7 @@ func listEntities(c *call) (reply, error) {
 	}.page(c)
 }
 
-func createEntity(c *call) (reply, error) {
-	s, err := c.service()
-	if err != nil {
-		return reply{}, err
-	}
+func createEntity(c *call, s *service) (reply, error) {
 	if err := c.require("Identity"); err != nil {
 		return reply{}, err
 	}
@@ -153,11 +145,7 @@ func (t *tx) checkEntityRate(account string) error {
 
 // deleteEntity removes an Entity with its factors and its challenges. Twilio documents only that they cannot be reached
 // afterwards (error 60392), and no webhook for it.
-func deleteEntity(c *call) (reply, error) {
-	e, err := c.entity()
-	if err != nil {
-		return reply{}, err
-	}
+func deleteEntity(c *call, e *entity) (reply, error) {
 	for _, statement := range []string{
 		"DELETE FROM devices WHERE factor_sid IN (SELECT sid FROM factors WHERE entity_id = ?)",
 		"DELETE FROM challenges WHERE entity_id = ?",

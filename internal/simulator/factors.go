@@ -172,11 +172,7 @@ func (c *call) factor() (*factor, error) {
 	return f, nil
 }
 
-func listFactors(c *call) (reply, error) {
-	e, err := c.entity()
-	if err != nil {
-		return reply{}, err
-	}
+func listFactors(c *call, e *entity) (reply, error) {
 	return listing[factor, factorJSON]{
 		key: "factors", from: factorTable, where: "entity_id = ?", args: []any{e.seq},
 		show: func(f *factor) factorJSON {
@@ -186,11 +182,7 @@ func listFactors(c *call) (reply, error) {
 	}.page(c)
 }
 
-func createFactor(c *call) (reply, error) {
-	s, err := c.service()
-	if err != nil {
-		return reply{}, err
-	}
+func createFactor(c *call, s *service) (reply, error) {
 	identity := c.args[1]
 	if err := checkIdentity(identity); err != nil {
 		return reply{}, err
@@ -223,10 +215,7 @@ func createFactor(c *call) (reply, error) {
 	if err := c.installed(f); err != nil {
 		return reply{}, err
 	}
-	if err := c.announce(f, nil, "factor.created"); err != nil {
-		return reply{}, err
-	}
-	return created(newFactorJSON{c.factorJSON(f), binding, nil}), nil
+	return created(newFactorJSON{c.factorJSON(f), binding, nil}), c.announce(f, nil, "factor.created")
 }
 
 func (t *tx) insertFactor(f *factor) error {
@@ -339,11 +328,7 @@ func (t *tx) key(f *factor) (*ecdsa.PublicKey, error) {
 }
 
 // updateFactor changes a factor's name or config, or, with an AuthPayload, verifies it.
-func updateFactor(c *call) (reply, error) {
-	f, err := c.factor()
-	if err != nil {
-		return reply{}, err
-	}
+func updateFactor(c *call, f *factor) (reply, error) {
 	if payload, sent := c.form.get("AuthPayload"); sent {
 		return c.verifyFactor(f, payload)
 	}
@@ -353,6 +338,7 @@ func updateFactor(c *call) (reply, error) {
 		}
 		f.name = name
 	}
+	var err error
 	if f.kind == typePush {
 		err = c.readPushConfig(f)
 	} else {
@@ -383,13 +369,11 @@ func (c *call) verifyFactor(f *factor, payload string) (reply, error) {
 		if err := factorTable.update(c.tx, f); err != nil {
 			return reply{}, err
 		}
-		if err := c.announce(f, nil, "factor.verified"); err != nil {
-			return reply{}, err
-		}
+		err = c.announce(f, nil, "factor.verified")
 	}
 	answer := ok(c.factorJSON(f))
 	answer.header = http.Header{"Twilio-Verify-Factor-Signature": {deriveText(86, c.world.seed, "signature", f.sid)}}
-	return answer, nil
+	return answer, err
 }
 
 func (c *call) provesPossession(f *factor, payload string) (bool, error) {
@@ -409,11 +393,7 @@ func (c *call) provesPossession(f *factor, payload string) (bool, error) {
 }
 
 // deleteFactor removes a factor. Its challenges stay readable, which Twilio does not document.
-func deleteFactor(c *call) (reply, error) {
-	f, err := c.factor()
-	if err != nil {
-		return reply{}, err
-	}
+func deleteFactor(c *call, f *factor) (reply, error) {
 	if err := c.announce(f, nil, "factor.deleted"); err != nil {
 		return reply{}, err
 	}

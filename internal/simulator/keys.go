@@ -122,11 +122,7 @@ func (c *call) readKey(k *apiKey) error {
 	return nil
 }
 
-func updateKey(c *call) (reply, error) {
-	k, err := c.apiKey()
-	if err != nil {
-		return reply{}, err
-	}
+func updateKey(c *call, k *apiKey) (reply, error) {
 	before := c.keyJSON(k)
 	if err := c.readKey(k); err != nil {
 		return reply{}, err
@@ -138,11 +134,7 @@ func updateKey(c *call) (reply, error) {
 	return ok(c.keyJSON(k)), c.record(auditedKey, k.sid, before, c.keyJSON(k))
 }
 
-func deleteKey(c *call) (reply, error) {
-	k, err := c.apiKey()
-	if err != nil {
-		return reply{}, err
-	}
+func deleteKey(c *call, k *apiKey) (reply, error) {
 	if err := keyTable.delete(c.tx, k); err != nil {
 		return reply{}, err
 	}

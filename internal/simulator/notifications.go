@@ -22,11 +22,7 @@ type notificationJSON struct {
 }
 
 // createNotification sends the push of a pending challenge again.
-func createNotification(c *call) (reply, error) {
-	ch, err := c.challenge()
-	if err != nil {
-		return reply{}, err
-	}
+func createNotification(c *call, ch *challenge) (reply, error) {
 	ttl := defaultTTL
 	p := params{form: c.form, code: 60306}
 	p.int("Ttl", &ttl, 0, defaultTTL)
@@ -51,8 +47,6 @@ func createNotification(c *call) (reply, error) {
 		return reply{}, err
 	}
 	sid := c.newSID("NT")
-	if err := c.push(f, ch, sid); err != nil {
-		return reply{}, err
-	}
-	return created(notificationJSON{sid, e.service.account, e.service.sid, e.sid, e.identity, ch.sid, "high", ttl, iso(millis(c.now))}), nil
+	return created(notificationJSON{sid, e.service.account, e.service.sid, e.sid, e.identity, ch.sid, "high", ttl, iso(millis(c.now))}),
+		c.push(f, ch, sid)
 }

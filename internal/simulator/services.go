@@ -153,11 +153,7 @@ func createService(c *call) (reply, error) {
 	return created(after), c.record(auditedService, s.sid, nil, after)
 }
 
-func updateService(c *call) (reply, error) {
-	s, err := c.service()
-	if err != nil {
-		return reply{}, err
-	}
+func updateService(c *call, s *service) (reply, error) {
 	before := c.serviceJSON(s)
 	if err := c.readService(s); err != nil {
 		return reply{}, err
@@ -170,11 +166,7 @@ func updateService(c *call) (reply, error) {
 	return ok(after), c.record(auditedService, s.sid, before, after)
 }
 
-func deleteService(c *call) (reply, error) {
-	s, err := c.service()
-	if err != nil {
-		return reply{}, err
-	}
+func deleteService(c *call, s *service) (reply, error) {
 	for _, statement := range []string{
 		"DELETE FROM devices WHERE factor_sid IN (SELECT f.sid FROM factors f JOIN entities e ON e.seq = f.entity_id WHERE e.service_id = ?)",
 		"DELETE FROM challenges WHERE entity_id IN (SELECT seq FROM entities WHERE service_id = ?)",
@@ -257,20 +249,14 @@ func serviceNameProblem(name string) string {
 }
 
 // emptyOf lists what a Service has none of here: the parts of Verify that have nothing to do with push.
-func emptyOf(key string) func(*call) (reply, error) {
-	return func(c *call) (reply, error) {
-		if _, err := c.service(); err != nil {
-			return reply{}, err
-		}
+func emptyOf(key string) func(*call, *service) (reply, error) {
+	return func(c *call, _ *service) (reply, error) {
 		return listing[service, serviceJSON]{key: key, from: serviceTable, where: "0 = 1", show: c.serviceJSON}.page(c)
 	}
 }
 
 // createVerification refuses to send a code: every channel but push is off here (error 60223).
-func createVerification(c *call) (reply, error) {
-	if _, err := c.service(); err != nil {
-		return reply{}, err
-	}
+func createVerification(c *call, _ *service) (reply, error) {
 	if err := c.require("Channel"); err != nil {
 		return reply{}, err
 	}

@@ -71,11 +71,7 @@ func createSink(c *call) (reply, error) {
 	return created(c.sinkJSON(s)), sinkTable.insert(c.tx, s)
 }
 
-func updateSink(c *call) (reply, error) {
-	s, err := c.sink()
-	if err != nil {
-		return reply{}, err
-	}
+func updateSink(c *call, s *sink) (reply, error) {
 	if err := c.require("Description"); err != nil {
 		return reply{}, err
 	}
@@ -83,11 +79,7 @@ func updateSink(c *call) (reply, error) {
 	return ok(c.sinkJSON(s)), sinkTable.update(c.tx, s)
 }
 
-func deleteSink(c *call) (reply, error) {
-	s, err := c.sink()
-	if err != nil {
-		return reply{}, err
-	}
+func deleteSink(c *call, s *sink) (reply, error) {
 	return noContent(), sinkTable.delete(c.tx, s)
 }
 
@@ -172,11 +164,7 @@ func createSubscription(c *call) (reply, error) {
 	return created(c.subscriptionJSON(s)), c.insertSubscription(s, events...)
 }
 
-func updateSubscription(c *call) (reply, error) {
-	s, err := c.subscription()
-	if err != nil {
-		return reply{}, err
-	}
+func updateSubscription(c *call, s *subscription) (reply, error) {
 	if text, sent := c.form.get("Description"); sent {
 		s.description = text
 	}
@@ -184,11 +172,7 @@ func updateSubscription(c *call) (reply, error) {
 	return ok(c.subscriptionJSON(s)), subscriptionTable.update(c.tx, s)
 }
 
-func deleteSubscription(c *call) (reply, error) {
-	s, err := c.subscription()
-	if err != nil {
-		return reply{}, err
-	}
+func deleteSubscription(c *call, s *subscription) (reply, error) {
 	if _, err := c.exec("DELETE FROM subscribed_events WHERE subscription_sid = ?", s.sid); err != nil {
 		return reply{}, err
 	}
@@ -229,11 +213,7 @@ func (t *tx) subscribe(subscription string, e subscribedEvent) error {
 	return err
 }
 
-func listSubscribedEvents(c *call) (reply, error) {
-	s, err := c.subscription()
-	if err != nil {
-		return reply{}, err
-	}
+func listSubscribedEvents(c *call, s *subscription) (reply, error) {
 	return listing[subscribedEvent, subscribedEventJSON]{
 		key: "types", from: subscribedEventTable, where: "subscription_sid = ?", args: []any{s.sid},
 		show: func(e *subscribedEvent) subscribedEventJSON {
@@ -243,11 +223,7 @@ func listSubscribedEvents(c *call) (reply, error) {
 	}.page(c)
 }
 
-func createSubscribedEvent(c *call) (reply, error) {
-	s, err := c.subscription()
-	if err != nil {
-		return reply{}, err
-	}
+func createSubscribedEvent(c *call, s *subscription) (reply, error) {
 	e := &subscribedEvent{sid: s.sid, subscription: s, Type: c.form.text("Type"), Version: 1}
 	if e.Type == "" {
 		return reply{}, missing("Type")
@@ -285,21 +261,13 @@ func (c *call) subscribedEvent() (*subscribedEvent, error) {
 	return e, nil
 }
 
-func updateSubscribedEvent(c *call) (reply, error) {
-	e, err := c.subscribedEvent()
-	if err != nil {
-		return reply{}, err
-	}
+func updateSubscribedEvent(c *call, e *subscribedEvent) (reply, error) {
 	if err := c.readSchemaVersion(e); err != nil {
 		return reply{}, err
 	}
 	return ok(c.subscribedEventJSON(e)), subscribedEventTable.update(c.tx, e)
 }
 
-func deleteSubscribedEvent(c *call) (reply, error) {
-	e, err := c.subscribedEvent()
-	if err != nil {
-		return reply{}, err
-	}
+func deleteSubscribedEvent(c *call, e *subscribedEvent) (reply, error) {
 	return noContent(), subscribedEventTable.delete(c.tx, e)
 }

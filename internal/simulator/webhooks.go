@@ -60,11 +60,7 @@ func (c *call) webhook() (*webhook, error) {
 	return w, nil
 }
 
-func listWebhooks(c *call) (reply, error) {
-	s, err := c.service()
-	if err != nil {
-		return reply{}, err
-	}
+func listWebhooks(c *call, s *service) (reply, error) {
 	return listing[webhook, webhookJSON]{
 		key: "webhooks", from: webhookTable, where: "service_id = ?", args: []any{s.seq},
 		show: func(w *webhook) webhookJSON {
@@ -74,11 +70,7 @@ func listWebhooks(c *call) (reply, error) {
 	}.page(c)
 }
 
-func createWebhook(c *call) (reply, error) {
-	s, err := c.service()
-	if err != nil {
-		return reply{}, err
-	}
+func createWebhook(c *call, s *service) (reply, error) {
 	if err := c.require("FriendlyName", "EventTypes", "WebhookUrl"); err != nil {
 		return reply{}, err
 	}
@@ -126,11 +118,7 @@ func (c *call) readWebhook(w *webhook) error {
 	return nil
 }
 
-func updateWebhook(c *call) (reply, error) {
-	w, err := c.webhook()
-	if err != nil {
-		return reply{}, err
-	}
+func updateWebhook(c *call, w *webhook) (reply, error) {
 	if err := c.readWebhook(w); err != nil {
 		return reply{}, err
 	}
@@ -138,11 +126,7 @@ func updateWebhook(c *call) (reply, error) {
 	return ok(c.webhookJSON(w)), webhookTable.update(c.tx, w)
 }
 
-func deleteWebhook(c *call) (reply, error) {
-	w, err := c.webhook()
-	if err != nil {
-		return reply{}, err
-	}
+func deleteWebhook(c *call, w *webhook) (reply, error) {
 	return noContent(), webhookTable.delete(c.tx, w)
 }
 
