@@ -99,7 +99,7 @@ func createCredential(c *call) (reply, error) {
 	switch cr.kind {
 	case typeAPN:
 		required = []string{"Certificate", "PrivateKey"}
-		cr.sandbox = sql.NullString{String: "False", Valid: true}
+		cr.sandbox = valid("False")
 	case typeFCM:
 		required = []string{"Secret"}
 	case typeGCM:
@@ -162,7 +162,7 @@ func (c *call) readCredential(cr *credential) error {
 		if err := p.err(); err != nil {
 			return err
 		}
-		cr.sandbox = sql.NullString{String: map[bool]string{true: "True", false: "False"}[sandbox], Valid: true}
+		cr.sandbox = valid(map[bool]string{true: "True", false: "False"}[sandbox])
 	}
 	return c.readCertificate(cr)
 }

@@ -217,10 +217,10 @@ func (t *tx) reportPush(f *factor, ch *challenge, notification string, v *verdic
 	details := t.pushDetails(f, ch, notification, v)
 	a := &alert{
 		sid: t.newSID("NO"), account: s.account, level: "error", code: fmt.Sprint(v.code), text: alertText(details),
-		resource: text(notification), created: millis(t.now.Add(v.late)), generated: millis(t.now),
+		resource: valid(notification), created: millis(t.now.Add(v.late)), generated: millis(t.now),
 	}
 	if t.world.settings.AlertShape == AlertCorrelated {
-		a.service = text(s.sid)
+		a.service = valid(s.sid)
 	}
 	if err := t.insertAlert(a); err != nil {
 		return err

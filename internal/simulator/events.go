@@ -97,7 +97,7 @@ func (c *call) record(resourceType, sid string, before, after any) error {
 		e.kind = resourceType + ".deleted"
 	default:
 		e.kind = resourceType + ".updated"
-		e.data = text(string(encode(map[string]any{"resource_properties": changes(before, after)})))
+		e.data = valid(string(encode(map[string]any{"resource_properties": changes(before, after)})))
 	}
 	return eventTable.insert(c.tx, e)
 }

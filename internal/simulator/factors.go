@@ -111,13 +111,6 @@ func (c *call) factorConfig(f *factor) any {
 	return config
 }
 
-func rawOrNull(s sql.NullString) json.RawMessage {
-	if !s.Valid {
-		return json.RawMessage("null")
-	}
-	return json.RawMessage(s.String)
-}
-
 var factorTable = table[factor]{"factors", "seq, sid, entity_id, friendly_name, status, type, credential, public_key, secret, platform, token, " +
 	"app_id, sdk_version, totp, metadata, attempts, token_dead, created, updated",
 	func(f *factor) []any {
@@ -261,7 +254,7 @@ func (c *call) readPushFactor(f *factor) (pushBinding, error) {
 	if _, err := parsePublicKey(binding.PublicKey); err != nil {
 		return binding, invalid(60314, "Invalid Binding.PublicKey: %s", err)
 	}
-	f.publicKey = sql.NullString{String: binding.PublicKey, Valid: true}
+	f.publicKey = valid(binding.PublicKey)
 	for _, name := range []string{"Config.AppId", "Config.NotificationPlatform", "Config.SdkVersion"} {
 		if _, sent := c.form.get(name); !sent {
 			return binding, invalid(60370, "Invalid factor config: %s is required", name)
@@ -276,16 +269,16 @@ func (c *call) readPushConfig(f *factor) error {
 		if utf8.RuneCountInString(app) > maxAppID {
 			return invalid(60370, "Invalid factor config: Config.AppId has more than %d characters", maxAppID)
 		}
-		f.appID = sql.NullString{String: app, Valid: true}
+		f.appID = valid(app)
 	}
 	if version, sent := c.form.get("Config.SdkVersion"); sent {
-		f.sdkVersion = sql.NullString{String: version, Valid: true}
+		f.sdkVersion = valid(version)
 	}
 	if platform, sent := c.form.get("Config.NotificationPlatform"); sent {
 		if platform != platformAPN && platform != platformFCM && platform != platformNone {
 			return invalid(60370, "Invalid factor config: Config.NotificationPlatform is '%s', not apn, fcm or none", platform)
 		}
-		f.platform = sql.NullString{String: platform, Valid: true}
+		f.platform = valid(platform)
 	}
 	token, sent := c.form.get("Config.NotificationToken")
 	switch {
@@ -295,7 +288,7 @@ func (c *call) readPushConfig(f *factor) error {
 		return invalid(60370, "Invalid factor config: Config.NotificationToken must have %d to %d characters", minToken, maxToken)
 	case sent:
 		f.tokenDead = f.tokenDead && f.token.String == token
-		f.token = sql.NullString{String: token, Valid: true}
+		f.token = valid(token)
 	case !f.token.Valid:
 		return invalid(60370, "Invalid factor config: Config.NotificationToken is required for platform %s", f.platform.String)
 	}

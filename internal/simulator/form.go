@@ -150,20 +150,6 @@ func (p *params) credential(name string, into *sql.NullString) {
 	*into = nullable(sid)
 }
 
-func orNull(s sql.NullString) *string {
-	if !s.Valid {
-		return nil
-	}
-	return &s.String
-}
-
-func nullable(s *string) sql.NullString {
-	if s == nil {
-		return sql.NullString{}
-	}
-	return sql.NullString{String: *s, Valid: true}
-}
-
 // stringMap reads a parameter that is the text of a JSON object with string values only; not sent or empty is NULL.
 func (c *call) stringMap(name string, maxRunes int) (sql.NullString, error) {
 	text, sent := c.form.get(name)
@@ -177,5 +163,5 @@ func (c *call) stringMap(name string, maxRunes int) (sql.NullString, error) {
 	if err := json.Unmarshal([]byte(text), &values); err != nil || values == nil {
 		return sql.NullString{}, invalid(60306, "Invalid %s: it must be a JSON object with string values only", name)
 	}
-	return sql.NullString{String: string(encode(values)), Valid: true}, nil
+	return valid(string(encode(values))), nil
 }

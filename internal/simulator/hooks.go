@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/hmac"
 	"crypto/sha1" // X-Twilio-Signature is HMAC-SHA1
-	"database/sql"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -195,8 +194,8 @@ func (t *tx) reportHook(failed hook, problem error) error {
 	text := url.Values{"Msg": {"Failed to invoke the webhook: " + problem.Error()}, "ErrorCode": {"60330"}, "LogLevel": {"ERROR"}, "url": {failed.url}}
 	return t.insertAlert(&alert{
 		sid: t.newSID("NO"), account: failed.account, level: "error", code: "60330", text: text.Encode(),
-		resource: sql.NullString{String: failed.service, Valid: true}, service: sql.NullString{String: failed.service, Valid: true},
-		method: sql.NullString{String: http.MethodPost, Valid: true}, requestURL: sql.NullString{String: failed.url, Valid: true},
+		resource: valid(failed.service), service: valid(failed.service),
+		method: valid(http.MethodPost), requestURL: valid(failed.url),
 		created: millis(t.now), generated: millis(t.now),
 	})
 }

@@ -118,7 +118,7 @@ func (c *call) readKey(k *apiKey) error {
 	if err := json.Unmarshal([]byte(policy), &object); err != nil {
 		return invalid(20001, "Policy is not a JSON object")
 	}
-	k.policy = sql.NullString{String: string(encode(object)), Valid: true}
+	k.policy = valid(string(encode(object)))
 	return nil
 }
 
@@ -171,7 +171,7 @@ func (t *tx) putKey(k Key) error {
 	}
 	stored := &apiKey{sid: k.SID, account: k.Account, secret: k.Secret, name: k.Name, kind: k.Kind, created: millis(k.Created), updated: millis(k.Created)}
 	if k.Kind == keyRestricted {
-		stored.policy = text(string(encode(map[string]any{"allow": append([]string{}, k.Allow...)})))
+		stored.policy = valid(string(encode(map[string]any{"allow": append([]string{}, k.Allow...)})))
 	}
 	if _, err := t.exec("DELETE FROM api_keys WHERE sid = ?", k.SID); err != nil {
 		return err

@@ -61,12 +61,10 @@ func (d demoSeed) plant() error {
 
 func (d demoSeed) service(sid, name, apn, fcm string, ago time.Duration) *service {
 	return &service{
-		sid: sid, account: d.account, name: name, apn: text(apn), fcm: text(fcm), settings: newServiceSettings(),
+		sid: sid, account: d.account, name: name, apn: valid(apn), fcm: valid(fcm), settings: newServiceSettings(),
 		created: millis(d.start.Add(-ago)), updated: millis(d.start.Add(-ago + 3*day)),
 	}
 }
-
-func text(s string) sql.NullString { return sql.NullString{String: s, Valid: true} }
 
 func (d demoSeed) plantCredentials() error {
 	expires := d.start.AddDate(0, 8, 0)
@@ -85,10 +83,8 @@ func (d demoSeed) plantCredentials() error {
 		{DemoSpareCredentialSID, "iOS live, renewed", typeAPN, "False", live, 3 * day},
 	} {
 		at := millis(d.start.Add(-c.ago))
-		cr := &credential{sid: c.sid, account: d.account, name: c.name, kind: c.kind, contents: c.contents, created: at, updated: at}
-		if c.sandbox != "" {
-			cr.sandbox = text(c.sandbox)
-		}
+		cr := &credential{sid: c.sid, account: d.account, name: c.name, kind: c.kind, sandbox: textOrNull(c.sandbox), contents: c.contents,
+			created: at, updated: at}
 		if err := credentialTable.insert(d.tx, cr); err != nil {
 			return err
 		}
@@ -125,12 +121,12 @@ func (d demoSeed) plantPhone(e *entity, env DemoEnvironment, p demoPhone) error 
 	made := d.start.Add(-p.enrolled)
 	f := &factor{
 		sid: sid, entity: e, name: p.model, status: verified, kind: typePush, credential: deriveSID("CR", "demo", "kid", sid),
-		platform: text(p.platform), appID: text(env.AppIDs[0]), sdkVersion: text(p.sdk),
-		metadata: text(string(encode(map[string]string{"app_version": p.app, "os": osOf(p.platform)}))),
+		platform: valid(p.platform), appID: valid(env.AppIDs[0]), sdkVersion: valid(p.sdk),
+		metadata: valid(string(encode(map[string]string{"app_version": p.app, "os": osOf(p.platform)}))),
 		created:  millis(made), updated: millis(made.Add(9 * time.Second)),
 	}
 	if p.platform != platformNone {
-		f.token = text(demoToken(p.platform, sid))
+		f.token = valid(demoToken(p.platform, sid))
 	}
 	if p.unverified {
 		f.status, f.updated = unverified, f.created
@@ -268,7 +264,7 @@ func (d demoSeed) play(s *service, p sent) error {
 		p.sid = cmp.Or(p.sid, deriveSID("YC", "demo", p.identity, p.ago.String()))
 		hidden := encode(map[string]string{"action_id": fmt.Sprintf("%x", derive("action", p.sid))[:12]})
 		ch := &challenge{
-			sid: p.sid, entity: e, factorSID: f.sid, kind: typePush, status: pending, hidden: text(string(hidden)),
+			sid: p.sid, entity: e, factorSID: f.sid, kind: typePush, status: pending, hidden: valid(string(hidden)),
 			details: challengeDetails{Message: p.message, Fields: append([]challengeField{}, p.fields...)},
 			created: millis(d.now), updated: millis(d.now), expires: millis(d.now.Add(p.lasts)),
 		}
@@ -302,11 +298,11 @@ func (d demoSeed) plantVoiceNoise() error {
 			n.details[j].value = strings.ReplaceAll(n.details[j].value, "{call}", call)
 		}
 		a := &alert{sid: deriveSID("NO", "demo", fmt.Sprint(i)), account: d.account, level: n.level, code: n.code, text: alertText(n.details),
-			resource: text(call), created: at, generated: at}
+			resource: valid(call), created: at, generated: at}
 		if n.code == "11200" {
-			a.method, a.requestURL = text("POST"), text(n.details[len(n.details)-1].value)
-			a.requestVars, a.responseBody = text(url.Values{"CallSid": {call}, "Direction": {"inbound"}}.Encode()), text("<html>unavailable</html>")
-			a.requestHeaders, a.responseHeaders = text(""), text("Content-Type=text%2Fhtml")
+			a.method, a.requestURL = valid("POST"), valid(n.details[len(n.details)-1].value)
+			a.requestVars, a.responseBody = valid(url.Values{"CallSid": {call}, "Direction": {"inbound"}}.Encode()), valid("<html>unavailable</html>")
+			a.requestHeaders, a.responseHeaders = valid(""), valid("Content-Type=text%2Fhtml")
 		}
 		if err := d.insertAlert(a); err != nil {
 			return err

@@ -111,3 +111,29 @@ func (j asJSON) Scan(stored any) error {
 	}
 	return json.Unmarshal([]byte(raw.String), j.field)
 }
+
+// valid is a text in a column that may be NULL.
+func valid(s string) sql.NullString { return sql.NullString{String: s, Valid: true} }
+
+func textOrNull(s string) sql.NullString { return sql.NullString{String: s, Valid: s != ""} }
+
+func nullable(s *string) sql.NullString {
+	if s == nil {
+		return sql.NullString{}
+	}
+	return valid(*s)
+}
+
+func orNull(s sql.NullString) *string {
+	if !s.Valid {
+		return nil
+	}
+	return &s.String
+}
+
+func rawOrNull(s sql.NullString) json.RawMessage {
+	if !s.Valid {
+		return json.RawMessage("null")
+	}
+	return json.RawMessage(s.String)
+}

@@ -7,7 +7,6 @@ import (
 	"crypto/sha256"
 	"crypto/sha512"
 	"crypto/subtle"
-	"database/sql"
 	"encoding/base32"
 	"encoding/binary"
 	"encoding/json"
@@ -58,12 +57,12 @@ func (c *call) readTOTPFactor(f *factor, s *service) error {
 	if err := p.err(); err != nil {
 		return err
 	}
-	f.totp = sql.NullString{String: string(encode(config)), Valid: true}
+	f.totp = valid(string(encode(config)))
 	if secret, sent := c.form.get("Binding.Secret"); sent && !f.secret.Valid {
 		if _, err := base32.StdEncoding.WithPadding(base32.NoPadding).DecodeString(strings.TrimRight(secret, "=")); err != nil || secret == "" {
 			return invalid(60314, "Invalid Binding.Secret: it is not Base32")
 		}
-		f.secret = sql.NullString{String: secret, Valid: true}
+		f.secret = valid(secret)
 	}
 	return nil
 }
@@ -72,7 +71,7 @@ func (c *call) readTOTPFactor(f *factor, s *service) error {
 func (c *call) bindTOTP(f *factor) totpBinding {
 	if !f.secret.Valid {
 		sum := derive("totp", c.world.seed, f.sid)
-		f.secret = sql.NullString{String: base32.StdEncoding.EncodeToString(sum[:20]), Valid: true}
+		f.secret = valid(base32.StdEncoding.EncodeToString(sum[:20]))
 	}
 	issuer := cmp.Or(f.entity.service.settings.TOTP.Issuer, f.entity.service.name)
 	config := f.totpConfig()

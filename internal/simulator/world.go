@@ -261,8 +261,6 @@ func sortedFields(fields map[string]string) []challengeField {
 	return list
 }
 
-func textOrNull(s string) sql.NullString { return sql.NullString{String: s, Valid: s != ""} }
-
 func (t *tx) putWebhook(s *service, w WorldWebhook) error {
 	hook := &webhook{sid: t.sidOr(w.SID, "YW"), serviceID: s.seq, name: cmp.Or(w.Name, "backend"), events: w.Events, status: cmp.Or(w.Status, "enabled"),
 		version: cmp.Or(w.Version, "v2"), targetURL: w.URL, created: s.created, updated: s.created}
@@ -309,15 +307,15 @@ func (t *tx) putFactor(e *entity, w WorldFactor) (*factor, error) {
 	platform := cmp.Or(w.Platform, platformAPN)
 	f := &factor{
 		entity: e, name: cmp.Or(w.Name, "Simulated phone"), status: cmp.Or(w.Status, verified), kind: typePush,
-		credential: t.newSID("CR"), platform: text(platform), appID: text(cmp.Or(w.AppID, "com.example.app")),
-		sdkVersion: text(cmp.Or(w.SDKVersion, map[string]string{platformAPN: iosSDK}[platform], androidSDK)),
+		credential: t.newSID("CR"), platform: valid(platform), appID: valid(cmp.Or(w.AppID, "com.example.app")),
+		sdkVersion: valid(cmp.Or(w.SDKVersion, map[string]string{platformAPN: iosSDK}[platform], androidSDK)),
 	}
 	f.sid = t.sidOr(w.SID, "YF")
 	if platform != platformNone {
-		f.token = text(cmp.Or(w.Token, demoToken(platform, f.sid)))
+		f.token = valid(cmp.Or(w.Token, demoToken(platform, f.sid)))
 	}
 	if w.Metadata != nil {
-		f.metadata = text(string(encode(w.Metadata)))
+		f.metadata = valid(string(encode(w.Metadata)))
 	}
 	var err error
 	if f.created, f.updated, err = t.span(w.Created, w.Updated); err != nil {
@@ -349,7 +347,7 @@ func (t *tx) putChallenge(f *factor, w WorldChallenge) error {
 		expires: at + time.Duration(cmp.Or(w.Lasts, Duration(defaultExpiry))).Milliseconds(),
 	}
 	if w.Hidden != nil {
-		ch.hidden = text(string(encode(w.Hidden)))
+		ch.hidden = valid(string(encode(w.Hidden)))
 	}
 	if w.Status == approved || w.Status == denied {
 		ch.status, ch.updated = w.Status, at+time.Duration(w.Answered).Milliseconds()
@@ -379,7 +377,7 @@ func (t *tx) putEvent(w WorldEvent) error {
 		resource: w.Resource, resourceType: w.ResourceType, source: "web", fromIP: "192.0.2.17",
 	}
 	if w.Data != nil {
-		e.data = text(string(encode(w.Data)))
+		e.data = valid(string(encode(w.Data)))
 	}
 	var err error
 	if e.at, err = w.Date.at(t.now); err != nil {
