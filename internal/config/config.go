@@ -76,7 +76,7 @@ func Open(opts Options) (*Config, error) {
 		return nil, verify.Usagef("%s takes on or off, not %s", keychainVariable, shown(value))
 	}
 	c.path = filepath.Join(dir, "config.yaml")
-	if given := c.settings.config(); given != "" {
+	if given := c.settings.value("config"); given != "" {
 		c.path, c.role = given, shared
 		if sameFile(given, filepath.Join(dir, "config.yaml")) {
 			c.role = own

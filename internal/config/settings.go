@@ -12,12 +12,9 @@ import (
 	"github.com/verifyctl/verifyctl/internal/verify"
 )
 
-// The settings that a flag or a VERIFYCTL_* variable may give instead of the file. Secrets, SIDs and the kind of an
+// connecting are the settings that a flag or a VERIFYCTL_* variable may give instead of the file. Secrets, SIDs and the kind of an
 // environment are none of them: a variable must not turn production into staging.
-var (
-	choosing   = []string{"config", "env", "service"}
-	connecting = []string{"base_url", "ca_file", "region", "edge", "readonly"}
-)
+var connecting = []string{"base_url", "ca_file", "region", "edge", "readonly"}
 
 // settings settles flag > VERIFYCTL_* > file.
 type settings struct{ flags *pflag.FlagSet }
@@ -43,7 +40,8 @@ func (s settings) flag(key string) *pflag.Flag {
 	return s.flags.Lookup(strings.ReplaceAll(key, "_", "-"))
 }
 
-func (s settings) config() string { return s.over(nil, choosing).GetString("config") }
+// value gives what a flag or a variable says, "" where neither does.
+func (s settings) value(key string) string { return s.over(nil, []string{key}).GetString(key) }
 
 // source says where the value of a setting came from: the flag or the variable's name, "" when from the file.
 func (s settings) source(key string) string {

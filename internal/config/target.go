@@ -149,7 +149,7 @@ func (c *Config) Choose() (*Target, error) {
 // Chosen gives the name of the environment that -e, VERIFYCTL_ENV or current chooses, and which of them did; "" when none
 // does. A name in the file that does not exist is an error that names its line; others are not looked up.
 func (c *Config) Chosen() (string, Choice, error) {
-	name := c.settings.over(nil, choosing).GetString("env")
+	name := c.settings.value("env")
 	switch {
 	case c.settings.source("env") == "--env":
 		return name, ByFlag, nil
@@ -296,7 +296,7 @@ func (c *Config) fromVariables() (*Target, error) {
 	if err := c.takeTwilioKeys(t); err != nil {
 		return nil, err
 	}
-	if service := c.settings.over(nil, choosing).GetString("service"); service != "" {
+	if service := c.settings.value("service"); service != "" {
 		sid, err := verify.ParseServiceSID(service)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", c.settings.source("service"), err)

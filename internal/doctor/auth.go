@@ -11,8 +11,7 @@ import (
 	"github.com/verifyctl/verifyctl/internal/verify"
 )
 
-// keyAge is when a key is old enough to be replaced.
-const keyAge = 365 * 24 * time.Hour
+const keyAge = 365 * 24 * time.Hour // when a key is old enough to be replaced
 
 // The clock skew that is worth a warning, and the one that breaks: devices sign tokens that live ten minutes
 // (twilio-verify-android, JwtGenerator).

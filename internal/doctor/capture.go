@@ -11,14 +11,11 @@ import (
 	"github.com/verifyctl/verifyctl/internal/verify"
 )
 
-// alertRetention is how long Twilio keeps alerts (usage/monitor-alert).
-const alertRetention = 30 * 24 * time.Hour
-
-// stale is when captured events are too old: alerts are kept a month, a listener that was silent for a day may be dead.
-const stale = 24 * time.Hour
-
-// foreignShare is from which share of push errors that belong to no Service it is worth a look.
-const foreignShare = 0.5
+const (
+	alertRetention = 30 * 24 * time.Hour // how long Twilio keeps alerts (usage/monitor-alert)
+	stale          = 24 * time.Hour      // when captured events are too old: a listener that was silent for a day may be dead
+	foreignShare   = 0.5                 // from which share of push errors that belong to no Service it is worth a look
+)
 
 func captureChecks() []Check {
 	return []Check{

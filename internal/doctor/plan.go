@@ -15,24 +15,15 @@ import (
 	"github.com/verifyctl/verifyctl/internal/verify"
 )
 
-// How many reads are under way at once: planned ones are a handful for each environment; those of a sample are many,
-// and share the account's limit with users who are logging in.
+// How much is read, and how much of it at once.
 const (
-	plannedInFlight = 32
-	sampledInFlight = 4
+	plannedInFlight   = 32 // reads under way: a handful for each environment
+	sampledInFlight   = 4  // reads of a sample under way: they are many, and share the account's limit with users who are logging in
+	feedPatience      = 4  // time-outs that the list of debugger events may take: a busy account's has many pages
+	challengesPerUser = 50 // newest challenges of a sampled user
+	latencyRequests   = 20 // requests that measure latency: one on a new connection, the rest on the same
+	usageDays         = 30 // days of usage records, which are compared with the sampled challenges
 )
-
-// feedPatience is how many time-outs the list of debugger events may take: a busy account's has many pages.
-const feedPatience = 4
-
-// challengesPerUser is how many of a sampled user's newest challenges are looked at.
-const challengesPerUser = 50
-
-// latencyRequests is how many requests measure latency: one on a new connection, the rest on the same.
-const latencyRequests = 20
-
-// usageDays is the span of usage records that is compared with the sampled challenges.
-const usageDays = 30
 
 // dependsOn tells what has to be read first.
 var dependsOn = map[resource]resource{
