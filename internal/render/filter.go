@@ -13,15 +13,11 @@ import (
 )
 
 func (p *Printer) runJQ(v any) error {
-	code, err := compileJQ(p.opts.JQ)
-	if err != nil {
-		return err
-	}
 	value, err := p.generic(v)
 	if err != nil {
 		return err
 	}
-	for results := code.Run(value); ; {
+	for results := p.jq.Run(value); ; {
 		result, ok := results.Next()
 		if !ok {
 			return nil
@@ -65,16 +61,12 @@ func compileJQ(filter string) (*gojq.Code, error) {
 }
 
 func (p *Printer) runTemplate(v any) error {
-	tmpl, err := compileTemplate(p.opts.Template)
-	if err != nil {
-		return err
-	}
 	value, err := p.generic(v)
 	if err != nil {
 		return err
 	}
 	var b bytes.Buffer
-	if err := tmpl.Execute(&b, sanitizeValue(value)); err != nil {
+	if err := p.template.Execute(&b, sanitizeValue(value)); err != nil {
 		return templateError("", err)
 	}
 	if !bytes.HasSuffix(b.Bytes(), []byte("\n")) {

@@ -58,9 +58,9 @@ func (p *Printer) writeJSONLine(v any) error {
 // writeJSON writes one value, through the filter where there is one.
 func (p *Printer) writeJSON(v any) error {
 	switch {
-	case p.opts.JQ != "":
+	case p.jq != nil:
 		return p.runJQ(v)
-	case p.opts.Template != "":
+	case p.template != nil:
 		return p.runTemplate(v)
 	case p.opts.Format == NDJSON:
 		return p.writeJSONLine(v)

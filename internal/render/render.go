@@ -10,7 +10,10 @@ import (
 	"iter"
 	"slices"
 	"strings"
+	"text/template"
 	"time"
+
+	"github.com/itchyny/gojq"
 
 	"github.com/verifyctl/verifyctl/internal/verify"
 )
@@ -75,6 +78,9 @@ type Options struct {
 type Printer struct {
 	out  io.Writer
 	opts Options
+
+	jq       *gojq.Code         // nil for no filter
+	template *template.Template // nil for none
 }
 
 // New makes a Printer. Its error is a usage [verify.Error] for options that contradict each other or a filter that does
@@ -89,7 +95,15 @@ func New(out io.Writer, opts Options) (*Printer, error) {
 	if err := opts.check(); err != nil {
 		return nil, err
 	}
-	return &Printer{out: out, opts: opts}, nil
+	p := &Printer{out: out, opts: opts}
+	var err error
+	switch {
+	case opts.JQ != "":
+		p.jq, err = compileJQ(opts.JQ)
+	case opts.Template != "":
+		p.template, err = compileTemplate(opts.Template)
+	}
+	return p, err
 }
 
 func (o Options) check() error {
@@ -107,14 +121,6 @@ func (o Options) check() error {
 	case o.Columns != nil && o.structured():
 		return verify.Usagef("--columns chooses columns of table, csv and markdown").
 			WithHint("choose keys of JSON with --jq")
-	}
-	if o.JQ != "" {
-		_, err := compileJQ(o.JQ)
-		return err
-	}
-	if o.Template != "" {
-		_, err := compileTemplate(o.Template)
-		return err
 	}
 	return nil
 }
