@@ -104,65 +104,35 @@ func (c *call) SetOauth(twilio.OAuth) {}
 // OAuth is part of [twilio.BaseClient].
 func (c *call) OAuth() twilio.OAuth { return nil }
 
-// wire is a resource as a reply has it.
-type wire[R any] interface {
-	key() string // what it cannot be without, its SID as a rule
-	resource() R
-}
-
-// owned is a resource of the Service's account, which tells whose keys we have.
-type owned interface{ owner() verify.AccountSID }
-
-// personal is a resource of an entity.
-type personal interface {
-	whose() verify.Identity
-	sids() []string // by which it is named later: its own, and those of what it belongs to
-}
-
 // fetch runs an operation that answers with one resource. Where key is given, the answer has to be that very resource.
-func fetch[W wire[R], R any](c *call, key string, operation func() error) (R, error) {
-	var answer W
+func fetch[R any](c *call, key string, operation func() error) (resource R, err error) {
 	c.decode = func(body []byte) error {
-		if err := decodeObject(body, &answer); err != nil {
+		if resource, err = decodeResource[R](body); err != nil {
 			return err
 		}
-		return c.accept(answer.key(), key, answer)
+		return c.accept(identify(resource), key)
 	}
 	if err := c.end(operation()); err != nil {
 		var none R
 		return none, err
 	}
-	return answer.resource(), nil
-}
-
-// meet tells whom a reply was about.
-func (c *call) meet(answer any) {
-	resource, ok := answer.(personal)
-	if !ok || c.client.opts.Met == nil {
-		return
-	}
-	if identity := cmp.Or(resource.whose(), c.identity); identity != "" {
-		c.client.opts.Met(identity, resource.sids()...)
-	}
+	return resource, nil
 }
 
 // accept refuses a resource without a key, or with another one than was asked for, or of another identity: what is
 // deleted next would be somebody else's. Letter case is left aside, as Twilio does not say whether it counts.
-func (c *call) accept(got, want string, answer any) error {
+func (c *call) accept(got identified, key string) error {
 	switch {
-	case got == "":
+	case got.key == "":
 		return errors.New("the resource in the reply has no sid")
-	case want != "" && !verify.SameSID(got, want):
-		return fmt.Errorf("the reply is about %s", strconv.Quote(clip(got, 80)))
+	case key != "" && !verify.SameSID(got.key, key):
+		return fmt.Errorf("the reply is about %s", strconv.Quote(clip(got.key, 80)))
+	case c.identity != "" && got.whose != "" && !strings.EqualFold(string(got.whose), string(c.identity)):
+		return fmt.Errorf("it is about the identity %s", strconv.Quote(clip(string(got.whose), 80)))
 	}
-	if resource, ok := answer.(personal); ok && c.identity != "" {
-		if whose := string(resource.whose()); whose != "" && !strings.EqualFold(whose, string(c.identity)) {
-			return fmt.Errorf("it is about the identity %s", strconv.Quote(clip(whose, 80)))
-		}
+	if identity := cmp.Or(got.whose, c.identity); got.sids != nil && identity != "" && c.client.opts.Met != nil {
+		c.client.opts.Met(identity, got.sids...)
 	}
-	c.meet(answer)
-	if resource, ok := answer.(owned); ok {
-		c.client.account.note(resource.owner())
-	}
+	c.client.account.note(got.owner)
 	return nil
 }

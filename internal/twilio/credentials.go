@@ -19,28 +19,6 @@ const (
 // largestConversationsPage is twilio_conversations_v1.json's, ListCredential, PageSize.
 const largestConversationsPage = 100
 
-// wireCredential is a push credential. Its account is not taken for that of the keys, so it has no owner.
-type wireCredential struct {
-	SID          text  `json:"sid"`
-	AccountSID   text  `json:"account_sid"`
-	FriendlyName text  `json:"friendly_name"`
-	Type         text  `json:"type"`
-	Sandbox      *text `json:"sandbox"` // "True", "False" or null; a boolean is understood, too
-	DateCreated  stamp `json:"date_created"`
-	DateUpdated  stamp `json:"date_updated"`
-}
-
-func (w wireCredential) key() string { return string(w.SID) }
-
-func (w wireCredential) resource() verify.Credential {
-	sandbox := (*string)(w.Sandbox)
-	return verify.Credential{
-		SID: verify.CredentialSID(w.SID), AccountSID: verify.AccountSID(w.AccountSID), FriendlyName: string(w.FriendlyName),
-		Type: string(w.Type), Sandbox: verify.ParseSandbox(sandbox), SandboxText: sandbox,
-		DateCreated: w.DateCreated.Time, DateUpdated: w.DateUpdated.Time,
-	}
-}
-
 // Credentials lists the push credentials of the account (ListCredential). They are read from Notify, to which Verify's
 // documents point; where Notify does not answer, which ends on 2027-10-31 (Twilio's changelog, 2026-11-18), from
 // Conversations. The two are never mixed in one list.
@@ -85,7 +63,7 @@ func (c *Client) yieldConversations(ctx context.Context, notifyErr error, yield 
 }
 
 func (c *Client) notifyCredentials(ctx context.Context) iter.Seq2[verify.Credential, error] {
-	return all[wireCredential](ctx, c, listing{what: "list the push credentials", array: "credentials", page: func(call *call, at cursor) error {
+	return all[verify.Credential](ctx, c, listing{what: "list the push credentials", array: "credentials", page: func(call *call, at cursor) error {
 		_, err := call.notify().PageCredential(&notifyv1.ListCredentialParams{PageSize: &c.pageSize}, at.token, at.page)
 		return err
 	}})
@@ -93,7 +71,7 @@ func (c *Client) notifyCredentials(ctx context.Context) iter.Seq2[verify.Credent
 
 func (c *Client) conversationsCredentials(ctx context.Context) iter.Seq2[verify.Credential, error] {
 	size := min(c.pageSize, largestConversationsPage)
-	return all[wireCredential](ctx, c, listing{what: "list the push credentials", array: "credentials", page: func(call *call, at cursor) error {
+	return all[verify.Credential](ctx, c, listing{what: "list the push credentials", array: "credentials", page: func(call *call, at cursor) error {
 		_, err := call.conversations().PageCredential(&conversationsv1.ListCredentialParams{PageSize: &size}, at.token, at.page)
 		return err
 	}})
@@ -104,7 +82,7 @@ func (c *Client) conversationsCredentials(ctx context.Context) iter.Seq2[verify.
 // credential counts as missing only when Notify says so.
 func (c *Client) Credential(ctx context.Context, credential verify.CredentialSID) (verify.Credential, error) {
 	call := c.begin(ctx, "read push credential %s", credential)
-	found, notifyErr := fetch[wireCredential](call, string(credential), func() error {
+	found, notifyErr := fetch[verify.Credential](call, string(credential), func() error {
 		_, err := call.notify().FetchCredential(segment(call, credential))
 		return err
 	})
@@ -116,7 +94,7 @@ func (c *Client) Credential(ctx context.Context, credential verify.CredentialSID
 		return verify.Credential{}, notifyErr
 	}
 	call = c.begin(ctx, "read push credential %s from Conversations", credential)
-	found, err := fetch[wireCredential](call, string(credential), func() error {
+	found, err := fetch[verify.Credential](call, string(credential), func() error {
 		_, err := call.conversations().FetchCredential(segment(call, credential))
 		return err
 	})

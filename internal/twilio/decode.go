@@ -5,7 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
+	"strconv"
 	"time"
 	"unicode/utf8"
 )
@@ -38,11 +38,9 @@ func (t *text) UnmarshalJSON(raw []byte) error {
 	return nil
 }
 
-// stamp is a time that comes in ISO 8601 or as in RFC 2822; null and "" are the zero time. Twilio describes some dates
-// one way and shows them the other (twilio_notify_v1.json, credential.date_created).
-type stamp struct{ time.Time }
-
-var stampLayouts = []string{
+// layouts are ISO 8601 and RFC 2822, in the forms that were met. Twilio describes some dates one way and shows them the
+// other (twilio_notify_v1.json, credential.date_created).
+var layouts = []string{
 	time.RFC3339, // with fractions as well
 	"2006-01-02T15:04:05Z0700",
 	"2006-01-02T15:04:05",
@@ -54,89 +52,27 @@ var stampLayouts = []string{
 	time.DateOnly,
 }
 
-// UnmarshalJSON fails on what is no date in any known form: a date that is not understood must not pass for none.
-func (s *stamp) UnmarshalJSON(raw []byte) error {
-	var written text
-	if err := written.UnmarshalJSON(raw); err != nil {
-		return err
+// time gives the zero time for "", and fails on what is no date: a date that is not understood must not pass for none.
+func (t text) time() (time.Time, error) {
+	if t == "" {
+		return time.Time{}, nil
 	}
-	if s.Time = (time.Time{}); written == "" {
-		return nil
-	}
-	for _, layout := range stampLayouts {
-		if t, err := time.Parse(layout, string(written)); err == nil {
-			s.Time = t.UTC()
-			return nil
+	for _, layout := range layouts {
+		if parsed, err := time.Parse(layout, string(t)); err == nil {
+			return parsed.UTC(), nil
 		}
 	}
-	return fmt.Errorf("%q is no date", visible(string(written), 60))
+	return time.Time{}, fmt.Errorf("%q is no date", visible(string(t), 60))
 }
 
-// part is a JSON object inside a reply that may as well be null, missing or something else, all of which leave it nil.
-type part[T any] struct{ value *T }
-
-// UnmarshalJSON takes only objects.
-func (p *part[T]) UnmarshalJSON(raw []byte) error {
-	p.value = nil
-	if raw[0] != '{' {
-		return nil
+// count gives 0 for "", and refuses what is no number (api.v2010.account.usage.usage_record: a number in a string).
+func (t text) count() (int64, error) {
+	if t == "" {
+		return 0, nil
 	}
-	p.value = new(T)
-	return json.Unmarshal(raw, p.value)
-}
-
-// or gives the part, or the zero value for none.
-func (p part[T]) or() (value T) {
-	if p.value != nil {
-		return *p.value
+	f, err := strconv.ParseFloat(string(t), 64)
+	if err != nil || f < 0 || f >= 1<<53 {
+		return 0, errors.New("a count is no number")
 	}
-	return value
+	return int64(f), nil
 }
-
-// pairs is an object of strings (twilio_verify_v2.json, metadata and hidden_details: "with only strings values").
-type pairs map[string]text
-
-func (p pairs) strings() map[string]string {
-	if p == nil {
-		return nil
-	}
-	plain := make(map[string]string, len(p))
-	for key, value := range p {
-		plain[key] = string(value)
-	}
-	return plain
-}
-
-// object is any JSON object, numbers kept as they were written.
-type object map[string]any
-
-// UnmarshalJSON decodes without turning numbers into floats.
-func (o *object) UnmarshalJSON(raw []byte) error {
-	dec := json.NewDecoder(bytes.NewReader(raw))
-	dec.UseNumber()
-	return dec.Decode((*map[string]any)(o))
-}
-
-// rows is a list; null, or anything else that is no list, is an empty one.
-type rows[T any] []T
-
-// UnmarshalJSON takes only arrays.
-func (r *rows[T]) UnmarshalJSON(raw []byte) error {
-	*r = nil
-	if raw[0] != '[' {
-		return nil
-	}
-	return json.Unmarshal(raw, (*[]T)(r))
-}
-
-// plain gives the strings of a list of texts.
-func plain(list rows[text]) []string {
-	var values []string
-	for _, t := range list {
-		values = append(values, string(t))
-	}
-	return values
-}
-
-// isTrue reads a boolean that may be spelled as a string in any case.
-func (t text) isTrue() bool { return strings.EqualFold(string(t), "true") }

@@ -17,22 +17,24 @@ func TestDates(t *testing.T) {
 		"2010-02-09T01:23:53Z", "2010-02-09T01:23:53+00:00", "2010-02-09T03:23:53+0200", "2010-02-09T01:23:53", "2010-02-09 01:23:53",
 		"Tue, 09 Feb 2010 01:23:53 +0000", "Tue, 9 Feb 2010 01:23:53 +0000", "9 Feb 2010 01:23:53 +0000", "Tue, 09 Feb 2010 01:23:53 GMT",
 	} {
-		var got stamp
-		if err := json.Unmarshal([]byte(`"`+s+`"`), &got); err != nil || !got.Equal(want) || got.Location() != time.UTC {
+		if got, err := text(s).time(); err != nil || !got.Equal(want) || got.Location() != time.UTC {
 			t.Errorf("%q is read as %v, %v", s, got, err)
 		}
 	}
-	var got stamp
-	if err := json.Unmarshal([]byte(`"2023-06-12T18:44:24.368Z"`), &got); err != nil || got.Nanosecond() != 368e6 {
+	if got, err := text("2023-06-12T18:44:24.368Z").time(); err != nil || got.Nanosecond() != 368e6 {
 		t.Errorf("a fraction is read as %v, %v", got, err)
 	}
+	created := func(raw string) (time.Time, error) {
+		e, err := decodeResource[verify.Entity]([]byte(`{"date_created":` + raw + `}`))
+		return e.DateCreated, err
+	}
 	for _, s := range []string{`null`, `""`} {
-		if err := json.Unmarshal([]byte(s), &got); err != nil || !got.IsZero() {
+		if got, err := created(s); err != nil || !got.IsZero() {
 			t.Errorf("%s is read as %v, %v", s, got, err)
 		}
 	}
 	for _, s := range []string{`"soon"`, `17`, `true`, `{}`, `"2010-13-45T00:00:00Z"`} {
-		if err := json.Unmarshal([]byte(s), &got); err == nil {
+		if got, err := created(s); err == nil {
 			t.Errorf("%s is read as %v", s, got)
 		}
 	}
@@ -176,13 +178,9 @@ func FuzzChallengeReply(f *testing.F) {
 	f.Add(challengeJSON)
 	f.Add(`{"sid":1,"details":{"fields":[[],{"label":{}}]},"metadata":{"a":1e999}}`)
 	f.Fuzz(func(t *testing.T, body string) {
-		var w wireChallenge
-		if decodeObject([]byte(body), &w) != nil {
+		c, err := decodeResource[verify.Challenge]([]byte(body))
+		if err != nil {
 			return
-		}
-		c := w.resource()
-		if string(c.SID) != w.key() {
-			t.Fatalf("%q has the key %q and the SID %q", body, w.key(), c.SID)
 		}
 		if _, err := json.Marshal(c); err != nil && c.DateCreated.Year() < 9999 && c.DateUpdated.Year() < 9999 && c.ExpirationDate.Year() < 9999 && c.DateResponded.Year() < 9999 {
 			t.Fatalf("%q cannot be shown: %v", body, err)

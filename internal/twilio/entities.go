@@ -9,24 +9,6 @@ import (
 	"github.com/verifyctl/verifyctl/internal/verify"
 )
 
-type wireEntity struct {
-	ids
-	Identity    text  `json:"identity"`
-	ServiceSID  text  `json:"service_sid"`
-	DateCreated stamp `json:"date_created"`
-	DateUpdated stamp `json:"date_updated"`
-}
-
-func (w wireEntity) whose() verify.Identity { return verify.Identity(w.Identity) }
-func (w wireEntity) sids() []string         { return []string{w.key()} }
-
-func (w wireEntity) resource() verify.Entity {
-	return verify.Entity{
-		SID: verify.EntitySID(w.SID), Identity: verify.Identity(w.Identity), AccountSID: verify.AccountSID(w.AccountSID),
-		ServiceSID: verify.ServiceSID(w.ServiceSID), DateCreated: w.DateCreated.Time, DateUpdated: w.DateUpdated.Time,
-	}
-}
-
 func entityList(service verify.ServiceSID, pageSize int) listing {
 	return listing{what: "list the entities of Service " + string(service), array: "entities", page: func(call *call, at cursor) error {
 		_, err := call.verify().PageEntity(segment(call, service), &verifyv2.ListEntityParams{PageSize: &pageSize}, at.token, at.page)
@@ -36,7 +18,7 @@ func entityList(service verify.ServiceSID, pageSize int) listing {
 
 // Entities lists the entities of a Service (ListEntity).
 func (c *Client) Entities(ctx context.Context, service verify.ServiceSID) iter.Seq2[verify.Entity, error] {
-	return all[wireEntity](ctx, c, entityList(service, c.pageSize))
+	return all[verify.Entity](ctx, c, entityList(service, c.pageSize))
 }
 
 // EntityPage reads one page of the entities of a Service, for a crawl that can be resumed (ListEntity). The empty cursor
@@ -49,7 +31,7 @@ func (c *Client) EntityPage(ctx context.Context, service verify.ServiceSID, at s
 	if pageSize < 1 || pageSize > largestPage {
 		return nil, "", verify.Usagef("a page of entities has 1 to %d, not %d", largestPage, pageSize)
 	}
-	page, following, err := readPage[wireEntity](ctx, c, entityList(service, pageSize), from)
+	page, following, err := readPage[verify.Entity](ctx, c, entityList(service, pageSize), from)
 	switch {
 	case err != nil:
 		return nil, "", err
@@ -62,7 +44,7 @@ func (c *Client) EntityPage(ctx context.Context, service verify.ServiceSID, at s
 // Entity reads one entity (FetchEntity).
 func (c *Client) Entity(ctx context.Context, service verify.ServiceSID, identity verify.Identity) (verify.Entity, error) {
 	call := c.begin(ctx, "read entity %s", named(identity)).about(identity)
-	return fetch[wireEntity](call, "", func() error {
+	return fetch[verify.Entity](call, "", func() error {
 		_, err := call.verify().FetchEntity(segment(call, service), segment(call, identity))
 		return err
 	})

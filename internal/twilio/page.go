@@ -56,9 +56,9 @@ type listing struct {
 
 // all reads a list while it is ranged over. What was read is given before the error that ends it; beside an error the row
 // is empty.
-func all[W wire[R], R any](ctx context.Context, c *Client, l listing) iter.Seq2[R, error] {
+func all[R any](ctx context.Context, c *Client, l listing) iter.Seq2[R, error] {
 	return func(yield func(R, error) bool) {
-		for page, err := range pages[W](ctx, c, l) {
+		for page, err := range pages[R](ctx, c, l) {
 			for _, row := range page {
 				if !yield(row, nil) {
 					return
@@ -73,12 +73,12 @@ func all[W wire[R], R any](ctx context.Context, c *Client, l listing) iter.Seq2[
 }
 
 // pages reads a list page by page. The last page comes with the error that ends the list, if one does.
-func pages[W wire[R], R any](ctx context.Context, c *Client, l listing) iter.Seq2[[]R, error] {
+func pages[R any](ctx context.Context, c *Client, l listing) iter.Seq2[[]R, error] {
 	return func(yield func([]R, error) bool) {
 		first := cursor{}
 		seen, empty := map[cursor]bool{}, 0
 		for at, more := first, true; more; {
-			page, next, err := readPage[W](ctx, c, l, at)
+			page, next, err := readPage[R](ctx, c, l, at)
 			seen[at] = true
 			if empty++; len(page) > 0 {
 				empty = 0
@@ -96,22 +96,22 @@ func pages[W wire[R], R any](ctx context.Context, c *Client, l listing) iter.Seq
 }
 
 // readPage reads one page. The rows that could be read come with the error, too.
-func readPage[W wire[R], R any](ctx context.Context, c *Client, l listing, at cursor) (page []R, next cursor, err error) {
+func readPage[R any](ctx context.Context, c *Client, l listing, at cursor) (page []R, next cursor, err error) {
 	call := c.begin(ctx, "%s", l.what).about(l.identity)
-	var answer pageOf[W]
 	call.decode = func(body []byte) error {
-		page, answer = nil, pageOf[W]{array: l.array}
+		answer := pageOf[R]{array: l.array}
 		err := answer.decode(body)
+		page = nil
 		for _, row := range answer.rows {
-			if bad := call.accept(row.key(), "", row); bad != nil {
+			if bad := call.accept(identify(row), ""); bad != nil {
 				return bad
 			}
-			page = append(page, row.resource())
+			page = append(page, row)
 		}
 		if err != nil || answer.next == "" {
 			return err
 		}
-		next, err = c.follow(call.product, answer.next)
+		next, err = c.follow(call.product, string(answer.next))
 		return err
 	}
 	err = call.end(l.page(call, at))
@@ -138,15 +138,15 @@ func (c *Client) follow(product, link string) (cursor, error) {
 }
 
 // pageOf is one page of a list reply, either with meta.next_page_url or, in the 2010 API, with next_page_uri.
-type pageOf[W any] struct {
+type pageOf[R any] struct {
 	array string
-	rows  []W
-	next  string
+	rows  []R
+	next  text
 }
 
 // decode reads a page in one pass. A reply without the array or without a word on the next page is an error: neither
 // may pass for the end of a list. After an error rows holds those before it.
-func (p *pageOf[W]) decode(body []byte) error {
+func (p *pageOf[R]) decode(body []byte) error {
 	dec := json.NewDecoder(bytes.NewReader(body))
 	if t, err := dec.Token(); err != nil || t != json.Delim('{') {
 		return errors.New("it is not a JSON object")
@@ -162,15 +162,16 @@ func (p *pageOf[W]) decode(body []byte) error {
 			hasRows = true
 			err = p.decodeRows(dec)
 		case "meta":
-			var meta part[struct {
+			var meta json.RawMessage
+			var link struct {
 				Next text `json:"next_page_url"`
-			}]
+			}
 			err = dec.Decode(&meta)
-			hasNext = hasNext || meta.value != nil
-			p.next = string(meta.or().Next)
+			hasNext = hasNext || decodeObject(meta, &link) == nil
+			p.next = link.Next
 		case "next_page_uri":
 			hasNext = true
-			err = dec.Decode((*nullable)(&p.next))
+			err = dec.Decode(&p.next)
 		default:
 			err = dec.Decode(new(json.RawMessage))
 		}
@@ -193,13 +194,17 @@ func (p *pageOf[W]) decode(body []byte) error {
 	return nil
 }
 
-func (p *pageOf[W]) decodeRows(dec *json.Decoder) error {
+func (p *pageOf[R]) decodeRows(dec *json.Decoder) error {
 	if t, err := dec.Token(); err != nil || t != json.Delim('[') {
 		return fmt.Errorf("its %q is not a list", p.array)
 	}
 	for dec.More() {
-		var row W
-		if err := dec.Decode(&row); err != nil {
+		var raw json.RawMessage
+		if err := dec.Decode(&raw); err != nil {
+			return err
+		}
+		row, err := decodeResource[R](raw)
+		if err != nil {
 			return err
 		}
 		p.rows = append(p.rows, row)
@@ -207,9 +212,3 @@ func (p *pageOf[W]) decodeRows(dec *json.Decoder) error {
 	_, err := dec.Token()
 	return err
 }
-
-// nullable is a string that may be null.
-type nullable string
-
-// UnmarshalJSON reads it as [text] does.
-func (n *nullable) UnmarshalJSON(raw []byte) error { return (*text)(n).UnmarshalJSON(raw) }

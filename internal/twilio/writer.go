@@ -54,7 +54,7 @@ func (w Writer) CreateChallenge(ctx context.Context, service verify.ServiceSID, 
 		params.SetExpirationDate(n.ExpirationDate.UTC())
 	}
 	call := w.begin(ctx, service, "create a challenge for factor %s of %s", n.FactorSID, named(identity)).about(identity)
-	return fetch[wireChallenge](call, "", func() error {
+	return fetch[verify.Challenge](call, "", func() error {
 		_, err := call.verify().CreateChallenge(segment(call, service), segment(call, identity), params)
 		return err
 	})
@@ -69,7 +69,7 @@ func (w Writer) CreateNotification(ctx context.Context, service verify.ServiceSI
 	}
 	seconds := int(ttl / time.Second)
 	call := w.begin(ctx, service, "resend challenge %s of %s", challenge, named(identity)).about(identity)
-	return fetch[wireNotification](call, "", func() error {
+	return fetch[verify.Notification](call, "", func() error {
 		_, err := call.verify().CreateNotification(segment(call, service), segment(call, identity), segment(call, challenge),
 			&verifyv2.CreateNotificationParams{Ttl: &seconds})
 		return err
@@ -92,7 +92,7 @@ func (w Writer) SetServiceCredential(ctx context.Context, service verify.Service
 		return verify.Service{}, err // an empty one might clear the setting; Twilio does not document it
 	}
 	call := w.begin(ctx, service, "set the %s credential of Service %s", platform, service)
-	return fetch[wireService](call, string(service), func() error {
+	return fetch[verify.Service](call, string(service), func() error {
 		_, err := call.verify().UpdateService(segment(call, service), params)
 		return err
 	})
@@ -102,7 +102,7 @@ func (w Writer) SetServiceCredential(ctx context.Context, service verify.Service
 // ones stay as they are (UpdateWebhook).
 func (w Writer) UpdateWebhook(ctx context.Context, service verify.ServiceSID, hook verify.Webhook) (verify.Webhook, error) {
 	call := w.begin(ctx, service, "change webhook %s", hook.SID)
-	return fetch[wireWebhook](call, string(hook.SID), func() error {
+	return fetch[verify.Webhook](call, string(hook.SID), func() error {
 		_, err := call.verify().UpdateWebhook(segment(call, service), segment(call, hook.SID), &verifyv2.UpdateWebhookParams{
 			FriendlyName: given(hook.FriendlyName), EventTypes: givenList(hook.EventTypes), WebhookUrl: given(hook.URL),
 			Status: given(hook.Status), Version: given(hook.Version),
