@@ -11,6 +11,7 @@
 package twilio
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -73,6 +74,7 @@ type Client struct {
 	http      *http.Client
 	transport *http.Transport
 	account   accountCheck
+	debugging sync.Mutex // keeps the records of concurrent calls apart
 
 	maxBody  int64
 	pageSize int
@@ -96,8 +98,7 @@ func New(opts Options) (*Client, error) {
 	c := &Client{opts: opts, hosts: where, transport: transport, maxBody: largestBody, pageSize: largestPage}
 	if opts.Dial == nil {
 		for _, product := range []string{productVerify, productMonitor} {
-			base := where.base(product)
-			if _, err := Proxy(base); err != nil {
+			if _, err := Proxy(where.base(product)); err != nil {
 				return nil, err
 			}
 		}
@@ -120,17 +121,11 @@ func (c *Client) Close() error {
 func (c *Client) Host() string { return c.hosts.base(productVerify).Host }
 
 func (o *Options) complete() {
-	if o.Timeout <= 0 {
-		o.Timeout = defaultTimeout
-	}
+	o.Timeout = cmp.Or(max(o.Timeout, 0), defaultTimeout)
+	o.UserAgent = cmp.Or(o.UserAgent, "verifyctl")
+	o.Gate = cmp.Or(o.Gate, &ProxyGate{})
 	if o.Limiter == nil {
 		o.Limiter = NewLimiter(Limits{})
-	}
-	if o.Gate == nil {
-		o.Gate = &ProxyGate{}
-	}
-	if o.UserAgent == "" {
-		o.UserAgent = "verifyctl"
 	}
 	if o.Now == nil {
 		o.Now = time.Now
@@ -140,9 +135,6 @@ func (o *Options) complete() {
 	}
 	if o.Random == nil {
 		o.Random = rand.Float64
-	}
-	if o.Debug != nil {
-		o.Debug = &lockedWriter{w: o.Debug}
 	}
 }
 

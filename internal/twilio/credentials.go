@@ -25,17 +25,11 @@ const largestConversationsPage = 100
 func (c *Client) Credentials(ctx context.Context) iter.Seq2[verify.Credential, error] {
 	return func(yield func(verify.Credential, error) bool) {
 		begun := false
-		for credential, err := range c.notifyCredentials(ctx) {
-			if err != nil && !begun && mayFallBack(err) {
-				if c.yieldConversations(ctx, err, yield) {
-					return
-				}
+		for credential, err := range c.credentialsFrom(ctx, readFromNotify) {
+			if err != nil && !begun && mayFallBack(err) && c.yieldConversations(ctx, yield) {
+				return
 			}
 			begun = true
-			credential.ReadFrom = readFromNotify
-			if err != nil {
-				credential = verify.Credential{}
-			}
 			if !yield(credential, err) {
 				return
 			}
@@ -45,36 +39,41 @@ func (c *Client) Credentials(ctx context.Context) iter.Seq2[verify.Credential, e
 
 // yieldConversations gives Conversations' list instead of Notify's. It tells whether it did: a list that fails at once
 // gives nothing, and Notify's own error stands.
-func (c *Client) yieldConversations(ctx context.Context, notifyErr error, yield func(verify.Credential, error) bool) bool {
-	begun := false
-	for credential, err := range c.conversationsCredentials(ctx) {
+func (c *Client) yieldConversations(ctx context.Context, yield func(verify.Credential, error) bool) (begun bool) {
+	for credential, err := range c.credentialsFrom(ctx, readFromConversations) {
 		if err != nil && !begun {
 			return false
 		}
 		begun = true
-		if err == nil {
-			credential.ReadFrom = readFromConversations
-		}
 		if !yield(credential, err) {
-			return true
+			break
 		}
 	}
 	return true
 }
 
-func (c *Client) notifyCredentials(ctx context.Context) iter.Seq2[verify.Credential, error] {
-	return all[verify.Credential](ctx, c, listing{what: "list the push credentials", array: "credentials", page: func(call *call, at cursor) error {
+func (c *Client) credentialsFrom(ctx context.Context, api string) iter.Seq2[verify.Credential, error] {
+	l := listing{what: "list the push credentials", array: "credentials"}
+	l.page = func(call *call, at cursor) error {
 		_, err := call.notify().PageCredential(&notifyv1.ListCredentialParams{PageSize: &c.pageSize}, at.token, at.page)
 		return err
-	}})
-}
-
-func (c *Client) conversationsCredentials(ctx context.Context) iter.Seq2[verify.Credential, error] {
-	size := min(c.pageSize, largestConversationsPage)
-	return all[verify.Credential](ctx, c, listing{what: "list the push credentials", array: "credentials", page: func(call *call, at cursor) error {
-		_, err := call.conversations().PageCredential(&conversationsv1.ListCredentialParams{PageSize: &size}, at.token, at.page)
-		return err
-	}})
+	}
+	if size := min(c.pageSize, largestConversationsPage); api == readFromConversations {
+		l.page = func(call *call, at cursor) error {
+			_, err := call.conversations().PageCredential(&conversationsv1.ListCredentialParams{PageSize: &size}, at.token, at.page)
+			return err
+		}
+	}
+	return func(yield func(verify.Credential, error) bool) {
+		for credential, err := range all[verify.Credential](ctx, c, l) {
+			if err == nil {
+				credential.ReadFrom = api
+			}
+			if !yield(credential, err) {
+				return
+			}
+		}
+	}
 }
 
 // Credential reads one push credential (FetchCredential), from Notify or, when Notify does not answer with it, from

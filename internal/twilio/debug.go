@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 	"unicode"
 )
@@ -55,6 +54,8 @@ func (c *Client) debug(req *http.Request, r request, number int, a attempt, took
 		}
 		fmt.Fprintf(&b, "\n<   %s\n", redactBody(a.reply.body))
 	}
+	c.debugging.Lock()
+	defer c.debugging.Unlock()
 	io.WriteString(c.opts.Debug, b.String()) //nolint:errcheck // nowhere to tell
 }
 
@@ -127,17 +128,4 @@ func redactJSON(value any) any {
 func isHidden(name string) bool {
 	name = strings.ToLower(name)
 	return slices.ContainsFunc(hiddenKeys, func(part string) bool { return strings.Contains(name, part) })
-}
-
-// lockedWriter keeps records of concurrent calls apart.
-type lockedWriter struct {
-	mu sync.Mutex
-	w  io.Writer
-}
-
-// Write writes one record.
-func (l *lockedWriter) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.w.Write(p)
 }

@@ -114,10 +114,15 @@ func (c *Client) httpRequest(ctx context.Context, r request) (*http.Request, err
 	if body != nil {
 		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}
+	c.sign(req)
+	return req, nil
+}
+
+// sign says who asks, with the account keys.
+func (c *Client) sign(req *http.Request) {
 	req.Header.Set("Accept", "application/json")
 	req.Header.Set("User-Agent", c.opts.UserAgent)
 	req.SetBasicAuth(c.opts.Username, c.opts.Password)
-	return req, nil
 }
 
 func (c *Client) roundTrip(req *http.Request) (*reply, error) {

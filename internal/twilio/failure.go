@@ -2,6 +2,7 @@ package twilio
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -83,7 +84,7 @@ func (c *Client) understand(r request, rep *reply) *failure {
 		return &failure{err: own}
 	}
 	f := &failure{perhapsDone: true}
-	if looksJSON(rep.body) {
+	if json.Valid(rep.body) {
 		f.err = r.failed(rep, verify.KindFailed, "the reply makes no sense: %v", err)
 		return f
 	}
@@ -254,10 +255,7 @@ func parseErrorBody(body []byte) (errorBody, bool) {
 		code = 0
 	}
 	message := strings.TrimRight(visible(string(raw.Message), 500), ". ")
-	if message == "" {
-		message = "no reason was given"
-	}
-	return errorBody{code: code, message: message}, true
+	return errorBody{code, cmp.Or(message, "no reason was given")}, true
 }
 
 // describe says what a body that is not the JSON we wanted is.
@@ -269,15 +267,13 @@ func describe(rep *reply) string {
 	switch {
 	case err != nil || kind == "":
 		return "an unknown kind of body"
-	case kind == "application/json" && !looksJSON(rep.body):
+	case kind == "application/json" && !json.Valid(rep.body):
 		return "broken JSON"
 	case kind == "application/json":
 		return "other JSON"
 	}
 	return visible(kind, 60)
 }
-
-func looksJSON(body []byte) bool { return json.Valid(body) }
 
 // visible makes foreign text fit for one line of a message: no control characters, and not too long.
 func visible(s string, limit int) string {

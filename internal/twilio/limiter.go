@@ -1,6 +1,7 @@
 package twilio
 
 import (
+	"cmp"
 	"container/list"
 	"context"
 	"sync"
@@ -47,21 +48,15 @@ type Limiter struct {
 
 // NewLimiter makes a limiter; zero limits take their defaults.
 func NewLimiter(limits Limits) *Limiter {
-	if limits.MaxInFlight <= 0 {
-		limits.MaxInFlight = 32
-	}
-	if limits.InFlight <= 0 {
-		limits.InFlight = 4
-	}
-	l := &Limiter{
-		sticky: limits.Sticky, slowStart: true,
-		window: float64(min(limits.InFlight, limits.MaxInFlight)), ceiling: float64(limits.MaxInFlight),
-		rate: rate.NewLimiter(rate.Inf, 1),
-	}
+	ceiling := float64(cmp.Or(limits.MaxInFlight, 32))
+	perSecond := rate.Inf
 	if limits.PerSecond > 0 {
-		l.rate.SetLimit(rate.Limit(limits.PerSecond))
+		perSecond = rate.Limit(limits.PerSecond)
 	}
-	return l
+	return &Limiter{
+		sticky: limits.Sticky, slowStart: true, ceiling: ceiling,
+		window: min(float64(cmp.Or(limits.InFlight, 4)), ceiling), rate: rate.NewLimiter(perSecond, 1),
+	}
 }
 
 // Window tells how many requests may be in flight now, for progress.

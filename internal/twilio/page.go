@@ -42,14 +42,11 @@ func (at cursor) String() string {
 // emptyPages is how many pages without a row may follow each other before a list counts as endless.
 const emptyPages = 100
 
-// lister reads one page: it calls twilio-go's PageX with where the page begins.
-type lister func(c *call, at cursor) error
-
 // listing is a list operation.
 type listing struct {
-	what  string // completes "cannot …"
-	array string // the name of the list in the reply
-	page  lister
+	what  string                         // completes "cannot …"
+	array string                         // the name of the list in the reply
+	page  func(c *call, at cursor) error // reads one page: it calls twilio-go's PageX with where the page begins
 
 	identity verify.Identity // whose list it is, "" for one of the account or the Service
 }

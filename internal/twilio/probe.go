@@ -58,9 +58,7 @@ func (c *Client) probeOnce(ctx context.Context, transport http.RoundTripper, tar
 	if err != nil {
 		return err
 	}
-	req.Header.Set("Accept", "application/json")
-	req.Header.Set("User-Agent", c.opts.UserAgent)
-	req.SetBasicAuth(c.opts.Username, c.opts.Password)
+	c.sign(req)
 	started, before := time.Now(), c.opts.Now()
 	resp, err := transport.RoundTrip(req) // no client, so no redirects
 	if err != nil {

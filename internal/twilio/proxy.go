@@ -8,6 +8,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"golang.org/x/net/http/httpproxy"
 
@@ -64,14 +65,11 @@ func parseProxy(value string) (*url.URL, bool) {
 type ProxyGate struct {
 	once  sync.Once
 	turn  chan struct{}
-	mu    sync.Mutex
-	state gateState
+	state atomic.Int32 // one of those below
 }
 
-type gateState int
-
 const (
-	gateUntried gateState = iota
+	gateUntried = iota
 	gateOpen
 	gateRefused
 )
@@ -99,7 +97,7 @@ func (t gated) RoundTrip(req *http.Request) (*http.Response, error) {
 // pass sends a request when the proxy may be asked.
 func (g *ProxyGate) pass(ctx context.Context, send func() (*http.Response, error)) (*http.Response, error) {
 	g.once.Do(func() { g.turn = make(chan struct{}, 1) })
-	if g.now() == gateOpen {
+	if g.state.Load() == gateOpen {
 		return send()
 	}
 	select {
@@ -108,7 +106,7 @@ func (g *ProxyGate) pass(ctx context.Context, send func() (*http.Response, error
 		return nil, ctx.Err()
 	}
 	defer func() { <-g.turn }()
-	switch g.now() {
+	switch g.state.Load() {
 	case gateOpen:
 		return send()
 	case gateRefused:
@@ -121,23 +119,11 @@ func (g *ProxyGate) pass(ctx context.Context, send func() (*http.Response, error
 	}
 	switch {
 	case errors.Is(err, errProxyRefuses):
-		g.become(gateRefused)
+		g.state.Store(gateRefused)
 	case err == nil:
-		g.become(gateOpen)
+		g.state.Store(gateOpen)
 	}
 	return resp, err
-}
-
-func (g *ProxyGate) now() gateState {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return g.state
-}
-
-func (g *ProxyGate) become(state gateState) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.state = state
 }
 
 // refuse407 tells a proxy's refusal of a CONNECT from every other failure.
