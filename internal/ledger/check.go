@@ -3,10 +3,10 @@ package ledger
 import (
 	"cmp"
 	"context"
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -68,6 +68,7 @@ func (l *Ledger) verify() (Report, error) {
 		return Report{}, statedir.Failure("cannot read "+filepath.Join(l.dir, headFile), err)
 	}
 	w := walk{ledger: l, begun: map[string]int{}, head: head, hasHead: hasHead, reached: head.Size == 0}
+	w.report.Torn, w.report.Unfinished, w.report.Breaks = []int{}, []string{}, []Break{}
 	for line, err := range l.lines() {
 		if err != nil {
 			return Report{}, err
@@ -94,9 +95,7 @@ func (l *Ledger) Acknowledge(ctx context.Context, e Entry) (problem string, err 
 		if problem = cmp.Or(report.Problem, broken); err != nil || problem == "" {
 			return err
 		}
-		var id [8]byte
-		rand.Read(id[:])
-		e.ID, e.Phase, e.Problem = hex.EncodeToString(id[:]), phaseBreak, problem
+		e.ID, e.Phase, e.Problem = newID(), phaseBreak, problem
 		return l.appendLine(f, e)
 	})
 	return problem, err
@@ -248,10 +247,7 @@ func (w *walk) end() Report {
 		// What cannot be read at the very end, behind what head knows of, was torn.
 		r.Torn = append(r.Torn, w.tears...)
 	}
-	r.Unfinished, r.Torn, r.Breaks = append([]string{}, r.Unfinished...), append([]int{}, r.Torn...), append([]Break{}, r.Breaks...)
-	for id := range w.begun {
-		r.Unfinished = append(r.Unfinished, id)
-	}
+	r.Unfinished = slices.AppendSeq(r.Unfinished, maps.Keys(w.begun))
 	slices.SortFunc(r.Unfinished, func(a, b string) int { return w.begun[a] - w.begun[b] })
 	switch {
 	case r.Problem != "":

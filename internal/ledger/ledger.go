@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -94,23 +95,15 @@ func (l *Ledger) lacks(err error) {
 	l.auditErr = err
 }
 
-// pending is a write whose first line is on disk.
-type pending struct {
-	ledger *Ledger
-	entry  Entry
-}
-
-// begin puts the line before a write on disk. When it fails nothing may be sent to Twilio. ID, Phase, Who and Outcome are
-// set here; where Command, Reason or SIDs contain the identity, its keyed hash is put in its place.
-func (l *Ledger) begin(ctx context.Context, e Entry) (*pending, error) {
-	var id [8]byte
-	rand.Read(id[:])
-	e.ID, e.Phase, e.Outcome, e.RequestID, e.Who = hex.EncodeToString(id[:]), phaseBefore, "", "", ""
+// begin puts the line before a write on disk, and gives it. When it fails nothing may be sent to Twilio. ID, Phase, Who and
+// Outcome are set here; where Command, Reason or SIDs contain the identity, its keyed hash is put in its place.
+func (l *Ledger) begin(ctx context.Context, e Entry) (Entry, error) {
+	e.ID, e.Phase, e.Outcome, e.RequestID, e.Who = newID(), phaseBefore, "", "", ""
 	if e.Identity != "" {
 		e.Who = l.key.Tombstone(e.Identity)
 		e.Command = replaceName(e.Command, e.Identity, e.Who)
 		e.Reason = replaceName(e.Reason, e.Identity, e.Who)
-		e.SIDs = append([]string(nil), e.SIDs...)
+		e.SIDs = slices.Clone(e.SIDs)
 		for i := range e.SIDs {
 			e.SIDs[i] = replaceName(e.SIDs[i], e.Identity, e.Who)
 		}
@@ -120,25 +113,29 @@ func (l *Ledger) begin(ctx context.Context, e Entry) (*pending, error) {
 		if failed.Hint == "" {
 			failed.Hint = fmt.Sprintf("nothing was sent, because every write leaves a record; see that %s can be written", filepath.Join(l.dir, chainFile))
 		}
-		return nil, failed
+		return Entry{}, failed
 	}
-	return &pending{ledger: l, entry: e}, nil
+	return e, nil
 }
 
-// finish puts the line after the write on disk, with its outcome and Twilio's request id. It does so even when ctx is
+func newID() string {
+	var id [8]byte
+	rand.Read(id[:])
+	return hex.EncodeToString(id[:])
+}
+
+// finish puts the line after a write on disk, with its outcome and Twilio's request id. It does so even when ctx is
 // cancelled, because the write was sent.
-func (p *pending) finish(ctx context.Context, now time.Time, outcome, requestID string) error {
-	e := p.entry
+func (l *Ledger) finish(ctx context.Context, e Entry, now time.Time, outcome, requestID string) error {
 	e.Phase, e.Time, e.Outcome, e.RequestID = phaseAfter, now, outcome, requestID
-	if err := p.ledger.append(context.WithoutCancel(ctx), e); err != nil {
+	if err := l.append(context.WithoutCancel(ctx), e); err != nil {
 		return cannotWrite(err).WithHint("the write was sent; its outcome is %q and stands in no record", outcome)
 	}
 	return nil
 }
 
 func cannotWrite(err error) *verify.Error {
-	var told *verify.Error
-	if errors.As(err, &told) && told.Kind == verify.KindRefused {
+	if told, ok := errors.AsType[*verify.Error](err); ok && told.Kind == verify.KindRefused {
 		return told
 	}
 	return &verify.Error{Kind: verify.KindFailed, Message: "cannot write the audit file: " + err.Error(), Cause: err}

@@ -67,8 +67,8 @@ func entryOf(n int) Entry {
 
 func writeOne(t testing.TB, a *Ledger, n int) {
 	t.Helper()
-	pending := must[*pending](t)(a.begin(t.Context(), entryOf(n)))
-	check(t, pending.finish(t.Context(), noon.Add(time.Minute), "deleted", fmt.Sprintf("RQ%032x", n)))
+	pending := must[Entry](t)(a.begin(t.Context(), entryOf(n)))
+	check(t, a.finish(t.Context(), pending, noon.Add(time.Minute), "deleted", fmt.Sprintf("RQ%032x", n)))
 }
 
 func writeSome(dir string) error {
@@ -82,7 +82,7 @@ func writeSome(dir string) error {
 		if err != nil {
 			return err
 		}
-		if err := pending.finish(ctx, noon, "deleted", ""); err != nil {
+		if err := a.finish(ctx, pending, noon, "deleted", ""); err != nil {
 			return err
 		}
 	}
@@ -101,7 +101,7 @@ func entries(t testing.TB, a *Ledger, filter Filter) (list []Entry) {
 func TestEveryWriteLeavesALineBeforeAndAfter(t *testing.T) {
 	dir := t.TempDir()
 	a := openLedger(t, dir)
-	pending := must[*pending](t)(a.begin(t.Context(), entryOf(1)))
+	pending := must[Entry](t)(a.begin(t.Context(), entryOf(1)))
 	if before := entries(t, a, Filter{}); len(before) != 1 || before[0].Phase != "before" {
 		t.Fatalf("while the write is sent the file has %+v", before)
 	}
@@ -110,7 +110,7 @@ func TestEveryWriteLeavesALineBeforeAndAfter(t *testing.T) {
 	}
 	cancelled, cancel := context.WithCancel(t.Context())
 	cancel()
-	check(t, pending.finish(cancelled, noon.Add(time.Minute), "deleted", "RQ1"))
+	check(t, a.finish(cancelled, pending, noon.Add(time.Minute), "deleted", "RQ1"))
 
 	want := entryOf(1)
 	want.Phase, want.Who = "before", a.key.Tombstone(want.Identity)
@@ -158,7 +158,7 @@ func TestWithoutARecordNothingMayBeSent(t *testing.T) {
 	a := openLedger(t, dir)
 	check(t, os.Mkdir(filepath.Join(dir, chainFile), 0o700))
 	pending, err := a.begin(t.Context(), entryOf(1))
-	if pending != nil || err == nil {
+	if pending.ID != "" || err == nil {
 		t.Errorf("begun without a record: %v, %v", pending, err)
 	}
 	check(t, os.Remove(filepath.Join(dir, chainFile)))
@@ -352,8 +352,8 @@ func TestAnErasedIdentityLeavesATombstoneAndTheChain(t *testing.T) {
 	entry := entryOf(1)
 	entry.Reason = "asked by " + name + ", not by " + name + "9"
 	entry.Command = "factors delete " + name
-	pending := must[*pending](t)(a.begin(t.Context(), entry))
-	check(t, pending.finish(t.Context(), noon, "deleted", ""))
+	pending := must[Entry](t)(a.begin(t.Context(), entry))
+	check(t, a.finish(t.Context(), pending, noon, "deleted", ""))
 	writeOne(t, a, 2)
 
 	if was := must[bool](t)(a.EraseIdentity(t.Context(), name)); !was {

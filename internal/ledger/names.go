@@ -60,34 +60,31 @@ func (l *Ledger) names() (map[string]string, error) {
 
 // EraseIdentity makes the audit file forget an identity: its lines stay, with the keyed hash as a tombstone. It tells
 // whether the identity was there.
-func (l *Ledger) EraseIdentity(ctx context.Context, identity string) (bool, error) {
-	unlock, err := statedir.LockFile(ctx, filepath.Join(l.dir, lockFile))
-	if err != nil {
-		return false, err
-	}
-	defer unlock()
-	names, err := l.names()
-	if err != nil {
-		return false, err
-	}
-	var kept []byte
-	was := false
-	for who, name := range names {
-		if name == identity {
-			was = true
-			continue
-		}
-		text, err := json.Marshal(identityName{who, name})
+func (l *Ledger) EraseIdentity(ctx context.Context, identity string) (was bool, err error) {
+	err = l.locked(ctx, func() error {
+		names, err := l.names()
 		if err != nil {
-			return false, err
+			return err
 		}
-		kept = append(append(kept, '\n'), text...)
-	}
-	if !was {
-		return false, nil
-	}
-	if err := statedir.WriteNew(filepath.Join(l.dir, namesFile), kept); err != nil {
-		return false, statedir.Failure("cannot erase the identity from the audit file", err)
-	}
-	return true, nil
+		var kept []byte
+		for who, name := range names {
+			if name == identity {
+				was = true
+				continue
+			}
+			text, err := json.Marshal(identityName{who, name})
+			if err != nil {
+				return err
+			}
+			kept = append(append(kept, '\n'), text...)
+		}
+		if !was {
+			return nil
+		}
+		if err := statedir.WriteNew(filepath.Join(l.dir, namesFile), kept); err != nil {
+			return statedir.Failure("cannot erase the identity from the audit file", err)
+		}
+		return nil
+	})
+	return was && err == nil, err
 }

@@ -23,7 +23,7 @@ const (
 // Key is the secret by which this machine hashes what it must recognise but not keep: push tokens and erased identities.
 // It never leaves the state directory, so its hashes mean nothing elsewhere.
 type Key struct {
-	secret [keyLength]byte
+	secret []byte
 	id     string // names the key in its hashes, so that those of two keys are never taken for equal
 }
 
@@ -72,9 +72,9 @@ func openKey(ctx context.Context, dir string, allowed func(dir string) error) (*
 	if err := allowed(dir); err != nil {
 		return nil, err
 	}
-	var secret [keyLength]byte
-	rand.Read(secret[:])
-	if err := WriteNew(path, secret[:]); err != nil {
+	secret := make([]byte, keyLength)
+	rand.Read(secret)
+	if err := WriteNew(path, secret); err != nil {
 		return nil, Failure("cannot make the key of the state directory", err)
 	}
 	return readKey(path)
@@ -82,11 +82,10 @@ func openKey(ctx context.Context, dir string, allowed func(dir string) error) (*
 
 func readKey(path string) (*Key, error) {
 	secret, err := ReadFile(path)
-	var refused *verify.Error
-	switch {
-	case errors.As(err, &refused), errors.Is(err, fs.ErrNotExist):
-		return nil, err
-	case err != nil:
+	if err != nil {
+		if _, refused := errors.AsType[*verify.Error](err); refused || errors.Is(err, fs.ErrNotExist) {
+			return nil, err
+		}
 		return nil, Failure("cannot read the key of the state directory", err)
 	}
 	if len(secret) != keyLength {
@@ -95,7 +94,7 @@ func readKey(path string) (*Key, error) {
 			Hint: "restore it from a backup; without it, move it away: a new one is made, and what was hashed with the " +
 				"old one is not recognised any more"}
 	}
-	key := &Key{secret: [keyLength]byte(secret)}
+	key := &Key{secret: secret}
 	key.id = key.hash("key", "")[:8]
 	return key, nil
 }
@@ -114,16 +113,15 @@ func (k *Key) Tombstone(identity string) string {
 }
 
 // Link gives the keyed hash of a line of the audit file, 64 hexadecimal digits, which the line behind it carries.
-func (k *Key) Link(line []byte) string {
-	mac := hmac.New(sha256.New, k.secret[:])
-	mac.Write([]byte("audit\x00"))
-	mac.Write(line)
-	return hex.EncodeToString(mac.Sum(nil))
-}
+func (k *Key) Link(line []byte) string { return k.mac("audit", line) }
 
-// hash gives 32 hexadecimal digits. The use keeps the same text from hashing alike in two roles.
-func (k *Key) hash(use, text string) string {
-	mac := hmac.New(sha256.New, k.secret[:])
-	mac.Write([]byte(use + "\x00" + text))
-	return hex.EncodeToString(mac.Sum(nil)[:16])
+// hash gives 32 hexadecimal digits.
+func (k *Key) hash(use, text string) string { return k.mac(use, []byte(text))[:32] }
+
+// mac gives 64 hexadecimal digits. The use keeps the same text from hashing alike in two roles.
+func (k *Key) mac(use string, text []byte) string {
+	mac := hmac.New(sha256.New, k.secret)
+	mac.Write([]byte(use + "\x00"))
+	mac.Write(text)
+	return hex.EncodeToString(mac.Sum(nil))
 }

@@ -23,33 +23,36 @@ func Lock(ctx context.Context, dir string) (unlock func(), err error) {
 // The operating system lets go of it when the process ends, however it ends.
 func LockFile(ctx context.Context, path string) (unlock func(), err error) {
 	f, err := Open(path, os.O_RDWR|os.O_CREATE)
-	var refused *verify.Error
-	switch {
-	case errors.As(err, &refused):
-		return nil, err
-	case err != nil:
+	if err != nil {
+		if _, refused := errors.AsType[*verify.Error](err); refused {
+			return nil, err
+		}
 		return nil, Failure("cannot lock the state directory", err)
 	}
+	if err := awaitLock(ctx, f); err != nil {
+		f.Close()
+		return nil, err
+	}
+	return func() { f.Close() }, nil
+}
+
+func awaitLock(ctx context.Context, f *os.File) error {
 	deadline := time.Now().Add(lockPatience)
 	for pause := time.Millisecond; ; pause = min(2*pause, 16*time.Millisecond) {
 		locked, err := TryLock(f)
-		if err != nil {
-			f.Close()
-			return nil, Failure("cannot lock "+path, err)
-		}
-		if locked {
-			return func() { f.Close() }, nil
-		}
-		if time.Now().After(deadline) {
-			f.Close()
-			return nil, &verify.Error{Kind: verify.KindFailed,
-				Message: "another process has held " + path + " locked for " + lockPatience.String(),
+		switch {
+		case err != nil:
+			return Failure("cannot lock "+f.Name(), err)
+		case locked:
+			return nil
+		case time.Now().After(deadline):
+			return &verify.Error{Kind: verify.KindFailed,
+				Message: "another process has held " + f.Name() + " locked for " + lockPatience.String(),
 				Hint:    "see whether another verifyctl hangs, and try again"}
 		}
 		select {
 		case <-ctx.Done():
-			f.Close()
-			return nil, ctx.Err()
+			return ctx.Err()
 		case <-time.After(pause):
 		}
 	}

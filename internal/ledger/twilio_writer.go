@@ -34,20 +34,16 @@ func (l *Ledger) Writer(client *twilio.Client, memory Memory, origin Entry, now 
 	return &Writer{ledger: l, twilio: client.Writer(), memory: memory, origin: origin, now: now}
 }
 
-// recorded sends one write between its two lines. Its error is that of the write, or why none was sent: when only the
-// second line could not be written the request was sent all the same and its result counts. [Ledger.Close] tells of it.
-func (w *Writer) recorded(ctx context.Context, identity verify.Identity, sids []string, send func(context.Context) error) error {
-	return w.recordedMaking(ctx, identity, sids, func(ctx context.Context) (string, error) { return "", send(ctx) })
-}
-
-// recordedMaking is [Writer.recorded] for a write whose reply names what was made; the line after has its SID too.
-func (w *Writer) recordedMaking(ctx context.Context, identity verify.Identity, sids []string, send func(context.Context) (made string, err error)) error {
+// recorded sends one write between its two lines; the line after also has the SID of what was made. Its error is that of the
+// write, or why none was sent: when only the second line could not be written the request was sent all the same and its
+// result counts. [Ledger.Close] tells of it.
+func (w *Writer) recorded(ctx context.Context, identity verify.Identity, sids []string, send func(context.Context) (made string, err error)) error {
 	if err := ctx.Err(); err != nil {
 		return err // an interruption starts nothing new
 	}
 	entry := w.origin
 	entry.Time, entry.Identity, entry.SIDs = time.Now(), string(identity), sids
-	pending, err := w.ledger.begin(ctx, entry)
+	entry, err := w.ledger.begin(ctx, entry)
 	if err != nil {
 		return err
 	}
@@ -56,30 +52,30 @@ func (w *Writer) recordedMaking(ctx context.Context, identity verify.Identity, s
 	var requestID string
 	made, sendErr := send(twilio.WithRequestID(sending, &requestID))
 	if made != "" {
-		pending.entry.SIDs = append(slices.Clone(pending.entry.SIDs), made)
+		entry.SIDs = append(slices.Clone(entry.SIDs), made)
 	}
-	if err := pending.finish(ctx, time.Now(), outcomeOf(sendErr), requestID); err != nil {
+	if err := w.ledger.finish(ctx, entry, time.Now(), outcomeOf(sendErr, "done", "not found"), requestID); err != nil {
 		w.ledger.lacks(err)
 	}
 	return sendErr
 }
 
-// outcomeOf says in a word how a write ended.
-func outcomeOf(err error) string {
+// outcomeOf says how a write ended, with the words for a success and for what was not found.
+func outcomeOf(err error, done, notFound string) string {
 	switch {
 	case err == nil:
-		return "done"
+		return done
 	case verify.KindOf(err) == verify.KindPartial:
 		return "unknown"
 	case verify.KindOf(err) == verify.KindNotFound:
-		return "not found"
+		return notFound
 	}
 	return "failed"
 }
 
 // CreateChallenge asks the user of a factor; the phone rings. See [twilio.Writer.CreateChallenge].
 func (w *Writer) CreateChallenge(ctx context.Context, service verify.ServiceSID, identity verify.Identity, n verify.NewChallenge) (made verify.Challenge, err error) {
-	err = w.recordedMaking(ctx, identity, []string{string(n.FactorSID)}, func(ctx context.Context) (_ string, err error) {
+	err = w.recorded(ctx, identity, []string{string(n.FactorSID)}, func(ctx context.Context) (_ string, err error) {
 		made, err = w.twilio.CreateChallenge(ctx, service, identity, n)
 		return string(made.SID), err
 	})
@@ -88,7 +84,7 @@ func (w *Writer) CreateChallenge(ctx context.Context, service verify.ServiceSID,
 
 // CreateNotification sends the push of a challenge again; the phone rings. See [twilio.Writer.CreateNotification].
 func (w *Writer) CreateNotification(ctx context.Context, service verify.ServiceSID, identity verify.Identity, ch verify.ChallengeSID, ttl time.Duration) (sent verify.Notification, err error) {
-	err = w.recordedMaking(ctx, identity, []string{string(ch)}, func(ctx context.Context) (_ string, err error) {
+	err = w.recorded(ctx, identity, []string{string(ch)}, func(ctx context.Context) (_ string, err error) {
 		sent, err = w.twilio.CreateNotification(ctx, service, identity, ch, ttl)
 		return string(sent.SID), err
 	})
@@ -97,37 +93,37 @@ func (w *Writer) CreateNotification(ctx context.Context, service verify.ServiceS
 
 // SetServiceCredential attaches a push credential to a Service in the place of was, which may be "".
 func (w *Writer) SetServiceCredential(ctx context.Context, service verify.ServiceSID, platform verify.Platform, credential, was verify.CredentialSID) error {
-	return w.recorded(ctx, "", []string{string(credential), string(was)}, func(ctx context.Context) error {
+	return w.recorded(ctx, "", []string{string(credential), string(was)}, func(ctx context.Context) (string, error) {
 		_, err := w.twilio.SetServiceCredential(ctx, service, platform, credential)
-		return err
+		return "", err
 	})
 }
 
 // UpdateWebhook changes a webhook to what hook says; empty fields stay as they are.
 func (w *Writer) UpdateWebhook(ctx context.Context, service verify.ServiceSID, hook verify.Webhook) error {
-	return w.recorded(ctx, "", []string{string(hook.SID)}, func(ctx context.Context) error {
+	return w.recorded(ctx, "", []string{string(hook.SID)}, func(ctx context.Context) (string, error) {
 		_, err := w.twilio.UpdateWebhook(ctx, service, hook)
-		return err
+		return "", err
 	})
 }
 
 // DeleteFactor deletes a factor that was just read, and says how that ended: deleted, already gone, failed or unknown.
 // What the factor was is committed on this machine before the delete is sent; afterwards the index forgets it.
 func (w *Writer) DeleteFactor(ctx context.Context, f verify.Factor) (outcome string, err error) {
-	return w.delete(ctx, f.Identity, nil, []verify.Factor{f}, func(ctx context.Context) error {
-		return w.twilio.DeleteFactor(ctx, w.origin.ServiceSID, f.Identity, f.SID)
+	return w.delete(ctx, f.Identity, nil, []verify.Factor{f}, func(ctx context.Context) (string, error) {
+		return "", w.twilio.DeleteFactor(ctx, w.origin.ServiceSID, f.Identity, f.SID)
 	}, func() error { return w.memory.ForgetFactor(ctx, f.SID) })
 }
 
 // DeleteEntity deletes an entity whose factors were just read, and says how that ended, as [Writer.DeleteFactor] does.
 func (w *Writer) DeleteEntity(ctx context.Context, e verify.Entity, factors []verify.Factor) (outcome string, err error) {
-	return w.delete(ctx, e.Identity, []string{string(e.SID)}, factors, func(ctx context.Context) error {
-		return w.twilio.DeleteEntity(ctx, w.origin.ServiceSID, e.Identity)
+	return w.delete(ctx, e.Identity, []string{string(e.SID)}, factors, func(ctx context.Context) (string, error) {
+		return "", w.twilio.DeleteEntity(ctx, w.origin.ServiceSID, e.Identity)
 	}, func() error { return w.memory.ForgetEntity(ctx, e.Identity) })
 }
 
 // delete keeps what the factors were, sends their delete, and forgets what is gone.
-func (w *Writer) delete(ctx context.Context, identity verify.Identity, sids []string, factors []verify.Factor, send func(context.Context) error, forget func() error) (outcome string, err error) {
+func (w *Writer) delete(ctx context.Context, identity verify.Identity, sids []string, factors []verify.Factor, send func(context.Context) (string, error), forget func() error) (outcome string, err error) {
 	var kept []int64
 	for _, f := range factors {
 		id, err := w.memory.RecordDeletion(ctx, f, w.origin.User, w.origin.Reason, w.now())
@@ -137,7 +133,7 @@ func (w *Writer) delete(ctx context.Context, identity verify.Identity, sids []st
 		kept, sids = append(kept, id), append(sids, string(f.SID))
 	}
 	err = w.recorded(ctx, identity, sids, send)
-	if outcome = deleteOutcome(err); outcome == "already gone" {
+	if outcome = outcomeOf(err, "deleted", "already gone"); outcome == "already gone" {
 		err = nil // it was there when it was read, and is gone now
 	}
 	for _, id := range kept {
@@ -149,16 +145,4 @@ func (w *Writer) delete(ctx context.Context, identity verify.Identity, sids []st
 		err = forget()
 	}
 	return outcome, err
-}
-
-func deleteOutcome(err error) string {
-	switch {
-	case err == nil:
-		return "deleted"
-	case verify.KindOf(err) == verify.KindNotFound:
-		return "already gone"
-	case verify.KindOf(err) == verify.KindPartial:
-		return "unknown"
-	}
-	return "failed"
 }

@@ -6,10 +6,8 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -86,12 +84,13 @@ func (l *Ledger) locked(ctx context.Context, do func() error) error {
 	return do()
 }
 
+// appendLine writes the line, chained to the last one, and where the file now ends.
 func (l *Ledger) appendLine(f *os.File, e Entry) error {
 	tail, err := readTail(f)
 	if err != nil {
 		return err
 	}
-	line := chainedEntry{Entry: e, Torn: len(tail.torn), Prev: keyed + l.link(tail.last, tail.torn)}
+	line := chainedEntry{Entry: e, Torn: len(tail.torn), Prev: keyed + link(l.key.Link, tail.last, tail.torn)}
 	text, err := json.Marshal(line)
 	if err != nil {
 		return err
@@ -109,102 +108,26 @@ func (l *Ledger) appendLine(f *os.File, e Entry) error {
 	if err := f.Sync(); err != nil {
 		return err
 	}
-	return l.writeHead(head{Size: tail.size + int64(len(content)), Last: keyed + l.link(text, nil)})
-}
-
-// link gives the keyed hash of a line, and of what was torn behind it: neither can then be changed.
-func (l *Ledger) link(last, torn []byte) string {
-	switch {
-	case len(torn) > 0:
-		return l.key.Link(slices.Concat(last, []byte{'\n'}, torn))
-	case last == nil:
-		return noPrev
-	}
-	return l.key.Link(last)
+	return l.writeHead(head{Size: tail.size + int64(len(content)), Last: keyed + l.key.Link(text)})
 }
 
 // follows tells whether a hash is that of a line and of what was torn behind it, keyed or as older versions wrote it.
 func (l *Ledger) follows(prev string, last, torn []byte) bool {
 	if digits, ok := strings.CutPrefix(prev, keyed); ok {
-		return digits == l.link(last, torn)
+		return digits == link(l.key.Link, last, torn)
 	}
+	return prev == link(hashLine, last, torn)
+}
+
+// link gives the hash of a line, and of what was torn behind it: neither can then be changed.
+func link(hash func([]byte) string, last, torn []byte) string {
 	switch {
 	case len(torn) > 0:
-		return prev == hashLine(slices.Concat(last, []byte{'\n'}, torn))
+		return hash(slices.Concat(last, []byte{'\n'}, torn))
 	case last == nil:
-		return prev == noPrev
+		return noPrev
 	}
-	return prev == hashLine(last)
-}
-
-// broken compares the file with the head and says what is wrong; "" is nothing.
-func (l *Ledger) broken(f *os.File) (string, error) {
-	head, ok, err := l.readHead()
-	if err != nil {
-		return headFile + " is damaged", nil
-	}
-	info, err := f.Stat()
-	switch {
-	case err != nil:
-		return "", err
-	case !ok && info.Size() == 0:
-		return "", nil
-	case info.Size() < head.Size:
-		return fmt.Sprintf("it has %d bytes and had %d: lines were cut off", info.Size(), head.Size), nil
-	}
-	last, err := lineBefore(f, head.Size)
-	if err != nil {
-		return "", err
-	}
-	if ok && !l.follows(head.Last, last, nil) {
-		return "its last line is not the one that was written last", nil
-	}
-	broken, err := l.brokenBehind(f, head.Size, last)
-	if broken != "" && !ok {
-		broken = headFile + " is missing, so nobody can tell whether lines were cut off"
-	}
-	return broken, err
-}
-
-// brokenBehind looks at what stands behind the head: at most the line whose writer was killed before it wrote the head, and
-// what was torn.
-func (l *Ledger) brokenBehind(f *os.File, from int64, last []byte) (string, error) {
-	if _, err := f.Seek(from, io.SeekStart); err != nil {
-		return "", err
-	}
-	behind, err := io.ReadAll(io.LimitReader(f, 64*maxLine))
-	if err != nil {
-		return "", err
-	}
-	var torn []byte
-	whole := 0
-	for line := range bytes.Lines(behind) {
-		text := bytes.TrimSuffix(line, []byte("\n"))
-		parsed, ok := parseLine(text)
-		if !ok {
-			torn = append(append(torn, text...), '\n')
-			continue
-		}
-		if whole++; whole > 1 || parsed.Torn != len(torn) || !l.follows(parsed.Prev, last, torn) {
-			return "there are lines behind the one that was written last", nil
-		}
-		last, torn = text, nil
-	}
-	return "", nil
-}
-
-// lineBefore gives the line that ends where a place in the file is, without its newline; nil at the beginning.
-func lineBefore(f *os.File, place int64) ([]byte, error) {
-	from := max(0, place-maxLine-1)
-	text := make([]byte, place-from)
-	if _, err := f.ReadAt(text, from); err != nil && err != io.EOF {
-		return nil, err
-	}
-	if len(text) == 0 {
-		return nil, nil
-	}
-	text = bytes.TrimSuffix(text, []byte("\n"))
-	return text[bytes.LastIndexByte(text, '\n')+1:], nil
+	return hash(last)
 }
 
 // openAppend opens a file of the audit for appending, and makes it for the owner only.
@@ -272,36 +195,4 @@ func parseLine(text []byte) (line chainedEntry, ok bool) {
 		return chainedEntry{}, false
 	}
 	return line, len(strings.TrimPrefix(line.Prev, keyed)) == len(noPrev) && line.ID != ""
-}
-
-// head is how far the audit file reached when a line was last appended.
-type head struct {
-	Size int64  `json:"size"` // bytes
-	Last string `json:"last"` // hash of the last line
-}
-
-func (l *Ledger) writeHead(h head) error {
-	text, err := json.Marshal(h)
-	if err != nil {
-		return err
-	}
-	f, err := statedir.Open(filepath.Join(l.dir, headFile), os.O_WRONLY|os.O_CREATE)
-	if err != nil {
-		return err
-	}
-	// One short write in place, always of the same length, so that it is never seen half written.
-	_, err = f.WriteAt(fmt.Appendf(nil, "%-127s\n", text), 0)
-	return errors.Join(err, f.Close())
-}
-
-// readHead gives the head; ok is false when there is none.
-func (l *Ledger) readHead() (h head, ok bool, err error) {
-	text, err := statedir.ReadFile(filepath.Join(l.dir, headFile))
-	if errors.Is(err, fs.ErrNotExist) {
-		return h, false, nil
-	}
-	if err == nil && json.Unmarshal(text, &h) != nil {
-		err = errors.New("it is damaged, so nobody can tell whether lines were cut off at the end of the audit file")
-	}
-	return h, err == nil, err
 }

@@ -1,0 +1,116 @@
+package ledger
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/verifyctl/verifyctl/internal/statedir"
+)
+
+// head is how far the audit file reached when a line was last appended.
+type head struct {
+	Size int64  `json:"size"` // bytes
+	Last string `json:"last"` // hash of the last line
+}
+
+func (l *Ledger) writeHead(h head) error {
+	text, err := json.Marshal(h)
+	if err != nil {
+		return err
+	}
+	f, err := statedir.Open(filepath.Join(l.dir, headFile), os.O_WRONLY|os.O_CREATE)
+	if err != nil {
+		return err
+	}
+	// One short write in place, always of the same length, so that it is never seen half written.
+	_, err = f.WriteAt(fmt.Appendf(nil, "%-127s\n", text), 0)
+	return errors.Join(err, f.Close())
+}
+
+// readHead gives the head; ok is false when there is none.
+func (l *Ledger) readHead() (h head, ok bool, err error) {
+	text, err := statedir.ReadFile(filepath.Join(l.dir, headFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return h, false, nil
+	}
+	if err == nil && json.Unmarshal(text, &h) != nil {
+		err = errors.New("it is damaged, so nobody can tell whether lines were cut off at the end of the audit file")
+	}
+	return h, err == nil, err
+}
+
+// broken compares the file with the head and says what is wrong; "" is nothing.
+func (l *Ledger) broken(f *os.File) (string, error) {
+	head, ok, err := l.readHead()
+	if err != nil {
+		return headFile + " is damaged", nil
+	}
+	info, err := f.Stat()
+	switch {
+	case err != nil:
+		return "", err
+	case !ok && info.Size() == 0:
+		return "", nil
+	case info.Size() < head.Size:
+		return fmt.Sprintf("it has %d bytes and had %d: lines were cut off", info.Size(), head.Size), nil
+	}
+	last, err := lineBefore(f, head.Size)
+	if err != nil {
+		return "", err
+	}
+	if ok && !l.follows(head.Last, last, nil) {
+		return "its last line is not the one that was written last", nil
+	}
+	broken, err := l.brokenBehind(f, head.Size, last)
+	if broken != "" && !ok {
+		broken = headFile + " is missing, so nobody can tell whether lines were cut off"
+	}
+	return broken, err
+}
+
+// brokenBehind looks at what stands behind the head: at most the line whose writer was killed before it wrote the head, and
+// what was torn.
+func (l *Ledger) brokenBehind(f *os.File, from int64, last []byte) (string, error) {
+	if _, err := f.Seek(from, io.SeekStart); err != nil {
+		return "", err
+	}
+	behind, err := io.ReadAll(io.LimitReader(f, 64*maxLine))
+	if err != nil {
+		return "", err
+	}
+	var torn []byte
+	whole := 0
+	for line := range bytes.Lines(behind) {
+		text := bytes.TrimSuffix(line, []byte("\n"))
+		parsed, ok := parseLine(text)
+		if !ok {
+			torn = append(append(torn, text...), '\n')
+			continue
+		}
+		if whole++; whole > 1 || parsed.Torn != len(torn) || !l.follows(parsed.Prev, last, torn) {
+			return "there are lines behind the one that was written last", nil
+		}
+		last, torn = text, nil
+	}
+	return "", nil
+}
+
+// lineBefore gives the line that ends where a place in the file is, without its newline; nil at the beginning.
+func lineBefore(f *os.File, place int64) ([]byte, error) {
+	from := max(0, place-maxLine-1)
+	text := make([]byte, place-from)
+	if _, err := f.ReadAt(text, from); err != nil && err != io.EOF {
+		return nil, err
+	}
+	if len(text) == 0 {
+		return nil, nil
+	}
+	text = bytes.TrimSuffix(text, []byte("\n"))
+	return text[bytes.LastIndexByte(text, '\n')+1:], nil
+}
