@@ -24,9 +24,7 @@ func (s *Store) CreatedChallenge(ctx context.Context, sid verify.ChallengeSID) (
 }
 
 func scanChallenge(row scanner) (c verify.CreatedChallenge, err error) {
-	var created, expires int64
-	err = row.Scan(&c.SID, &c.ServiceSID, &c.Identity, &c.FactorSID, &c.ActionID, &created, &expires)
-	c.Created, c.Expires = timeOf(created), timeOf(expires)
+	err = row.Scan(&c.SID, &c.ServiceSID, &c.Identity, &c.FactorSID, &c.ActionID, timeInto(&c.Created), timeInto(&c.Expires))
 	return c, err
 }
 
@@ -40,13 +38,8 @@ func (s *Store) ReserveResend(ctx context.Context, challenge verify.ChallengeSID
 		if err != nil || used >= limit {
 			return err
 		}
-		result, err := tx.ExecContext(ctx, `INSERT INTO resends (challenge_sid, at, outcome) VALUES (?, ?, ?)`,
-			challenge, micros(at), verify.SendUnknown)
-		if err != nil {
-			return err
-		}
-		id, err = result.LastInsertId()
-		return err
+		return tx.QueryRowContext(ctx, `INSERT INTO resends (challenge_sid, at, outcome) VALUES (?, ?, ?) RETURNING id`,
+			challenge, micros(at), verify.SendUnknown).Scan(&id)
 	})
 	return id, used, err
 }
@@ -67,20 +60,15 @@ func (s *Store) Resends(ctx context.Context, challenge verify.ChallengeSID) ([]v
 	return all(ctx, s, "cannot look up resends",
 		`SELECT id, challenge_sid, notification_sid, at, outcome FROM resends WHERE challenge_sid = ? ORDER BY id`, []any{challenge},
 		func(row scanner) (r verify.Resend, err error) {
-			var at int64
-			err = row.Scan(&r.ID, &r.ChallengeSID, &r.NotificationSID, &at, &r.Outcome)
-			r.At = timeOf(at)
+			err = row.Scan(&r.ID, &r.ChallengeSID, &r.NotificationSID, timeInto(&r.At), &r.Outcome)
 			return r, err
 		})
 }
 
 // RecordReceipt keeps the word that a challenge arrived on the phone; the first of each source counts.
 func (s *Store) RecordReceipt(ctx context.Context, r verify.Receipt) error {
-	return s.update(ctx, "cannot record the receipt", func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `INSERT INTO receipts (challenge_sid, source, at) VALUES (?, ?, ?)
-			ON CONFLICT DO NOTHING`, r.ChallengeSID, r.Source, micros(r.At))
-		return err
-	})
+	return s.exec(ctx, "cannot record the receipt", `INSERT INTO receipts (challenge_sid, source, at) VALUES (?, ?, ?)
+		ON CONFLICT DO NOTHING`, r.ChallengeSID, r.Source, micros(r.At))
 }
 
 // Receipts gives the receipts of a challenge, oldest first.
@@ -88,9 +76,7 @@ func (s *Store) Receipts(ctx context.Context, challenge verify.ChallengeSID) ([]
 	return all(ctx, s, "cannot look up receipts",
 		`SELECT challenge_sid, source, at FROM receipts WHERE challenge_sid = ? ORDER BY at, source`, []any{challenge},
 		func(row scanner) (r verify.Receipt, err error) {
-			var at int64
-			err = row.Scan(&r.ChallengeSID, &r.Source, &at)
-			r.At = timeOf(at)
+			err = row.Scan(&r.ChallengeSID, &r.Source, timeInto(&r.At))
 			return r, err
 		})
 }

@@ -28,12 +28,8 @@ import (
 //   - ClaimElsewhere: another caller is at it; ask again after a pause.
 //   - ClaimMine: the caller goes on, reads pending challenges first if LookFirst says so, and ends with
 //     [Store.FulfilClaim] or [Store.AbandonClaim].
-func (s *Store) ClaimChallenge(ctx context.Context, key verify.ClaimKey) (claim verify.Claim, err error) {
-	err = s.update(ctx, "cannot claim the challenge", func(tx *sql.Tx) error {
-		claim, err = s.claim(ctx, tx, key, "")
-		return err
-	})
-	return claim, err
+func (s *Store) ClaimChallenge(ctx context.Context, key verify.ClaimKey) (verify.Claim, error) {
+	return s.ReplaceClaim(ctx, key, "")
 }
 
 // ReplaceClaim asks for the right to create a new challenge in the place of old, which the caller has seen to be
@@ -105,15 +101,13 @@ func (s *Store) FulfilClaim(ctx context.Context, claim verify.Claim, c verify.Cr
 // first. It does so even when ctx is cancelled.
 func (s *Store) AbandonClaim(ctx context.Context, claim verify.Claim, uncertain bool) error {
 	ctx = context.WithoutCancel(ctx)
-	return s.update(ctx, "cannot give up the claim", func(tx *sql.Tx) error {
-		change := `DELETE FROM claims WHERE ticket = ?`
-		if uncertain {
-			change = `UPDATE claims SET owner = '' WHERE ticket = ?`
-		}
-		_, err := tx.ExecContext(ctx, change+` AND service_sid = ? AND action_id = ? AND factor_sid = ? AND challenge_sid = ''`,
-			claim.Ticket, claim.Key.ServiceSID, claim.Key.ActionID, claim.Key.FactorSID)
-		return err
-	})
+	change := `DELETE FROM claims`
+	if uncertain {
+		change = `UPDATE claims SET owner = ''`
+	}
+	return s.exec(ctx, "cannot give up the claim",
+		change+` WHERE ticket = ? AND service_sid = ? AND action_id = ? AND factor_sid = ? AND challenge_sid = ''`,
+		claim.Ticket, claim.Key.ServiceSID, claim.Key.ActionID, claim.Key.FactorSID)
 }
 
 func newTicket() int64 {

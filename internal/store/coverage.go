@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"slices"
-	"time"
 
 	"github.com/verifyctl/verifyctl/internal/event"
 )
@@ -41,9 +40,7 @@ func (s *Store) Coverage(ctx context.Context, within event.Span, sources ...stri
 	parts, err := all(ctx, s, "cannot read the coverage",
 		`SELECT source, max(from_time, ?1), min(until_time, ?2) FROM coverage WHERE from_time < ?2 AND until_time > ?1 ORDER BY from_time`,
 		[]any{micros(within.From), micros(within.Until)}, func(row scanner) (p part, err error) {
-			var from, until int64
-			err = row.Scan(&p.source, &from, &until)
-			p.From, p.Until = timeOf(from), timeOf(until)
+			err = row.Scan(&p.source, timeInto(&p.From), timeInto(&p.Until))
 			return p, err
 		})
 	if err != nil {
@@ -55,7 +52,9 @@ func (s *Store) Coverage(ctx context.Context, within event.Span, sources ...stri
 			continue
 		}
 		if last := len(covered) - 1; last >= 0 && !p.From.After(covered[last].Until) {
-			covered[last].Until = latest(covered[last].Until, p.Until)
+			if p.Until.After(covered[last].Until) {
+				covered[last].Until = p.Until
+			}
 			continue
 		}
 		covered = append(covered, p.Span)
@@ -80,11 +79,4 @@ func (s *Store) Gaps(ctx context.Context, within event.Span, sources ...string) 
 		gaps = append(gaps, event.Span{From: from, Until: within.Until})
 	}
 	return gaps, nil
-}
-
-func latest(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
 }

@@ -19,16 +19,11 @@ import (
 
 const selectCrawls = `SELECT id, service_sid, kind, started, finished, cursor, listed, entities, factors FROM crawls `
 
-func scanCrawl(row scanner) (c verify.Crawl, err error) {
-	var started, finished int64
-	err = row.Scan(&c.ID, &c.ServiceSID, &c.Kind, &started, &finished, &c.Cursor, &c.Listed, &c.Entities, &c.Factors)
-	c.Started, c.Finished = timeOf(started), timeOf(finished)
-	return c, err
-}
+// unfinishedCrawl is the crawl that was cut off or is running.
+const unfinishedCrawl = selectCrawls + `WHERE finished = 0 ORDER BY id DESC LIMIT 1`
 
-// unfinishedCrawl gives the crawl that was cut off or is running; ID 0 when there is none.
-func (s *Store) unfinishedCrawl(ctx context.Context) (verify.Crawl, error) {
-	c, _, err := one(ctx, s, "cannot read the crawl", selectCrawls+`WHERE finished = 0 ORDER BY id DESC LIMIT 1`, nil, scanCrawl)
+func scanCrawl(row scanner) (c verify.Crawl, err error) {
+	err = row.Scan(&c.ID, &c.ServiceSID, &c.Kind, timeInto(&c.Started), timeInto(&c.Finished), &c.Cursor, &c.Listed, &c.Entities, &c.Factors)
 	return c, err
 }
 
@@ -57,20 +52,15 @@ func (s *Store) BeginCrawl(ctx context.Context, account verify.AccountSID, servi
 			return err
 		}
 		c = verify.Crawl{ServiceSID: service, Kind: kind, Started: now}
-		result, err := tx.ExecContext(ctx, `INSERT INTO crawls (service_sid, kind, owner, started) VALUES (?, ?, ?, ?)`,
-			service, kind, me, micros(now))
-		if err != nil {
-			return err
-		}
-		c.ID, err = result.LastInsertId()
-		return err
+		return tx.QueryRowContext(ctx, `INSERT INTO crawls (service_sid, kind, owner, started) VALUES (?, ?, ?, ?) RETURNING id`,
+			service, kind, me, micros(now)).Scan(&c.ID)
 	})
 	return c, err
 }
 
 // takeOverCrawl gives the crawl that was cut off, for me to continue; ID 0 when there is none of the kind.
 func (s *Store) takeOverCrawl(ctx context.Context, tx *sql.Tx, me string, kind verify.CrawlKind) (c verify.Crawl, err error) {
-	c, err = scanCrawl(tx.QueryRowContext(ctx, selectCrawls+`WHERE finished = 0 ORDER BY id DESC LIMIT 1`))
+	c, err = scanCrawl(tx.QueryRowContext(ctx, unfinishedCrawl))
 	if errors.Is(err, sql.ErrNoRows) {
 		return verify.Crawl{}, nil
 	}
@@ -150,9 +140,8 @@ func (s *Store) NextEntities(ctx context.Context, crawl verify.Crawl, after veri
 	return all(ctx, s, "cannot read the crawl's list", `SELECT sid, identity, date_created, date_updated FROM entities
 		WHERE todo_for = ? AND identity > ? ORDER BY identity LIMIT ?`, []any{crawl.ID, after, limitOf(limit)},
 		func(row scanner) (e verify.Entity, err error) {
-			var created, updated int64
-			err = row.Scan(&e.SID, &e.Identity, &created, &updated)
-			e.DateCreated, e.DateUpdated, e.ServiceSID = timeOf(created), timeOf(updated), crawl.ServiceSID
+			e.ServiceSID = crawl.ServiceSID
+			err = row.Scan(&e.SID, &e.Identity, timeInto(&e.DateCreated), timeInto(&e.DateUpdated))
 			return e, err
 		})
 }
@@ -362,11 +351,7 @@ func (s *Store) dropUnlisted(ctx context.Context, crawl verify.Crawl) error {
 
 // ForgetFactor takes a factor that was deleted at Twilio out of the index.
 func (s *Store) ForgetFactor(ctx context.Context, sid verify.FactorSID) error {
-	ctx = context.WithoutCancel(ctx)
-	return s.update(ctx, "cannot take the factor out of the index", func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `DELETE FROM factors WHERE sid = ?`, sid)
-		return err
-	})
+	return s.exec(context.WithoutCancel(ctx), "cannot take the factor out of the index", `DELETE FROM factors WHERE sid = ?`, sid)
 }
 
 // ForgetEntity takes an entity that was deleted at Twilio out of the index, with its factors.

@@ -22,13 +22,8 @@ func (s *Store) RecordDeletion(ctx context.Context, factor verify.Factor, by, re
 		return 0, statedir.Failure("cannot record the deletion", err)
 	}
 	err = s.update(ctx, "cannot record the deletion", func(tx *sql.Tx) error {
-		result, err := tx.ExecContext(ctx, `INSERT INTO deletions (factor_sid, identity, factor, token_hash, by, reason, at)
-			VALUES (?, ?, ?, ?, ?, ?, ?)`, factor.SID, factor.Identity, content, hash, by, reason, micros(at))
-		if err != nil {
-			return err
-		}
-		id, err = result.LastInsertId()
-		return err
+		return tx.QueryRowContext(ctx, `INSERT INTO deletions (factor_sid, identity, factor, token_hash, by, reason, at)
+			VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING id`, factor.SID, factor.Identity, content, hash, by, reason, micros(at)).Scan(&id)
 	})
 	return id, err
 }
@@ -56,18 +51,10 @@ func mustChange(result sql.Result, err error, what string) error {
 // Deletions gives the recorded deletions, newest first.
 func (s *Store) Deletions(ctx context.Context, filter verify.DeletionFilter) iter.Seq2[verify.Deletion, error] {
 	var where conditions
-	if filter.Identity != "" {
-		where.add("identity = ?", filter.Identity)
-	}
-	if filter.FactorSID != "" {
-		where.add("factor_sid = ?", filter.FactorSID)
-	}
-	if !filter.Since.IsZero() {
-		where.add("at >= ?", micros(filter.Since))
-	}
-	if !filter.Until.IsZero() {
-		where.add("at < ?", micros(filter.Until))
-	}
+	where.addIf(filter.Identity != "", "identity = ?", filter.Identity)
+	where.addIf(filter.FactorSID != "", "factor_sid = ?", filter.FactorSID)
+	where.addIf(!filter.Since.IsZero(), "at >= ?", micros(filter.Since))
+	where.addIf(!filter.Until.IsZero(), "at < ?", micros(filter.Until))
 	query := `SELECT id, factor, token_hash, by, reason, at, outcome, finished_at FROM deletions` + where.sql +
 		` ORDER BY at DESC, id DESC LIMIT ?`
 	return rows(ctx, s, "cannot read the deletions", query, append(where.args, limitOf(filter.Limit)), scanDeletion)
@@ -75,11 +62,9 @@ func (s *Store) Deletions(ctx context.Context, filter verify.DeletionFilter) ite
 
 func scanDeletion(row scanner) (d verify.Deletion, err error) {
 	var factor []byte
-	var at, finished int64
-	if err := row.Scan(&d.ID, &factor, &d.TokenHash, &d.By, &d.Reason, &at, &d.Outcome, &finished); err != nil {
+	if err := row.Scan(&d.ID, &factor, &d.TokenHash, &d.By, &d.Reason, timeInto(&d.At), &d.Outcome, timeInto(&d.FinishedAt)); err != nil {
 		return d, err
 	}
-	d.At, d.FinishedAt = timeOf(at), timeOf(finished)
 	if err := json.Unmarshal(factor, &d.Factor); err != nil {
 		return d, fmt.Errorf("deletion %d: %w", d.ID, err)
 	}

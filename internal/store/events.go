@@ -55,10 +55,7 @@ func (s *Store) commitEvents(ctx context.Context, batch []putEvent) (added []boo
 		}
 		return nil
 	})
-	if err != nil {
-		return nil, err
-	}
-	return added, nil
+	return added, err
 }
 
 func insertEvent(ctx context.Context, tx *sql.Tx, insert *sql.Stmt, e putEvent) (added bool, err error) {
@@ -158,8 +155,7 @@ func (c *eventCommits) lead(ctx context.Context, s *Store, group *eventGroup) {
 // Events gives stored events by the time they happened. Events that are stored during the walk may or may not be in it.
 func (s *Store) Events(ctx context.Context, filter event.StoredFilter) iter.Seq2[event.Stored, error] {
 	return func(yield func(event.Stored, error) bool) {
-		var after int64
-		var afterID int64
+		var after, afterID int64
 		for {
 			page, err := s.eventPage(ctx, filter, after, afterID)
 			if err != nil {
@@ -186,40 +182,26 @@ type eventRow struct {
 
 func (s *Store) eventPage(ctx context.Context, filter event.StoredFilter, after, afterID int64) ([]eventRow, error) {
 	where := eventConditions(filter)
-	if afterID > 0 {
-		where.add("(at, id) > (?, ?)", after, afterID)
-	}
+	where.addIf(afterID > 0, "(at, id) > (?, ?)", after, afterID)
 	query := `SELECT id, key, source, received, at, body FROM events` + where.sql + ` ORDER BY at, id LIMIT ?`
 	return all(ctx, s, "cannot read stored events", query, append(where.args, eventPage),
 		func(row scanner) (e eventRow, err error) {
-			var received, at int64
-			err = row.Scan(&e.id, &e.Key, &e.Source, &received, &at, &e.Body)
-			e.Received, e.At = timeOf(received), timeOf(at)
+			err = row.Scan(&e.id, &e.Key, &e.Source, timeInto(&e.Received), timeInto(&e.At), &e.Body)
 			return e, err
 		})
 }
 
 func eventConditions(filter event.StoredFilter) (where conditions) {
-	if !filter.Since.IsZero() {
-		where.add("at >= ?", micros(filter.Since))
-	}
-	if !filter.Until.IsZero() {
-		where.add("at < ?", micros(filter.Until))
-	}
-	if !filter.ReceivedSince.IsZero() {
-		where.add("received >= ?", micros(filter.ReceivedSince))
-	}
-	if filter.Code != 0 {
-		where.add("code = ?", filter.Code)
-	}
+	where.addIf(!filter.Since.IsZero(), "at >= ?", micros(filter.Since))
+	where.addIf(!filter.Until.IsZero(), "at < ?", micros(filter.Until))
+	where.addIf(!filter.ReceivedSince.IsZero(), "received >= ?", micros(filter.ReceivedSince))
+	where.addIf(filter.Code != 0, "code = ?", filter.Code)
 	for _, text := range []struct{ column, value string }{
 		{"service_sid", filter.ServiceSID}, {"identity", filter.Identity}, {"factor_sid", filter.FactorSID},
 		{"challenge_sid", filter.ChallengeSID}, {"credential_sid", filter.CredentialSID},
 	} {
-		if text.value != "" {
-			// The second condition lets SQLite use the partial index of the column.
-			where.add(text.column+" = ? AND "+text.column+" <> ''", text.value)
-		}
+		// The second condition lets SQLite use the partial index of the column.
+		where.addIf(text.value != "", text.column+" = ? AND "+text.column+" <> ''", text.value)
 	}
 	return where
 }
@@ -227,10 +209,9 @@ func eventConditions(filter event.StoredFilter) (where conditions) {
 // EventSpan gives how many events are stored, and when the first and the last of them happened; zero times when there is
 // none.
 func (s *Store) EventSpan(ctx context.Context) (count int, first, last time.Time, err error) {
-	var from, until int64
 	err = s.read.QueryRowContext(ctx, `SELECT (SELECT count(*) FROM events), (SELECT coalesce(min(at), 0) FROM events),
-		(SELECT coalesce(max(at), 0) FROM events)`).Scan(&count, &from, &until)
-	return count, timeOf(from), timeOf(until), s.failure("cannot read stored events", err)
+		(SELECT coalesce(max(at), 0) FROM events)`).Scan(&count, timeInto(&first), timeInto(&last))
+	return count, first, last, s.failure("cannot read stored events", err)
 }
 
 // ChangedIdentities gives the identities that events received since a time name, once each.

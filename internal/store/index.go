@@ -17,7 +17,7 @@ import (
 func (s *Store) FindFactors(ctx context.Context, sids ...verify.FactorSID) ([]verify.IndexedFactor, error) {
 	found := []verify.IndexedFactor{}
 	for _, sid := range sids {
-		for f, err := range s.factorRows(ctx, "sid = ?", sid) {
+		for f, err := range s.factorQuery(ctx, " WHERE sid = ?", sid) {
 			if err != nil {
 				return nil, err
 			}
@@ -27,11 +27,7 @@ func (s *Store) FindFactors(ctx context.Context, sids ...verify.FactorSID) ([]ve
 	return found, nil
 }
 
-// factorRows streams the factors that fit an SQL condition over the columns of the table factors; "" is every factor.
-func (s *Store) factorRows(ctx context.Context, where string, args ...any) iter.Seq2[verify.IndexedFactor, error] {
-	return s.factorQuery(ctx, whereOf(where), args...)
-}
-
+// factorQuery streams the factors that the rest of a query, from its WHERE on, lets through.
 func (s *Store) factorQuery(ctx context.Context, rest string, args ...any) iter.Seq2[verify.IndexedFactor, error] {
 	return func(yield func(verify.IndexedFactor, error) bool) {
 		account, service, err := s.indexedService(ctx)
@@ -54,22 +50,13 @@ func (s *Store) factorQuery(ctx context.Context, rest string, args ...any) iter.
 	}
 }
 
-func whereOf(condition string) string {
-	if condition == "" {
-		return ""
-	}
-	return " WHERE " + condition
-}
-
 func scanFactor(row scanner) (f verify.IndexedFactor, err error) {
-	var created, updated, read int64
 	var metadata string
 	err = row.Scan(&f.SID, &f.Identity, &f.EntitySID, &f.Status, &f.Type, &f.Config.Platform, &f.Config.AppID,
-		&f.Config.SDKVersion, &f.FriendlyName, &f.Config.CredentialSID, &f.TokenHash, &created, &updated, &read, &metadata)
+		&f.Config.SDKVersion, &f.FriendlyName, &f.Config.CredentialSID, &f.TokenHash, timeInto(&f.DateCreated), timeInto(&f.DateUpdated), timeInto(&f.ReadAt), &metadata)
 	if err != nil {
 		return f, err
 	}
-	f.DateCreated, f.DateUpdated, f.ReadAt = timeOf(created), timeOf(updated), timeOf(read)
 	if err := json.Unmarshal([]byte(metadata), &f.Metadata); err != nil {
 		return f, fmt.Errorf("factor %s: %w", f.SID, err)
 	}
@@ -95,7 +82,10 @@ func (s *Store) factorColumn(ctx context.Context, field where.Field) (string, er
 		return column, nil
 	}
 	number, found, err := one(ctx, s, "cannot read the index", `SELECT number FROM metadata_keys WHERE key = ? AND ready`,
-		[]any{key}, func(row scanner) (n int, err error) { return n, row.Scan(&n) })
+		[]any{key}, func(row scanner) (n int, err error) {
+			err = row.Scan(&n)
+			return n, err
+		})
 	if err != nil {
 		return "", err
 	}
@@ -115,10 +105,15 @@ var factorColumns = map[string]string{
 	"created": "date_created", "updated": "date_updated",
 }
 
-// factorGroups counts the factors that fit an SQL condition by the values they have in some fields, most first.
-func (s *Store) factorGroups(ctx context.Context, by []where.Field, where string, args ...any) ([]verify.FactorGroup, error) {
+// FactorGroupsWhere counts the factors of the index that fit a condition by the values they have in some fields, most
+// first; nil is every factor.
+func (s *Store) FactorGroupsWhere(ctx context.Context, by []where.Field, condition where.Condition) ([]verify.FactorGroup, error) {
 	if len(by) == 0 {
 		return nil, errors.New("no field to group by")
+	}
+	where, args, err := s.compile(ctx, condition)
+	if err != nil {
+		return nil, err
 	}
 	var columns []string
 	for _, field := range by {
@@ -133,7 +128,7 @@ func (s *Store) factorGroups(ctx context.Context, by []where.Field, where string
 		numbers[i] = fmt.Sprint(i + 1)
 	}
 	list, counted, places := strings.Join(columns, ", "), "count(*)", strings.Join(numbers, ", ")
-	from := "factors" + whereOf(where)
+	from := "factors" + where
 	if ordered, ok := groupPrefix(columns); ok {
 		// Count first by all columns that the index is ordered by, which needs no sorting, and then add up the few
 		// groups that come out.
@@ -147,7 +142,8 @@ func (s *Store) factorGroups(ctx context.Context, by []where.Field, where string
 		for i := range group.Values {
 			into = append(into, &group.Values[i])
 		}
-		return group, row.Scan(append(into, &group.Count)...)
+		err := row.Scan(append(into, &group.Count)...)
+		return group, err
 	})
 }
 
@@ -220,17 +216,15 @@ func (s *Store) Freshness(ctx context.Context) (f verify.Freshness, err error) {
 	if f.AccountSID, f.ServiceSID, err = s.indexedService(ctx); err != nil {
 		return f, err
 	}
-	var oldest int64
 	err = s.read.QueryRowContext(ctx, `SELECT coalesce((SELECT min(read_at) FROM entities WHERE read_at > 0), 0),
-		(SELECT count(*) FROM entities WHERE todo_for IS NOT NULL)`).Scan(&oldest, &f.Waiting)
+		(SELECT count(*) FROM entities WHERE todo_for IS NOT NULL)`).Scan(timeInto(&f.OldestRead), &f.Waiting)
 	if err != nil {
 		return f, s.failure("cannot read the index", err)
 	}
-	f.OldestRead = timeOf(oldest)
 	if f.LastFull, _, err = one(ctx, s, "cannot read the index", selectCrawls+`WHERE kind = 'full' AND finished > 0 ORDER BY id DESC LIMIT 1`,
 		nil, scanCrawl); err != nil {
 		return f, err
 	}
-	f.Unfinished, err = s.unfinishedCrawl(ctx)
+	f.Unfinished, _, err = one(ctx, s, "cannot read the crawl", unfinishedCrawl, nil, scanCrawl)
 	return f, err
 }

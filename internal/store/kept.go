@@ -121,13 +121,11 @@ func (s *Store) State(ctx context.Context) (EnvironmentState, error) {
 	}
 	for _, k := range keptKinds {
 		entry := Kept{Kind: k.kind}
-		var oldest, newest int64
 		err := s.read.QueryRowContext(ctx, fmt.Sprintf(`SELECT count(*), coalesce(min(%[1]s), 0), coalesce(max(%[1]s), 0) FROM %[2]s`,
-			k.time, k.table)).Scan(&entry.Rows, &oldest, &newest)
+			k.time, k.table)).Scan(&entry.Rows, timeInto(&entry.Oldest), timeInto(&entry.Newest))
 		if err != nil {
 			return state, s.failure("cannot read what is kept", err)
 		}
-		entry.Oldest, entry.Newest = timeOf(oldest), timeOf(newest)
 		state.Kept = append(state.Kept, entry)
 	}
 	return state, nil

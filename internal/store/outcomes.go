@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"iter"
 
 	"github.com/verifyctl/verifyctl/internal/verify"
@@ -12,13 +11,10 @@ import (
 // without an error the record is on disk and the next request may be sent. It does so even when ctx is cancelled, because
 // the request was sent.
 func (s *Store) RecordOutcome(ctx context.Context, o verify.ItemOutcome) error {
-	ctx = context.WithoutCancel(ctx)
-	return s.update(ctx, "cannot record what became of the item", func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `INSERT INTO outcomes (plan, item, sid, outcome, detail, at) VALUES (?, ?, ?, ?, ?, ?)
+	return s.exec(context.WithoutCancel(ctx), "cannot record what became of the item",
+		`INSERT INTO outcomes (plan, item, sid, outcome, detail, at) VALUES (?, ?, ?, ?, ?, ?)
 			ON CONFLICT DO UPDATE SET sid = excluded.sid, outcome = excluded.outcome, detail = excluded.detail, at = excluded.at`,
-			o.Plan, o.Item, o.SID, o.Outcome, o.Detail, micros(o.At))
-		return err
-	})
+		o.Plan, o.Item, o.SID, o.Outcome, o.Detail, micros(o.At))
 }
 
 // Outcomes gives what became of the items of a plan so far, in the plan's order.
@@ -26,9 +22,7 @@ func (s *Store) Outcomes(ctx context.Context, plan string) iter.Seq2[verify.Item
 	return rows(ctx, s, "cannot read the plan's outcomes",
 		`SELECT plan, item, sid, outcome, detail, at FROM outcomes WHERE plan = ? ORDER BY item`, []any{plan},
 		func(row scanner) (o verify.ItemOutcome, err error) {
-			var at int64
-			err = row.Scan(&o.Plan, &o.Item, &o.SID, &o.Outcome, &o.Detail, &at)
-			o.At = timeOf(at)
+			err = row.Scan(&o.Plan, &o.Item, &o.SID, &o.Outcome, &o.Detail, timeInto(&o.At))
 			return o, err
 		})
 }

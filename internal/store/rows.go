@@ -145,7 +145,10 @@ type conditions struct {
 	args []any
 }
 
-func (c *conditions) add(condition string, args ...any) {
+func (c *conditions) addIf(wanted bool, condition string, args ...any) {
+	if !wanted {
+		return
+	}
 	if c.sql == "" {
 		c.sql = " WHERE "
 	} else {

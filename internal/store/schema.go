@@ -16,16 +16,12 @@ var migrations = []string{firstSchema}
 // migrate runs what a file of the given version lacks, each step in a transaction of its own.
 func migrate(ctx context.Context, db *sql.DB, version int) error {
 	for ; version < len(migrations); version++ {
-		tx, err := db.BeginTx(ctx, nil)
-		if err != nil {
-			return err
-		}
 		marks := fmt.Sprintf("PRAGMA application_id = %d; PRAGMA user_version = %d;", applicationID, version+1)
-		if _, err = tx.ExecContext(ctx, migrations[version]+marks); err != nil {
-			tx.Rollback()
+		err := transact(ctx, db, func(tx *sql.Tx) error {
+			_, err := tx.ExecContext(ctx, migrations[version]+marks)
 			return err
-		}
-		if err := tx.Commit(); err != nil {
+		})
+		if err != nil {
 			return err
 		}
 	}

@@ -202,6 +202,14 @@ func (s *Store) update(ctx context.Context, doing string, change func(tx *sql.Tx
 	return s.failure(doing, transact(ctx, s.write, change))
 }
 
+// exec is update for one statement.
+func (s *Store) exec(ctx context.Context, doing, statement string, args ...any) error {
+	return s.update(ctx, doing, func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, statement, args...)
+		return err
+	})
+}
+
 type beginner interface {
 	BeginTx(ctx context.Context, opts *sql.TxOptions) (*sql.Tx, error)
 }
@@ -247,12 +255,11 @@ func (s *Store) truncateLog(ctx context.Context) error {
 
 // failure says what could not be done and, where it helps, what to do. Typed errors, cancellation and nil pass through.
 func (s *Store) failure(doing string, err error) error {
-	var known *verify.Error
-	if err == nil || errors.As(err, &known) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+	if _, known := errors.AsType[*verify.Error](err); known || err == nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}
-	var fault *sqlite.Error
-	if !errors.As(err, &fault) {
+	fault, ok := errors.AsType[*sqlite.Error](err)
+	if !ok {
 		return statedir.Failure(doing, err)
 	}
 	switch fault.Code() & 0xff { // the low byte is the kind, the rest its variants
@@ -285,9 +292,21 @@ func micros(t time.Time) int64 {
 	return t.UnixMicro()
 }
 
-func timeOf(micros int64) time.Time {
-	if micros == 0 {
-		return time.Time{}
+// timeInto reads a column into a time.
+func timeInto(t *time.Time) sql.Scanner { return (*timeColumn)(t) }
+
+type timeColumn time.Time
+
+// Scan reads the column.
+func (c *timeColumn) Scan(value any) error {
+	micros, ok := value.(int64)
+	switch {
+	case !ok:
+		return fmt.Errorf("%v is no time", value)
+	case micros == 0:
+		*c = timeColumn{}
+	default:
+		*c = timeColumn(time.UnixMicro(micros).UTC())
 	}
-	return time.UnixMicro(micros).UTC()
+	return nil
 }

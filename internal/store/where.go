@@ -35,25 +35,20 @@ func textOf(v driver.Value) string {
 // FactorsWhere gives the factors of the index that fit a condition, ordered by identity; nil is every factor.
 func (s *Store) FactorsWhere(ctx context.Context, condition where.Condition) iter.Seq2[verify.IndexedFactor, error] {
 	return func(yield func(verify.IndexedFactor, error) bool) {
-		sql, args, err := s.compile(ctx, condition)
+		where, args, err := s.compile(ctx, condition)
 		if err != nil {
 			yield(verify.IndexedFactor{}, err)
 			return
 		}
-		s.factorQuery(ctx, whereOf(sql)+` ORDER BY identity, sid`, args...)(yield)
+		s.factorQuery(ctx, where+` ORDER BY identity, sid`, args...)(yield)
 	}
 }
 
-// FactorGroupsWhere counts the factors of the index that fit a condition by the values they have in some fields, most
-// first; nil is every factor.
-func (s *Store) FactorGroupsWhere(ctx context.Context, by []where.Field, condition where.Condition) ([]verify.FactorGroup, error) {
-	sql, args, err := s.compile(ctx, condition)
-	if err != nil {
-		return nil, err
-	}
-	return s.factorGroups(ctx, by, sql, args...)
-}
-
+// compile gives the WHERE of a query on the table factors; "" when the condition is nil.
 func (s *Store) compile(ctx context.Context, condition where.Condition) (sql string, args []any, err error) {
-	return where.SQL(condition, func(f where.Field) (string, error) { return s.factorColumn(ctx, f) })
+	sql, args, err = where.SQL(condition, func(f where.Field) (string, error) { return s.factorColumn(ctx, f) })
+	if sql != "" {
+		sql = " WHERE " + sql
+	}
+	return sql, args, err
 }
