@@ -13,20 +13,20 @@ import (
 	"github.com/verifyctl/verifyctl/internal/where"
 )
 
-// FactorDeleter deletes a factor that was just read, after recording what it was, and says how that ended: deleted,
+// factorDeleter deletes a factor that was just read, after recording what it was, and says how that ended: deleted,
 // already gone, failed or unknown.
-type FactorDeleter interface {
+type factorDeleter interface {
 	DeleteFactor(ctx context.Context, factor verify.Factor) (outcome string, err error)
 }
 
 // Target is what a plan is applied to.
 type Target struct {
 	Environment verify.Environment
-	Twilio      CandidateReader
-	Deleter     FactorDeleter
-	Outcomes    Outcomes
-	Feed        Feed  // asked for storms between the stages of a [purposePrune] plan; not needed for others
-	Index       Index // how many factors each platform has; needed where Feed is
+	Twilio      candidateReader
+	Deleter     factorDeleter
+	Outcomes    outcomeMemory
+	Feed        eventFeed // asked for storms between the stages of a [purposePrune] plan; not needed for others
+	Index       Index     // how many factors each platform has; needed where Feed is
 	Now         func() time.Time
 }
 
@@ -99,7 +99,7 @@ func Apply(ctx context.Context, plan Plan, target Target, opts ApplyOptions) (Ap
 }
 
 // Applied tells how far a plan was applied by earlier runs.
-func Applied(ctx context.Context, plan Plan, outcomes Outcomes) (ApplyState, error) {
+func Applied(ctx context.Context, plan Plan, outcomes outcomeMemory) (ApplyState, error) {
 	a := newApplier(plan, Target{Outcomes: outcomes}, ApplyOptions{})
 	err := a.recall(ctx)
 	return a.state(), err

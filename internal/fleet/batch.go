@@ -42,8 +42,8 @@ type Result struct {
 	Err      error           `json:"-"`
 }
 
-// Outcomes remembers what became of the items of a plan, across processes.
-type Outcomes interface {
+// outcomeMemory remembers what became of the items of a plan, across processes.
+type outcomeMemory interface {
 	RecordOutcome(ctx context.Context, o verify.ItemOutcome) error
 	Outcomes(ctx context.Context, plan string) iter.Seq2[verify.ItemOutcome, error]
 }
@@ -53,7 +53,7 @@ type batch struct {
 	plan     string // under which outcomes are remembered
 	workers  int
 	now      func() time.Time
-	outcomes Outcomes
+	outcomes outcomeMemory
 	do       func(ctx context.Context, item int) Result
 	report   func(Result)
 

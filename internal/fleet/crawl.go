@@ -13,9 +13,9 @@ import (
 	"github.com/verifyctl/verifyctl/internal/verify"
 )
 
-// CrawlMemory is where a crawl leaves what it reads, and the list of entities that it has yet to read. Both outlive the
+// crawlMemory is where a crawl leaves what it reads, and the list of entities that it has yet to read. Both outlive the
 // process.
-type CrawlMemory interface {
+type crawlMemory interface {
 	BeginCrawl(ctx context.Context, account verify.AccountSID, service verify.ServiceSID, kind verify.CrawlKind, now time.Time) (verify.Crawl, error)
 	FinishCrawl(ctx context.Context, crawl verify.Crawl, now time.Time) (verify.Crawl, error)
 	Freshness(ctx context.Context) (verify.Freshness, error)
@@ -74,7 +74,7 @@ type SyncProgress struct {
 // Sync fills the index from Twilio. Everything it has read is on disk soon after, so that a crawl that was cut off at any
 // point goes on where it was, by the same call. Entities that cannot be read stay on its list: the error is then of
 // KindPartial and the next call reads them. A full crawl takes what is not at Twilio any more out of the index.
-func Sync(ctx context.Context, api FactorReader, memory CrawlMemory, opts SyncOptions) (verify.Crawl, SyncProgress, error) {
+func Sync(ctx context.Context, api factorReader, memory crawlMemory, opts SyncOptions) (verify.Crawl, SyncProgress, error) {
 	c := &crawler{api: api, memory: memory, opts: opts, claimed: map[verify.Identity]bool{}, grown: make(chan struct{}, 1)}
 	if err := c.begin(ctx); err != nil {
 		return c.crawl, c.progress, err
@@ -90,8 +90,8 @@ func Sync(ctx context.Context, api FactorReader, memory CrawlMemory, opts SyncOp
 }
 
 type crawler struct {
-	api    FactorReader
-	memory CrawlMemory
+	api    factorReader
+	memory crawlMemory
 	opts   SyncOptions
 	crawl  verify.Crawl
 	known  int // entities that the index had before

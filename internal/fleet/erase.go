@@ -12,15 +12,15 @@ import (
 	"github.com/verifyctl/verifyctl/internal/verify"
 )
 
-// EntityReader reads what Twilio has of an identity.
-type EntityReader interface {
+// entityReader reads what Twilio has of an identity.
+type entityReader interface {
 	Entity(ctx context.Context, service verify.ServiceSID, identity verify.Identity) (verify.Entity, error)
 	Factors(ctx context.Context, service verify.ServiceSID, identity verify.Identity) iter.Seq2[verify.Factor, error]
 }
 
-// EntityDeleter deletes an entity whose factors were just read, and says how that ended: deleted, already gone, failed or
+// entityDeleter deletes an entity whose factors were just read, and says how that ended: deleted, already gone, failed or
 // unknown.
-type EntityDeleter interface {
+type entityDeleter interface {
 	DeleteEntity(ctx context.Context, entity verify.Entity, factors []verify.Factor) (outcome string, err error)
 }
 
@@ -28,8 +28,8 @@ type EntityDeleter interface {
 type Place struct {
 	Environment verify.Environment
 	Identity    verify.Identity // what this environment calls the person
-	Twilio      EntityReader
-	Deleter     EntityDeleter                   // not needed for looking
+	Twilio      entityReader
+	Deleter     entityDeleter                   // not needed for looking
 	Forget      func(ctx context.Context) error // makes this machine forget the identity, once it is gone from Twilio; may be nil
 }
 

@@ -18,8 +18,8 @@ const (
 	shareFrom       = 50 // factors; up to so many no share is too large
 )
 
-// FactorLister lists an identity's factors (ListFactor).
-type FactorLister interface {
+// factorLister lists an identity's factors (ListFactor).
+type factorLister interface {
 	Factors(ctx context.Context, service verify.ServiceSID, identity verify.Identity) iter.Seq2[verify.Factor, error]
 }
 
@@ -97,7 +97,7 @@ func (i *PlanItem) describe(f verify.Factor) {
 
 // LookUp gives a plan that was made without an index with what Twilio says now: the names and platforms of its factors,
 // and who would be locked out.
-func (p Plan) LookUp(ctx context.Context, lister FactorLister, concurrency int) (Plan, error) {
+func (p Plan) LookUp(ctx context.Context, lister factorLister, concurrency int) (Plan, error) {
 	if p.Header.LocksOut != nil {
 		return p, nil
 	}
@@ -139,7 +139,7 @@ func (p Plan) LookUp(ctx context.Context, lister FactorLister, concurrency int) 
 }
 
 // factorsOf lists an identity's factors; an identity that is gone has none.
-func factorsOf(ctx context.Context, lister FactorLister, service verify.ServiceSID, identity verify.Identity) ([]verify.Factor, error) {
+func factorsOf(ctx context.Context, lister factorLister, service verify.ServiceSID, identity verify.Identity) ([]verify.Factor, error) {
 	var all []verify.Factor
 	for f, err := range lister.Factors(ctx, service, identity) {
 		if err != nil && verify.KindOf(err) == verify.KindNotFound {

@@ -23,25 +23,25 @@ const (
 
 // Plan is a list of factors to delete, those to delete first, for a person to review before it is applied.
 type Plan struct {
-	plan.Plan[PlanHeader, PlanItem]
+	plan.Plan[planHeader, PlanItem]
 }
 
-// PlanHeader is the first line of a plan.
-type PlanHeader struct {
+// planHeader is the first line of a plan.
+type planHeader struct {
 	plan.Header
 	Delete    int       `json:"delete"` // how many items have this decision
 	Defer     int       `json:"defer"`
 	Keep      int       `json:"keep"`
 	Where     string    `json:"where,omitempty"`    // the condition of [purposeFit]
 	Rules     *Rules    `json:"rules,omitempty"`    // of [purposePrune]
-	Evidence  *Coverage `json:"evidence,omitempty"` // of [purposePrune]
+	Evidence  *coverage `json:"evidence,omitempty"` // of [purposePrune]
 	Storms    []Storm   `json:"storms,omitempty"`
 	IndexRead time.Time `json:"index_read,omitzero"` // the oldest reading in the index that the plan rests on
 	LocksOut  *int      `json:"locks_out,omitempty"` // how many identities would have no verified push factor left; nil when no index could tell
 }
 
-// Coverage is the time that the events behind a plan cover. Silence in a gap says nothing.
-type Coverage struct {
+// coverage is the time that the events behind a plan cover. Silence in a gap says nothing.
+type coverage struct {
 	From   time.Time    `json:"from"`
 	Until  time.Time    `json:"until"`
 	Gaps   []event.Span `json:"gaps,omitempty"`
@@ -78,7 +78,7 @@ func (p Plan) Deletes() []PlanItem { return p.Items[:p.Header.Delete] }
 
 // newPlan starts a plan: the items to delete first, then the deferred, then the kept.
 func newPlan(env verify.Environment, purpose plan.Purpose, now time.Time, lifetime verify.Period, items []PlanItem) Plan {
-	h := PlanHeader{Header: plan.NewHeader(env, purpose, now, time.Duration(lifetime))}
+	h := planHeader{Header: plan.NewHeader(env, purpose, now, time.Duration(lifetime))}
 	for _, item := range items {
 		switch item.Decision {
 		case Delete:
@@ -91,12 +91,12 @@ func newPlan(env verify.Environment, purpose plan.Purpose, now time.Time, lifeti
 	}
 	rank := map[Decision]int{Delete: 0, Defer: 1, Keep: 2}
 	slices.SortStableFunc(items, func(a, b PlanItem) int { return cmp.Compare(rank[a.Decision], rank[b.Decision]) })
-	return Plan{plan.Plan[PlanHeader, PlanItem]{Header: h, Items: items}}
+	return Plan{plan.Plan[planHeader, PlanItem]{Header: h, Items: items}}
 }
 
 // ReadPlan reads a plan about factors, to the byte; see [plan.Read].
 func ReadPlan(r io.Reader) (Plan, error) {
-	p, err := plan.Read(r, func(p plan.Plan[PlanHeader, PlanItem]) error { return Plan{p}.check() })
+	p, err := plan.Read(r, func(p plan.Plan[planHeader, PlanItem]) error { return Plan{p}.check() })
 	return Plan{p}, err
 }
 
@@ -148,7 +148,7 @@ func (i PlanItem) check(twice bool) error {
 }
 
 // decisionAt gives the decision that the item at a place must have.
-func (h PlanHeader) decisionAt(place int) Decision {
+func (h planHeader) decisionAt(place int) Decision {
 	switch {
 	case place < h.Delete:
 		return Delete

@@ -22,7 +22,7 @@ func samplePlan(t testing.TB) (Plan, []byte) {
 	rules := Rules{MinUnanswered: 1, Quiet: verify.Period(14 * day), Idle: verify.Period(36 * time.Hour)}
 	dead := itemOf(f, Delete, reasonDeadToken, "52103 and silence")
 	dead.Evidence = &Evidence{
-		Event:    &DeadToken{EventSID: "NO00000000000000000000000000000001", Code: 52103, At: planTime.Add(-20 * day), Platform: "fcm", Grade: event.EvidenceStrong},
+		Event:    &deadToken{EventSID: "NO00000000000000000000000000000001", Code: 52103, At: planTime.Add(-20 * day), Platform: "fcm", Grade: event.EvidenceStrong},
 		LastSeen: planTime.Add(-40 * day), Unanswered: 2, LastUnanswered: planTime.Add(-15 * day),
 	}
 	other := f
@@ -32,7 +32,7 @@ func samplePlan(t testing.TB) (Plan, []byte) {
 		itemOf(masked, Keep, reasonMasked, "the SID is not whole"), itemOf(other, Defer, reasonStorm, "a storm"), dead,
 	})
 	plan.Header.Rules = &rules
-	plan.Header.Evidence = &Coverage{From: planTime.Add(-30 * day), Until: planTime, Events: 3, Others: 7, Gaps: []event.Span{{From: planTime.Add(-3 * day), Until: planTime.Add(-2 * day)}}}
+	plan.Header.Evidence = &coverage{From: planTime.Add(-30 * day), Until: planTime, Events: 3, Others: 7, Gaps: []event.Span{{From: planTime.Add(-3 * day), Until: planTime.Add(-2 * day)}}}
 	plan.Header.Storms = []Storm{{Platform: "fcm", Code: 52103, From: planTime.Add(-9 * day), Until: planTime.Add(-9 * day), Factors: 7, Of: 20}}
 	var text bytes.Buffer
 	if _, err := plan.WriteTo(&text); err != nil {

@@ -181,10 +181,10 @@ func TestStricterRulesNeedFewerAssumptions(t *testing.T) {
 }
 
 // neverUpdated hides when factors were created and updated.
-type neverUpdated struct{ CandidateReader }
+type neverUpdated struct{ candidateReader }
 
 func (n neverUpdated) Factor(ctx context.Context, service verify.ServiceSID, identity verify.Identity, sid verify.FactorSID) (verify.Factor, error) {
-	f, err := n.CandidateReader.Factor(ctx, service, identity, sid)
+	f, err := n.candidateReader.Factor(ctx, service, identity, sid)
 	f.DateCreated, f.DateUpdated = worldBegin, worldBegin
 	return f, err
 }
@@ -198,7 +198,7 @@ func (unknownFactors) FindFactors(context.Context, ...verify.FactorSID) ([]verif
 
 // neverAnswered shows one challenge that ran out just now, whatever happened.
 type neverAnswered struct {
-	CandidateReader
+	candidateReader
 	w *world
 }
 

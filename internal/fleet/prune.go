@@ -72,7 +72,7 @@ const (
 
 // Evidence is what speaks for the death of a factor. It is written into the plan, and looked at again before the delete.
 type Evidence struct {
-	Event    *DeadToken `json:"event,omitempty"`
+	Event    *deadToken `json:"event,omitempty"`
 	LastSeen time.Time  `json:"last_seen,omitzero"` // by the backend's word
 
 	// What the challenges say, at the time of planning.
@@ -80,8 +80,8 @@ type Evidence struct {
 	LastUnanswered time.Time `json:"last_unanswered,omitzero"` // when the latest of them was created
 }
 
-// DeadToken is the event that says that a factor's push token is dead.
-type DeadToken struct {
+// deadToken is the event that says that a factor's push token is dead.
+type deadToken struct {
 	EventSID string          `json:"event_sid"`
 	Code     int             `json:"code"`
 	At       time.Time       `json:"at"`
@@ -93,7 +93,7 @@ type DeadToken struct {
 type candidate struct {
 	Factor     verify.Factor
 	Challenges []verify.Challenge // of its identity, from [Rules.since] on
-	Event      *DeadToken         // the latest one that names it; nil without one
+	Event      *deadToken         // the latest one that names it; nil without one
 	LastSeen   time.Time          // by the backend's word; zero when the backend says nothing about it
 	Storms     []Storm
 }
@@ -216,7 +216,7 @@ func (s candidate) otherPlatform() bool {
 
 // since gives the time from which the challenges of a subject must be known: every challenge that could still be
 // answered at the beginning of the evidence.
-func (r Rules) since(event *DeadToken, now time.Time) time.Time {
+func (r Rules) since(event *deadToken, now time.Time) time.Time {
 	begin := now
 	if r.Idle > 0 {
 		begin = r.Idle.Before(now)

@@ -14,8 +14,8 @@ import (
 	"github.com/verifyctl/verifyctl/internal/where"
 )
 
-// Feed gives the debugger events of a time, each once, and tells of which parts of it nothing was captured.
-type Feed interface {
+// eventFeed gives the debugger events of a time, each once, and tells of which parts of it nothing was captured.
+type eventFeed interface {
 	Events(ctx context.Context, within event.Span) iter.Seq2[event.Event, error]
 	Gaps(ctx context.Context, within event.Span) ([]event.Span, error)
 }
@@ -28,18 +28,18 @@ type Index interface {
 	Freshness(ctx context.Context) (verify.Freshness, error)
 }
 
-// CandidateReader reads what Twilio says of one factor now.
-type CandidateReader interface {
-	FactorLister
+// candidateReader reads what Twilio says of one factor now.
+type candidateReader interface {
+	factorLister
 	Factor(ctx context.Context, service verify.ServiceSID, identity verify.Identity, factor verify.FactorSID) (verify.Factor, error)
 	Challenges(ctx context.Context, service verify.ServiceSID, identity verify.Identity, filter verify.ChallengeFilter) iter.Seq2[verify.Challenge, error]
 }
 
 // Sources is where the evidence of a prune plan comes from.
 type Sources struct {
-	Feed     Feed
+	Feed     eventFeed
 	Index    Index
-	Twilio   CandidateReader
+	Twilio   candidateReader
 	Activity Activity // the zero value when the backend says nothing
 }
 
@@ -87,7 +87,7 @@ type planner struct {
 
 	freshness verify.Freshness
 	fleet     map[verify.Platform]int
-	coverage  Coverage
+	coverage  coverage
 	storms    []Storm
 	unusable  []PlanItem // events that name no factor clearly enough
 }
@@ -96,7 +96,7 @@ type planner struct {
 type suspect struct {
 	identity verify.Identity
 	sid      verify.FactorSID
-	event    *DeadToken
+	event    *deadToken
 	indexed  *verify.IndexedFactor // nil when the index does not know it
 }
 
@@ -181,7 +181,7 @@ func (p *planner) announce(settled, fromFeed, fromIndex int) error {
 // readFeed reads the events of the Service: suspects by SID in upper case, and the storms among all failures.
 func (p *planner) readFeed(ctx context.Context) (map[string]*suspect, error) {
 	within := event.Span{From: p.Since, Until: p.now}
-	p.coverage = Coverage{From: p.Since.UTC().Truncate(time.Second), Until: p.now.UTC()}
+	p.coverage = coverage{From: p.Since.UTC().Truncate(time.Second), Until: p.now.UTC()}
 	named := map[string]*suspect{}
 	var failures []failure
 	for e, err := range p.Feed.Events(ctx, within) {
@@ -221,7 +221,7 @@ func (p *planner) take(e event.Event, named map[string]*suspect) {
 		p.unusable = append(p.unusable, unusableItem(e, reason))
 		return
 	}
-	token := &DeadToken{EventSID: e.EventSID, Code: *e.ErrorCode, At: e.Timestamp.UTC(), Platform: e.Platform, Grade: e.PruneEvidence}
+	token := &deadToken{EventSID: e.EventSID, Code: *e.ErrorCode, At: e.Timestamp.UTC(), Platform: e.Platform, Grade: e.PruneEvidence}
 	key := strings.ToUpper(string(sid))
 	switch s := named[key]; {
 	case s == nil:
@@ -236,7 +236,7 @@ func (p *planner) take(e event.Event, named map[string]*suspect) {
 }
 
 // stronger prefers strong evidence, then the later event.
-func stronger(a, b *DeadToken) bool {
+func stronger(a, b *deadToken) bool {
 	if aStrong, bStrong := a.Grade == event.EvidenceStrong, b.Grade == event.EvidenceStrong; aStrong != bStrong {
 		return aStrong
 	}
@@ -418,7 +418,7 @@ const challengePage = maxPageSize
 
 // readChallenges reads the identity's challenges, newest first, back to a time. It makes sure that they come newest first:
 // stopping early in another order would overlook answers.
-func readChallenges(ctx context.Context, twilio CandidateReader, service verify.ServiceSID, identity verify.Identity, since time.Time) ([]verify.Challenge, error) {
+func readChallenges(ctx context.Context, twilio candidateReader, service verify.ServiceSID, identity verify.Identity, since time.Time) ([]verify.Challenge, error) {
 	var challenges []verify.Challenge
 	var last time.Time
 	seen := 0

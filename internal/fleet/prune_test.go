@@ -15,7 +15,7 @@ func deadCandidate() candidate {
 	f.Config.Platform = verify.PlatformFCM
 	return candidate{
 		Factor:     f,
-		Event:      &DeadToken{Code: 52103, At: date(2, 1), Platform: verify.PlatformFCM, Grade: event.EvidenceStrong},
+		Event:      &deadToken{Code: 52103, At: date(2, 1), Platform: verify.PlatformFCM, Grade: event.EvidenceStrong},
 		Challenges: []verify.Challenge{expired(factorA, date(2, 1).Add(-time.Second)), approved(factorA, date(1, 30))},
 	}
 }

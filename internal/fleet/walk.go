@@ -10,9 +10,9 @@ import (
 	"github.com/verifyctl/verifyctl/internal/verify"
 )
 
-// FactorReader is how Twilio tells which factors a Service has: page after page of entities, then the factors of each
+// factorReader is how Twilio tells which factors a Service has: page after page of entities, then the factors of each
 // (twilio_verify_v2.json, ListEntity and ListFactor). There is no list of factors per Service.
-type FactorReader interface {
+type factorReader interface {
 	EntityPage(ctx context.Context, service verify.ServiceSID, cursor string, pageSize int) (page []verify.Entity, next string, err error)
 	Factors(ctx context.Context, service verify.ServiceSID, identity verify.Identity) iter.Seq2[verify.Factor, error]
 }
@@ -71,7 +71,7 @@ type WalkProgress struct {
 //
 // In production a walk refuses to go beyond [UnaskedEntities], with nothing but one page of entities read, unless the
 // options ask for more. When the consumer stops, all work has ended by the time the loop is left.
-func Walk(ctx context.Context, api FactorReader, service verify.ServiceSID, filter Filter, opts WalkOptions) iter.Seq2[verify.Factor, error] {
+func Walk(ctx context.Context, api factorReader, service verify.ServiceSID, filter Filter, opts WalkOptions) iter.Seq2[verify.Factor, error] {
 	if opts.Concurrency <= 0 {
 		opts.Concurrency = defaultConcurrency
 	}
@@ -99,7 +99,7 @@ func Walk(ctx context.Context, api FactorReader, service verify.ServiceSID, filt
 }
 
 type walk struct {
-	api     FactorReader
+	api     factorReader
 	service verify.ServiceSID
 	filter  Filter
 	opts    WalkOptions

@@ -9,8 +9,8 @@ import (
 	"github.com/verifyctl/verifyctl/internal/verify"
 )
 
-// Memory keeps what a deleted factor was, and what else this machine knows of factors.
-type Memory interface {
+// deletionMemory keeps what a deleted factor was, and what else this machine knows of factors.
+type deletionMemory interface {
 	RecordDeletion(ctx context.Context, f verify.Factor, by, reason string, at time.Time) (id int64, err error)
 	FinishDeletion(ctx context.Context, id int64, outcome string, at time.Time) error
 	ForgetFactor(ctx context.Context, factor verify.FactorSID) error
@@ -22,7 +22,7 @@ type Memory interface {
 type Writer struct {
 	ledger *Ledger
 	twilio twilio.Writer
-	memory Memory
+	memory deletionMemory
 	origin Entry
 	now    func() time.Time
 }
@@ -30,7 +30,7 @@ type Writer struct {
 // Writer gives the way to write to the Service of origin. Origin says for whom, why and with what every write is made: all
 // that an [Entry] has beside Identity, SIDs and what is set here. Now is the environment's time, for the memory; the audit
 // file has this machine's.
-func (l *Ledger) Writer(client *twilio.Client, memory Memory, origin Entry, now func() time.Time) *Writer {
+func (l *Ledger) Writer(client *twilio.Client, memory deletionMemory, origin Entry, now func() time.Time) *Writer {
 	return &Writer{ledger: l, twilio: client.Writer(), memory: memory, origin: origin, now: now}
 }
 
