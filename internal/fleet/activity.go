@@ -2,7 +2,6 @@ package fleet
 
 import (
 	"io"
-	"strings"
 	"time"
 
 	"github.com/verifyctl/verifyctl/internal/verify"
@@ -19,7 +18,7 @@ type Activity struct {
 
 // LastSeen gives when the backend last saw a factor; zero when it says nothing about it.
 func (a Activity) LastSeen(identity verify.Identity, factor verify.FactorSID) time.Time {
-	seen := a.factors[strings.ToUpper(string(factor))]
+	seen := a.factors[fold(factor)]
 	if other := a.identities[identity]; other.After(seen) {
 		return other
 	}
@@ -35,11 +34,10 @@ func (a Activity) Len() int { return len(a.factors) + len(a.identities) }
 // of the file is used: half an activity file would delete what the other half protects.
 func ParseActivity(r io.Reader) (Activity, error) {
 	a := Activity{factors: map[string]time.Time{}, identities: map[verify.Identity]time.Time{}}
-	columns, err := readTable(r, "the activity file", []string{"identity", "factor_sid", "last_seen"}, a.add)
-	if err != nil {
+	var err error
+	if a.Columns, err = readTable(r, "the activity file", []string{"identity", "factor_sid", "last_seen"}, a.add); err != nil {
 		return Activity{}, err
 	}
-	a.Columns = columns
 	return a, nil
 }
 
@@ -61,7 +59,7 @@ func (a Activity) add(line int, row []string) error {
 	if err != nil {
 		return verify.Usagef("line %d of the activity file: %w", line, err)
 	}
-	key := strings.ToUpper(string(sid))
+	key := fold(sid)
 	a.factors[key] = later(a.factors[key], at)
 	return nil
 }

@@ -310,7 +310,7 @@ func (a *applier) apply(ctx context.Context, number int) Result {
 	}
 	factor, err := a.Twilio.Factor(ctx, a.Environment.ServiceSID, item.Identity, item.FactorSID)
 	switch {
-	case verify.KindOf(err) == verify.KindNotFound && err != nil:
+	case verify.KindOf(err) == verify.KindNotFound:
 		return r.ended(a.goneOutcome(number), "", "")
 	case err != nil:
 		return r.failed(err)
@@ -318,17 +318,13 @@ func (a *applier) apply(ctx context.Context, number int) Result {
 	if where := foreign(factor, a.plan.Header.AccountSID, a.plan.Header.ServiceSID); where != "" {
 		return r.failed(verify.Refusedf("factor %s was read again, and %s: nothing more is deleted", item.FactorSID, where))
 	}
-	outcome, reason, detail, err := a.lookAgain(ctx, item, factor)
-	if outcome == "" && err == nil {
-		outcome, reason, detail, err = a.lookForLockout(ctx, item, factor)
+	if r = a.lookAgain(ctx, r, item, factor); r.Outcome == "" {
+		r = a.lookForLockout(ctx, r, item, factor)
 	}
-	switch {
-	case err != nil:
-		return r.failed(err)
-	case outcome != "":
-		return r.ended(outcome, reason, detail)
+	if r.Outcome == "" {
+		r = a.delete(ctx, r, factor)
 	}
-	return a.delete(ctx, r, factor)
+	return r
 }
 
 func (a *applier) result(number int) Result {
@@ -346,19 +342,19 @@ func (a *applier) goneOutcome(number int) Outcome {
 	return Gone
 }
 
-// lookAgain gives the outcome of a factor that must not be deleted any more; "" when it may be.
-func (a *applier) lookAgain(ctx context.Context, item PlanItem, factor verify.Factor) (outcome Outcome, reason Reason, detail string, err error) {
+// lookAgain gives the result of a factor that must not be deleted any more; its outcome is "" when it may be.
+func (a *applier) lookAgain(ctx context.Context, r Result, item PlanItem, factor verify.Factor) Result {
 	switch a.plan.Header.Purpose {
 	case purposeFit:
 		if !a.where.Match(factor) {
-			return Kept, reasonUnmatched, "it does not fit " + a.plan.Header.Where + " any more", nil
+			return r.ended(Kept, reasonUnmatched, "it does not fit "+a.plan.Header.Where+" any more")
 		}
-		return "", "", "", nil
+		return r
 	case purposeList:
-		return "", "", "", nil
+		return r
 	}
 	if !factor.DateUpdated.Equal(item.DateUpdated) {
-		return Kept, reasonChanged, fmt.Sprintf("it was updated at %s, after the plan was made", verify.Stamp(factor.DateUpdated)), nil
+		return r.ended(Kept, reasonChanged, fmt.Sprintf("it was updated at %s, after the plan was made", verify.Stamp(factor.DateUpdated)))
 	}
 	rules := *a.plan.Header.Rules
 	subject := candidate{Factor: factor, Storms: a.storms}
@@ -366,35 +362,36 @@ func (a *applier) lookAgain(ctx context.Context, item PlanItem, factor verify.Fa
 		subject.Event, subject.LastSeen = item.Evidence.Event, item.Evidence.LastSeen
 	}
 	now := a.Now()
+	var err error
 	subject.Challenges, err = readChallenges(ctx, a.Twilio, a.Environment.ServiceSID, item.Identity, rules.since(subject.Event, a.plan.Header.Created))
 	if err != nil {
-		return "", "", "", err
+		return r.failed(err)
 	}
 	if storm, ok := begunSince(a.storms, factor.Config.Platform, a.plan.Header.Created); ok {
-		return Deferred, reasonStorm, fmt.Sprintf("a storm of %d began on %s at %s", storm.Code, storm.Platform, verify.Stamp(storm.From)), nil
+		return r.ended(Deferred, reasonStorm, fmt.Sprintf("a storm of %d began on %s at %s", storm.Code, storm.Platform, verify.Stamp(storm.From)))
 	}
 	if j := rules.judge(subject, now); j.Decision != Delete {
-		return map[Decision]Outcome{Keep: Kept, Defer: Deferred}[j.Decision], j.Reason, j.Detail, nil
+		return r.ended(map[Decision]Outcome{Keep: Kept, Defer: Deferred}[j.Decision], j.Reason, j.Detail)
 	}
-	return "", "", "", nil
+	return r
 }
 
 // lookForLockout keeps the factor of somebody who would be locked out though the plan does not say so: their other factors
 // have gone since it was made.
-func (a *applier) lookForLockout(ctx context.Context, item PlanItem, factor verify.Factor) (outcome Outcome, reason Reason, detail string, err error) {
+func (a *applier) lookForLockout(ctx context.Context, r Result, item PlanItem, factor verify.Factor) Result {
 	if a.opts.LocksOut == AnyLockout || item.LocksOut || !factor.CanBeChallenged() {
-		return "", "", "", nil
+		return r
 	}
-	all, err := factorsOf(ctx, a.Twilio, a.Environment.ServiceSID, item.Identity)
-	if err != nil {
-		return "", "", "", err
+	all := factorsOf(ctx, a.Twilio, a.Environment.ServiceSID, item.Identity)
+	if all.err != nil {
+		return r.failed(all.err)
 	}
-	for _, f := range all {
+	for _, f := range all.got {
 		if f.CanBeChallenged() && !a.planned[fold(f.SID)] {
-			return "", "", "", nil
+			return r
 		}
 	}
-	return Kept, reasonLocksOut, "no other verified push factor is left since the plan was made", nil
+	return r.ended(Kept, reasonLocksOut, "no other verified push factor is left since the plan was made")
 }
 
 // delete sends the delete, which Ctrl-C does not tear, and settles an unknown outcome by reading again.

@@ -48,7 +48,7 @@ type outcomeMemory interface {
 	Outcomes(ctx context.Context, plan string) iter.Seq2[verify.ItemOutcome, error]
 }
 
-// batch does one thing that cannot be undone for each of many items. All bulk writes of verifyctl go through it.
+// batch does one thing that cannot be undone for each item of a plan.
 type batch struct {
 	plan     string // under which outcomes are remembered
 	workers  int

@@ -221,11 +221,10 @@ func (c *crawler) list(ctx context.Context) {
 		if err == nil {
 			err = c.memory.SaveEntityPage(ctx, c.crawl, page, next)
 		}
-		if err != nil {
-			c.fail(err)
-			break
+		if err == nil {
+			err = c.pageSaved(ctx, len(page), next == "")
 		}
-		if err := c.pageSaved(ctx, len(page), next == ""); err != nil {
+		if err != nil {
 			c.fail(err)
 			break
 		}
@@ -322,15 +321,10 @@ type crawled struct {
 
 func (c *crawler) read(ctx context.Context, entity verify.Entity) crawled {
 	r := crawled{EntityFactors: verify.EntityFactors{Entity: entity, ReadAt: c.opts.Now()}}
-	for factor, err := range c.api.Factors(ctx, c.opts.Environment.ServiceSID, entity.Identity) {
-		if err != nil {
-			r.Gone = verify.KindOf(err) == verify.KindNotFound
-			if !r.Gone {
-				r.err = err
-			}
-			break
-		}
-		r.Factors = append(r.Factors, factor)
+	factors := readFactors(ctx, c.api, c.opts.Environment.ServiceSID, entity.Identity)
+	r.Factors, r.err = factors.got, factors.err
+	if r.Gone = verify.KindOf(r.err) == verify.KindNotFound; r.Gone {
+		r.err = nil
 	}
 	return r
 }

@@ -5,9 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"maps"
 	"slices"
-	"time"
 
 	"github.com/verifyctl/verifyctl/internal/verify"
 )
@@ -15,7 +13,7 @@ import (
 // entityReader reads what Twilio has of an identity.
 type entityReader interface {
 	Entity(ctx context.Context, service verify.ServiceSID, identity verify.Identity) (verify.Entity, error)
-	Factors(ctx context.Context, service verify.ServiceSID, identity verify.Identity) iter.Seq2[verify.Factor, error]
+	factorLister
 }
 
 // entityDeleter deletes an entity whose factors were just read, and says how that ended: deleted, already gone, failed or
@@ -59,18 +57,14 @@ func FindTraces(ctx context.Context, places []Place) []Trace {
 func findTrace(ctx context.Context, p Place) Trace {
 	t := Trace{Environment: p.Environment.Name, Identity: p.Identity}
 	t.Entity, t.Err = p.Twilio.Entity(ctx, p.Environment.ServiceSID, p.Identity)
-	if t.Err != nil && verify.KindOf(t.Err) == verify.KindNotFound {
+	switch {
+	case verify.KindOf(t.Err) == verify.KindNotFound:
 		t.Err = nil
-		return t
+	case t.Err == nil:
+		factors := readFactors(ctx, p.Twilio, p.Environment.ServiceSID, p.Identity)
+		t.Factors, t.Err = factors.got, factors.err
+		t.Here = t.Err == nil
 	}
-	for f, err := range p.Twilio.Factors(ctx, p.Environment.ServiceSID, p.Identity) {
-		if t.Err != nil || err != nil {
-			t.Err = errors.Join(t.Err, err)
-			break
-		}
-		t.Factors = append(t.Factors, f)
-	}
-	t.Here = t.Err == nil
 	return t
 }
 
@@ -78,29 +72,22 @@ func findTrace(ctx context.Context, p Place) Trace {
 // A place counts as done when Twilio says, asked again after the delete, that there is no such entity; only then is it
 // forgotten here. The error joins what went wrong; the other places are done nevertheless.
 func Erase(ctx context.Context, places []Place, report func(Result)) error {
-	failures, done := map[int]error{}, 0
-	b := batch{workers: 1, now: time.Now, do: func(ctx context.Context, i int) Result { return places[i].erase(ctx, i) }}
-	b.report = func(r Result) {
-		if r.Err != nil {
-			failures[r.Item] = fmt.Errorf("%s: %w", places[r.Item].Environment.Name, r.Err)
-			b.fatal = nil // one environment's wrong keys are no reason to leave the person in another
+	var failures []error
+	for i, p := range places {
+		r := Result{Outcome: NotTried}
+		if ctx.Err() == nil {
+			r = p.erase(ctx, i)
 		}
-		done++
+		if ctx.Err() != nil && (r.Outcome == NotTried || r.Outcome == Failed) { // Ctrl-C kept it from being read
+			failures = append(failures, interrupted(ctx, "interrupted; the same command goes on"))
+			break
+		}
+		if r.Err != nil {
+			failures = append(failures, fmt.Errorf("%s: %w", p.Environment.Name, r.Err))
+		}
 		report(r)
 	}
-	numbers := make([]int, len(places))
-	for i := range places {
-		numbers[i] = i
-	}
-	b.run(ctx, numbers) //nolint:errcheck // the failures are kept apart
-	if ctx.Err() != nil && done < len(places) {
-		failures[len(places)] = interrupted(ctx, "interrupted; the same command goes on")
-	}
-	var all []error
-	for _, i := range slices.Sorted(maps.Keys(failures)) {
-		all = append(all, failures[i])
-	}
-	return errors.Join(all...)
+	return errors.Join(failures...)
 }
 
 func (p Place) erase(ctx context.Context, number int) Result {

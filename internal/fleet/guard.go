@@ -51,7 +51,7 @@ func indexed(all iter.Seq2[verify.IndexedFactor, error]) iter.Seq2[verify.Factor
 // plan's identities. One that it lacks counts as a person's last if it may be newer than what is known, else as gone.
 func (p *Plan) judgeLockouts(known iter.Seq2[verify.Factor, error], mayBeNewer bool) error {
 	places := map[string]int{} // by SID
-	loses, keeps, locked := map[verify.Identity]bool{}, map[verify.Identity]bool{}, map[verify.Identity]bool{}
+	loses, keeps := map[verify.Identity]bool{}, map[verify.Identity]bool{}
 	for i, item := range p.Deletes() {
 		places[fold(item.FactorSID)] = i
 		loses[item.Identity] = false
@@ -78,11 +78,8 @@ func (p *Plan) judgeLockouts(known iter.Seq2[verify.Factor, error], mayBeNewer b
 	}
 	for i, item := range p.Deletes() {
 		p.Items[i].LocksOut = loses[item.Identity] && !keeps[item.Identity]
-		if p.Items[i].LocksOut {
-			locked[item.Identity] = true
-		}
 	}
-	n := len(locked)
+	n := len(p.LockedOut())
 	p.Header.LocksOut = &n
 	return nil
 }
@@ -102,30 +99,19 @@ func (p Plan) LookUp(ctx context.Context, lister factorLister, concurrency int) 
 		return p, nil
 	}
 	p.Items = slices.Clone(p.Items)
-	asked := map[verify.Identity]bool{}
-	var identities []verify.Identity
-	for _, item := range p.Deletes() {
-		if !asked[item.Identity] {
-			identities = append(identities, item.Identity)
-		}
-		asked[item.Identity] = true
+	each := func(context.Context) iter.Seq[verify.Identity] {
+		return slices.Values(identitiesOf(p.Deletes(), func(PlanItem) bool { return true }))
 	}
-	type answer struct {
-		factors []verify.Factor
-		err     error
-	}
-	read := asDone(ctx, cmp.Or(concurrency, defaultConcurrency), func(context.Context) iter.Seq[verify.Identity] { return slices.Values(identities) },
-		func(ctx context.Context, identity verify.Identity) (a answer) {
-			a.factors, a.err = factorsOf(ctx, lister, p.Header.ServiceSID, identity)
-			return a
-		})
+	answers := asDone(ctx, cmp.Or(concurrency, defaultConcurrency), each, func(ctx context.Context, identity verify.Identity) read[[]verify.Factor] {
+		return factorsOf(ctx, lister, p.Header.ServiceSID, identity)
+	})
 	err := p.judgeLockouts(func(yield func(verify.Factor, error) bool) {
-		for a := range read {
-			if a.err != nil {
-				yield(verify.Factor{}, a.err)
+		for r := range answers {
+			if r.err != nil {
+				yield(verify.Factor{}, r.err)
 				return
 			}
-			for _, f := range a.factors {
+			for _, f := range r.got {
 				if !yield(f, nil) {
 					return
 				}
@@ -138,27 +124,25 @@ func (p Plan) LookUp(ctx context.Context, lister factorLister, concurrency int) 
 	return p, err
 }
 
-// factorsOf lists an identity's factors; an identity that is gone has none.
-func factorsOf(ctx context.Context, lister factorLister, service verify.ServiceSID, identity verify.Identity) ([]verify.Factor, error) {
-	var all []verify.Factor
-	for f, err := range lister.Factors(ctx, service, identity) {
-		if err != nil && verify.KindOf(err) == verify.KindNotFound {
-			return nil, nil
-		}
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, f)
+// factorsOf is readFactors for an identity that may be gone: then it has none.
+func factorsOf(ctx context.Context, lister factorLister, service verify.ServiceSID, identity verify.Identity) read[[]verify.Factor] {
+	r := readFactors(ctx, lister, service, identity)
+	if verify.KindOf(r.err) == verify.KindNotFound {
+		return read[[]verify.Factor]{}
 	}
-	return all, nil
+	return r
 }
 
 // LockedOut names the identities that would have no verified push factor left, in the plan's order.
 func (p Plan) LockedOut() []verify.Identity {
-	var identities []verify.Identity
+	return identitiesOf(p.Deletes(), func(item PlanItem) bool { return item.LocksOut })
+}
+
+// identitiesOf gives the identities of the items that fit, each once.
+func identitiesOf(items []PlanItem, fits func(PlanItem) bool) (identities []verify.Identity) {
 	named := map[verify.Identity]bool{}
-	for _, item := range p.Deletes() {
-		if item.LocksOut && !named[item.Identity] {
+	for _, item := range items {
+		if fits(item) && !named[item.Identity] {
 			identities = append(identities, item.Identity)
 			named[item.Identity] = true
 		}

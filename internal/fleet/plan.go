@@ -79,16 +79,11 @@ func (p Plan) Deletes() []PlanItem { return p.Items[:p.Header.Delete] }
 // newPlan starts a plan: the items to delete first, then the deferred, then the kept.
 func newPlan(env verify.Environment, purpose plan.Purpose, now time.Time, lifetime verify.Period, items []PlanItem) Plan {
 	h := planHeader{Header: plan.NewHeader(env, purpose, now, time.Duration(lifetime))}
+	count := map[Decision]int{}
 	for _, item := range items {
-		switch item.Decision {
-		case Delete:
-			h.Delete++
-		case Defer:
-			h.Defer++
-		default:
-			h.Keep++
-		}
+		count[item.Decision]++
 	}
+	h.Delete, h.Defer, h.Keep = count[Delete], count[Defer], count[Keep]
 	rank := map[Decision]int{Delete: 0, Defer: 1, Keep: 2}
 	slices.SortStableFunc(items, func(a, b PlanItem) int { return cmp.Compare(rank[a.Decision], rank[b.Decision]) })
 	return Plan{plan.Plan[planHeader, PlanItem]{Header: h, Items: items}}
@@ -121,7 +116,7 @@ func (p Plan) check() error {
 		if want := h.decisionAt(i); item.Decision != want {
 			return fmt.Errorf("the decision of item %d is %q, and the header says %q", i+1, item.Decision, want)
 		}
-		key := strings.ToUpper(string(item.FactorSID))
+		key := fold(item.FactorSID)
 		if err := item.check(seen[key]); err != nil {
 			return fmt.Errorf("item %d: %w", i+1, err)
 		}

@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -286,14 +287,7 @@ func answered(c verify.Challenge) bool {
 
 // answeredAt gives when a challenge was answered, or the latest time at which it can have been.
 func answeredAt(c verify.Challenge) time.Time {
-	at := c.DateResponded
-	if at.IsZero() {
-		at = c.DateUpdated
-	}
-	if at.IsZero() {
-		at = c.ExpirationDate
-	}
-	return at
+	return cmp.Or(c.DateResponded, c.DateUpdated, c.ExpirationDate)
 }
 
 // expiredBy tells whether a challenge ran out unanswered; Twilio may say so late.
@@ -304,9 +298,7 @@ func expiredBy(c verify.Challenge, now time.Time) bool {
 func latest(challenges []verify.Challenge) time.Time {
 	var last time.Time
 	for _, c := range challenges {
-		if c.DateCreated.After(last) {
-			last = c.DateCreated
-		}
+		last = later(last, c.DateCreated)
 	}
 	return last
 }

@@ -222,7 +222,7 @@ func (p *planner) take(e event.Event, named map[string]*suspect) {
 		return
 	}
 	token := &deadToken{EventSID: e.EventSID, Code: *e.ErrorCode, At: e.Timestamp.UTC(), Platform: e.Platform, Grade: e.PruneEvidence}
-	key := strings.ToUpper(string(sid))
+	key := fold(sid)
 	switch s := named[key]; {
 	case s == nil:
 		named[key] = &suspect{identity: verify.Identity(e.Identity), sid: sid, event: token}
@@ -321,7 +321,7 @@ func (p *planner) idleSuspects(ctx context.Context, named map[string]*suspect) (
 		if err != nil {
 			return nil, err
 		}
-		if named[strings.ToUpper(string(f.SID))] == nil {
+		if named[fold(f.SID)] == nil {
 			suspects = append(suspects, suspect{identity: f.Identity, sid: f.SID, indexed: &f})
 		}
 	}
@@ -337,8 +337,8 @@ func (p *planner) judge(ctx context.Context, suspects []suspect) ([]PlanItem, er
 		if result.err != nil {
 			return nil, result.err
 		}
-		if result.item.Reason != reasonGone && (s.event != nil || result.item.Decision == Delete) {
-			items = append(items, result.item)
+		if result.got.Reason != reasonGone && (s.event != nil || result.got.Decision == Delete) {
+			items = append(items, result.got)
 		}
 		done++
 		p.Progress(done, len(suspects))
@@ -349,12 +349,8 @@ func (p *planner) judge(ctx context.Context, suspects []suspect) ([]PlanItem, er
 	return items, nil
 }
 
-type judged struct {
-	item PlanItem
-	err  error // what makes the whole plan impossible
-}
-
-func (p *planner) judgeOne(ctx context.Context, s suspect) judged {
+// judgeOne judges a suspect; its error is what makes the whole plan impossible.
+func (p *planner) judgeOne(ctx context.Context, s suspect) read[PlanItem] {
 	subject := candidate{Event: s.event, LastSeen: p.lastSeen(s), Storms: p.storms}
 	service, since := p.Environment.ServiceSID, p.Rules.since(s.event, p.now)
 	if s.event == nil {
@@ -365,7 +361,7 @@ func (p *planner) judgeOne(ctx context.Context, s suspect) judged {
 			return p.unreadable(s, err)
 		}
 		if j := p.Rules.judge(subject, p.now); j.Decision != Delete {
-			return judged{item: judgedItem(subject.Factor, j)}
+			return read[PlanItem]{got: judgedItem(subject.Factor, j)}
 		}
 	}
 	factor, err := p.Twilio.Factor(ctx, service, s.identity, s.sid)
@@ -373,7 +369,7 @@ func (p *planner) judgeOne(ctx context.Context, s suspect) judged {
 		return p.unreadable(s, err)
 	}
 	if reason := foreign(factor, p.Environment.AccountSID, service); reason != "" {
-		return judged{item: itemOf(factor, Keep, reasonForeign, reason)}
+		return read[PlanItem]{got: itemOf(factor, Keep, reasonForeign, reason)}
 	}
 	subject.Factor = factor
 	if s.event != nil {
@@ -381,7 +377,7 @@ func (p *planner) judgeOne(ctx context.Context, s suspect) judged {
 			return p.unreadable(s, err)
 		}
 	}
-	return judged{item: judgedItem(factor, p.Rules.judge(subject, p.now))}
+	return read[PlanItem]{got: judgedItem(factor, p.Rules.judge(subject, p.now))}
 }
 
 func judgedItem(f verify.Factor, j finding) PlanItem {
@@ -391,14 +387,14 @@ func judgedItem(f verify.Factor, j finding) PlanItem {
 }
 
 // unreadable keeps a suspect that could not be read, unless nothing can be.
-func (p *planner) unreadable(s suspect, err error) judged {
+func (p *planner) unreadable(s suspect, err error) read[PlanItem] {
 	switch f := (verify.Factor{SID: s.sid, Identity: s.identity}); verify.KindOf(err) {
 	case verify.KindAuth, verify.KindInterrupted:
-		return judged{err: err}
+		return read[PlanItem]{err: err}
 	case verify.KindNotFound:
-		return judged{item: itemOf(f, Keep, reasonGone, "it is not there any more")}
+		return read[PlanItem]{got: itemOf(f, Keep, reasonGone, "it is not there any more")}
 	default:
-		return judged{item: itemOf(f, Keep, reasonUnreadable, err.Error())}
+		return read[PlanItem]{got: itemOf(f, Keep, reasonUnreadable, err.Error())}
 	}
 }
 
@@ -443,10 +439,10 @@ func readChallenges(ctx context.Context, twilio candidateReader, service verify.
 func (p *planner) remarks(items []PlanItem) []PlanItem {
 	listed := map[string]bool{}
 	for _, item := range items {
-		listed[strings.ToUpper(string(item.FactorSID))] = true
+		listed[fold(item.FactorSID)] = true
 	}
 	return slices.DeleteFunc(p.unusable, func(item PlanItem) bool {
-		key := strings.ToUpper(string(item.FactorSID))
+		key := fold(item.FactorSID)
 		known := listed[key]
 		listed[key] = true
 		return known

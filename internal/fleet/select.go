@@ -95,7 +95,7 @@ func ParseList(r io.Reader) (FactorList, error) {
 		if err != nil {
 			return verify.Usagef("line %d of the list: %w", line, err)
 		}
-		key := strings.ToUpper(string(sid))
+		key := fold(sid)
 		switch before, ok := seen[key]; {
 		case ok && before != identity:
 			return verify.Usagef("line %d of the list: %s was a factor of %s before", line, sid, before)

@@ -88,9 +88,13 @@ func (s Storm) on(platform verify.Platform) bool { return s.Platform == platform
 
 // struckBy gives the storm that a failure with this code at this time belongs to.
 func struckBy(storms []Storm, platform verify.Platform, code int, at time.Time) (Storm, bool) {
-	i := slices.IndexFunc(storms, func(s Storm) bool {
+	return firstStorm(storms, func(s Storm) bool {
 		return s.on(platform) && s.Code == code && !at.Before(s.From) && !at.After(s.Until)
 	})
+}
+
+func firstStorm(storms []Storm, fits func(Storm) bool) (Storm, bool) {
+	i := slices.IndexFunc(storms, fits)
 	if i < 0 {
 		return Storm{}, false
 	}
@@ -117,11 +121,7 @@ func lastStorm(storms []Storm, platform verify.Platform) time.Time {
 
 // begunSince gives a storm of the platform that went on after a time.
 func begunSince(storms []Storm, platform verify.Platform, since time.Time) (Storm, bool) {
-	i := slices.IndexFunc(storms, func(s Storm) bool { return s.on(platform) && s.Until.After(since) })
-	if i < 0 {
-		return Storm{}, false
-	}
-	return storms[i], true
+	return firstStorm(storms, func(s Storm) bool { return s.on(platform) && s.Until.After(since) })
 }
 
 // failureOf gives what an event says about the fleet of a Service, and whether it says anything. A failed push counts

@@ -3,6 +3,7 @@
 package fleet
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"iter"
@@ -14,7 +15,7 @@ import (
 // (twilio_verify_v2.json, ListEntity and ListFactor). There is no list of factors per Service.
 type factorReader interface {
 	EntityPage(ctx context.Context, service verify.ServiceSID, cursor string, pageSize int) (page []verify.Entity, next string, err error)
-	Factors(ctx context.Context, service verify.ServiceSID, identity verify.Identity) iter.Seq2[verify.Factor, error]
+	factorLister
 }
 
 const (
@@ -72,9 +73,7 @@ type WalkProgress struct {
 // In production a walk refuses to go beyond [UnaskedEntities], with nothing but one page of entities read, unless the
 // options ask for more. When the consumer stops, all work has ended by the time the loop is left.
 func Walk(ctx context.Context, api factorReader, service verify.ServiceSID, filter Filter, opts WalkOptions) iter.Seq2[verify.Factor, error] {
-	if opts.Concurrency <= 0 {
-		opts.Concurrency = defaultConcurrency
-	}
+	opts.Concurrency = cmp.Or(max(opts.Concurrency, 0), defaultConcurrency)
 	if opts.Progress == nil {
 		opts.Progress = func(WalkProgress) {}
 	}
@@ -108,10 +107,22 @@ type walk struct {
 	failedInARow int
 }
 
-// reading is what could be read of an entity's factors, and why not more.
-type reading struct {
-	factors []verify.Factor
-	err     error
+// read is the result of a reading, as far as it came, and why not further.
+type read[T any] struct {
+	got T
+	err error
+}
+
+// readFactors reads an identity's factors.
+func readFactors(ctx context.Context, api factorLister, service verify.ServiceSID, identity verify.Identity) (r read[[]verify.Factor]) {
+	for factor, err := range api.Factors(ctx, service, identity) {
+		if err != nil {
+			r.err = err
+			break
+		}
+		r.got = append(r.got, factor)
+	}
+	return r
 }
 
 // eachEntity pages through the entities until there are no more, visit says stop, or promise 7 forbids to go on.
@@ -166,21 +177,13 @@ func tooManyEntities(service verify.ServiceSID, allowed int) error {
 		WithHint("narrow it with --limit, ask the index with --where after 'fleet sync', or walk them all with --all")
 }
 
-func (w *walk) read(ctx context.Context, identity verify.Identity) reading {
-	var r reading
-	for factor, err := range w.api.Factors(ctx, w.service, identity) {
-		if err != nil {
-			r.err = err
-			break
-		}
-		r.factors = append(r.factors, factor)
-	}
-	return r
+func (w *walk) read(ctx context.Context, identity verify.Identity) read[[]verify.Factor] {
+	return readFactors(ctx, w.api, w.service, identity)
 }
 
 // deliver gives one entity's factors to the consumer and tells whether the walk goes on.
-func (w *walk) deliver(ctx context.Context, identity verify.Identity, r reading, yield func(verify.Factor, error) bool) bool {
-	for _, factor := range r.factors {
+func (w *walk) deliver(ctx context.Context, identity verify.Identity, r read[[]verify.Factor], yield func(verify.Factor, error) bool) bool {
+	for _, factor := range r.got {
 		if !w.filter.Match(factor) {
 			continue
 		}
