@@ -336,7 +336,7 @@ func (s *Store) dropUnlisted(ctx context.Context, crawl verify.Crawl) error {
 				return err
 			}
 			var err error
-			dropped, err = texts[verify.Identity](ctx, tx, `SELECT identity FROM entities WHERE listed_by < ? LIMIT ?`, crawl.ID, batchRows/4)
+			dropped, err = gather(ctx, tx, scanText[verify.Identity], `SELECT identity FROM entities WHERE listed_by < ? LIMIT ?`, crawl.ID, batchRows/4)
 			e := eraser{ctx: ctx, tx: tx, err: err}
 			for _, identity := range dropped {
 				e.entity(identity)

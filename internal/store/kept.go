@@ -219,7 +219,7 @@ func (s *Store) PurgeIdentity(ctx context.Context, identity verify.Identity) (ma
 
 // sidsOf gives every factor and challenge SID that this machine knows of an identity, in upper case.
 func sidsOf(ctx context.Context, tx *sql.Tx, identity verify.Identity) (map[string]bool, error) {
-	found, err := texts[string](ctx, tx, `
+	found, err := gather(ctx, tx, scanText[string], `
 		SELECT sid FROM challenges WHERE identity = ?1
 		UNION SELECT factor_sid FROM challenges WHERE identity = ?1
 		UNION SELECT sid FROM seen WHERE identity = ?1
@@ -243,33 +243,24 @@ func sidsOf(ctx context.Context, tx *sql.Tx, identity verify.Identity) (map[stri
 // purgeEvents deletes the events that were decoded to an identity or to one of its SIDs, or in whose body the identity
 // stands.
 func purgeEvents(ctx context.Context, tx *sql.Tx, identity verify.Identity, sids map[string]bool) (gone int, err error) {
-	found, err := tx.QueryContext(ctx, `SELECT id, identity, factor_sid, challenge_sid, body FROM events
-		WHERE identity = ?1 OR factor_sid <> '' OR challenge_sid <> '' OR instr(body, CAST(?1 AS BLOB)) > 0`, identity)
-	if err != nil {
-		return 0, err
-	}
-	defer found.Close()
-	var matching []int64
-	for found.Next() {
-		var id int64
+	matching, err := gather(ctx, tx, func(row scanner) (id int64, err error) { // 0 when it does not match
 		var named verify.Identity
 		var factor, challenge string
 		var body []byte
-		if err := found.Scan(&id, &named, &factor, &challenge, &body); err != nil {
-			return 0, err
-		}
+		err = row.Scan(&id, &named, &factor, &challenge, &body)
 		if named == identity || sids[strings.ToUpper(factor)] || sids[strings.ToUpper(challenge)] || names(body, string(identity)) {
-			matching = append(matching, id)
+			return id, err
+		}
+		return 0, err
+	}, `SELECT id, identity, factor_sid, challenge_sid, body FROM events
+		WHERE identity = ?1 OR factor_sid <> '' OR challenge_sid <> '' OR instr(body, CAST(?1 AS BLOB)) > 0`, identity)
+	e := eraser{ctx: ctx, tx: tx, err: err}
+	for _, id := range matching {
+		if id != 0 {
+			gone += e.delete(`events WHERE id = ?`, id)
 		}
 	}
-	if err := errors.Join(found.Err(), found.Close()); err != nil {
-		return 0, err
-	}
-	e := eraser{ctx: ctx, tx: tx}
-	for _, id := range matching {
-		e.delete(`events WHERE id = ?`, id)
-	}
-	return len(matching), e.err
+	return gone, e.err
 }
 
 // names tells whether a body has the identity as a word. A letter that belongs to an escape before it, as in %2Cjane or

@@ -49,24 +49,11 @@ type declaredKey struct {
 	ready  bool
 }
 
-type querier interface {
-	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
-}
-
-func declaredKeys(ctx context.Context, from querier) (keys []declaredKey, err error) {
-	found, err := from.QueryContext(ctx, `SELECT number, key, ready FROM metadata_keys ORDER BY number`)
-	if err != nil {
-		return nil, err
-	}
-	defer found.Close()
-	for found.Next() {
-		var d declaredKey
-		if err := found.Scan(&d.number, &d.key, &d.ready); err != nil {
-			return nil, err
-		}
-		keys = append(keys, d)
-	}
-	return keys, found.Err()
+func declaredKeys(ctx context.Context, from querier) ([]declaredKey, error) {
+	return gather(ctx, from, func(row scanner) (d declaredKey, err error) {
+		err = row.Scan(&d.number, &d.key, &d.ready)
+		return d, err
+	}, `SELECT number, key, ready FROM metadata_keys ORDER BY number`)
 }
 
 // addColumns makes columns for the keys that have none. From then on new factors have them filled in.

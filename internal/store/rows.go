@@ -88,19 +88,24 @@ func scanText[T ~string](row scanner) (text T, err error) {
 	return text, err
 }
 
-// texts gives the one column of an answer, read within a transaction.
-func texts[T ~string](ctx context.Context, tx *sql.Tx, query string, args ...any) (list []T, err error) {
-	found, err := tx.QueryContext(ctx, query, args...)
+// querier is a transaction, or the connections that read.
+type querier interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}
+
+// gather gives all rows of an answer, read within a transaction for example; [all] also says what could not be done.
+func gather[T any](ctx context.Context, from querier, scan func(scanner) (T, error), query string, args ...any) (list []T, err error) {
+	found, err := from.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, err
 	}
 	defer found.Close()
 	for found.Next() {
-		text, err := scanText[T](found)
+		row, err := scan(found)
 		if err != nil {
 			return nil, err
 		}
-		list = append(list, text)
+		list = append(list, row)
 	}
 	return list, found.Err()
 }

@@ -55,27 +55,16 @@ type listing struct {
 // is empty.
 func all[R any](ctx context.Context, c *Client, l listing) iter.Seq2[R, error] {
 	return func(yield func(R, error) bool) {
-		for page, err := range pages[R](ctx, c, l) {
+		var none R
+		first := cursor{}
+		seen, empty := map[cursor]bool{}, 0
+		for at, more := first, true; more; {
+			page, next, err := readPage[R](ctx, c, l, at)
 			for _, row := range page {
 				if !yield(row, nil) {
 					return
 				}
 			}
-			if err != nil {
-				var none R
-				yield(none, err)
-			}
-		}
-	}
-}
-
-// pages reads a list page by page. The last page comes with the error that ends the list, if one does.
-func pages[R any](ctx context.Context, c *Client, l listing) iter.Seq2[[]R, error] {
-	return func(yield func([]R, error) bool) {
-		first := cursor{}
-		seen, empty := map[cursor]bool{}, 0
-		for at, more := first, true; more; {
-			page, next, err := readPage[R](ctx, c, l, at)
 			seen[at] = true
 			if empty++; len(page) > 0 {
 				empty = 0
@@ -84,7 +73,8 @@ func pages[R any](ctx context.Context, c *Client, l listing) iter.Seq2[[]R, erro
 			if err == nil && (more && seen[next] || empty >= emptyPages) {
 				err = &verify.Error{Kind: verify.KindFailed, Message: fmt.Sprintf("cannot %s: the list never ends, its pages repeat", l.what)}
 			}
-			if !yield(page, err) || err != nil {
+			if err != nil {
+				yield(none, err)
 				return
 			}
 			at = next
