@@ -27,6 +27,12 @@ func (s *shell) refuseUnknown(cmd *cobra.Command) {
 	cmd.Args = cobra.MatchAll(s.meetArguments, noEmptyArgs, cmd.Args)
 }
 
+// group makes cmd a group of commands.
+func group(cmd *cobra.Command, commands ...*cobra.Command) *cobra.Command {
+	cmd.AddCommand(commands...)
+	return cmd
+}
+
 // noEmptyArgs refuses an empty argument: it is nearly always a variable of the shell that is not set, and without its
 // IDENTITY a command would take everybody.
 func noEmptyArgs(cmd *cobra.Command, args []string) error {

@@ -13,15 +13,13 @@ import (
 )
 
 func newAuditCmd(s *shell) *cobra.Command {
-	cmd := &cobra.Command{
+	return group(&cobra.Command{
 		Use:   "audit",
 		Short: "What was written to Twilio from this machine",
 		Long: `Every write leaves two lines in the audit file of the state directory: one before it is sent and one after. Each line
 carries a keyed hash of the line before it. When the first line cannot be written, or lines were changed or cut off, nothing
 is sent.`,
-	}
-	cmd.AddCommand(newAuditShowCmd(s), newAuditVerifyCmd(s), newAuditExportCmd(s), newAuditAcknowledgeCmd(s))
-	return cmd
+	}, newAuditShowCmd(s), newAuditVerifyCmd(s), newAuditExportCmd(s), newAuditAcknowledgeCmd(s))
 }
 
 // auditView is the JSON form of an audit entry: with the identity, where it was not erased.

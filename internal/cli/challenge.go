@@ -13,17 +13,15 @@ import (
 )
 
 func newChallengeCmd(s *shell) *cobra.Command {
-	cmd := &cobra.Command{
+	return group(&cobra.Command{
 		Use:     "challenge",
 		Aliases: []string{"challenges"},
 		Short:   "Create, follow and resend challenges, and find out why one was not answered",
 		Long: `A challenge asks the user of one factor to approve or deny something. Creating it sends a push; Twilio answers 201
 whether or not a push can arrive. A challenge can be neither cancelled nor answered from here: only the factor's own key
 can do that.`,
-	}
-	cmd.AddCommand(newChallengeCreateCmd(s), newChallengeListCmd(s), newChallengeShowCmd(s), newChallengeWatchCmd(s),
+	}, newChallengeCreateCmd(s), newChallengeListCmd(s), newChallengeShowCmd(s), newChallengeWatchCmd(s),
 		newChallengeResendCmd(s), newWhyCmd(s), newChallengeTemplatesCmd(s))
-	return cmd
 }
 
 // challengeView is the JSON form of a challenge, with what is asked about most often as keys of their own.

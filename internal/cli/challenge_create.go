@@ -84,16 +84,13 @@ func (o *challengeCreateOptions) parse(args []string) error {
 		errs = append(errs, verify.Usagef("challenge create needs an IDENTITY where there is no terminal to ask on"))
 	}
 	var err error
-	if o.request.Fields, err = challenge.ParseFields(o.fields); err != nil {
-		errs = append(errs, err)
-	}
-	if o.request.Hidden, err = challenge.ParseDetails("--hidden", o.hidden); err != nil {
-		errs = append(errs, err)
-	}
+	o.request.Fields, err = challenge.ParseFields(o.fields)
+	errs = append(errs, err)
+	o.request.Hidden, err = challenge.ParseDetails("--hidden", o.hidden)
+	errs = append(errs, err)
 	if o.factorArg != "" {
-		if o.factor, err = verify.ParseFactorSID(o.factorArg); err != nil {
-			errs = append(errs, err)
-		}
+		o.factor, err = verify.ParseFactorSID(o.factorArg)
+		errs = append(errs, err)
 	}
 	switch {
 	case o.all && o.factorArg != "":
@@ -210,7 +207,7 @@ func (o *challengeCreateOptions) chooseFactors(ctx context.Context, c *connectio
 // createAll creates the challenge of each factor under one action id. What failed does not keep the others from being
 // asked, unless the run was interrupted.
 func (o *challengeCreateOptions) createAll(ctx context.Context, w *writer, factors []verify.Factor) ([]verify.Challenge, error) {
-	once := challenge.Once{Creator: w.creator(), Claims: w.store, Clock: w.c.clock(), Notice: func(s string) { o.shell.note("%s", s) }}
+	once := w.once()
 	if o.fresh {
 		o.shell.note("action id %s; with --action-id this can be repeated safely", o.request.ActionID)
 	}

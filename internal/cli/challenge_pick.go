@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/verifyctl/verifyctl/internal/challenge"
 	"github.com/verifyctl/verifyctl/internal/prompt"
@@ -28,9 +27,7 @@ func (c *connection) identityOrAsk(ctx context.Context, arg string) (verify.Iden
 		if err != nil {
 			return "", err
 		}
-		for _, identity := range seen {
-			options = append(options, prompt.Option[verify.Identity]{Label: string(identity), Value: identity})
-		}
+		options = optionsOf(seen, func(identity verify.Identity) string { return string(identity) })
 	}
 	p := c.shell.prompter()
 	if len(options) > 0 {
@@ -53,10 +50,9 @@ func (s *shell) pickFactor(ctx context.Context, several error) (verify.Factor, e
 	if !errors.As(several, &choice) || len(choice.Usable) < 2 {
 		return verify.Factor{}, several
 	}
-	options := make([]prompt.Option[verify.Factor], len(choice.Usable))
-	for i, f := range choice.Usable {
-		options[i] = prompt.Option[verify.Factor]{Label: fmt.Sprintf("%s, %s, %s", f.FriendlyName, f.Config.Platform, f.SID), Value: f}
-	}
+	options := optionsOf(choice.Usable, func(f verify.Factor) string {
+		return fmt.Sprintf("%s, %s, %s", f.FriendlyName, f.Config.Platform, f.SID)
+	})
 	return prompt.Select(ctx, s.prompter(), prompt.Question{Text: "Which device should be asked?", Instead: "--factor YF…"}, options)
 }
 
@@ -86,18 +82,21 @@ func (c *connection) challengeOrAsk(ctx context.Context, sid verify.ChallengeSID
 		return verify.Challenge{}, err
 	}
 	if len(list) == 0 {
-		return verify.Challenge{}, (&verify.Error{Kind: verify.KindNotFound, Message: fmt.Sprintf("%s has no pending challenge", identity)}).
+		return verify.Challenge{}, notFound("%s has no pending challenge", identity).
 			WithHint("see what there is: %s", verify.Command(c.env.Name, "challenge", "list", string(identity)))
 	}
-	return prompt.Select(ctx, c.shell.prompter(), prompt.Question{Text: "Which challenge?", Instead: "the YC… as an argument"},
-		challengeOptions(list, c.now()))
+	now := c.now()
+	options := optionsOf(list, func(ch verify.Challenge) string {
+		return fmt.Sprintf("%s, created %s, expires %s, %s", ch.Details.Message, render.Age(ch.DateCreated, now), render.Age(ch.ExpirationDate, now), ch.SID)
+	})
+	return prompt.Select(ctx, c.shell.prompter(), prompt.Question{Text: "Which challenge?", Instead: "the YC… as an argument"}, options)
 }
 
-func challengeOptions(list []verify.Challenge, now time.Time) []prompt.Option[verify.Challenge] {
-	options := make([]prompt.Option[verify.Challenge], len(list))
-	for i, ch := range list {
-		options[i] = prompt.Option[verify.Challenge]{Value: ch, Label: fmt.Sprintf("%s, created %s, expires %s, %s", ch.Details.Message,
-			render.Age(ch.DateCreated, now), render.Age(ch.ExpirationDate, now), ch.SID)}
+// optionsOf gives values to pick from, each with a label.
+func optionsOf[T any](values []T, label func(T) string) []prompt.Option[T] {
+	options := make([]prompt.Option[T], len(values))
+	for i, v := range values {
+		options[i] = prompt.Option[T]{Label: label(v), Value: v}
 	}
 	return options
 }

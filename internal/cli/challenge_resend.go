@@ -157,8 +157,7 @@ func (o *challengeResendOptions) again(ctx context.Context, c *connection, p *re
 	if err != nil {
 		return err
 	}
-	once := challenge.Once{Creator: w.creator(), Claims: w.store, Clock: c.clock(), Notice: func(s string) { o.shell.note("%s", s) }}
-	created, err := once.Create(ctx, order)
+	created, err := w.once().Create(ctx, order)
 	if err != nil {
 		return err
 	}

@@ -12,7 +12,7 @@ import (
 )
 
 func newChallengeTemplatesCmd(s *shell) *cobra.Command {
-	cmd := &cobra.Command{
+	return group(&cobra.Command{
 		Use:     "templates",
 		Aliases: []string{"template", "texts"},
 		Short:   "List and check the texts of a messages file, offline",
@@ -31,9 +31,7 @@ func newChallengeTemplatesCmd(s *shell) *cobra.Command {
           fields: [{label: Ville, value: "{city}"}]
 
 The environment file names it with challenges: {texts: FILE}; --texts FILE names another.`,
-	}
-	cmd.AddCommand(newTemplatesListCmd(s), newTemplatesLintCmd(s))
-	return cmd
+	}, newTemplatesListCmd(s), newTemplatesLintCmd(s))
 }
 
 // templateRow is one text with its languages.

@@ -115,7 +115,7 @@ func (o *whyOptions) runPayload(ctx context.Context) error {
 	e := events[0]
 	if e.ServiceSID == "" {
 		if !o.shell.globalSet.Changed("env") {
-			return (&verify.Error{Kind: verify.KindNotFound, Message: "the event names no Verify Service, so its environment is not known"}).
+			return notFound("the event names no Verify Service, so its environment is not known").
 				WithHint("name the environment with -e")
 		}
 		c, _, err := o.shell.begin(ctx, needsService)
@@ -139,7 +139,7 @@ func (o *whyOptions) connectOwner(ctx context.Context, service verify.ServiceSID
 	owner, names := o.shell.attribution().Owner(string(service))
 	switch {
 	case len(names) == 0:
-		return nil, (&verify.Error{Kind: verify.KindNotFound, Message: fmt.Sprintf("no environment has Service %s", service)}).
+		return nil, notFound("no environment has Service %s", service).
 			WithHint("see which there are: verifyctl env list; add one: verifyctl env add")
 	case owner == nil:
 		return nil, verify.Usagef("several environments have Service %s: %s", service, strings.Join(names, ", ")).WithHint("name the one you mean with -e")
@@ -325,8 +325,9 @@ func countOf(c challenge.Cause) string {
 
 // completeWhy completes identities and SIDs that this machine has met.
 func (s *shell) completeWhy(cmd *cobra.Command, args []string, prefix string) ([]string, cobra.ShellCompDirective) {
-	words := s.completeSIDs(cmd, "YC", prefix, args)
-	words = append(words, s.completeSIDs(cmd, "YF", prefix, args)...)
-	identities, directive := s.completeIdentity(cmd, nil, prefix)
-	return append(identities, words...), directive
+	words, directive := s.completeIdentity(cmd, nil, prefix)
+	for _, kind := range []string{"YC", "YF"} {
+		words = append(words, s.completeSIDs(cmd, identityFlag(cmd), kind, prefix, args)...)
+	}
+	return words, directive
 }

@@ -46,11 +46,7 @@ plain words. zsh needs compinit in .zshrc.
 			if err != nil {
 				return err
 			}
-			script, ok := scripts[name]
-			if !ok {
-				return verify.Usagef("completion needs the name of a shell").WithHint("usage: %s", cmd.UseLine())
-			}
-			return script(cmd.Root(), cmd.OutOrStdout())
+			return scripts[name](cmd.Root(), cmd.OutOrStdout())
 		},
 	}
 }
@@ -79,11 +75,7 @@ func (s *shell) completeIdentity(cmd *cobra.Command, args []string, prefix strin
 	}
 	identities := s.remembered(cmd.Context(), func(ctx context.Context, m *store.Store) ([]string, error) {
 		seen, err := m.RecentIdentities(ctx, prefix, 50)
-		words := make([]string, len(seen))
-		for i, identity := range seen {
-			words[i] = string(identity)
-		}
-		return words, err
+		return wordsOf(seen), err
 	})
 	return identities, cobra.ShellCompDirectiveNoFileComp
 }
@@ -119,7 +111,7 @@ func (s *shell) remembered(ctx context.Context, ask func(context.Context, *store
 
 // completeChallenges completes challenge SIDs: those of --identity when it is given, else of the identities met last.
 func (s *shell) completeChallenges(cmd *cobra.Command, args []string, prefix string) ([]string, cobra.ShellCompDirective) {
-	return s.completeSIDs(cmd, "YC", prefix, args), cobra.ShellCompDirectiveNoFileComp
+	return s.completeSIDs(cmd, identityFlag(cmd), "YC", prefix, args), cobra.ShellCompDirectiveNoFileComp
 }
 
 // completeChallenge completes the one challenge SID that a command takes.
@@ -136,27 +128,26 @@ func (s *shell) completeFactor(cmd *cobra.Command, args []string, prefix string)
 	if len(args) > 0 {
 		identity = args[0]
 	}
-	sids := s.remembered(cmd.Context(), func(ctx context.Context, m *store.Store) ([]string, error) {
-		return describedSIDs(ctx, m, identity, "YF", prefix)
-	})
-	return sids, cobra.ShellCompDirectiveNoFileComp
+	return s.completeSIDs(cmd, identity, "YF", prefix, args), cobra.ShellCompDirectiveNoFileComp
 }
 
-func (s *shell) completeSIDs(cmd *cobra.Command, kind, prefix string, taken []string) []string {
-	identity := ""
+// identityFlag gives the value of --identity, "" where there is no such flag.
+func identityFlag(cmd *cobra.Command) string {
 	if flag := cmd.Flags().Lookup("identity"); flag != nil {
-		identity = flag.Value.String()
+		return flag.Value.String()
 	}
+	return ""
+}
+
+// completeSIDs gives the SIDs of a kind seen for an identity, or for those met last, but for what is taken already.
+func (s *shell) completeSIDs(cmd *cobra.Command, identity, kind, prefix string, taken []string) []string {
 	sids := s.remembered(cmd.Context(), func(ctx context.Context, m *store.Store) ([]string, error) {
 		return describedSIDs(ctx, m, identity, kind, prefix)
 	})
-	var words []string
-	for _, word := range sids {
-		if sid, _, _ := strings.Cut(word, "\t"); !slices.Contains(taken, sid) {
-			words = append(words, word)
-		}
-	}
-	return words
+	return slices.DeleteFunc(sids, func(word string) bool {
+		sid, _, _ := strings.Cut(word, "\t")
+		return slices.Contains(taken, sid)
+	})
 }
 
 // describedSIDs is [recentSIDs] with what the index knows of factors behind each: the device's name and the status.
@@ -182,7 +173,6 @@ func completeLive[T any](s *shell, list func(context.Context, *connection) rowsO
 	return func(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 		ctx, cancel := context.WithTimeout(cmd.Context(), completionTimeout)
 		defer cancel()
-		var words []string
 		if len(args) > 0 {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
@@ -194,6 +184,7 @@ func completeLive[T any](s *shell, list func(context.Context, *connection) rowsO
 		if err != nil {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
+		var words []string
 		for v, err := range limited(mostLive, list(ctx, c)) {
 			if err != nil {
 				return nil, cobra.ShellCompDirectiveNoFileComp
@@ -210,7 +201,7 @@ const mostLive = 100
 // completeAmong completes the last of several values between commas.
 func completeAmong(words ...string) cobra.CompletionFunc {
 	return func(_ *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
-		before, _ := cutLast(typed, ",")
+		before := typed[:strings.LastIndex(typed, ",")+1]
 		var completed []string
 		for _, word := range words {
 			if name, _, _ := strings.Cut(word, "\t"); !slices.Contains(strings.Split(before, ","), name) {

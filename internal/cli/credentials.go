@@ -13,7 +13,7 @@ import (
 )
 
 func newCredentialsCmd(s *shell) *cobra.Command {
-	cmd := &cobra.Command{
+	return group(&cobra.Command{
 		Use:     "credentials",
 		Aliases: []string{"credential"},
 		Short:   "List, show and lint push credentials",
@@ -21,9 +21,7 @@ func newCredentialsCmd(s *shell) *cobra.Command {
 app is signed: true for debug builds from Xcode, false for TestFlight, Ad Hoc and the App Store.
 
 No API gives back a certificate's expiry, its bundle id, or the kind of a Google key.`,
-	}
-	cmd.AddCommand(newCredentialsListCmd(s), newCredentialsShowCmd(s), newCredentialsLintCmd(s))
-	return cmd
+	}, newCredentialsListCmd(s), newCredentialsShowCmd(s), newCredentialsLintCmd(s))
 }
 
 // credentialUse is a credential with the Services that push through it.

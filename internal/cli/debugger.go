@@ -15,7 +15,7 @@ import (
 )
 
 func newDebuggerCmd(s *shell) *cobra.Command {
-	cmd := &cobra.Command{
+	return group(&cobra.Command{
 		Use:     "debugger",
 		Aliases: []string{"debug"},
 		Short:   "Decode, explain, list and receive debugger events",
@@ -23,9 +23,7 @@ func newDebuggerCmd(s *shell) *cobra.Command {
 take such an event in any shape and say which factor it is about, what went wrong, and whose job it is.
 
 A dead push token is not a dead factor: its phone may still answer by polling. No single event is a reason to delete.`,
-	}
-	cmd.AddCommand(newDebuggerDecodeCmd(s), newDebuggerExplainCmd(s), newDebuggerAlertsCmd(s), newDebuggerListenCmd(s), newDebuggerReplayCmd(s))
-	return cmd
+	}, newDebuggerDecodeCmd(s), newDebuggerExplainCmd(s), newDebuggerAlertsCmd(s), newDebuggerListenCmd(s), newDebuggerReplayCmd(s))
 }
 
 // eventResource is how decoded events are shown, by every command that gives them.

@@ -224,7 +224,7 @@ func (o *debuggerDecodeOptions) outcome() error {
 	case f.factors > 0:
 		return nil
 	case o.isUnreadable():
-		return notFound("no debugger event in it").(*verify.Error).
+		return notFound("no debugger event in it").
 			WithHint("accepted are the webhook's form or JSON, an alert, an Event Streams event, or a page that has SIDs on it")
 	case f.shown == 1:
 		return notFound("no factor in it: %s", eventWords(f.last))
@@ -238,10 +238,6 @@ func (o *debuggerDecodeOptions) outcome() error {
 		return notFound("no factor in it: none of %s is a push error", verify.Count(f.skipped(), "event"))
 	}
 	return notFound("no event fits --for and --code")
-}
-
-func notFound(format string, args ...any) error {
-	return &verify.Error{Kind: verify.KindNotFound, Message: fmt.Sprintf(format, args...)}
 }
 
 // eventWords says what an event without a factor is.

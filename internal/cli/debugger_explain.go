@@ -132,8 +132,8 @@ func explainNumber(p *render.Printer, number int, message string) error {
 		code, ok = event.Lookup(-number)
 	}
 	if !ok {
-		err := notFound("%d is not in the catalogue, which has what was known on %s", number, event.FactsDate).(*verify.Error)
-		return err.WithHint("if it is a code of Twilio, its page is https://www.twilio.com/docs/api/errors/%d", max(number, -number))
+		return notFound("%d is not in the catalogue, which has what was known on %s", number, event.FactsDate).
+			WithHint("if it is a code of Twilio, its page is https://www.twilio.com/docs/api/errors/%d", max(number, -number))
 	}
 	return explainCode(p, code.Beside(message))
 }
@@ -256,7 +256,7 @@ func explainEvents(p *render.Printer, events []event.Event) error {
 	case len(events) == 0:
 		return notFound("no debugger event and no error in it")
 	}
-	return notFound("no code of the catalogue in it: %s", eventWords(events[0])).(*verify.Error).
+	return notFound("no code of the catalogue in it: %s", eventWords(events[0])).
 		WithHint("what the event says: verifyctl debugger decode")
 }
 

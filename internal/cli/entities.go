@@ -14,14 +14,12 @@ import (
 )
 
 func newEntitiesCmd(s *shell) *cobra.Command {
-	cmd := &cobra.Command{
+	return group(&cobra.Command{
 		Use:     "entities",
 		Aliases: []string{"entity"},
 		Short:   "List, show and delete entities: the users of a Service",
 		Long:    `An entity is a user of a Verify Service. It is addressed by its identity and holds factors and their challenges.`,
-	}
-	cmd.AddCommand(newEntitiesListCmd(s), newEntitiesShowCmd(s), newEntitiesDeleteCmd(s), newEntitiesEraseCmd(s))
-	return cmd
+	}, newEntitiesListCmd(s), newEntitiesShowCmd(s), newEntitiesDeleteCmd(s), newEntitiesEraseCmd(s))
 }
 
 var entityResource = render.Resource[verify.Entity]{

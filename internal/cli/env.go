@@ -9,7 +9,7 @@ import (
 )
 
 func newEnvCmd(s *shell) *cobra.Command {
-	cmd := &cobra.Command{
+	return group(&cobra.Command{
 		Use:     "env",
 		Aliases: []string{"envs", "environment", "environments"},
 		Short:   "List, add, choose and compare environments",
@@ -19,9 +19,7 @@ how its iOS app is signed, which platforms and apps it serves.
 Environments stand in a file of yours, or in one that a team shares (--config, VERIFYCTL_CONFIG). Secrets do not: they are
 in the keychain, in an environment variable, or printed by a program. The environments demo, demo-dev and demo-staging
 always exist and need no account.`,
-	}
-	cmd.AddCommand(newEnvListCmd(s), newEnvShowCmd(s), newEnvUseCmd(s), newEnvAddCmd(s), newEnvSetCmd(s), newEnvRenameCmd(s), newEnvRemoveCmd(s), newEnvDiffCmd(s))
-	return cmd
+	}, newEnvListCmd(s), newEnvShowCmd(s), newEnvUseCmd(s), newEnvAddCmd(s), newEnvSetCmd(s), newEnvRenameCmd(s), newEnvRemoveCmd(s), newEnvDiffCmd(s))
 }
 
 // envRow is an environment as it is shown: declared facts and how it is reached, without any secret.

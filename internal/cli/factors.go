@@ -11,17 +11,15 @@ import (
 )
 
 func newFactorsCmd(s *shell) *cobra.Command {
-	cmd := &cobra.Command{
+	return group(&cobra.Command{
 		Use:     "factors",
 		Aliases: []string{"factor"},
 		Short:   "List, show and delete factors: the devices of users",
 		Long: `A factor is one registered device of an entity. An entity is addressed by its identity, the name your backend gave it.
 
 Deleting a factor cannot be undone: Twilio returns its public key only on creation, so the user has to enrol again.`,
-	}
-	cmd.AddCommand(newFactorsListCmd(s), newFactorsShowCmd(s), newFactorsDeleteCmd(s), newFactorsDeletedCmd(s),
+	}, newFactorsListCmd(s), newFactorsShowCmd(s), newFactorsDeleteCmd(s), newFactorsDeletedCmd(s),
 		newFactorsFindCmd(s), newFactorsPlanCmd(s), newFactorsPruneCmd(s), newFactorsApplyCmd(s))
-	return cmd
 }
 
 // factorView is the JSON form of a factor: Twilio's names, the push token replaced by a keyed hash that tells two apart.

@@ -129,6 +129,7 @@ func distinct(factors iter.Seq2[verify.Factor, error]) iter.Seq2[verify.Factor, 
 
 // choose picks the factors to delete out of all of the identity's.
 func (o *factorsDeleteOptions) choose(c *connection, identity verify.Identity, factors []verify.Factor) ([]verify.Factor, error) {
+	see := "see what there is: " + verify.Command(c.env.Name, "factors", "list", string(identity))
 	if o.all || o.device != "" {
 		var fit []verify.Factor
 		for _, f := range factors {
@@ -137,8 +138,7 @@ func (o *factorsDeleteOptions) choose(c *connection, identity verify.Identity, f
 			}
 		}
 		if len(fit) == 0 {
-			return nil, &verify.Error{Kind: verify.KindNotFound, Message: fmt.Sprintf("%s has no factor to delete%s", identity, forDevice(o.device)),
-				Hint: "see what there is: " + verify.Command(c.env.Name, "factors", "list", string(identity))}
+			return nil, notFound("%s has no factor to delete%s", identity, forDevice(o.device)).WithHint("%s", see)
 		}
 		return fit, nil
 	}
@@ -151,8 +151,7 @@ func (o *factorsDeleteOptions) choose(c *connection, identity verify.Identity, f
 		key := strings.ToLower(string(sid))
 		f, ok := bySID[key]
 		if !ok {
-			return nil, &verify.Error{Kind: verify.KindNotFound, Message: fmt.Sprintf("%s has no factor %s; nothing was deleted", identity, sid),
-				Hint: "see what there is: " + verify.Command(c.env.Name, "factors", "list", string(identity))}
+			return nil, notFound("%s has no factor %s; nothing was deleted", identity, sid).WithHint("%s", see)
 		}
 		delete(bySID, key)
 		fit = append(fit, f)

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -72,6 +71,6 @@ func (o *factorsFindOptions) missing(c *connection, found []verify.IndexedFactor
 	if len(missing) == 0 {
 		return nil
 	}
-	return &verify.Error{Kind: verify.KindNotFound, Message: fmt.Sprintf("the index of %s has no %s", c.label(), strings.Join(missing, ", ")),
-		Hint: "it may be new, deleted, or of another environment; bring the index up to date: " + verify.Command(c.env.Name, "fleet", "sync")}
+	return notFound("the index of %s has no %s", c.label(), strings.Join(missing, ", ")).
+		WithHint("it may be new, deleted, or of another environment; bring the index up to date: %s", verify.Command(c.env.Name, "fleet", "sync"))
 }

@@ -46,3 +46,8 @@ func (c *connection) missing(m twilio.Missing) (message, hint string) {
 	}
 	return fmt.Sprintf("the account of %s has no Service %s", c.label(), m.Service), see("services", "list")
 }
+
+// notFound is the error of a thing that is not there.
+func notFound(format string, args ...any) *verify.Error {
+	return &verify.Error{Kind: verify.KindNotFound, Message: fmt.Sprintf(format, args...)}
+}

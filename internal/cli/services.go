@@ -12,15 +12,13 @@ import (
 )
 
 func newServicesCmd(s *shell) *cobra.Command {
-	cmd := &cobra.Command{
+	return group(&cobra.Command{
 		Use:     "services",
 		Aliases: []string{"service"},
 		Short:   "List and show Verify Services with their push configuration",
 		Long: `A Verify Service holds one environment's users, and exactly one push credential for Apple and one for Google. A Service
 cannot serve debug and distribution builds of an iOS app at once: give each environment its own.`,
-	}
-	cmd.AddCommand(newServicesListCmd(s), newServicesShowCmd(s))
-	return cmd
+	}, newServicesListCmd(s), newServicesShowCmd(s))
 }
 
 var serviceResource = render.Resource[verify.Service]{

@@ -103,8 +103,7 @@ func (c *deviceChoice) find(ctx context.Context, sim *simulator.Control, o *simu
 	case err != nil:
 		return simulator.Device{}, err
 	case len(devices) == 0:
-		return simulator.Device{}, &verify.Error{Kind: verify.KindNotFound, Message: fmt.Sprintf("there is no phone of %s%s", c.identity, c.factor),
-			Hint: "see them: verifyctl simulator device list"}
+		return simulator.Device{}, notFound("there is no phone of %s%s", c.identity, c.factor).WithHint("see them: verifyctl simulator device list")
 	case len(devices) > 1:
 		var names []string
 		for _, d := range devices {

@@ -31,15 +31,13 @@ func share(rate float64) string {
 }
 
 func newSimulatorFaultCmd(o *simulatorOptions) *cobra.Command {
-	cmd := &cobra.Command{
+	return group(&cobra.Command{
 		Use:     "fault",
 		Aliases: []string{"faults"},
 		Short:   "Make requests and pushes go wrong, by rules",
 		Long: `A fault is a rule by which requests or pushes go wrong. Which of the matching ones it hits depends on the world's seed and
 the order of requests alone, so a test sees the same every time.`,
-	}
-	cmd.AddCommand(newFaultAddCmd(o), newFaultListCmd(o), newFaultClearCmd(o))
-	return cmd
+	}, newFaultAddCmd(o), newFaultListCmd(o), newFaultClearCmd(o))
 }
 
 func newFaultAddCmd(o *simulatorOptions) *cobra.Command {

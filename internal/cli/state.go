@@ -16,15 +16,13 @@ import (
 )
 
 func newStateCmd(s *shell) *cobra.Command {
-	cmd := &cobra.Command{
+	return group(&cobra.Command{
 		Use:   "state",
 		Short: "What this machine remembers, and how to make it forget",
 		Long: `The state directory holds one file for each environment: the index of factors, stored debugger events, challenges created
 here, factors deleted from here, and identities seen. Push tokens are kept as keyed hashes only. The audit file is not part
 of it and is never purged.`,
-	}
-	cmd.AddCommand(newStateListCmd(s), newStatePurgeCmd(s))
-	return cmd
+	}, newStateListCmd(s), newStatePurgeCmd(s))
 }
 
 // keptRow is how much of one kind is kept of one environment.

@@ -63,12 +63,13 @@ func (s *shell) ledger(ctx context.Context) (*ledger.Ledger, error) {
 	return audit, nil
 }
 
-// creator creates challenges once: what it looks up is read as everywhere, what it sends is recorded.
-func (w *writer) creator() challenge.Creator {
-	return struct {
+// once creates challenges once: what it looks up is read as everywhere, what it sends is recorded.
+func (w *writer) once() challenge.Once {
+	creator := struct {
 		*twilio.Client
 		*ledger.Writer
 	}{w.c.client, w.Writer}
+	return challenge.Once{Creator: creator, Claims: w.store, Clock: w.c.clock(), Notice: func(s string) { w.c.shell.note("%s", s) }}
 }
 
 // resender sends pushes again, each recorded and counted.
