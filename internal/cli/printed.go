@@ -24,98 +24,65 @@ type noColumns struct{}
 
 func (noColumns) ColumnNames() []string { return nil }
 
-// printedBy gives the resources that a command may print. None is a command that prints no result; ok is false for a
-// command that is not listed here, which a test forbids.
+// printed says which resources commands may print, none for those that print no result. A test forbids to leave one out.
+var printed = []struct {
+	commands  string
+	resources []columned
+}{
+	{"audit export", []columned{auditExportResource}},
+	{"audit show", []columned{auditResource}},
+	{"audit verify", []columned{auditReportResource}},
+	{"challenge create, challenge list, challenge show, challenge watch", []columned{challengeResource}},
+	{"challenge resend", []columned{notificationResource, challengeResource}},
+	{"challenge templates lint", []columned{findingResource}},
+	{"challenge templates list", []columned{templateResource}},
+	{"challenge why, why", []columned{causeResource}},
+	{"credentials lint", []columned{lintResource}},
+	{"credentials list, credentials show", []columned{credentialResource}},
+	{"debugger alerts, debugger decode, debugger replay", []columned{eventResource, eventGroupResource}},
+	{"debugger explain", []columned{codeResource}},
+	{"debugger listen", []columned{eventResource}},
+	{"doctor", []columned{doctorResult}},
+	{"doctor checks", []columned{doctorCheck}},
+	{"doctor readiness", []columned{readinessResource}},
+	{"entities delete", []columned{deletionResource}},
+	{"entities erase", []columned{eraseResource}},
+	{"entities list, entities show", []columned{entityResource}},
+	{"env diff, fleet stats", []columned{anyColumns{}}},
+	{"env list, env show", []columned{envResource}},
+	{"factors apply", []columned{outcomeResource, planResource}},
+	{"factors delete", []columned{deletionResource}},
+	{"factors deleted", []columned{deletedResource}},
+	{"factors find, fleet stale", []columned{indexedResource()}},
+	{"factors list", []columned{factorResource(nil), indexedResource()}},
+	{"factors plan, factors prune", []columned{planResource}},
+	{"factors show", []columned{factorResource(nil)}},
+	{"fleet duplicates", []columned{duplicateResource()}},
+	{"fleet sync", []columned{crawlResource}},
+	{"latency", []columned{latencyResource}},
+	{"services list, services show", []columned{serviceResource}},
+	{"simulator clock advance, simulator clock freeze, simulator clock resume, simulator clock show", []columned{clockResource}},
+	{"simulator device approve, simulator device deny", []columned{answeredResource}},
+	{"simulator device enroll, simulator device get-pushes, simulator device list, " +
+		"simulator device lose-pushes, simulator device reinstall, simulator device ios-build, " +
+		"simulator device mute, simulator device rotate-token, simulator device uninstall, simulator device unmute", []columned{deviceResource}},
+	{"simulator fault add, simulator fault clear, simulator fault list", []columned{faultResource}},
+	{"simulator generate", []columned{generatedResource}},
+	{"simulator pushes", []columned{pushResource}},
+	{"simulator settings", []columned{settingsResource}},
+	{"state list", []columned{keptResource}},
+	{"version", []columned{buildResource}},
+	{"simulator serve", []columned{noColumns{}}},
+	{"audit acknowledge, completion, demo, demo reset, doctor undo, env add, env remove, env rename, env set, " +
+		"env use, state purge", nil},
+}
+
+// printedBy gives the resources that a command may print; ok is false for one that is not listed.
 func printedBy(command string) (resources []columned, ok bool) {
-	switch command {
-	case "audit export":
-		return []columned{auditExportResource}, true
-	case "audit show":
-		return []columned{auditResource}, true
-	case "audit verify":
-		return []columned{auditReportResource}, true
-	case "challenge create", "challenge list", "challenge show", "challenge watch":
-		return []columned{challengeResource}, true
-	case "challenge resend":
-		return []columned{notificationResource, challengeResource}, true
-	case "challenge templates lint":
-		return []columned{findingResource}, true
-	case "challenge templates list":
-		return []columned{templateResource}, true
-	case "challenge why", "why":
-		return []columned{causeResource}, true
-	case "credentials lint":
-		return []columned{lintResource}, true
-	case "credentials list", "credentials show":
-		return []columned{credentialResource}, true
-	case "debugger alerts", "debugger decode", "debugger replay":
-		return []columned{eventResource, eventGroupResource}, true
-	case "debugger explain":
-		return []columned{codeResource}, true
-	case "debugger listen":
-		return []columned{eventResource}, true
-	case "doctor":
-		return []columned{doctorResult}, true
-	case "doctor checks":
-		return []columned{doctorCheck}, true
-	case "doctor readiness":
-		return []columned{readinessResource}, true
-	case "entities delete":
-		return []columned{deletionResource}, true
-	case "entities erase":
-		return []columned{eraseResource}, true
-	case "entities list", "entities show":
-		return []columned{entityResource}, true
-	case "env diff", "fleet stats":
-		return []columned{anyColumns{}}, true
-	case "env list", "env show":
-		return []columned{envResource}, true
-	case "factors apply":
-		return []columned{outcomeResource, planResource}, true
-	case "factors delete":
-		return []columned{deletionResource}, true
-	case "factors deleted":
-		return []columned{deletedResource}, true
-	case "factors find", "fleet stale":
-		return []columned{indexedResource()}, true
-	case "factors list":
-		return []columned{factorResource(nil), indexedResource()}, true
-	case "factors plan", "factors prune":
-		return []columned{planResource}, true
-	case "factors show":
-		return []columned{factorResource(nil)}, true
-	case "fleet duplicates":
-		return []columned{duplicateResource()}, true
-	case "fleet sync":
-		return []columned{crawlResource}, true
-	case "latency":
-		return []columned{latencyResource}, true
-	case "services list", "services show":
-		return []columned{serviceResource}, true
-	case "simulator clock advance", "simulator clock freeze", "simulator clock resume", "simulator clock show":
-		return []columned{clockResource}, true
-	case "simulator device approve", "simulator device deny":
-		return []columned{answeredResource}, true
-	case "simulator device enroll", "simulator device get-pushes", "simulator device list", "simulator device lose-pushes",
-		"simulator device reinstall", "simulator device ios-build",
-		"simulator device mute", "simulator device rotate-token", "simulator device uninstall", "simulator device unmute":
-		return []columned{deviceResource}, true
-	case "simulator fault add", "simulator fault clear", "simulator fault list":
-		return []columned{faultResource}, true
-	case "simulator generate":
-		return []columned{generatedResource}, true
-	case "simulator pushes":
-		return []columned{pushResource}, true
-	case "simulator settings":
-		return []columned{settingsResource}, true
-	case "state list":
-		return []columned{keptResource}, true
-	case "version":
-		return []columned{buildResource}, true
-	case "simulator serve":
-		return []columned{noColumns{}}, true
-	case "audit acknowledge", "completion", "demo", "demo reset", "doctor undo", "env add", "env remove", "env rename", "env set", "env use", "state purge":
-		return nil, true
+	for _, p := range printed {
+		if slices.Contains(strings.Split(p.commands, ", "), command) {
+			return p.resources, true
+		}
 	}
 	return nil, false
 }
@@ -203,22 +170,9 @@ func completeOutput(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.S
 }
 
 // completeColumns completes --columns, one name of several behind each other.
-func completeColumns(cmd *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
+func completeColumns(cmd *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
 	resources, _ := printedBy(commandOf(cmd))
-	before, _ := cutLast(typed, ",")
-	var words []string
-	for _, name := range columnNames(resources) {
-		if !slices.Contains(strings.Split(before, ","), name) {
-			words = append(words, before+name)
-		}
-	}
-	return words, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
-}
-
-// cutLast cuts a text behind the last separator; before is "" without one.
-func cutLast(text, separator string) (before, after string) {
-	i := strings.LastIndex(text, separator) + 1
-	return text[:i], text[i:]
+	return completeAmong(columnNames(resources)...)(cmd, args, typed)
 }
 
 // commandOf gives the words of a command behind "verifyctl".
