@@ -24,7 +24,7 @@ func (s *shell) refuseUnknown(cmd *cobra.Command) {
 	if cmd.Args == nil {
 		cmd.Args = noArgs
 	}
-	cmd.Args = cobra.MatchAll(s.meetArguments, noEmptyArgs, cmd.Args)
+	cmd.Args = cobra.MatchAll(s.learnArguments, noEmptyArgs, cmd.Args)
 }
 
 // group makes cmd a group of commands.

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"iter"
 	"slices"
 	"time"
 
@@ -98,7 +97,7 @@ func (o *challengeListOptions) run(ctx context.Context) error {
 }
 
 // createdSince ends a list that comes newest first at what is older.
-func createdSince(from time.Time, rows iter.Seq2[verify.Challenge, error]) iter.Seq2[verify.Challenge, error] {
+func createdSince(from time.Time, rows rowsOf[verify.Challenge]) rowsOf[verify.Challenge] {
 	return func(yield func(verify.Challenge, error) bool) {
 		for ch, err := range rows {
 			if err == nil && ch.DateCreated.Before(from) || !yield(ch, err) {
@@ -109,7 +108,7 @@ func createdSince(from time.Time, rows iter.Seq2[verify.Challenge, error]) iter.
 }
 
 // duplicates gives only the challenges of one factor and action that are more than one, together.
-func duplicates(rows iter.Seq2[verify.Challenge, error]) iter.Seq2[verify.Challenge, error] {
+func duplicates(rows rowsOf[verify.Challenge]) rowsOf[verify.Challenge] {
 	list, err := collect(rows)
 	if err != nil {
 		return failed[verify.Challenge](err)

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"iter"
 	"strings"
 	"time"
 
@@ -22,7 +21,7 @@ type connection struct {
 	client *twilio.Client
 	now    func() time.Time // the environment's clock
 	store  *store.Store     // nil until memory is asked for
-	met    met
+	seen   seen
 }
 
 // needs says what a command needs of the environment it works on.
@@ -67,7 +66,7 @@ func (s *shell) connect(ctx context.Context, target *config.Target) (*connection
 		opts.Debug = s.err
 	}
 	if s.names != nil {
-		opts.Heard = s.hear
+		opts.Heard = s.learnReply
 	}
 	now := time.Now
 	if target.Environment.Demo {
@@ -89,7 +88,7 @@ func (s *shell) connect(ctx context.Context, target *config.Target) (*connection
 		opts.Region, opts.Edge = target.Region, target.Edge
 	}
 	c := &connection{shell: s, target: target, now: now}
-	opts.Met = c.met.add
+	opts.Met = c.seen.add
 	client, err := twilio.New(opts)
 	if err != nil {
 		return nil, err
@@ -112,9 +111,6 @@ func (s *shell) connectTo(ctx context.Context, name string) (*connection, error)
 	}
 	return s.connect(ctx, target)
 }
-
-// rowsOf is a list as it comes from Twilio.
-type rowsOf[T any] = iter.Seq2[T, error]
 
 // listFrom is a whole command that prints a list. Of an empty one standard error says none, in which ENV stands for the
 // environment; that is no error.

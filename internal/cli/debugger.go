@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
 	"iter"
 	"strings"
@@ -105,7 +106,7 @@ var eventGroupResource = render.Resource[debugger.Group]{
 }
 
 // printEvents prints events, or their counts. On a terminal a single event is shown with all its fields.
-func (s *shell) printEvents(p *render.Printer, group debugger.Grouping, events iter.Seq2[event.Event, error]) error {
+func (s *shell) printEvents(p *render.Printer, group debugger.Grouping, events rowsOf[event.Event]) error {
 	if group != "" {
 		tally := debugger.NewTally(group)
 		var failed error
@@ -115,10 +116,8 @@ func (s *shell) printEvents(p *render.Printer, group debugger.Grouping, events i
 			}
 			tally.Add(e)
 		}
-		if _, err := render.List(p, eventGroupResource, each(tally.Groups())); failed == nil {
-			failed = err
-		}
-		return failed
+		_, err := render.List(p, eventGroupResource, each(tally.Groups()))
+		return cmp.Or(failed, err)
 	}
 	if s.live || !p.ForPeople() {
 		_, err := render.List(p, eventResource, events)
@@ -140,7 +139,7 @@ func (s *shell) goLive() error {
 }
 
 // printFirstAlone shows an event that stays the only one with all its fields, and several as a list.
-func printFirstAlone(p *render.Printer, events iter.Seq2[event.Event, error]) error {
+func printFirstAlone(p *render.Printer, events rowsOf[event.Event]) error {
 	next, stop := iter.Pull2(events)
 	defer stop()
 	first, err, ok := next()

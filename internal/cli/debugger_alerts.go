@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"iter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -101,7 +100,7 @@ func (o *debuggerAlertsOptions) run(ctx context.Context) error {
 }
 
 // events gives the alerts to show, each with its environment.
-func (o *debuggerAlertsOptions) events(ctx context.Context, c *connection, feed *debugger.Feed, within event.Span) iter.Seq2[event.Event, error] {
+func (o *debuggerAlertsOptions) events(ctx context.Context, c *connection, feed *debugger.Feed, within event.Span) rowsOf[event.Event] {
 	all := feed.Events(ctx, within)
 	if o.follow {
 		all = feed.Follow(ctx, within.From, o.every, c.clock(), func(err error) {

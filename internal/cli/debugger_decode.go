@@ -97,7 +97,7 @@ func (o *debuggerDecodeOptions) isUnreadable() bool {
 }
 
 // decode gives the events to show.
-func (o *debuggerDecodeOptions) decode(ctx context.Context) iter.Seq2[event.Event, error] {
+func (o *debuggerDecodeOptions) decode(ctx context.Context) rowsOf[event.Event] {
 	return func(yield func(event.Event, error) bool) {
 		attribution := o.shell.attribution()
 		if o.resolve {

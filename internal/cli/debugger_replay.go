@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"iter"
 
 	"github.com/spf13/cobra"
 
@@ -62,7 +61,7 @@ func (o *debuggerReplayOptions) run(ctx context.Context) error {
 	return nil
 }
 
-func (o *debuggerReplayOptions) events(ctx context.Context, memory *store.Store, filter event.StoredFilter) iter.Seq2[event.Event, error] {
+func (o *debuggerReplayOptions) events(ctx context.Context, memory *store.Store, filter event.StoredFilter) rowsOf[event.Event] {
 	attribution := o.shell.attribution()
 	return flatten(memory.Events(ctx, filter), func(stored event.Stored) []event.Event {
 		var wanted []event.Event

@@ -192,7 +192,7 @@ func (o *entitiesEraseOptions) question(c *connection, t fleet.Trace) string {
 // forget makes this machine forget the identity in one environment and in the audit file.
 func (o *entitiesEraseOptions) forget(c *connection, w *writer, identity verify.Identity) func(context.Context) error {
 	return func(ctx context.Context) error {
-		c.met.forget(identity)
+		c.seen.forget(identity)
 		_, storeErr := w.store.PurgeIdentity(ctx, identity)
 		audit, auditErr := c.shell.ledger(ctx)
 		if auditErr == nil {

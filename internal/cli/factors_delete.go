@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"iter"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -112,19 +111,13 @@ func (o *factorsDeleteOptions) run(ctx context.Context) error {
 }
 
 // distinct leaves out a factor that the list names again: pages can overlap while the list changes.
-func distinct(factors iter.Seq2[verify.Factor, error]) iter.Seq2[verify.Factor, error] {
-	return func(yield func(verify.Factor, error) bool) {
-		seen := map[verify.FactorSID]bool{}
-		for f, err := range factors {
-			if err == nil && seen[f.SID] {
-				continue
-			}
-			seen[f.SID] = true
-			if !yield(f, err) {
-				return
-			}
-		}
-	}
+func distinct(factors rowsOf[verify.Factor]) rowsOf[verify.Factor] {
+	seen := map[verify.FactorSID]bool{}
+	return matching(factors, func(f verify.Factor) bool {
+		again := seen[f.SID]
+		seen[f.SID] = true
+		return !again
+	})
 }
 
 // choose picks the factors to delete out of all of the identity's.

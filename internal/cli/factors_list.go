@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"fmt"
-	"iter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -87,7 +86,7 @@ func (o *factorsListOptions) run(ctx context.Context) error {
 	if p.ForPeople() {
 		r = r.Without("identity") // it is the same in every line
 	}
-	n, err := render.List(p, r, limited(o.limit, matching(o.filter, c.client.Factors(ctx, c.service(), identity))))
+	n, err := render.List(p, r, limited(o.limit, matching(c.client.Factors(ctx, c.service(), identity), o.filter.Match)))
 	if err != nil {
 		return err
 	}
@@ -131,7 +130,7 @@ func (o *factorsListOptions) walk(ctx context.Context, c *connection, p *render.
 }
 
 // setAside gives the factors of a walk and keeps aside the errors that concern one identity only.
-func setAside(walk iter.Seq2[verify.Factor, error], failed *[]error) iter.Seq2[verify.Factor, error] {
+func setAside(walk rowsOf[verify.Factor], failed *[]error) rowsOf[verify.Factor] {
 	return func(yield func(verify.Factor, error) bool) {
 		for f, err := range walk {
 			if err != nil && f.Identity != "" {
@@ -140,18 +139,6 @@ func setAside(walk iter.Seq2[verify.Factor, error], failed *[]error) iter.Seq2[v
 			}
 			if !yield(f, err) {
 				return
-			}
-		}
-	}
-}
-
-func matching(filter fleet.Filter, factors iter.Seq2[verify.Factor, error]) iter.Seq2[verify.Factor, error] {
-	return func(yield func(verify.Factor, error) bool) {
-		for f, err := range factors {
-			if err != nil || filter.Match(f) {
-				if !yield(f, err) {
-					return
-				}
 			}
 		}
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -40,12 +39,8 @@ func duplicateResource() render.Resource[duplicate] {
 	}
 	for _, name := range []string{"sid", "identity", "friendly_name", "platform", "created", "updated", "token_hash", "read_at"} {
 		c := base.Columns[slices.IndexFunc(base.Columns, func(c render.Column[verify.IndexedFactor]) bool { return c.Name == name })]
-		column := render.Column[duplicate]{Name: c.Name, Flex: c.Flex, Wide: c.Wide && name != "updated", Named: c.Named}
-		if c.Time != nil {
-			column.Time = func(d duplicate) time.Time { return c.Time(d.IndexedFactor) }
-		} else {
-			column.Text = func(d duplicate) string { return c.Text(d.IndexedFactor) }
-		}
+		column := columnOf(c, func(d duplicate) verify.IndexedFactor { return d.IndexedFactor })
+		column.Wide = c.Wide && name != "updated"
 		r.Columns = append(r.Columns, column)
 	}
 	return r

@@ -1,14 +1,11 @@
 package cli
 
 import (
-	"context"
 	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/verifyctl/verifyctl/internal/render"
-	"github.com/verifyctl/verifyctl/internal/verify"
 	"github.com/verifyctl/verifyctl/internal/where"
 )
 
@@ -36,28 +33,4 @@ after 270 days. A stale token is no dead factor: the phone may still answer by p
 	cmd.Flags().Var(&age, "token-age", "how long ago the factor was updated at the latest")
 	cmd.Flags().IntVar(&limit, "limit", 0, "stop after this many factors")
 	return cmd
-}
-
-// listIndexed lists the factors of the index that fit a condition.
-func (s *shell) listIndexed(ctx context.Context, r render.Resource[verify.IndexedFactor], limit int, condition func(now time.Time) (where.Condition, error)) error {
-	c, p, err := s.begin(ctx, needsMemory)
-	if err != nil {
-		return err
-	}
-	fits, err := condition(c.now())
-	if err != nil {
-		return err
-	}
-	index, err := c.index(ctx)
-	if err != nil {
-		return err
-	}
-	n, err := render.List(p, r, limited(limit, index.FactorsWhere(ctx, fits)))
-	if err == nil && n == 0 {
-		s.note("no factor fits")
-	}
-	if limit > 0 && n == limit {
-		s.note("stopped at --limit %d; there may be more", limit)
-	}
-	return err
 }

@@ -35,13 +35,7 @@ counted as fast as the other fields.
 	flags := cmd.Flags()
 	flags.StringSliceVar(&o.by, "by", []string{"platform", "app_id", "sdk_version", "status"}, "fields to count by, such as platform,metadata.app_version")
 	flags.StringVar(&o.where, "where", "", whereHelp)
-	var fields []string
-	for _, field := range where.Fields() {
-		if !field.IsDate() {
-			fields = append(fields, field.Name)
-		}
-	}
-	complete(cmd, "by", completeAmong(fields...))
+	complete(cmd, "by", completeAmong(countedFields()...))
 	return cmd
 }
 

@@ -27,7 +27,7 @@ func (s *shell) identityIn(ctx context.Context, target *config.Target, arg strin
 			return "", err
 		}
 		arg = line
-		s.meet(arg)
+		s.learnWords(arg)
 	}
 	identity, err := target.Identity(ctx, arg)
 	s.names.Learn(string(identity))

@@ -52,7 +52,7 @@ func run(ctx context.Context, s *shell, args []string) int {
 	root.SetArgs(guardNegative(args))
 	err := root.ExecuteContext(ctx)
 	s.nameMissing(ctx, err)
-	s.rememberMet(ctx)
+	s.rememberSeen(ctx)
 	if closeErr := s.close(); closeErr != nil {
 		err = errors.Join(err, closeErr)
 	}

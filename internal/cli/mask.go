@@ -30,23 +30,23 @@ func asksToMask(arg string) bool {
 	return arg == "--mask" || ok && err == nil && on
 }
 
-// meetArguments learns whom the command line names; it is no check and never fails.
-func (s *shell) meetArguments(cmd *cobra.Command, args []string) error {
+// learnArguments learns whom the command line names; it is no check and never fails.
+func (s *shell) learnArguments(cmd *cobra.Command, args []string) error {
 	if s.names == nil {
 		return nil
 	}
 	if flag := cmd.Flags().Lookup("identity"); flag != nil && commandOf(cmd) != "env add" {
-		s.meet(flag.Value.String())
+		s.learnWords(flag.Value.String())
 	}
 	arguments, _, _ := strings.Cut(cmd.Use, "--")
 	if strings.Contains(arguments, "IDENTITY") || strings.Contains(arguments, "REF") {
-		s.meet(args...)
+		s.learnWords(args...)
 	}
 	return nil
 }
 
-// meet learns the words of a command line that name somebody, as an identity or as user:NAME.
-func (s *shell) meet(words ...string) {
+// learnWords learns the words of a command line that name somebody, as an identity or as user:NAME.
+func (s *shell) learnWords(words ...string) {
 	for _, word := range words {
 		if name, isName := strings.CutPrefix(word, "user:"); isName {
 			s.names.Learn(name)
@@ -58,8 +58,8 @@ func (s *shell) meet(words ...string) {
 	}
 }
 
-// hear learns the names in a reply of Twilio's, those in the debugger events it brings as well.
-func (s *shell) hear(body []byte) {
+// learnReply learns the names in a reply of Twilio's, those in the debugger events it brings as well.
+func (s *shell) learnReply(body []byte) {
 	s.names.LearnJSON(body)
 	for _, e := range event.Parse(body) {
 		s.names.Learn(e.Identity)

@@ -67,22 +67,22 @@ func memoryName(env verify.Environment) string {
 	return cmp.Or(env.Name, string(env.ServiceSID))
 }
 
-// mostMet is how many identities and SIDs of a run are remembered. A run that meets more is bulk work, for which there is
+// mostSeen is how many identities and SIDs of a run are remembered. A run that sees more is bulk work, for which there is
 // the index.
-const mostMet = 5000
+const mostSeen = 5000
 
-// met is whom the replies of a run were about, and the SIDs they named.
-type met struct {
+// seen is whom the replies of a run were about, and the SIDs they named.
+type seen struct {
 	mu     sync.Mutex
 	sids   map[verify.Identity]map[string]bool // nil for an identity that was erased
 	number int
 }
 
-func (m *met) add(identity verify.Identity, sids ...string) {
+func (m *seen) add(identity verify.Identity, sids ...string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	known, ok := m.sids[identity]
-	if m.number >= mostMet || ok && known == nil {
+	if m.number >= mostSeen || ok && known == nil {
 		return
 	}
 	if !ok {
@@ -100,8 +100,8 @@ func (m *met) add(identity verify.Identity, sids ...string) {
 	m.number += 1 + len(sids)
 }
 
-// forget makes a run remember nothing of an identity, whatever else it meets.
-func (m *met) forget(identity verify.Identity) {
+// forget makes a run remember nothing of an identity, whatever else it sees.
+func (m *seen) forget(identity verify.Identity) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.sids == nil {
@@ -110,7 +110,7 @@ func (m *met) forget(identity verify.Identity) {
 	m.sids[identity] = nil
 }
 
-func (m *met) all() map[verify.Identity][]string {
+func (m *seen) all() map[verify.Identity][]string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	all := map[verify.Identity][]string{}
@@ -122,13 +122,13 @@ func (m *met) all() map[verify.Identity][]string {
 	return all
 }
 
-// rememberMet keeps whom the replies of the run were about, for shell completion and to find the identity of a bare SID. It is
+// rememberSeen keeps whom the replies of the run were about, for shell completion and to find the identity of a bare SID. It is
 // a convenience: when it fails nothing is said, and it takes no time worth noticing.
-func (s *shell) rememberMet(ctx context.Context) {
+func (s *shell) rememberSeen(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()
 	for _, c := range s.opened.byName {
-		all := c.met.all()
+		all := c.seen.all()
 		if len(all) == 0 {
 			continue
 		}

@@ -2,8 +2,11 @@ package cli
 
 import "iter"
 
+// rowsOf is a list as it comes from Twilio or from this machine.
+type rowsOf[T any] = iter.Seq2[T, error]
+
 // collect reads all of a list; with an error it gives what was read before it.
-func collect[T any](rows iter.Seq2[T, error]) ([]T, error) {
+func collect[T any](rows rowsOf[T]) ([]T, error) {
 	var all []T
 	for v, err := range rows {
 		if err != nil {
@@ -15,7 +18,7 @@ func collect[T any](rows iter.Seq2[T, error]) ([]T, error) {
 }
 
 // each gives the elements of a slice as rows.
-func each[T any](values []T) iter.Seq2[T, error] {
+func each[T any](values []T) rowsOf[T] {
 	return func(yield func(T, error) bool) {
 		for _, v := range values {
 			if !yield(v, nil) {
@@ -26,7 +29,7 @@ func each[T any](values []T) iter.Seq2[T, error] {
 }
 
 // limited ends rows after limit of them; 0 is no limit.
-func limited[T any](limit int, rows iter.Seq2[T, error]) iter.Seq2[T, error] {
+func limited[T any](limit int, rows rowsOf[T]) rowsOf[T] {
 	if limit == 0 {
 		return rows
 	}
@@ -44,15 +47,26 @@ func limited[T any](limit int, rows iter.Seq2[T, error]) iter.Seq2[T, error] {
 }
 
 // resultsOf gives as rows what run reports. A reader that goes away does not end run.
-func resultsOf[T any](run func(report func(T))) iter.Seq2[T, error] {
+func resultsOf[T any](run func(report func(T))) rowsOf[T] {
 	return func(yield func(T, error) bool) {
 		open := true
 		run(func(v T) { open = open && yield(v, nil) })
 	}
 }
 
+// matching gives the rows that fit.
+func matching[T any](rows rowsOf[T], fits func(T) bool) rowsOf[T] {
+	return func(yield func(T, error) bool) {
+		for v, err := range rows {
+			if (err != nil || fits(v)) && !yield(v, err) {
+				return
+			}
+		}
+	}
+}
+
 // failed is a list that could not be read.
-func failed[T any](err error) iter.Seq2[T, error] {
+func failed[T any](err error) rowsOf[T] {
 	return func(yield func(T, error) bool) {
 		var none T
 		yield(none, err)
@@ -60,7 +74,7 @@ func failed[T any](err error) iter.Seq2[T, error] {
 }
 
 // flatten gives the rows that become of each row.
-func flatten[T, U any](rows iter.Seq2[T, error], become func(T) []U) iter.Seq2[U, error] {
+func flatten[T, U any](rows rowsOf[T], become func(T) []U) rowsOf[U] {
 	return func(yield func(U, error) bool) {
 		for row, err := range rows {
 			if err != nil {
@@ -77,7 +91,7 @@ func flatten[T, U any](rows iter.Seq2[T, error], become func(T) []U) iter.Seq2[U
 }
 
 // concat gives the rows of several lists, one after the other.
-func concat[T any](lists ...iter.Seq2[T, error]) iter.Seq2[T, error] {
+func concat[T any](lists ...rowsOf[T]) rowsOf[T] {
 	return func(yield func(T, error) bool) {
 		for _, rows := range lists {
 			for row, err := range rows {

@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/verifyctl/verifyctl/internal/render"
@@ -28,15 +27,7 @@ func indexedResource() render.Resource[verify.IndexedFactor] {
 		},
 	}
 	for _, c := range factorResource(nil).Columns { // the index has the hash already
-		column := render.Column[verify.IndexedFactor]{Name: c.Name, Flex: c.Flex, Wide: c.Wide, Named: c.Named, Keep: c.Keep}
-		if c.Time != nil {
-			column.Time = func(f verify.IndexedFactor) time.Time { return c.Time(f.Factor) }
-		} else {
-			column.Text = func(f verify.IndexedFactor) string { return c.Text(f.Factor) }
-		}
-		if c.Tone != nil {
-			column.Tone = func(f verify.IndexedFactor) render.Tone { return c.Tone(f.Factor) }
-		}
+		column := columnOf(c, func(f verify.IndexedFactor) verify.Factor { return f.Factor })
 		if c.Name == "token_hash" {
 			column.Text = func(f verify.IndexedFactor) string { return f.TokenHash }
 		}
@@ -44,6 +35,21 @@ func indexedResource() render.Resource[verify.IndexedFactor] {
 	}
 	r.Columns = append(r.Columns, render.Column[verify.IndexedFactor]{Name: "read_at", Time: func(f verify.IndexedFactor) time.Time { return f.ReadAt }, Wide: true})
 	return r
+}
+
+// columnOf is the column of a value that holds another one, of which it shows what that one's column shows.
+func columnOf[T, Part any](c render.Column[Part], part func(T) Part) render.Column[T] {
+	column := render.Column[T]{Name: c.Name, Flex: c.Flex, Wide: c.Wide, Named: c.Named, Keep: c.Keep}
+	if c.Text != nil {
+		column.Text = func(v T) string { return c.Text(part(v)) }
+	}
+	if c.Time != nil {
+		column.Time = func(v T) time.Time { return c.Time(part(v)) }
+	}
+	if c.Tone != nil {
+		column.Tone = func(v T) render.Tone { return c.Tone(part(v)) }
+	}
+	return column
 }
 
 // index opens the environment's index, which must have been filled once, and says how old its answers are.
@@ -67,6 +73,30 @@ func (c *connection) index(ctx context.Context) (*store.Store, error) {
 	}
 	c.sayFreshness(fresh)
 	return memory, nil
+}
+
+// listIndexed lists the factors of the index that fit a condition.
+func (s *shell) listIndexed(ctx context.Context, r render.Resource[verify.IndexedFactor], limit int, condition func(now time.Time) (where.Condition, error)) error {
+	c, p, err := s.begin(ctx, needsMemory)
+	if err != nil {
+		return err
+	}
+	fits, err := condition(c.now())
+	if err != nil {
+		return err
+	}
+	index, err := c.index(ctx)
+	if err != nil {
+		return err
+	}
+	n, err := render.List(p, r, limited(limit, index.FactorsWhere(ctx, fits)))
+	if err == nil && n == 0 {
+		s.note("no factor fits")
+	}
+	if limit > 0 && n == limit {
+		s.note("stopped at --limit %d; there may be more", limit)
+	}
+	return err
 }
 
 // sayFreshness goes with every answer of the index.
@@ -95,17 +125,24 @@ func parseWhere(expression string, now time.Time) (where.Condition, error) {
 
 const whereHelp = "only factors that fit this `expression`, such as 'platform = apn and updated < now-60d'; asks the index"
 
+// countedFields are the names of the fields to count by.
+func countedFields() []string {
+	var names []string
+	for _, f := range where.Fields() {
+		if !f.IsDate() {
+			names = append(names, f.Name)
+		}
+	}
+	return names
+}
+
 // fieldsOf reads a list of field names, such as that of --by.
 func fieldsOf(flag string, names []string) ([]where.Field, error) {
 	var fields []where.Field
-	var known []string
-	for _, f := range where.Fields() {
-		known = append(known, f.Name)
-	}
 	for _, name := range names {
 		field, ok := where.FieldOf(name)
 		if !ok || field.IsDate() {
-			known := slices.DeleteFunc(known, func(n string) bool { return n == "created" || n == "updated" })
+			known := countedFields()
 			err := verify.Usagef("%s: there is no field %q to count by", flag, name).WithHint("the fields are %v and metadata.KEY", known)
 			if near := verify.Nearest(name, known); near != "" {
 				err = err.WithHint("did you mean %s?", near)
