@@ -15,14 +15,8 @@ import (
 	"github.com/verifyctl/verifyctl/internal/verify"
 )
 
-type auditExportOptions struct {
-	shell *shell
-
-	out string
-}
-
 func newAuditExportCmd(s *shell) *cobra.Command {
-	o := auditExportOptions{shell: s}
+	out := ""
 	cmd := &cobra.Command{
 		Use:   "export",
 		Short: "Print how long the audit file is and its hash, to be kept elsewhere",
@@ -32,29 +26,28 @@ cannot, such as a ticket or a log server, it proves later that no line was chang
 
 ` + exitHelp(0, 1),
 		Example: "  verifyctl audit export -o json",
-		RunE:    func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context()) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			audit, err := s.ledger(cmd.Context())
+			if err != nil {
+				return err
+			}
+			export, err := exportAudit(cmd.Context(), audit, out)
+			if err != nil {
+				return err
+			}
+			return render.One(s.printer(time.Now), auditExportResource, export)
+		},
 	}
-	cmd.Flags().StringVar(&o.out, "out", "", "also copy the audit file into this new `file`")
+	cmd.Flags().StringVar(&out, "out", "", "also copy the audit file into this new `file`")
 	return cmd
 }
 
-func (o *auditExportOptions) run(ctx context.Context) error {
-	audit, err := o.shell.ledger(ctx)
-	if err != nil {
-		return err
-	}
-	export, err := o.export(ctx, audit)
-	if err != nil {
-		return err
-	}
-	return render.One(o.shell.printer(time.Now), auditExportResource, export)
-}
-
-func (o *auditExportOptions) export(ctx context.Context, audit *ledger.Ledger) (ledger.Export, error) {
-	if o.out == "" {
+// exportAudit counts and hashes the audit file, and copies it into a new file where one is named.
+func exportAudit(ctx context.Context, audit *ledger.Ledger, out string) (ledger.Export, error) {
+	if out == "" {
 		return audit.Export(ctx, io.Discard, time.Now())
 	}
-	f, err := os.OpenFile(o.out, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	f, err := os.OpenFile(out, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return ledger.Export{}, verify.Usagef("--out: %w", err)
 	}

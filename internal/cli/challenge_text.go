@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"cmp"
+
 	"github.com/spf13/cobra"
 
 	"github.com/verifyctl/verifyctl/internal/challenge"
@@ -47,7 +49,7 @@ func (t *textFlags) parse(free bool) error {
 
 // render fills in the text, and says so when it is not in the language asked for.
 func (t *textFlags) render(environmentFile string) (challenge.Rendered, error) {
-	texts, err := readTexts(t.file, environmentFile)
+	texts, err := readTexts(cmp.Or(t.file, environmentFile))
 	if err != nil {
 		return challenge.Rendered{}, err
 	}
@@ -65,12 +67,8 @@ func inWords(locale string) string {
 	return locale
 }
 
-// readTexts reads the messages file that is named, else the environment's.
-func readTexts(named, environmentFile string) (*challenge.Texts, error) {
-	path := named
-	if path == "" {
-		path = environmentFile
-	}
+// readTexts reads a messages file.
+func readTexts(path string) (*challenge.Texts, error) {
 	if path == "" {
 		return nil, verify.Usagef("no messages file is named").
 			WithHint("give --texts FILE, or challenges: {texts: FILE} in the environment file")
@@ -98,7 +96,7 @@ func (s *shell) textNames(named string) []string {
 	if path == "" {
 		path, _ = s.textsFile()
 	}
-	texts, err := readTexts(path, "")
+	texts, err := readTexts(path)
 	if err != nil {
 		return nil
 	}

@@ -192,13 +192,7 @@ func (o *whyOptions) others(here verify.Environment) []verify.Environment {
 	if err != nil {
 		return nil
 	}
-	var list []verify.Environment
-	for _, t := range targets {
-		if t.Environment.Name != here.Name {
-			list = append(list, t.Environment)
-		}
-	}
-	return list
+	return slices.DeleteFunc(environmentsOf(targets), func(e verify.Environment) bool { return e.Name == here.Name })
 }
 
 var causeResource = render.Resource[challenge.Cause]{

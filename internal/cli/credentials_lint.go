@@ -98,7 +98,11 @@ func (o *credentialsLintOptions) run(ctx context.Context) error {
 	if o.passphrase != nil && !passphraseUsed {
 		o.shell.note("the pass phrase was not needed")
 	}
-	written, extractErr := o.write(lint)
+	var written []string
+	var extractErr error
+	if o.extract != "" { // before it is told: what is mended then no longer fails
+		written, extractErr = lint.Extract(o.extract)
+	}
 	if err := o.print(p, lint.Lines); err != nil {
 		return err
 	}
@@ -137,14 +141,6 @@ func (o *credentialsLintOptions) print(p *render.Printer, lines []pushfile.Line)
 		}
 	}
 	return nil
-}
-
-// write extracts what was read where that was asked for, before it is told: what is mended then no longer fails.
-func (o *credentialsLintOptions) write(lint *pushfile.Lint) ([]string, error) {
-	if o.extract == "" {
-		return nil, nil
-	}
-	return lint.Extract(o.extract)
 }
 
 // note records what the files tell in the environment file.

@@ -93,7 +93,7 @@ func (o *debuggerDecodeOptions) run(ctx context.Context) error {
 
 // isUnreadable tells that there was nothing like an event in what was read.
 func (o *debuggerDecodeOptions) isUnreadable() bool {
-	return o.filter.shown == 0 && o.filter.others == 0 && o.filter.noise == nil
+	return o.filter.shown == 0 && o.filter.others == 0 && o.filter.firstNoise == nil
 }
 
 // decode gives the events to show.
@@ -234,7 +234,7 @@ func (o *debuggerDecodeOptions) outcome() error {
 		return notFound("no push error in it: it is one of Verify's own webhooks")
 	case f.skipped() == 1:
 		return notFound("no factor in it: %s", eventWords(*f.firstNoise))
-	case f.noise != nil:
+	case f.firstNoise != nil:
 		return notFound("no factor in it: none of %s is a push error", verify.Count(f.skipped(), "event"))
 	}
 	return notFound("no event fits --for and --code")

@@ -38,6 +38,7 @@ type eventFilter struct {
 }
 
 func (f *eventFilter) register(cmd *cobra.Command) {
+	f.seen, f.noise = map[string]bool{}, map[event.Noise]int{}
 	cmd.Flags().StringSliceVar(&f.forArgs, "for", nil, "only events of this Service VA… or environment")
 	cmd.Flags().IntSliceVar(&f.codes, "code", nil, "only events with this error code")
 	choose(cmd, &f.group, "group-by", "count by code, factor, credential, service, identity or hour", debugger.Groupings...)
@@ -115,9 +116,9 @@ func (f *eventFilter) wants(e *event.Event) bool {
 }
 
 func (f *eventFilter) addNoise(e *event.Event) {
-	if f.noise == nil {
+	if f.firstNoise == nil {
 		first := *e
-		f.noise, f.firstNoise = map[event.Noise]int{}, &first
+		f.firstNoise = &first
 	}
 	f.noise[event.Noise{Product: e.Product, Level: e.Level}]++
 }
@@ -132,9 +133,6 @@ func (f *eventFilter) count(e *event.Event) {
 		f.unattributed++
 	}
 	if f.unique && e.EventSID != "" {
-		if f.seen == nil {
-			f.seen = map[string]bool{}
-		}
 		f.seen[strings.ToUpper(e.EventSID)] = true
 	}
 }
@@ -185,19 +183,15 @@ func isNoPushError(n int) string {
 // attribution knows every environment of the file; what fits several is of the chosen one. A file that cannot be read is
 // said and costs only the names.
 func (s *shell) attribution() *event.Attribution {
-	var environments []verify.Environment
 	chosen := ""
 	if target, err := s.chosen(); err == nil {
 		chosen = target.Environment.Name
 	}
 	targets, err := s.environments()
-	for _, t := range targets {
-		environments = append(environments, t.Environment)
-	}
 	if err != nil {
 		s.note("events are not attributed to environments: %v", err)
 	}
-	return event.NewAttribution(environments, chosen)
+	return event.NewAttribution(environmentsOf(targets), chosen)
 }
 
 // noiseWords says what was left out: "12 other (error), 1 voice (info)".

@@ -105,15 +105,9 @@ func (o *doctorOptions) parse(args []string) error {
 			return err
 		}
 	}
-	return o.readBaseline()
-}
-
-func (o *doctorOptions) readBaseline() error {
-	if o.baseline == "" {
-		return nil
+	if o.baseline != "" {
+		o.known, err = readInput(o.shell.in, "the baseline", o.baseline, doctor.ReadBaseline)
 	}
-	known, err := readInput(o.shell.in, "the baseline", o.baseline, doctor.ReadBaseline)
-	o.known = known
 	return err
 }
 

@@ -94,7 +94,8 @@ func (o *entitiesEraseOptions) run(ctx context.Context) error {
 	}
 	// All confirmations come before the first delete.
 	for i, c := range connections {
-		if err := o.confirm(ctx, c, o.question(c, traces[i])); err != nil {
+		question := fmt.Sprintf("Erase %s with %s in %s? This cannot be undone.", traces[i].Identity, verify.Count(len(traces[i].Factors), "factor"), c.label())
+		if err := o.confirm(ctx, c, question); err != nil {
 			return err
 		}
 	}
@@ -183,10 +184,6 @@ func (o *entitiesEraseOptions) confirm(ctx context.Context, c *connection, quest
 		return verify.Refusedf("not confirmed: %s", question).WithHint("%s is production; confirm with --confirm %s", name, name)
 	}
 	return o.shell.prompter().TypeName(ctx, question, name)
-}
-
-func (o *entitiesEraseOptions) question(c *connection, t fleet.Trace) string {
-	return fmt.Sprintf("Erase %s with %s in %s? This cannot be undone.", t.Identity, verify.Count(len(t.Factors), "factor"), c.label())
 }
 
 // forget makes this machine forget the identity in one environment and in the audit file.

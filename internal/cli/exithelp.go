@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -30,11 +31,8 @@ func exitHelp(statuses ...int) string {
 	var b strings.Builder
 	b.WriteString("Exit status:")
 	for _, m := range exitMeanings {
-		for _, want := range append(statuses, 64, 130) {
-			if m.status == want {
-				fmt.Fprintf(&b, "\n  %-3d  %s", m.status, m.meaning)
-				break
-			}
+		if slices.Contains(statuses, m.status) || m.status == 64 || m.status == 130 {
+			fmt.Fprintf(&b, "\n  %-3d  %s", m.status, m.meaning)
 		}
 	}
 	return b.String()

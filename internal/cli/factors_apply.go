@@ -125,12 +125,7 @@ func (o *factorsApplyOptions) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return o.apply(ctx, c, p, plan, before, c.deletes(w))
-}
-
-// deletes is where factors are deleted, and what is looked at before.
-func (c *connection) deletes(w *writer) fleet.Target {
-	return fleet.Target{Environment: c.env, Twilio: c.client, Deleter: w, Outcomes: w.store, Feed: c.feed(w.store), Index: w.store, Now: c.now}
+	return o.apply(ctx, c, p, plan, before, w.deletes())
 }
 
 // apply prints each result when it is there.

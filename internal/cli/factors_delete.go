@@ -187,7 +187,7 @@ func (o *factorsDeleteOptions) delete(ctx context.Context, c *connection, w *wri
 	rest := []string{"factors", "delete", string(selected[0].Identity)}
 	var deleteErr error
 	_, printErr := render.List(p, deletionResource, resultsOf(func(report func(fleet.Result)) {
-		deleteErr = fleet.DeleteFactors(ctx, selected, c.deletes(w), func(r fleet.Result) {
+		deleteErr = fleet.DeleteFactors(ctx, selected, w.deletes(), func(r fleet.Result) {
 			switch r.Outcome {
 			case fleet.NotTried:
 				rest = append(rest, r.SID)

@@ -10,15 +10,8 @@ import (
 	"github.com/verifyctl/verifyctl/internal/verify"
 )
 
-type factorsDeletedOptions struct {
-	shell *shell
-
-	identityArg string
-	limit       int
-}
-
 func newFactorsDeletedCmd(s *shell) *cobra.Command {
-	o := factorsDeletedOptions{shell: s}
+	var filter verify.DeletionFilter
 	cmd := &cobra.Command{
 		Use:   "deleted [IDENTITY]",
 		Short: "Show the factors deleted from this machine, as they last were",
@@ -29,13 +22,23 @@ this record is all that is left. Push tokens are kept as keyed hashes only.
 		Example: "  verifyctl -e demo factors deleted",
 		Args:    argsBetween(0, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) > 0 {
-				o.identityArg = args[0]
-			}
-			return o.run(cmd.Context())
+			none := "no factor of ENV was deleted from this machine"
+			return listFrom(cmd.Context(), s, needsAccount, deletedResource, none, func(ctx context.Context, c *connection) rowsOf[verify.Deletion] {
+				if len(args) > 0 {
+					var err error
+					if filter.Identity, err = c.identity(ctx, args[0]); err != nil {
+						return failed[verify.Deletion](err)
+					}
+				}
+				memory, err := c.memory(ctx)
+				if err != nil {
+					return failed[verify.Deletion](err)
+				}
+				return memory.Deletions(ctx, filter)
+			})
 		},
 	}
-	cmd.Flags().IntVar(&o.limit, "limit", 0, "stop after this many")
+	cmd.Flags().IntVar(&filter.Limit, "limit", 0, "stop after this many")
 	return cmd
 }
 
@@ -61,22 +64,4 @@ func deletionOutcome(d verify.Deletion) string {
 		return "unknown"
 	}
 	return d.Outcome
-}
-
-func (o *factorsDeletedOptions) run(ctx context.Context) error {
-	none := "no factor of ENV was deleted from this machine"
-	return listFrom(ctx, o.shell, needsAccount, deletedResource, none, func(ctx context.Context, c *connection) rowsOf[verify.Deletion] {
-		filter := verify.DeletionFilter{Limit: o.limit}
-		var err error
-		if o.identityArg != "" {
-			if filter.Identity, err = c.identity(ctx, o.identityArg); err != nil {
-				return failed[verify.Deletion](err)
-			}
-		}
-		memory, err := c.memory(ctx)
-		if err != nil {
-			return failed[verify.Deletion](err)
-		}
-		return memory.Deletions(ctx, filter)
-	})
 }

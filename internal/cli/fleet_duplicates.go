@@ -84,10 +84,8 @@ func listDuplicates(ctx context.Context, s *shell) error {
 }
 
 func sameTokenNote(factors []verify.IndexedFactor, i int) string {
-	for _, f := range factors {
-		if f.Identity != factors[i].Identity {
-			return "two identities: pushes of one reach the other's phone"
-		}
+	if slices.ContainsFunc(factors, func(f verify.IndexedFactor) bool { return f.Identity != factors[i].Identity }) {
+		return "two identities: pushes of one reach the other's phone"
 	}
 	return sameNameNote(factors, i)
 }

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -53,12 +54,8 @@ func (s *shell) limiter(env verify.Environment) *twilio.Limiter {
 		if s.sharesProduction(env) {
 			limits = twilio.ProductionLimits
 		}
-		if s.opened.ceiling.PerSecond > 0 {
-			limits.PerSecond = s.opened.ceiling.PerSecond
-		}
-		if s.opened.ceiling.MaxInFlight > 0 {
-			limits.MaxInFlight = s.opened.ceiling.MaxInFlight
-		}
+		limits.PerSecond = cmp.Or(s.opened.ceiling.PerSecond, limits.PerSecond)
+		limits.MaxInFlight = cmp.Or(s.opened.ceiling.MaxInFlight, limits.MaxInFlight)
 		s.opened.limiters[env.AccountSID] = twilio.NewLimiter(limits)
 	}
 	return s.opened.limiters[env.AccountSID]

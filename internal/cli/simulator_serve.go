@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -342,14 +341,7 @@ func (o *serveOptions) announce(v served, servers []server) {
 		}
 		return
 	}
-	writeServed(o.shell.out, v)
-}
-
-func (o *serveOptions) asJSON() bool {
-	return o.shell.flags.output == string(render.JSON) || o.shell.flags.output == string(render.NDJSON)
-}
-
-func writeServed(w io.Writer, v served) {
+	w := o.shell.out
 	fmt.Fprintf(w, "base URL:      %s\n", v.BaseURL)
 	fmt.Fprintf(w, "account SID:   %s\n", v.AccountSID)
 	fmt.Fprintf(w, "auth token:    %s\n", v.AuthToken)
@@ -363,6 +355,10 @@ func writeServed(w io.Writer, v served) {
 	if v.ControlFile != "" {
 		fmt.Fprintf(w, "control:       %s (holds the secret for /__simulator/ while this server runs)\n", v.ControlFile)
 	}
+}
+
+func (o *serveOptions) asJSON() bool {
+	return o.shell.flags.output == string(render.JSON) || o.shell.flags.output == string(render.NDJSON)
 }
 
 // reachable gives an address a client can dial: an unspecified one is this machine's own.

@@ -6,6 +6,7 @@ import (
 	"os/user"
 
 	"github.com/verifyctl/verifyctl/internal/challenge"
+	"github.com/verifyctl/verifyctl/internal/fleet"
 	"github.com/verifyctl/verifyctl/internal/ledger"
 	"github.com/verifyctl/verifyctl/internal/store"
 	"github.com/verifyctl/verifyctl/internal/twilio"
@@ -75,6 +76,12 @@ func (w *writer) once() challenge.Once {
 // resender sends pushes again, each recorded and counted.
 func (w *writer) resender() challenge.Resender {
 	return challenge.Resender{Env: w.c.env.Name, Notifier: w, Log: w.store, Clock: w.c.clock()}
+}
+
+// deletes is where factors are deleted, and what is looked at before.
+func (w *writer) deletes() fleet.Target {
+	c := w.c
+	return fleet.Target{Environment: c.env, Twilio: c.client, Deleter: w, Outcomes: w.store, Feed: c.feed(w.store), Index: w.store, Now: c.now}
 }
 
 // userName is the operating system's name of who runs this.
