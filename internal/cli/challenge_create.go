@@ -263,8 +263,7 @@ func (o *challengeCreateOptions) again(env string, more ...string) string {
 func (o *challengeCreateOptions) print(p *render.Printer, made []verify.Challenge) error {
 	switch {
 	case o.all:
-		_, err := render.List(p, challengeResource, each(made))
-		return err
+		return listAll(p, challengeResource, made)
 	case len(made) == 1:
 		return render.One(p, challengeResource, made[0])
 	}

@@ -70,8 +70,7 @@ func newTemplatesListCmd(s *shell) *cobra.Command {
 			for _, name := range texts.Names() {
 				rows = append(rows, templateRow{Name: name, Locales: texts.Locales(name), Values: texts.Values(name), Message: texts.Message(name)})
 			}
-			_, err = render.List(s.printer(nil), templateResource, each(rows))
-			return err
+			return listAll(s.printer(nil), templateResource, rows)
 		},
 	}
 }
@@ -118,7 +117,7 @@ A language that shows other values or fields than the default is a warning.
 				return err
 			}
 			findings := texts.Lint()
-			if _, err := render.List(s.printer(nil), findingResource, each(findings)); err != nil {
+			if err := listAll(s.printer(nil), findingResource, findings); err != nil {
 				return err
 			}
 			return s.lintOutcome(texts, findings)

@@ -235,8 +235,7 @@ func (o *whyOptions) print(p *render.Printer, a challenge.Answer) error {
 	case o.shell.flags.asksForJSON():
 		return render.One(p, answerResource, a)
 	}
-	_, err := render.List(p, causeResource, each(a.Causes))
-	return err
+	return listAll(p, causeResource, a.Causes)
 }
 
 // asksForJSON tells whether the result is JSON or made from JSON.

@@ -127,8 +127,7 @@ func (o *credentialsLintOptions) run(ctx context.Context) error {
 // print lists the lines; on a terminal it writes a page, because a table would cut off the sentences that tell.
 func (o *credentialsLintOptions) print(p *render.Printer, lines []pushfile.Line) error {
 	if !p.ForPeople() || o.shell.flags.columns != nil {
-		_, err := render.List(p, lintResource, each(lines))
-		return err
+		return listAll(p, lintResource, lines)
 	}
 	words := map[pushfile.Status]string{pushfile.Pass: "ok     ", pushfile.Warn: "WARN   ", pushfile.Fail: "FAIL   ", pushfile.Unknown: "UNKNOWN"}
 	for i, line := range lines {

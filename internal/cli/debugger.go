@@ -116,7 +116,7 @@ func (s *shell) printEvents(p *render.Printer, group debugger.Grouping, events r
 			}
 			tally.Add(e)
 		}
-		_, err := render.List(p, eventGroupResource, each(tally.Groups()))
+		err := listAll(p, eventGroupResource, tally.Groups())
 		return cmp.Or(failed, err)
 	}
 	if s.live || !p.ForPeople() {

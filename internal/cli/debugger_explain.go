@@ -121,8 +121,7 @@ func explainFound(p *render.Printer, words string) error {
 	if len(found) == 0 {
 		return notFound("no code of the catalogue has %q", words)
 	}
-	_, err := render.List(p, codeResource, each(found))
-	return err
+	return listAll(p, codeResource, found)
 }
 
 // explainNumber explains one code. People leave out the sign of the keychain's.
@@ -251,8 +250,7 @@ func explainEvents(p *render.Printer, events []event.Event) error {
 	case len(found) == 1:
 		return explainCode(p, found[0])
 	case len(found) > 1:
-		_, err := render.List(p, codeResource, each(found))
-		return err
+		return listAll(p, codeResource, found)
 	case len(events) == 0:
 		return notFound("no debugger event and no error in it")
 	}

@@ -20,8 +20,7 @@ is read from Twilio. docs/reference/checks.md explains each.
 		Example: `  verifyctl doctor checks
   verifyctl doctor checks -o json --jq '.[] | select(.severity == "fail") | .id'`,
 		RunE: func(*cobra.Command, []string) error {
-			_, err := render.List(s.printer(time.Now), doctorCheck, each(doctor.Catalogue()))
-			return err
+			return listAll(s.printer(time.Now), doctorCheck, doctor.Catalogue())
 		},
 	}
 }

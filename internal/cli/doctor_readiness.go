@@ -63,8 +63,7 @@ func (o *doctorReadinessOptions) print(report doctor.Report) error {
 		}
 		return p.WritePage(page.String())
 	}
-	_, err := render.List(p, readinessResource, each(report.Readiness()))
-	return err
+	return listAll(p, readinessResource, report.Readiness())
 }
 
 var readinessResource = render.Resource[doctor.ReadinessLine]{

@@ -38,14 +38,12 @@ func (o *doctorOptions) print(report doctor.Report) error {
 	case s.flags.jq != "" || s.flags.template != "" || format == render.JSON || format == render.YAML:
 		return render.One(p, render.Resource[doctor.Report]{}, report)
 	case s.flags.quiet:
-		_, err := render.List(p, doctorResult, each(report.Problems()))
-		return err
+		return listAll(p, doctorResult, report.Problems())
 	case format == render.Markdown && s.flags.columns == nil:
 		return doctor.WriteMarkdown(s.out, report, doctor.Markdown{Text: render.EscapeMarkdown, Code: render.MarkdownCode})
 	}
 	if !p.PageForm() {
-		_, err := render.List(p, doctorResult, each(report.Results))
-		return err
+		return listAll(p, doctorResult, report.Results)
 	}
 	var page strings.Builder
 	if err := doctor.WriteText(&page, report, o.all, paintStatus(p)); err != nil {

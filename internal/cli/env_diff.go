@@ -103,7 +103,7 @@ func (o *envDiffOptions) run(ctx context.Context, nameA, nameB string) error {
 	if !o.all {
 		rows = slices.DeleteFunc(rows, func(d envDifference) bool { return d.Differs != nil && !*d.Differs })
 	}
-	if _, err := render.List(o.shell.printer(time.Now), resource, each(rows)); err != nil {
+	if err := listAll(o.shell.printer(time.Now), resource, rows); err != nil {
 		return err
 	}
 	if len(rows) == 0 {

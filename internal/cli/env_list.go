@@ -4,8 +4,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-
-	"github.com/verifyctl/verifyctl/internal/render"
 )
 
 func newEnvListCmd(s *shell) *cobra.Command {
@@ -40,7 +38,7 @@ func listEnvironments(s *shell) error {
 			own++
 		}
 	}
-	if _, err := render.List(s.printer(time.Now), envResource, each(rows)); err != nil {
+	if err := listAll(s.printer(time.Now), envResource, rows); err != nil {
 		return err
 	}
 	if own == 0 {

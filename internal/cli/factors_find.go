@@ -6,7 +6,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/verifyctl/verifyctl/internal/render"
 	"github.com/verifyctl/verifyctl/internal/verify"
 )
 
@@ -50,7 +49,7 @@ func (o *factorsFindOptions) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if _, err := render.List(p, indexedResource(), each(found)); err != nil {
+	if err := listAll(p, indexedResource(), found); err != nil {
 		return err
 	}
 	return o.missing(c, found)

@@ -143,7 +143,7 @@ func (f *planFile) write(c *connection, p *render.Printer, resource render.Resou
 	s := c.shell
 	s.sayPlan(plan)
 	s.sayLockouts(plan)
-	if _, err := render.List(p, resource, each(plan.Items)); err != nil || f.dryRun {
+	if err := listAll(p, resource, plan.Items); err != nil || f.dryRun {
 		return err
 	}
 	var text strings.Builder

@@ -91,7 +91,7 @@ func TestOutputFlagsAreUsedOrRefused(t *testing.T) {
 			return
 		}
 		if _, ok := printedBy(commandOf(cmd)); !ok {
-			t.Errorf("%s is not listed in printed.go", cmd.CommandPath())
+			t.Errorf("%s is not listed in output_flags.go", cmd.CommandPath())
 		}
 		args := append(strings.Fields(cmd.CommandPath())[1:], exampleArguments(cmd)...)
 		for _, flag := range [][]string{{"-o", "xml"}, {"--columns", "no_such_column"}, {"--jq", ".["}, {"--template", "{{"}} {

@@ -67,8 +67,7 @@ func (o *fleetStatsOptions) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	_, err = render.List(p, r, each(groups))
-	return err
+	return listAll(p, r, groups)
 }
 
 // statsResource shows counts by fields.

@@ -65,7 +65,7 @@ func (o *latencyOptions) run(ctx context.Context) error {
 			failed = probeFailure(probe)
 		}
 	}
-	if _, err := render.List(p, latencyResource, each(rows)); err != nil {
+	if err := listAll(p, latencyResource, rows); err != nil {
 		return err
 	}
 	return failed

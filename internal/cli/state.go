@@ -53,7 +53,7 @@ func newStateListCmd(s *shell) *cobra.Command {
 			if len(rows) == 0 && unread == nil {
 				s.note("nothing is kept on this machine")
 			}
-			_, err := render.List(s.printer(time.Now), keptResource, each(rows))
+			err := listAll(s.printer(time.Now), keptResource, rows)
 			return errors.Join(err, unread)
 		},
 	}

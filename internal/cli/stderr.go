@@ -18,8 +18,7 @@ func listOnErr[T any](s *shell, now func() time.Time, r render.Resource[T], rows
 	if err != nil {
 		return err
 	}
-	_, err = render.List(p, r, each(rows))
-	return err
+	return listAll(p, r, rows)
 }
 
 // progress shows how far a long read is, on standard error.

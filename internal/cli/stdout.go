@@ -73,6 +73,12 @@ func withoutReaderGone(err error) error {
 	return errors.Join(rest...)
 }
 
+// listAll prints all of a list.
+func listAll[T any](p *render.Printer, r render.Resource[T], values []T) error {
+	_, err := render.List(p, r, each(values))
+	return err
+}
+
 // printer makes the printer that the global flags ask for; now is the environment's clock.
 func (s *shell) printer(now func() time.Time) *render.Printer {
 	p, err := render.New(s.results, s.printing(now))
