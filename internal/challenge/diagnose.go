@@ -21,7 +21,7 @@ type diagnosis struct {
 func (d *diagnosis) run() {
 	if err := d.unreachable(); err != nil {
 		d.causes.add(Cause{Kind: TwilioUnreachable, Confidence: Certain, Owner: OwnerOperator,
-			Summary:  "Twilio could not be reached from here, so nothing else is known",
+			Summary:  "Twilio gave no usable answer, so nothing else is known",
 			Evidence: []string{err.Error()}, Next: verify.Command(d.env.Name, "latency")})
 	}
 	d.presence()

@@ -1,6 +1,7 @@
 package challenge
 
 import (
+	"errors"
 	"slices"
 	"time"
 
@@ -61,16 +62,23 @@ func (f *facts) isAbsent() bool {
 
 // unreachable gives the first error that says that Twilio does not answer.
 func (f *facts) unreachable() error {
-	errs := []error{f.alert.err, f.challenge.err, f.factor.err, f.factors.err, f.challenges.err, f.setup.err, f.eventsErr}
-	for _, c := range f.credentials {
-		errs = append(errs, c.err)
-	}
-	for _, err := range errs {
-		if err != nil && verify.KindOf(err) == verify.KindUnreachable {
+	for _, err := range f.unread() {
+		if verify.KindOf(err) == verify.KindUnreachable {
 			return err
 		}
 	}
 	return nil
+}
+
+// unread gives why reads failed. That something is not there is an answer, and what was not asked for did not fail.
+func (f *facts) unread() []error {
+	errs := []error{f.alert.err, f.challenge.err, f.factor.err, f.factors.err, f.challenges.err, f.setup.err, f.eventsErr}
+	for _, c := range f.credentials {
+		errs = append(errs, c.err)
+	}
+	return slices.DeleteFunc(errs, func(err error) bool {
+		return err == nil || verify.KindOf(err) == verify.KindNotFound || errors.Is(err, errSpent)
+	})
 }
 
 // credentialsToRead gives the credential asked about, else those of the platforms in question.

@@ -30,10 +30,12 @@ type Answer struct {
 	Checked     []Check           `json:"checked"`
 	CannotKnow  []string          `json:"cannot_know"`
 	Requests    int               `json:"requests"`
+	Unread      int               `json:"unread"` // how many reads failed: what they would have told is not known
 	Challenge   *verify.Challenge `json:"challenge"`
 	Factor      *verify.Factor    `json:"factor"`
 
-	Names []string `json:"-"` // identities and people's own words that stand in the texts
+	FirstUnread error    `json:"-"` // why the first of them failed
+	Names       []string `json:"-"` // identities and people's own words that stand in the texts
 }
 
 // Check is one thing that was looked at.
@@ -73,6 +75,9 @@ func Why(ctx context.Context, question Question, src Sources) (Answer, error) {
 	d.run()
 	answer := Answer{Subject: q.name(), Environment: env.Name, Causes: d.causes.ranked(), Checked: q.checked,
 		CannotKnow: d.cannotKnow(), State: d.state(), Requests: src.budget.used, Names: d.names()}
+	if unread := q.facts.unread(); len(unread) > 0 {
+		answer.Unread, answer.FirstUnread = len(unread), unread[0]
+	}
 	answer.Found = len(answer.Causes) > 0 && answer.Causes[0].isFound()
 	if q.facts.challenge.ok() {
 		answer.Challenge = &q.facts.challenge.value

@@ -93,7 +93,7 @@ characters, is taken from ` + receiptSecret + `. A resend whose answer is lost c
 
 Ctrl-C ends the watch and leaves the command that goes on with it; the challenge is not touched.
 
-` + exitHelp(0, 1, 3, 4, 5, 6, 7, 8, 9, 10, 11),
+` + exitHelp(0, 1, 4, 5, 6, 7, 8, 9, 10, 11),
 		Example: `  verifyctl -e demo challenge watch YC52bcb3c787af8cbe9af2a9a70f3c0fd6 --identity user-1001-amara --wait 2s
   verifyctl -e demo challenge watch YC52bcb3c787af8cbe9af2a9a70f3c0fd6 --identity user-1001-amara --resend-after 8s --max-resends 2 --confirm demo`,
 		Args:              argsBetween(0, -1),

@@ -44,9 +44,9 @@ REF it groups what fails now by cause.
 
 It takes at most 8 requests.
 
-` + exitHelp(0, 1, 3, 4, 5, 7, 9) + `
+` + exitHelp(0, 1, 3, 4, 5, 6, 7, 9) + `
 
-Status 0 says that a cause was found, 1 that it stays unknown, 5 that what was asked about is not in the environment.`,
+Status 0 says that a cause was found, 1 that it stays unknown, 3 that it may lie in what could not be read, 5 that what was asked about is not in the environment.`,
 		Example: `  verifyctl -e demo why user-1001-amara
   verifyctl -e demo why YC1c9f73e5b73c36ee409298d703cbf13c --identity user-1001-amara
   verifyctl -e demo why`,
@@ -176,6 +176,10 @@ func (o *whyOptions) ask(ctx context.Context, c *connection, subject challenge.S
 // whyOutcome gives the exit status of an answer, which has been printed.
 func whyOutcome(a challenge.Answer) error {
 	switch {
+	case !a.Found && verify.KindOf(a.FirstUnread) == verify.KindLimit:
+		return status{verify.KindLimit}
+	case !a.Found && a.Unread > 0:
+		return status{verify.KindPartial}
 	case !a.Found:
 		return status{verify.KindFailed}
 	case a.Causes[0].Kind == challenge.TwilioUnreachable:
@@ -249,9 +253,12 @@ func answerPage(p *render.Printer, a challenge.Answer) *render.Page {
 	if a.State != "" {
 		page.Text(0, a.State)
 	}
-	if len(a.Causes) == 0 {
+	switch {
+	case len(a.Causes) == 0 && a.Unread > 0:
+		page.Heading(fmt.Sprintf("No cause is known, but %s failed: what is wrong may be there.", verify.Count(a.Unread, "read")))
+	case len(a.Causes) == 0:
 		page.Heading("No cause is known: nothing is wrong that can be seen from here.")
-	} else if !a.Found {
+	case !a.Found:
 		page.Heading(unsure(a.Causes))
 	}
 	for _, c := range a.Causes {

@@ -60,7 +60,7 @@ func (s *shell) connect(ctx context.Context, target *config.Target) (*connection
 		return c, nil
 	}
 	opts := twilio.Options{
-		Timeout: s.flags.timeout, UserAgent: "verifyctl/" + s.build.complete().Version, Limiter: s.limiter(target.Environment), Gate: &s.opened.gate,
+		Timeout: s.flags.timeout, UserAgent: "verifyctl/" + s.build.complete().Version, Limiter: s.limiter(target.Environment), Gate: &s.opened.gate, Sleep: s.sleep,
 	}
 	if s.flags.debug {
 		opts.Debug = s.err

@@ -47,7 +47,7 @@ Attributes, in rich text. The files are for their owner only; nothing is written
 
 --record notes expiry and bundle ids in the environment file, so that doctor warns a month before (PUSH-APN-11).
 
-` + exitHelp(0, 1),
+` + exitHelp(0, 1, 6),
 		Example: `  verifyctl credentials lint apns.pem apns.key
   verifyctl credentials lint apns.p12 --passphrase-env P12_PASSPHRASE --extract clean
   verifyctl credentials lint service-account.json --record staging`,

@@ -43,7 +43,7 @@ prune_evidence says what an event counts for "factors prune": only an exact, una
 
 With --resolve an ambiguous or masked factor is looked up by reading which candidate exists; never guessed.
 
-` + exitHelp(0, 4, 5, 9),
+` + exitHelp(0, 1, 4, 5, 6, 7, 9),
 		Example: `  verifyctl debugger decode event.txt
   verifyctl debugger decode -q event.txt
   verifyctl debugger decode --group-by code -o csv export.ndjson`,

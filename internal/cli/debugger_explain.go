@@ -37,7 +37,7 @@ code too, or paste the whole line.
 A FILE (or - for standard input) is decoded and its codes are explained. The SID of an alert, NO…, is read from the
 environment's account first. With --search the words are looked for instead.
 
-` + exitHelp(0, 4, 5, 9),
+` + exitHelp(0, 1, 4, 5, 6, 7, 9),
 		Example: `  verifyctl debugger explain 52134
   verifyctl debugger explain 20001 Could not parse certificate
   verifyctl debugger explain -25300

@@ -25,7 +25,7 @@ func newDebuggerReplayCmd(s *shell) *cobra.Command {
 		Long: `Decode what "debugger listen" and "debugger alerts --store" kept, as it came, with what this version knows. Nothing is
 read from Twilio. Times are those of the events, oldest first.
 
-` + exitHelp(0),
+` + exitHelp(0, 1, 6),
 		Example: `  verifyctl -e demo debugger replay
   verifyctl -e demo debugger replay --since 7d --group-by code`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context()) },

@@ -55,7 +55,7 @@ docs/reference/doctor.schema.json.
 the push credential named by --credential. It shows the change, checks again, and prints the "doctor undo" command that
 takes it back.
 
-` + exitHelp(0, 1, 3, 4, 6, 9),
+` + exitHelp(writeStatuses...),
 		Example: `  verifyctl -e demo doctor
   verifyctl -e demo doctor --only 'PUSH-*' -o json
   verifyctl -e demo doctor --sample 50 --fail-on warn`,

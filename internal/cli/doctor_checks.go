@@ -16,7 +16,7 @@ func newDoctorChecksCmd(s *shell) *cobra.Command {
 		Long: `List every check that doctor makes: its id, how bad it is when broken, how certain its answer is, and what it asks. Nothing
 is read from Twilio. docs/reference/checks.md explains each.
 
-` + exitHelp(0, 1),
+` + exitHelp(0),
 		Example: `  verifyctl doctor checks
   verifyctl doctor checks -o json --jq '.[] | select(.severity == "fail") | .id'`,
 		RunE: func(*cobra.Command, []string) error {

@@ -27,7 +27,7 @@ warned, failed, unknown, or attested by somebody until a date. The checks of doc
 an attestation in the environment file. docs/best-practices.md explains each question. The page shows the score, what fails
 or warns, and what would settle the rest; --all shows every question. Other formats have every question.
 
-` + exitHelp(0, 1, 3, 4, 9),
+` + exitHelp(0, 1, 3, 6),
 		Example: `  verifyctl -e demo doctor readiness
   verifyctl -e demo doctor readiness --sample 50 --latency -o json`,
 		RunE: parseThenRun(o.parse, o.run),

@@ -36,7 +36,7 @@ first. Each production environment needs its own --confirm NAME.
 What this cannot erase is said at the end: Twilio keeps alerts for up to 30 days, and other people's machines have their own
 memory.
 
-` + exitHelp(writeStatuses...),
+` + exitHelp(0, 1, 3, 4, 6, 7, 9),
 		Example: `  verifyctl -e demo entities erase user-1003-chloe --dry-run
   verifyctl entities erase user:jane@bank.example --all-envs --confirm live --yes`,
 		Args:              argsBetween(1, 1),

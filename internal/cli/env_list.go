@@ -14,7 +14,7 @@ func newEnvListCmd(s *shell) *cobra.Command {
 		Long: `List the environments of the file in its order, then the built-in ones. No secret is looked up. With -q only names are
 printed.
 
-` + exitHelp(0, 1, 6),
+` + exitHelp(0, 6),
 		Example: "  verifyctl env list\n  verifyctl env list --columns name,username,secret_from,declared",
 		RunE:    func(cmd *cobra.Command, _ []string) error { return listEnvironments(s) },
 	}

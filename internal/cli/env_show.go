@@ -15,7 +15,7 @@ func newEnvShowCmd(s *shell) *cobra.Command {
 		Short:   "Show an environment, the chosen one by default",
 		Long: `Show what is declared of an environment and where its keys come from. The secret itself is neither looked up nor shown.
 
-` + exitHelp(0, 1, 6),
+` + exitHelp(0, 6),
 		Example:           "  verifyctl env show demo\n  verifyctl -e demo env show -o json",
 		Args:              argsBetween(0, 1),
 		ValidArgsFunction: s.completeEnvironments(1),

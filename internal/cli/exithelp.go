@@ -38,8 +38,9 @@ func exitHelp(statuses ...int) string {
 	return b.String()
 }
 
-// readStatuses are the exit statuses of a command that only reads from Twilio.
-var readStatuses = []int{0, 1, 3, 4, 5, 7, 9}
+// readStatuses are the exit statuses of a command that only reads from Twilio. What reads the environment file refuses one
+// that others can change.
+var readStatuses = []int{0, 1, 4, 5, 6, 7, 9}
 
 // writeStatuses are those of a command that writes.
 var writeStatuses = []int{0, 1, 3, 4, 5, 6, 7, 9}

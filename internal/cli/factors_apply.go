@@ -45,7 +45,7 @@ factors, as the index knows them, take --max-share; in production, without an in
 A plan that was changed, has expired, or is of another environment is refused. Stopping at any point is safe; the same command
 goes on, and a plan that is done sends nothing.
 
-` + exitHelp(writeStatuses...),
+` + exitHelp(0, 1, 3, 4, 6),
 		Example: `  verifyctl -e demo fleet sync
   verifyctl -e demo factors plan --where 'sdk_version < 3.0.1' --out incident.ndjson
   verifyctl -e demo factors apply incident.ndjson --dry-run

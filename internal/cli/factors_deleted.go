@@ -18,7 +18,7 @@ func newFactorsDeletedCmd(s *shell) *cobra.Command {
 		Long: `Show what "factors delete" and "factors apply" deleted from this machine. Twilio keeps nothing of a deleted factor, so
 this record is all that is left. Push tokens are kept as keyed hashes only.
 
-` + exitHelp(0, 5),
+` + exitHelp(0, 1, 6),
 		Example: "  verifyctl -e demo factors deleted",
 		Args:    argsBetween(0, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {

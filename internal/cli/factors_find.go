@@ -23,7 +23,7 @@ func newFactorsFindCmd(s *shell) *cobra.Command {
 		Long: `Find out whose a factor is. Twilio finds a factor only under its identity, so this asks the index of this machine, which
 "fleet sync" fills. It costs no request.
 
-` + exitHelp(0, 1, 5),
+` + exitHelp(0, 1, 5, 6),
 		Example: `  verifyctl -e demo fleet sync
   verifyctl -e demo factors find YFa728cd25f69d7c893427e286d6ccc0a1`,
 		Args: argsBetween(1, -1),

@@ -37,7 +37,7 @@ every entity of the Service is read, which costs one request each: Twilio has no
 production that stops at 1,000 entities unless --limit or --all is given. With --where the index of this machine answers
 ("fleet sync" fills it), without a request.
 
-` + exitHelp(readStatuses...),
+` + exitHelp(append(readStatuses, 3)...),
 		Example: `  verifyctl -e demo factors list
   verifyctl -e demo factors list user-1001-amara
   verifyctl -e demo factors list --platform apn --status verified -o csv`,

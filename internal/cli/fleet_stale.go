@@ -19,7 +19,7 @@ func newFleetStaleCmd(s *shell) *cobra.Command {
 no token is younger than its factor's last update. Google calls tokens stale after a month without contact and drops them
 after 270 days. A stale token is no dead factor: the phone may still answer by polling.
 
-` + exitHelp(0, 1),
+` + exitHelp(0, 1, 6),
 		Example: `  verifyctl -e demo fleet stale
   verifyctl -e demo fleet stale --token-age 270d -o csv`,
 		RunE: func(cmd *cobra.Command, _ []string) error {

@@ -26,7 +26,7 @@ func newFleetStatsCmd(s *shell) *cobra.Command {
 		Long: `Count the factors of the index by any fields, most first. Metadata keys that the environment declares (metadata_keys) are
 counted as fast as the other fields.
 
-` + exitHelp(0, 1),
+` + exitHelp(0, 1, 6),
 		Example: `  verifyctl -e demo fleet stats
   verifyctl -e demo fleet stats --by platform,sdk_version,metadata.app_version
   verifyctl -e demo fleet stats --by app_id --where 'status = verified and updated < now-60d'`,

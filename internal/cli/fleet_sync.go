@@ -40,7 +40,7 @@ read. Token refreshes leave no event, so it does not see them.
 
 Metadata keys that the environment declares (metadata_keys) become columns, by which the index counts fast.
 
-` + exitHelp(append(readStatuses, 6)...),
+` + exitHelp(append(readStatuses, 3)...),
 		Example: `  verifyctl -e demo fleet sync
   verifyctl -e demo fleet sync --changed
   verifyctl -e demo fleet sync --all --rps 50 --concurrency 8`,

@@ -30,7 +30,7 @@ network, where the reply tells it or it can be told from the rest. Twilio promis
 --hosts compares other hosts of Twilio's. One that does not resolve or answer is shown as such, and is no failure: which
 edge serves a request is chosen by DNS now.
 
-` + exitHelp(0, 4, 9),
+` + exitHelp(0, 1, 4, 6, 7, 9),
 		Example: "  verifyctl -e demo latency\n  verifyctl -e demo latency --count 5 -o json",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if o.count < 2 || o.count > maxLatencyCount {
@@ -78,6 +78,13 @@ func probeFailure(p verify.Probe) error {
 		return &verify.Error{Kind: verify.KindUnreachable, Message: fmt.Sprintf("%s: %s", p.Host, p.Error)}
 	case len(p.Samples) > 0 && (p.Samples[0].Status == 401 || p.Samples[0].Status == 403):
 		return &verify.Error{Kind: verify.KindAuth, Message: fmt.Sprintf("Twilio refused the key (HTTP %d); what was measured are refusals", p.Samples[0].Status),
+			HTTPStatus: p.Samples[0].Status}
+	case len(p.Samples) > 0 && p.Samples[0].Status >= 400:
+		kind := verify.KindFailed
+		if p.Samples[0].Status == 429 {
+			kind = verify.KindLimit
+		}
+		return &verify.Error{Kind: kind, Message: fmt.Sprintf("Twilio answered HTTP %d; what was measured are errors", p.Samples[0].Status),
 			HTTPStatus: p.Samples[0].Status}
 	}
 	return nil

@@ -1,10 +1,12 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"io"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/spf13/pflag"
 
@@ -22,11 +24,12 @@ type shell struct {
 	build     Build
 	args      []string // of the command line
 	flags     globalFlags
-	globalSet *pflag.FlagSet // the flags behind flags, for what was given and what was not
-	command   string         // what runs, such as "factors delete"
-	live      bool           // what runs goes on and prints as things happen
-	names     *render.Names  // what --mask shortens; nil without it
-	results   io.Writer      // standard output unmasked, for printers, which mask each value
+	globalSet *pflag.FlagSet                             // the flags behind flags, for what was given and what was not
+	command   string                                     // what runs, such as "factors delete"
+	live      bool                                       // what runs goes on and prints as things happen
+	names     *render.Names                              // what --mask shortens; nil without it
+	results   io.Writer                                  // standard output unmasked, for printers, which mask each value
+	sleep     func(context.Context, time.Duration) error // nil sleeps for real; returns early with the context's error
 
 	// loaded or opened on first use; opening guards what may be opened by several goroutines
 	opening sync.Mutex

@@ -1,0 +1,144 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"io/fs"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/verifyctl/verifyctl/internal/simulator"
+)
+
+// machine is a folder for everything that a run reads and writes: an environment file, a state directory, a place to work.
+// A copy of it has the same memory.
+type machine struct{ dir string }
+
+// newMachine makes a machine with the production environment live, on a simulator with the demo world, and staging, which
+// is nowhere. It holds files of the kinds that commands read.
+func newMachine(t *testing.T) machine {
+	t.Helper()
+	t.Setenv("CLINIC_SECRET", clinicPass)
+	server := httptest.NewServer(newWorld(t))
+	t.Cleanup(server.Close)
+	m := machine{t.TempDir()}
+	for _, folder := range []string{"work", "state"} {
+		if err := os.Mkdir(filepath.Join(m.dir, folder), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	m.reaches(t, server.URL)
+	m.write(t, "work/texts.yaml", `texts:
+  login:
+    values: {city: 20}
+    locales:
+      default: {message: 'Log in from {city}?'}
+      de: {message: 'Anmelden aus {city}?'}
+`)
+	m.write(t, "work/event.json", `{"error_code":"52103","more_info":{"bindingType":"fcm","correlationIds":"[`+simulator.DemoServiceSID+`, user-1001-amara, YFdeafxxxxxxxxxxxxxxxxxxxxxxxxafabc]"}}`)
+	m.write(t, "work/key.json", `{"type":"service_account"}`)
+	return m
+}
+
+// newWorld opens a simulator with the demo world and the key of a machine.
+func newWorld(t *testing.T) *simulator.Simulator {
+	t.Helper()
+	sim, err := simulator.Open(t.Context(), simulator.Options{Seed: simulator.SeedDemo, Clock: simulator.Clock{Mode: simulator.ClockWall}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	key := simulator.Key{SID: mainKey, Kind: "main", Account: simulator.DefaultAccountSID, Secret: clinicPass}
+	if err := sim.PutKey(t.Context(), key); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { sim.Close() })
+	return sim
+}
+
+// reaches writes the environment file, with live at an address.
+func (m machine) reaches(t *testing.T, url string) {
+	t.Helper()
+	m.write(t, "config.yaml", `environments:
+  live:
+    account_sid: `+simulator.DefaultAccountSID+`
+    service_sid: `+simulator.DemoServiceSID+`
+    api_key: `+mainKey+`
+    secret_env: CLINIC_SECRET
+    kind: production
+    ios_build: distribution
+    base_url: `+url+`
+  staging:
+    account_sid: AC00000000000000000000000000000001
+    service_sid: VA00000000000000000000000000000001
+    api_key: SK00000000000000000000000000000003
+    kind: staging
+    secret_env: STAGING_SECRET
+`)
+}
+
+func (m machine) write(t *testing.T, name, text string) {
+	t.Helper()
+	if err := os.WriteFile(filepath.Join(m.dir, name), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// copy gives another machine with the same memory.
+func (m machine) copy(t *testing.T) machine {
+	t.Helper()
+	other := machine{t.TempDir()}
+	err := filepath.WalkDir(m.dir, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		to := filepath.Join(other.dir, strings.TrimPrefix(path, m.dir))
+		if entry.IsDir() {
+			return os.MkdirAll(to, 0o700)
+		}
+		content, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		info, err := entry.Info()
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(to, content, 0o600); err != nil {
+			return err
+		}
+		return os.Chmod(to, info.Mode())
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return other
+}
+
+// run runs the program in this process, with no terminal and without waiting between attempts. A word such as plan.ndjson
+// stands for the file in the work folder.
+func (m machine) run(ctx context.Context, args ...string) (status int, stdout, stderr string) {
+	args = append([]string{"--config", filepath.Join(m.dir, "config.yaml")}, args...)
+	for i, arg := range args {
+		if i > 1 && workFile.MatchString(arg) {
+			args[i] = filepath.Join(m.dir, "work", arg)
+		}
+	}
+	var out, err bytes.Buffer
+	s := &shell{terminal: terminal{in: strings.NewReader(""), out: &out, err: &err, getenv: func(name string) string {
+		if name == "VERIFYCTL_STATE_DIR" {
+			return filepath.Join(m.dir, "state")
+		}
+		return ""
+	}}, sleep: func(ctx context.Context, _ time.Duration) error { return ctx.Err() }}
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
+	status = run(ctx, s, args)
+	return status, out.String(), err.String()
+}
+
+var workFile = regexp.MustCompile(`^\w+\.(yaml|json|ndjson|csv)$`)
