@@ -119,6 +119,9 @@ func (o *challengeWatchOptions) parse(args []string) error {
 		errs = append(errs, err)
 		o.challenges = append(o.challenges, sid)
 	}
+	if o.write != (writeFlags{}) && !o.watch.resends() {
+		errs = append(errs, verify.Usagef("--yes, --confirm, --dry-run and --reason go with --resend-after; a watch alone sends nothing"))
+	}
 	return errors.Join(append(errs, o.watch.parse())...)
 }
 

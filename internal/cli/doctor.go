@@ -95,8 +95,8 @@ func (o *doctorOptions) parse(args []string) error {
 	switch {
 	case o.credential != "" && !o.fix:
 		return verify.Usagef("--credential goes with --fix")
-	case o.write.dryRun && !o.fix:
-		return verify.Usagef("--dry-run goes with --fix; doctor writes nothing without it")
+	case o.write != (writeFlags{}) && !o.fix:
+		return verify.Usagef("--yes, --confirm, --dry-run and --reason go with --fix; doctor writes nothing without it")
 	case o.credential != "" && o.narrowed() == "":
 		return verify.Usagef("--credential changes one environment: name it with -e")
 	}

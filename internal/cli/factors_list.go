@@ -64,6 +64,9 @@ func (o *factorsListOptions) parse(args []string) error {
 		return verify.Usagef("--where asks the index and says everything: it goes with --limit only").
 			WithHint("such as --where 'identity = user-1001-amara and status = verified'")
 	}
+	if o.all && o.identityArg != "" {
+		return verify.Usagef("--all reads every entity, so it takes no IDENTITY")
+	}
 	return nil
 }
 

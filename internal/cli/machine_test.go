@@ -40,8 +40,31 @@ func newMachine(t *testing.T) machine {
       default: {message: 'Log in from {city}?'}
       de: {message: 'Anmelden aus {city}?'}
 `)
-	m.write(t, "work/event.json", `{"error_code":"52103","more_info":{"bindingType":"fcm","correlationIds":"[`+simulator.DemoServiceSID+`, user-1001-amara, YFdeafxxxxxxxxxxxxxxxxxxxxxxxxafabc]"}}`)
+	masked := `{"sid":"NO00000000000000000000000000000001","error_code":"52103","more_info":{"bindingType":"fcm","correlationIds":"[` + simulator.DemoServiceSID + `, user-1001-amara, YFdeafxxxxxxxxxxxxxxxxxxxxxxxxafabc]"}}`
+	m.write(t, "work/event.json", masked)
+	m.write(t, "work/events.ndjson", masked+"\n"+masked+"\n"+`{"error_code":"11200","more_info":{"url":"https://bank.example"}}`+"\n")
+	m.write(t, "work/list.csv", "identity,factor_sid\nuser-1001-amara,"+simulator.DemoTabletFactorSID+"\n")
 	m.write(t, "work/key.json", `{"type":"service_account"}`)
+	return m
+}
+
+// rememberingMachine gives a machine that has read the fleet and the events of live and of the demo, and made a plan.
+func rememberingMachine(t *testing.T) machine {
+	t.Helper()
+	m := newMachine(t)
+	for _, environment := range []string{"live", "demo"} {
+		for _, args := range [][]string{
+			{"fleet", "sync"}, {"debugger", "alerts", "--store"}, {"challenge", "show", simulator.DemoPendingChallengeSID, "--identity", "user-1001-amara"},
+			{"challenge", "create", "user-1002-bilal", "--message", "Hello?", "--confirm", environment},
+			{"factors", "delete", "user-1005-elif", "--all", "--confirm", environment},
+			{"factors", "delete", "user-1012-lena", "--all", "--confirm", environment},
+			{"factors", "plan", "--where", "platform = fcm", "--out", environment + ".ndjson"},
+		} {
+			if status, _, stderr := m.run(t.Context(), append([]string{"-e", environment}, args...)...); status != 0 {
+				t.Fatalf("%s: status %d, %s", args, status, stderr)
+			}
+		}
+	}
 	return m
 }
 

@@ -17,7 +17,6 @@ import (
 	"testing"
 
 	"github.com/spf13/cobra"
-	"github.com/verifyctl/verifyctl/internal/simulator"
 )
 
 // answers are what a Twilio in trouble says to every request.
@@ -235,7 +234,8 @@ func parsedModes(t *testing.T) []mode {
 
 // words gives the words of a mode on the environment that confirms by a name.
 func (m mode) words(environment string) []string {
-	return strings.Fields(strings.ReplaceAll(m.line, "--confirm demo", "--confirm "+environment))
+	line := strings.NewReplacer("--confirm demo", "--confirm "+environment, "demo.ndjson", environment+".ndjson").Replace(m.line)
+	return strings.Fields(line)
 }
 
 // environmentFor gives live, and for the simulator's own commands the demo.
@@ -248,15 +248,7 @@ func environmentFor(cmd *cobra.Command) string {
 
 // troubledMachines gives machines with the same memory, by what the Twilio does that they reach.
 func troubledMachines(t *testing.T) map[string]machine {
-	template := newMachine(t)
-	for _, args := range [][]string{
-		{"fleet", "sync"}, {"debugger", "alerts", "--store"}, {"challenge", "show", simulator.DemoPendingChallengeSID, "--identity", "user-1001-amara"},
-		{"factors", "plan", "--where", "platform = fcm", "--out", "plan.ndjson"},
-	} {
-		if status, _, stderr := template.run(t.Context(), append([]string{"-e", "live"}, args...)...); status != 0 {
-			t.Fatalf("%s: status %d, %s", args, status, stderr)
-		}
-	}
+	template := rememberingMachine(t)
 	machines := map[string]machine{"answers": template, "is interrupted": template}
 	for name, answer := range answers {
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { answer(w) }))
