@@ -108,6 +108,9 @@ func (o *auditShowOptions) run(ctx context.Context) error {
 	case unreadable > 0:
 		o.shell.note("%s of the audit file cannot be read and may be missing here; see verifyctl audit verify", verify.Count(unreadable, "line"))
 	case n == 0:
+		if err := o.shell.checkRemembered(); err != nil {
+			return err
+		}
 		o.shell.note("nothing was written to Twilio from this machine that fits")
 	}
 	return nil

@@ -85,6 +85,28 @@ func (s *shell) checkFlags(cmd *cobra.Command) error {
 	return errors.Join(errs...)
 }
 
+// remembering are the commands to which -e may name an environment that was removed: this machine remembers it.
+var remembering = []string{"audit show", "state list"}
+
+// checkEnvironment refuses a name after -e that no environment has, also where a command needs none: it is mistyped.
+func (s *shell) checkEnvironment() error {
+	if slices.Contains(remembering, s.command) {
+		return nil // it calls checkRemembered when it finds nothing
+	}
+	return s.checkRemembered()
+}
+
+// checkRemembered refuses a mistyped name after -e. What else is wrong with the environment file is said by what needs it.
+func (s *shell) checkRemembered() error {
+	if !s.globalSet.Changed("env") || s.flags.env == "" {
+		return nil
+	}
+	if _, err := s.named(s.flags.env); err != nil && verify.KindOf(err) == verify.KindUsage {
+		return err
+	}
+	return nil
+}
+
 // givenEmpty tells whether a flag of several values got an empty one beside others, which its value does not show.
 func (s *shell) givenEmpty(flag *pflag.Flag) bool {
 	for i, arg := range s.args {

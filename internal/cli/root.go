@@ -37,7 +37,7 @@ Start with: verifyctl demo`,
 	complete(root, "columns", completeColumns)
 	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error {
 		s.command = commandOf(cmd)
-		return errors.Join(s.checkFlags(cmd), s.checkOutput(cmd))
+		return errors.Join(s.checkFlags(cmd), s.checkEnvironment(), s.checkOutput(cmd))
 	}
 	root.SetFlagErrorFunc(s.flagError)
 	root.SetHelpCommand(newHelpCmd())

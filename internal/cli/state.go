@@ -51,6 +51,9 @@ func newStateListCmd(s *shell) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			rows, unread := keptRows(cmd.Context(), s)
 			if len(rows) == 0 && unread == nil {
+				if err := s.checkRemembered(); err != nil {
+					return err
+				}
 				s.note("nothing is kept on this machine")
 			}
 			err := listAll(s.printer(time.Now), keptResource, rows)
