@@ -157,11 +157,14 @@ func (m machine) run(ctx context.Context, args ...string) (status int, stdout, s
 			return filepath.Join(m.dir, "state")
 		}
 		return ""
-	}}, sleep: func(ctx context.Context, _ time.Duration) error { return ctx.Err() }}
+	}}, sleep: withoutWaiting}
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
 	status = run(ctx, s, args)
 	return status, out.String(), err.String()
 }
+
+// withoutWaiting is how a run waits between attempts whose faults a test made.
+func withoutWaiting(ctx context.Context, _ time.Duration) error { return ctx.Err() }
 
 var workFile = regexp.MustCompile(`^\w+\.(yaml|json|ndjson|csv)$`)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -23,7 +24,7 @@ func runDemo(t *testing.T, state string, width int, args ...string) (stdout, std
 			return state
 		}
 		return ""
-	}}}
+	}}, sleep: withoutWaiting}
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
 	run(ctx, s, args)
@@ -86,7 +87,8 @@ func TestMaskedRunsNameNobody(t *testing.T) {
 		commands[command] = strings.Fields(words)
 	}
 	ran := 0
-	for command, words := range commands {
+	for _, command := range slices.Sorted(maps.Keys(commands)) { // a frozen clock comes last
+		words := commands[command]
 		for _, format := range []string{"", "csv", "json"} {
 			args := append([]string{"--mask", "--debug"}, words...)
 			if format != "" {
@@ -119,7 +121,8 @@ func TestEveryScreenFitsEightyColumns(t *testing.T) {
 	commands["alerts"] = strings.Fields("-e demo debugger alerts")
 	commands["doctor --all"] = strings.Fields("-e demo doctor --all")
 	screens := 0
-	for command, args := range commands {
+	for _, command := range slices.Sorted(maps.Keys(commands)) {
+		args := commands[command]
 		if slices.Contains(args, "-o") || slices.Contains(args, "--columns") || slices.Contains(args, "--jq") {
 			continue
 		}
