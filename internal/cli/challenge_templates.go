@@ -145,11 +145,11 @@ func (s *shell) lintOutcome(texts *challenge.Texts, findings []challenge.Finding
 // textsArg reads the FILE argument, else the environment's messages file.
 func (s *shell) textsArg(args []string) (*challenge.Texts, error) {
 	if len(args) > 0 {
-		return readTexts(args[0])
+		return readTexts(s, args[0])
 	}
 	path, err := s.textsFile()
 	if err != nil {
 		return nil, err
 	}
-	return readTexts(path)
+	return readTexts(s, path)
 }

@@ -49,7 +49,7 @@ func (t *textFlags) parse(free bool) error {
 
 // render fills in the text, and says so when it is not in the language asked for.
 func (t *textFlags) render(environmentFile string) (challenge.Rendered, error) {
-	texts, err := readTexts(cmp.Or(t.file, environmentFile))
+	texts, err := readTexts(t.shell, cmp.Or(t.file, environmentFile))
 	if err != nil {
 		return challenge.Rendered{}, err
 	}
@@ -68,12 +68,12 @@ func inWords(locale string) string {
 }
 
 // readTexts reads a messages file.
-func readTexts(path string) (*challenge.Texts, error) {
+func readTexts(s *shell, path string) (*challenge.Texts, error) {
 	if path == "" {
 		return nil, verify.Usagef("no messages file is named").
 			WithHint("give --texts FILE, or challenges: {texts: FILE} in the environment file")
 	}
-	f, err := openInput(nil, "the messages file", path)
+	f, err := openInput(s, "the messages file", path)
 	if err != nil {
 		return nil, err
 	}
@@ -96,7 +96,7 @@ func (s *shell) textNames(named string) []string {
 	if path == "" {
 		path, _ = s.textsFile()
 	}
-	texts, err := readTexts(path)
+	texts, err := readTexts(s, path)
 	if err != nil {
 		return nil
 	}

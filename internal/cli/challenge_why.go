@@ -99,7 +99,7 @@ func (o *whyOptions) run(ctx context.Context) error {
 // runPayload decodes an event and asks in the environment that its Service belongs to.
 func (o *whyOptions) runPayload(ctx context.Context) error {
 	const most = 8 << 20
-	data, err := readAll(o.shell.in, "the event", o.payload, most)
+	data, err := readAll(o.shell, "the event", o.payload, most)
 	if err != nil {
 		return err
 	}

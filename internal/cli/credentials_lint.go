@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -85,7 +86,11 @@ func (o *credentialsLintOptions) run(ctx context.Context) error {
 	now := time.Now()
 	p := o.shell.printer(func() time.Time { return now })
 	passphraseUsed := false
-	lint, err := pushfile.LintFiles(o.files, pushfile.Options{Now: now, Stdin: o.shell.in, Passphrase: func(file string) (string, error) {
+	in := o.shell.input
+	if slices.Contains(o.files, "-") {
+		in = o.shell.standardInput("the credential")
+	}
+	lint, err := pushfile.LintFiles(o.files, pushfile.Options{Now: now, Stdin: in, Passphrase: func(file string) (string, error) {
 		if o.passphrase != nil {
 			passphraseUsed = true
 			return *o.passphrase, nil

@@ -147,12 +147,9 @@ func (o *debuggerDecodeOptions) decodeFile(ctx context.Context, file string, att
 	return true
 }
 
-// open opens a file, or standard input, where a person is told what to do.
+// open opens a file, or standard input.
 func (o *debuggerDecodeOptions) open(file string) (io.ReadCloser, error) {
-	if file == "-" && o.shell.inTerminal {
-		o.shell.note("paste the event, then press Ctrl-D")
-	}
-	in, err := openInput(o.shell.in, "the event", file)
+	in, err := openInput(o.shell, "the event", file)
 	if err != nil {
 		return nil, err.(*verify.Error).WithHint("without a file, standard input is read: verifyctl debugger decode -")
 	}

@@ -198,7 +198,7 @@ func (s *shell) explainSID(ctx context.Context, p *render.Printer, text, prefix 
 }
 
 func (s *shell) explainFile(p *render.Printer, file string) error {
-	in, err := openInput(s.in, "the event", file)
+	in, err := openInput(s, "the event", file)
 	if err != nil {
 		if done, err := explainText(p, file); done {
 			return err

@@ -86,7 +86,7 @@ func (s *shell) playDemo(ctx context.Context, stepwise bool) error {
 		return err
 	}
 	defer os.RemoveAll(state)
-	enter := bufio.NewReader(s.in)
+	enter := bufio.NewReader(s.input)
 	for i, step := range demoSteps {
 		if ctx.Err() != nil {
 			return ctx.Err()

@@ -106,7 +106,7 @@ func (o *doctorOptions) parse(args []string) error {
 		}
 	}
 	if o.baseline != "" {
-		o.known, err = readInput(o.shell.in, "the baseline", o.baseline, doctor.ReadBaseline)
+		o.known, err = readInput(o.shell, "the baseline", o.baseline, doctor.ReadBaseline)
 	}
 	return err
 }

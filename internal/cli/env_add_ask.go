@@ -153,7 +153,7 @@ func (o *envAddOptions) askSecret(ctx context.Context) error {
 }
 
 func (o *envAddOptions) readSecret() error {
-	text, err := io.ReadAll(io.LimitReader(o.shell.in, maxSecret+1))
+	text, err := io.ReadAll(io.LimitReader(o.shell.input, maxSecret+1))
 	if err != nil {
 		return err
 	}

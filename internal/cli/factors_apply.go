@@ -67,7 +67,7 @@ func (o *factorsApplyOptions) parse(args []string) error {
 }
 
 func (o *factorsApplyOptions) run(ctx context.Context) error {
-	plan, err := readInput(o.shell.in, "the plan", o.file, fleet.ReadPlan)
+	plan, err := readInput(o.shell, "the plan", o.file, fleet.ReadPlan)
 	if err != nil {
 		return err
 	}

@@ -93,7 +93,7 @@ func (o *factorsPlanOptions) plan(ctx context.Context, c *connection) (fleet.Pla
 		}
 		return fleet.PlanWhere(ctx, index, c.env, condition, c.now(), o.file.lifetime)
 	}
-	list, err := readInput(o.shell.in, "the list", o.from, fleet.ParseList)
+	list, err := readInput(o.shell, "the list", o.from, fleet.ParseList)
 	if err != nil {
 		return fleet.Plan{}, err
 	}

@@ -115,7 +115,7 @@ func (o *factorsPruneOptions) activity() (fleet.Activity, error) {
 	if o.activityFile == "" {
 		return fleet.Activity{}, nil
 	}
-	activity, err := readInput(o.shell.in, "the activity list", o.activityFile, fleet.ParseActivity)
+	activity, err := readInput(o.shell, "the activity list", o.activityFile, fleet.ParseActivity)
 	if err == nil {
 		o.shell.note("the backend speaks of %s: %s", verify.Count(activity.Len(), "factor"), activity.Columns)
 	}

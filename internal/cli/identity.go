@@ -22,7 +22,7 @@ func (c *connection) identity(ctx context.Context, arg string) (verify.Identity,
 // identityIn reads an IDENTITY argument for an environment that need not be connected to.
 func (s *shell) identityIn(ctx context.Context, target *config.Target, arg string) (verify.Identity, error) {
 	if arg == "-" {
-		line, err := readLine(s.in)
+		line, err := readLine(s.standardInput("the identity"))
 		if err != nil {
 			return "", err
 		}

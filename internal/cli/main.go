@@ -44,7 +44,10 @@ func explainWait(ctx context.Context, stop func(), ended <-chan struct{}) {
 const waitNoticeDelay = 300 * time.Millisecond
 
 func run(ctx context.Context, s *shell, args []string) int {
-	s.args = args
+	s.args, s.input = args, s.in
+	if s.inTerminal {
+		s.input = interruptible{ctx, s.in}
+	}
 	results := &resultWriter{to: s.out}
 	s.out, s.results = results, results
 	s.mask()

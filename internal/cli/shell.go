@@ -22,7 +22,8 @@ import (
 type shell struct {
 	terminal
 	build     Build
-	args      []string // of the command line
+	args      []string  // of the command line
+	input     io.Reader // standard input for what is no answer to a question
 	flags     globalFlags
 	globalSet *pflag.FlagSet                             // the flags behind flags, for what was given and what was not
 	command   string                                     // what runs, such as "factors delete"
