@@ -9,6 +9,9 @@ import (
 
 // TestCtrlCEndsWhatReadsATerminal: Ctrl-C ends a command that reads a terminal at once, with 130.
 func TestCtrlCEndsWhatReadsATerminal(t *testing.T) {
+	if testing.Short() {
+		t.Skip("run without -short")
+	}
 	for _, command := range []string{
 		"debugger decode", "debugger explain -", "why --payload -", "factors list -", "factors apply -", "factors plan --from - --out plan.ndjson",
 		"factors prune --activity - --out plan.ndjson", "credentials lint -", "challenge templates lint -", "audit verify --against -",

@@ -51,6 +51,9 @@ func demoExamples(root *cobra.Command) map[string][]string {
 
 // With --mask no command names anybody, on either stream, in any format, with --debug too.
 func TestMaskedRunsNameNobody(t *testing.T) {
+	if testing.Short() {
+		t.Skip("run without -short")
+	}
 	t.Setenv("XDG_CONFIG_HOME", t.TempDir())
 	t.Chdir(t.TempDir())
 	state := t.TempDir()
@@ -112,6 +115,9 @@ func TestMaskedRunsNameNobody(t *testing.T) {
 
 // On a terminal of 80 columns no screen is wider, but for what is there to be pasted: commands, and words such as SIDs.
 func TestEveryScreenFitsEightyColumns(t *testing.T) {
+	if testing.Short() {
+		t.Skip("run without -short")
+	}
 	const width = 80
 	t.Setenv("XDG_CONFIG_HOME", t.TempDir())
 	t.Chdir(t.TempDir())
