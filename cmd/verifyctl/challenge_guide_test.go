@@ -11,6 +11,9 @@ import (
 
 // The commands of the guide to challenges work as they stand there, in its order, on the demo world.
 func TestChallengesGuide(t *testing.T) {
+	if testing.Short() {
+		t.Skip("run without -short")
+	}
 	guide, err := os.ReadFile("../../docs/guides/challenges.md")
 	if err != nil {
 		t.Fatal(err)

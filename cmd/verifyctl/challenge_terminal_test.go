@@ -10,6 +10,9 @@ import (
 
 // On a terminal what is missing is picked from what this machine has met.
 func TestChallengePicksWhatIsMissing(t *testing.T) {
+	if testing.Short() {
+		t.Skip("run without -short")
+	}
 	vars := []string{"TERM=xterm-256color", "NO_COLOR=1", "XDG_CONFIG_HOME=" + t.TempDir(), "VERIFYCTL_KEYCHAIN=off", "VERIFYCTL_STATE_DIR=" + t.TempDir()}
 	const enter, down = "\r", "\x1b[B"
 	met := exec.Command("verifyctl", "-e", "demo", "challenge", "list", "user-1001-amara")

@@ -13,6 +13,9 @@ import (
 // TestColours: on a terminal what is wrong is red, what needs a look is yellow, what is in order is green and what is over
 // is dim; with NO_COLOR nothing is.
 func TestColours(t *testing.T) {
+	if testing.Short() {
+		t.Skip("run without -short")
+	}
 	plain := newTerminalWorld(t)
 	plain.freeze(t)
 	coloured := plain

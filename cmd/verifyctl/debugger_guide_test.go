@@ -11,6 +11,9 @@ import (
 // The commands of the guide to debugger events work as they stand there, but for the listener, which has no end and needs
 // an account.
 func TestDebuggerGuide(t *testing.T) {
+	if testing.Short() {
+		t.Skip("run without -short")
+	}
 	guide, err := os.ReadFile("../../docs/guides/debugger.md")
 	if err != nil {
 		t.Fatal(err)

@@ -39,6 +39,9 @@ func (h home) mustSay(t *testing.T, status int, env, args []string, words ...str
 // TestTheStricterEnvironmentWins: a Service that some environment calls production is written to as production, by
 // whichever name, and the refusal says whose rule it is and where it stands.
 func TestTheStricterEnvironmentWins(t *testing.T) {
+	if testing.Short() {
+		t.Skip("run without -short")
+	}
 	h, env := guarded(t)
 	why := "is also that of live, which is production (" + h.path("environments.yaml") + ":8)"
 	for _, write := range [][]string{
@@ -65,6 +68,9 @@ func TestTheStricterEnvironmentWins(t *testing.T) {
 
 // TestARefusalNamesWhereItsRuleStands: the line of the file, or the variable.
 func TestARefusalNamesWhereItsRuleStands(t *testing.T) {
+	if testing.Short() {
+		t.Skip("run without -short")
+	}
 	h, env := guarded(t)
 	path := h.path("environments.yaml")
 	remove := func(name, confirm string) []string {
@@ -99,6 +105,9 @@ func TestARefusalNamesWhereItsRuleStands(t *testing.T) {
 
 // TestTheNamedEnvironmentKeepsItsEvents: what -e names keeps the events of its Service, and the commands printed name it.
 func TestTheNamedEnvironmentKeepsItsEvents(t *testing.T) {
+	if testing.Short() {
+		t.Skip("run without -short")
+	}
 	h, env := guarded(t)
 	h.run(t, 0, env, "-e", "staging", "debugger", "alerts", "--store", "--since", "29d", "--all")
 	for name, want := range map[string]bool{"staging": true, "live": false} {
@@ -122,6 +131,9 @@ func TestTheNamedEnvironmentKeepsItsEvents(t *testing.T) {
 // TestRepairsAreConfirmedAsEveryWrite: without a terminal doctor --fix and doctor undo take --yes, and what is there already
 // is not sent.
 func TestRepairsAreConfirmedAsEveryWrite(t *testing.T) {
+	if testing.Short() {
+		t.Skip("run without -short")
+	}
 	h := newHome(t)
 	server := h.serve(t, "--state", h.path("world.sqlite"))
 	h.environment(t, "base_url: "+server.BaseURL, "ios_build: distribution")
@@ -146,6 +158,9 @@ func TestRepairsAreConfirmedAsEveryWrite(t *testing.T) {
 // TestBulkWorkKeepsTheGuardsOfSingleWork: a list that takes all factors of a person in production shows what they are, names
 // the person, and needs to be meant; what the plan did not foresee is kept.
 func TestBulkWorkKeepsTheGuardsOfSingleWork(t *testing.T) {
+	if testing.Short() {
+		t.Skip("run without -short")
+	}
 	h, env := guarded(t)
 	list := h.run(t, 0, env, "-e", "live", "factors", "list", simulator.DemoIdentity, "-o", "csv")
 	if err := os.WriteFile(h.path("list.csv"), []byte(list), 0o600); err != nil {
@@ -166,6 +181,9 @@ func TestBulkWorkKeepsTheGuardsOfSingleWork(t *testing.T) {
 
 // TestAMissingServiceIsNamed: of an environment whose Service is gone no identity is said to be missing.
 func TestAMissingServiceIsNamed(t *testing.T) {
+	if testing.Short() {
+		t.Skip("run without -short")
+	}
 	h := newHome(t)
 	server := h.serve(t, "--state", h.path("world.sqlite"))
 	h.environment(t, "base_url: "+server.BaseURL)

@@ -14,6 +14,9 @@ import (
 
 // TestPassPhraseIsAskedForAtTheTerminal opens the .p12 of the transcript without the variable.
 func TestPassPhraseIsAskedForAtTheTerminal(t *testing.T) {
+	if testing.Short() {
+		t.Skip("run without -short")
+	}
 	script, err := txtar.ParseFile(filepath.Join("testdata", "script", "doctor", "lint.txtar"))
 	if err != nil {
 		t.Fatal(err)

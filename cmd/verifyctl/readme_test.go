@@ -22,6 +22,9 @@ const readme = "../../README.md"
 // TestREADME runs every "$ verifyctl" line of the README's transcripts on a terminal and compares what it prints with
 // what the README shows. With -update the README is rewritten.
 func TestREADME(t *testing.T) {
+	if testing.Short() {
+		t.Skip("run without -short")
+	}
 	text, err := os.ReadFile(readme)
 	if err != nil {
 		t.Fatal(err)
