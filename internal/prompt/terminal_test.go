@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -78,20 +79,21 @@ type session struct {
 	tty    *os.File
 	stdout bytes.Buffer
 	screen bytes.Buffer
+	races  string // the folder in which the program reports data races
 }
 
 // start runs this test binary in a role on a terminal that answers nothing but what the test types. Standard output is
 // the terminal too in the roles that tell what is written to it unasked.
 func start(t *testing.T, role string, env ...string) *session {
 	t.Helper()
-	s := &session{cmd: exec.Command(os.Args[0])}
+	s := &session{cmd: exec.Command(os.Args[0]), races: t.TempDir()}
 	for _, kv := range os.Environ() {
 		name, _, _ := strings.Cut(kv, "=")
 		if !slices.Contains([]string{"CI", "TERM", "ACCESSIBLE", "NO_COLOR", "STY", "TMUX"}, name) {
 			s.cmd.Env = append(s.cmd.Env, kv)
 		}
 	}
-	s.cmd.Env = append(s.cmd.Env, "GORACE=atexit_sleep_ms=0")
+	s.cmd.Env = append(s.cmd.Env, fmt.Sprintf("GORACE=atexit_sleep_ms=0 exitcode=0 log_path=%q", filepath.Join(s.races, "race")))
 	s.cmd.Env = append(s.cmd.Env, append(env, roleVariable+"="+role)...)
 	if role != "nothing" && role != "question" {
 		s.cmd.Stdout = &s.stdout
@@ -137,7 +139,29 @@ func (s *session) end(t *testing.T) string {
 	if err := s.cmd.Wait(); err != nil {
 		t.Fatalf("%v; screen %q", err, s.screen.String())
 	}
+	s.reportRaces(t)
 	return s.stdout.String()
+}
+
+// reportRaces fails for every data race but the one that bubbletea has when a program is interrupted: it closes the
+// terminal without waiting for cancelreader, which still reads from it.
+func (s *session) reportRaces(t *testing.T) {
+	t.Helper()
+	reports, err := filepath.Glob(filepath.Join(s.races, "race.*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, report := range reports {
+		text, err := os.ReadFile(report)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for race := range strings.SplitSeq(string(text), "==================\n") {
+			if strings.Contains(race, "DATA RACE") && !strings.Contains(race, "cancelreader.(*epollCancelReader).Close") {
+				t.Errorf("%s", race)
+			}
+		}
+	}
 }
 
 // TestStartingAsksTheTerminalNothing guards package quiet: without it this program writes ESC ] 11 ; ? to the terminal
