@@ -15,13 +15,14 @@ import (
 const (
 	maxConnections = 512
 	maxPerAddress  = 64 // of one client; trusted proxies and this machine, which tunnels come from, have no such limit
-	grace          = 100 * time.Millisecond
+	defaultGrace   = 100 * time.Millisecond
 )
 
 // connections keeps the connections of a listener within their limits.
 type connections struct {
 	net.Listener
 	trusted []netip.Prefix
+	grace   time.Duration // in which a new connection can show its signature
 
 	mu    sync.Mutex
 	open  map[*place]bool
@@ -29,8 +30,8 @@ type connections struct {
 	freed chan struct{} // has something when a place was given back
 }
 
-func newConnections(on net.Listener, trusted []netip.Prefix) *connections {
-	return &connections{Listener: on, trusted: trusted, open: map[*place]bool{}, count: map[netip.Addr]int{}, freed: make(chan struct{}, 1)}
+func newConnections(on net.Listener, trusted []netip.Prefix, grace time.Duration) *connections {
+	return &connections{Listener: on, trusted: trusted, grace: grace, open: map[*place]bool{}, count: map[netip.Addr]int{}, freed: make(chan struct{}, 1)}
 }
 
 // place is one connection.
@@ -83,7 +84,7 @@ func (c *connections) victim(from netip.Addr) (*place, time.Duration) {
 	if p == nil || p.idle {
 		return p, 0
 	}
-	return p, grace - time.Since(p.since)
+	return p, c.grace - time.Since(p.since)
 }
 
 // slowest finds the connection to close: an idle one first, else the one that began longest ago.

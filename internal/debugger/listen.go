@@ -1,6 +1,7 @@
 package debugger
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -42,6 +43,7 @@ type Listener struct {
 	Note        func(format string, args ...any)
 	Trusted     []netip.Prefix // proxies, each of which is many clients
 
+	grace    time.Duration // 0 is defaultGrace
 	refused  refusals
 	counters *counters
 	atOnce   chan struct{}
@@ -149,7 +151,7 @@ func (l *Listener) ForwardFailed() { l.counters.forwardErrors.Inc() }
 
 // Serve receives deliveries on a listener until ctx ends, then lets those in flight finish.
 func (l *Listener) Serve(ctx context.Context, on net.Listener) error {
-	places := newConnections(on, l.Trusted)
+	places := newConnections(on, l.Trusted, cmp.Or(l.grace, defaultGrace))
 	server := &http.Server{
 		Handler: l.handler(), ReadHeaderTimeout: headerTime, ReadTimeout: deliveryTime, WriteTimeout: answerTime,
 		IdleTimeout: idleTime, MaxHeaderBytes: maxHeader, ConnState: places.changed, ConnContext: withPlace,
