@@ -87,7 +87,7 @@ func (o *auditVerifyOptions) export() (*ledger.Export, error) {
 	if o.against == "" {
 		return nil, nil
 	}
-	text, err := readAll(o.shell, "what audit export printed,", o.against, 1<<20)
+	text, err := readAll(o.shell, "the export of the audit file", o.against, 1<<20)
 	if err != nil {
 		return nil, err
 	}

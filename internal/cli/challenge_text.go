@@ -96,6 +96,9 @@ func (s *shell) textNames(named string) []string {
 	if path == "" {
 		path, _ = s.textsFile()
 	}
+	if path == "-" {
+		return nil // completion never waits for standard input
+	}
 	texts, err := readTexts(s, path)
 	if err != nil {
 		return nil

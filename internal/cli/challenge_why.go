@@ -46,7 +46,8 @@ It takes at most 8 requests.
 
 ` + exitHelp(0, 1, 3, 4, 5, 6, 7, 9) + `
 
-Status 0 says that a cause was found, 1 that it stays unknown, 3 that it may lie in what could not be read, 5 that what was asked about is not in the environment.`,
+Status 0 says that a cause was found, 1 that it stays unknown, 3 that it may lie in what could not be read,
+5 that what was asked about is not in the environment.`,
 		Example: `  verifyctl -e demo why user-1001-amara
   verifyctl -e demo why YC1c9f73e5b73c36ee409298d703cbf13c --identity user-1001-amara
   verifyctl -e demo why`,

@@ -30,7 +30,7 @@ type shell struct {
 	live      bool                                       // what runs goes on and prints as things happen
 	names     *render.Names                              // what --mask shortens; nil without it
 	results   io.Writer                                  // standard output unmasked, for printers, which mask each value
-	sleep     func(context.Context, time.Duration) error // nil sleeps for real; returns early with the context's error
+	sleep     func(context.Context, time.Duration) error // between the attempts of a request; nil waits for real
 
 	// loaded or opened on first use; opening guards what may be opened by several goroutines
 	opening sync.Mutex

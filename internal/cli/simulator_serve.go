@@ -114,7 +114,7 @@ func (o *serveOptions) parseSeed() error {
 	if o.options.Seed == simulator.SeedDemo || o.options.Seed == simulator.SeedEmpty {
 		return nil
 	}
-	raw, err := readAll(o.shell, "the world of --seed", o.seed, maxSeed)
+	raw, err := readAll(o.shell, "the seed file", o.seed, maxSeed)
 	if err != nil {
 		return err
 	}
