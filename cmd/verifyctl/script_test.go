@@ -2,9 +2,11 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"flag"
 	"io/fs"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,6 +16,8 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/verifyctl/verifyctl/internal/simulator"
 )
 
 var update = flag.Bool("update", false, "rewrite the expected output in the scripts")
@@ -50,6 +54,7 @@ func TestScripts(t *testing.T) {
 				Cmds: map[string]func(*testscript.TestScript, bool, []string){
 					"exits":    exits,
 					"contains": contains,
+					"simulate": simulate,
 				},
 			})
 		})
@@ -86,6 +91,21 @@ func setUp(env *testscript.Env) error {
 	env.Setenv("DBUS_SESSION_BUS_ADDRESS", "unix:path="+filepath.Join(home, "no-bus"))
 	env.Setenv("NO_COLOR", "1")
 	return nil
+}
+
+// simulate serves the demo world for the rest of the script, at $SIMULATOR.
+func simulate(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) > 0 {
+		ts.Fatalf("usage: simulate")
+	}
+	sim, err := simulator.Open(context.Background(), simulator.Options{Seed: simulator.SeedDemo})
+	ts.Check(err)
+	server := httptest.NewServer(sim)
+	ts.Defer(func() {
+		server.Close()
+		_ = sim.Close()
+	})
+	ts.Setenv("SIMULATOR", server.URL)
 }
 
 // exits runs a program and checks its exact exit status: "exits 4 verifyctl -e prod factors list". What it printed is

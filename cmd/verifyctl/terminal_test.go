@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/creack/pty"
+
+	"github.com/verifyctl/verifyctl/internal/simulator"
 )
 
 // patience bounds the wait for a screen that never shows what it should.
@@ -98,16 +100,16 @@ func TestEnvAddAsksWhatIsMissing(t *testing.T) {
 	home := t.TempDir()
 	vars := []string{"TERM=xterm-256color", "NO_COLOR=1", "XDG_CONFIG_HOME=" + home, "VERIFYCTL_KEYCHAIN=off", "VERIFYCTL_STATE_DIR=" + t.TempDir()}
 	const enter, down, secret = "\r", "\x1b[B", "secretsecretsecret"
-	term := onTerminal(t, vars, "env", "add", "staging")
+	term := onTerminal(t, vars, "env", "add", "staging", "--no-check")
 	term.answer(t, "The account SID", "AC1"+enter)
 	term.answer(t, "is not a", strings.Repeat("\x7f", 3)+"AC00000000000000000000000000000001"+enter)
-	term.answer(t, "The Verify Service SID", "VA00000000000000000000000000000001"+enter)
-	term.answer(t, "The API key", "SK00000000000000000000000000000001"+enter)
 	term.answer(t, "What kind", down)
 	term.answer(t, "> staging", enter)
+	term.answer(t, "The API key", "SK00000000000000000000000000000001"+enter)
+	term.answer(t, "The secret of SK00000000000000000000000000000001", secret+enter)
+	term.answer(t, "The Verify Service SID", "VA00000000000000000000000000000001"+enter)
 	term.answer(t, "Which platforms", enter)
 	term.answer(t, "How is the iOS app", enter)
-	term.answer(t, "The secret of SK00000000000000000000000000000001", secret+enter)
 	status, screen := term.end(t)
 	if status != 0 || strings.Contains(screen, secret) || !strings.Contains(screen, "added staging to") ||
 		!strings.Contains(screen, "What kind of environment is it? staging\r\n") {
@@ -146,5 +148,55 @@ environments:
 		if status, screen := term.end(t); status != tc.status || !strings.Contains(screen, tc.says) || strings.Contains(screen, "\x1b") {
 			t.Errorf("%q: status %d, screen %q; want %d and %q", tc.keys, status, screen, tc.status, tc.says)
 		}
+	}
+}
+
+// The Service is picked from those of the account, and the environment that is current may stay so.
+func TestEnvAddPicksTheService(t *testing.T) {
+	if testing.Short() {
+		t.Skip("run without -short")
+	}
+	h := newHome(t)
+	server := h.serve(t, "--state", ":memory:")
+	vars := []string{"TERM=xterm-256color", "NO_COLOR=1", "XDG_CONFIG_HOME=" + h.path("config"), "VERIFYCTL_KEYCHAIN=off", "VERIFYCTL_STATE_DIR=" + h.path("state")}
+	const enter, down = "\r", "\x1b[B"
+	add := func(name string, more ...string) *terminal {
+		args := []string{"env", "add", name, "--account-sid", simulator.DefaultAccountSID, "--kind", "staging", "--platforms", "fcm", "--base-url", server.BaseURL}
+		term := onTerminal(t, vars, append(args, more...)...)
+		term.answer(t, "The API key", enter)
+		return term
+	}
+	term := add("first")
+	term.answer(t, "The auth token of "+simulator.DefaultAccountSID, simulator.DefaultAuthToken+enter)
+	term.answer(t, "Which Verify Service?", down)
+	term.answer(t, "> Example Bank staging, "+simulator.DemoStagingServiceSID, enter)
+	if status, screen := term.end(t); status != 0 || !strings.Contains(screen, "the keys work: they read the Service Example Bank staging") || strings.Contains(screen, "Make first") {
+		t.Errorf("status %d, screen %q", status, screen)
+	}
+	for _, next := range []struct{ name, keys, current string }{{"second", enter, "first"}, {"third", down + enter, "third"}} {
+		term = add(next.name, "--service-sid", simulator.DemoDevServiceSID)
+		term.answer(t, "The auth token of", simulator.DefaultAuthToken+enter)
+		term.answer(t, "Make "+next.name+" the current environment?", next.keys)
+		if status, screen := term.end(t); status != 0 {
+			t.Errorf("status %d, screen %q", status, screen)
+		}
+		if got := h.run(t, 0, nil, "env", "show", "-q"); got != next.current {
+			t.Errorf("%q is current, want %s", got, next.current)
+		}
+	}
+	// A wrong token ends it before more is asked.
+	term = add("fourth")
+	term.answer(t, "The auth token of", "wrong0secret"+enter)
+	if status, screen := term.end(t); status != 4 || !strings.Contains(screen, "nothing was stored") || strings.Contains(screen, "wrong0secret") {
+		t.Errorf("status %d, screen %q", status, screen)
+	}
+	// Where there is no Service yet, its SID is typed.
+	empty := h.serve(t, "--state", ":memory:", "--seed", "empty")
+	server.BaseURL = empty.BaseURL
+	term = add("fifth")
+	term.answer(t, "The auth token of", simulator.DefaultAuthToken+enter)
+	term.answer(t, "The Verify Service SID", "\x03")
+	if status, screen := term.end(t); status != 130 || !strings.Contains(screen, "the account has no Verify Service") {
+		t.Errorf("status %d, screen %q", status, screen)
 	}
 }

@@ -33,7 +33,7 @@ type envAddOptions struct {
 	readOnly, allowBaseURL bool
 	baseURL, caFile        string
 	region, edge, webhook  string
-	use                    bool
+	use, noCheck           bool
 
 	addition config.Addition
 }
@@ -47,7 +47,11 @@ func newEnvAddCmd(s *shell) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "add NAME",
 		Short: "Add an environment, or credentials to one of a team's file",
-		Long: `Add an environment to the file. On a terminal what is missing is asked; elsewhere it has to be given.
+		Long: `Add an environment to the file. On a terminal what is missing is asked, and the Service picked from those of the
+account; elsewhere it has to be given.
+
+Before anything is stored the Service is read once with the keys. Keys that Twilio refuses, keys of another account and a
+Service that the account does not have are errors, and nothing is stored. --no-check sends nothing.
 
 The secret is that of the --api-key or, without one, the account's auth token. It is read from standard input
 (--secret-stdin) or asked, and kept in the system's keychain, or where there is none in a file that only you can read. With
@@ -60,7 +64,7 @@ verifyctl.local.yaml beside verifyctl.yaml.
 --ios-build is how the app is signed, as your build pipeline knows it. It is never taken from the push credential, because
 "doctor" compares the two.
 
-` + exitHelp(0, 1, 4, 6),
+` + exitHelp(readStatuses...),
 		Example: `  verifyctl env add staging
   verifyctl env add staging --account-sid AC… --service-sid VA… --api-key SK… --secret-env STAGING_SECRET --kind staging
   op read op://verify/staging/secret | verifyctl env add staging --secret-stdin`,
@@ -89,6 +93,7 @@ verifyctl.local.yaml beside verifyctl.yaml.
 	flags.StringVar(&o.caFile, "ca-file", "", "a PEM file of an authority to trust besides the system's")
 	flags.StringVar(&o.region, "region", "", "Twilio region, such as ie1")
 	flags.StringVar(&o.edge, "edge", "", "Twilio edge, such as dublin")
+	flags.BoolVar(&o.noCheck, "no-check", false, "store it without reading the Service with its keys")
 	flags.BoolVar(&o.use, "use", false, "make it the current environment")
 	completeValues(cmd, "kind", "development", "staging", "production")
 	completeValues(cmd, "ios-build", "debug", "distribution", "none")
@@ -201,10 +206,10 @@ func (o *envAddOptions) run(ctx context.Context) error {
 	if known {
 		return o.replaceCredentials(ctx, cfg)
 	}
-	if err := o.askFacts(ctx); err != nil {
+	if err := o.ask(ctx); err != nil {
 		return err
 	}
-	if err := o.askSecret(ctx); err != nil {
+	if err := o.check(ctx); err != nil {
 		return err
 	}
 	change, err := cfg.Add(ctx, o.addition)
@@ -230,7 +235,7 @@ func (o *envAddOptions) replaceCredentials(ctx context.Context, cfg *config.Conf
 	}
 	var facts []string
 	o.flags.Visit(func(f *pflag.Flag) {
-		if !slices.Contains(credentialFlags, f.Name) && o.shell.globalSet.Lookup(f.Name) == nil {
+		if f.Name != "no-check" && !slices.Contains(credentialFlags, f.Name) && o.shell.globalSet.Lookup(f.Name) == nil {
 			facts = append(facts, "--"+f.Name)
 		}
 	})
@@ -241,8 +246,11 @@ func (o *envAddOptions) replaceCredentials(ctx context.Context, cfg *config.Conf
 	if o.apiKey == "" && strings.HasPrefix(target.Username, "SK") {
 		o.addition.Credentials.APIKey = verify.APIKeySID(target.Username) // the key stays, its secret is new
 	}
-	o.addition.Environment.AccountSID = target.Environment.AccountSID
-	if err := o.askSecret(ctx); err != nil {
+	o.addition.Environment = target.Environment
+	if err := o.askSecret(ctx, o.shell.prompter()); err != nil {
+		return err
+	}
+	if err := o.check(ctx); err != nil {
 		return err
 	}
 	change, err := cfg.SetCredentials(ctx, o.name, o.addition.Credentials)

@@ -11,29 +11,24 @@ import (
 	"github.com/verifyctl/verifyctl/internal/verify"
 )
 
-// askFacts asks for what was not given, or without a terminal names all that has to be.
-func (o *envAddOptions) askFacts(ctx context.Context) error {
-	env := &o.addition.Environment
-	if !o.shell.canAsk() {
-		return o.missing()
-	}
+// ask asks for what was not given, or without a terminal names all that has to be. The kind comes before the keys are
+// used, because it decides where they may go.
+func (o *envAddOptions) ask(ctx context.Context) error {
 	p := o.shell.prompter()
-	if err := askSID(ctx, p, &env.AccountSID, "The account SID (AC…):", "It is on the first page of the Twilio Console.", verify.ParseAccountSID); err != nil {
-		return err
+	if !o.shell.canAsk() {
+		if err := o.missing(); err != nil {
+			return err
+		}
+		return o.askSecret(ctx, p)
 	}
-	if err := askSID(ctx, p, &env.ServiceSID, "The Verify Service SID (VA…):", "", verify.ParseServiceSID); err != nil {
-		return err
+	for _, ask := range []func(context.Context, *prompt.Prompter) error{
+		o.askAccount, o.askKind, o.askKey, o.askSecret, o.askService, o.askPlatforms, o.askIOSBuild, o.askUse,
+	} {
+		if err := ask(ctx, p); err != nil {
+			return err
+		}
 	}
-	if err := o.askKey(ctx, p); err != nil {
-		return err
-	}
-	if err := o.askKind(ctx, p); err != nil {
-		return err
-	}
-	if err := o.askPlatforms(ctx, p); err != nil {
-		return err
-	}
-	return o.askIOSBuild(ctx, p)
+	return nil
 }
 
 func (o *envAddOptions) missing() error {
@@ -61,6 +56,30 @@ func askSID[T ~string](ctx context.Context, p *prompt.Prompter, sid *T, text, he
 	}})
 	*sid = T(strings.TrimSpace(answer))
 	return err
+}
+
+func (o *envAddOptions) askAccount(ctx context.Context, p *prompt.Prompter) error {
+	return askSID(ctx, p, &o.addition.Environment.AccountSID, "The account SID (AC…):", "It is on the first page of the Twilio Console.", verify.ParseAccountSID)
+}
+
+// askService lets somebody pick one of the account's Services, or type its SID.
+func (o *envAddOptions) askService(ctx context.Context, p *prompt.Prompter) error {
+	service := &o.addition.Environment.ServiceSID
+	if *service == "" && !o.noCheck {
+		services, err := o.services(ctx)
+		if err != nil {
+			return err
+		}
+		if len(services) > 0 {
+			options := append(optionsOf(services, serviceLabel), prompt.Option[verify.Service]{Label: "another one…"})
+			picked, err := prompt.Select(ctx, p, prompt.Question{Text: "Which Verify Service?", Help: "Type / to search."}, options)
+			if err != nil {
+				return err
+			}
+			*service = picked.SID
+		}
+	}
+	return askSID(ctx, p, service, "The Verify Service SID (VA…):", "", verify.ParseServiceSID)
 }
 
 // askKey asks for the API key unless the flags say how to sign in.
@@ -125,12 +144,29 @@ func (o *envAddOptions) askIOSBuild(ctx context.Context, p *prompt.Prompter) (er
 	return err
 }
 
+// askUse asks whether it should be current instead of the one that is; the first one becomes so by itself.
+func (o *envAddOptions) askUse(ctx context.Context, p *prompt.Prompter) error {
+	cfg, err := o.shell.config()
+	if err != nil || o.flags.Changed("use") {
+		return err
+	}
+	current, err := cfg.Current()
+	if err != nil || current == "" {
+		return nil // there is none yet, or no file
+	}
+	o.use, err = prompt.Select(ctx, p, prompt.Question{Text: "Make " + o.name + " the current environment?"}, []prompt.Option[bool]{
+		{Label: "no, " + current + " stays current", Value: false},
+		{Label: "yes", Value: true},
+	})
+	return err
+}
+
 // maxSecret bounds what is read as a secret, in bytes. Twilio's have 32.
 const maxSecret = 1024
 
 // askSecret reads the secret from standard input when that was asked for, or from the person when nothing was said about
 // it and there is one.
-func (o *envAddOptions) askSecret(ctx context.Context) error {
+func (o *envAddOptions) askSecret(ctx context.Context, p *prompt.Prompter) error {
 	source := &o.addition.Credentials.Source
 	switch {
 	case source.Variable != "" || source.Command != nil:
@@ -144,7 +180,7 @@ func (o *envAddOptions) askSecret(ctx context.Context) error {
 	if o.addition.Credentials.APIKey != "" {
 		what = "secret"
 	}
-	text, err := o.shell.prompter().Secret(ctx, prompt.Question{
+	text, err := p.Secret(ctx, prompt.Question{
 		Text: "The " + what + " of " + o.username() + ":", Help: "It is kept in the keychain and never shown.",
 		Instead: "--secret-stdin with the secret piped in, --secret-env or --secret-command",
 	})

@@ -77,6 +77,42 @@ func (c *Config) Add(ctx context.Context, a Addition) (Change, error) {
 	return c.apply(ctx, edits, a.Environment.AccountSID, a.Credentials)
 }
 
+// Trial gives the environment that an addition would make, or that of the file with other credentials, so that its keys can
+// be tried before anything is stored. The Service may be missing from it.
+func (c *Config) Trial(a Addition) (*Target, error) {
+	all, err := c.loadedOrNew()
+	if err != nil {
+		return nil, err
+	}
+	at := position{file: c.path}
+	decl := declaration{env: a.Environment, at: at, allowBaseURL: a.AllowBaseURL, baseURL: located{a.BaseURL, at}, caFile: located{a.CAFile, at},
+		region: located{a.Region, at}, edge: located{a.Edge, at}}
+	if known := all.find(a.Environment.Name); known != nil {
+		decl = *known
+	} else if err := c.checkFree(a.Environment.Name); err != nil {
+		return nil, err
+	}
+	secret := a.Credentials.Source.reference()
+	decl.credentials = credentials{apiKey: a.Credentials.APIKey, secret: secret, token: secret}
+	return c.target(&decl)
+}
+
+// givenSecret says of a secret that is not stored yet where it came from.
+const givenSecret = "your input"
+
+// reference tells where the secret is now.
+func (s Source) reference() *reference {
+	switch {
+	case s.Variable != "":
+		return &reference{kind: inVariable, name: s.Variable}
+	case s.Command != nil:
+		return &reference{kind: fromCommand, argv: s.Command}
+	case s.Secret != "":
+		return &reference{kind: inFile, text: &s.Secret, at: position{file: givenSecret}}
+	}
+	return &reference{kind: inKeychain}
+}
+
 // SetCredentials replaces the credentials of an environment: in the user's own file where they stand, for a team's file
 // in the personal one beside it.
 func (c *Config) SetCredentials(ctx context.Context, name string, credentials Credentials) (Change, error) {
@@ -300,7 +336,7 @@ func (c *Config) apply(ctx context.Context, edits []edit, account verify.Account
 	var change Change
 	if secret := credentials.Source.Secret; secret != "" {
 		username := cmp.Or(string(credentials.APIKey), string(account))
-		if _, err := checkKey(secret.Reveal(), "the answer"); err != nil {
+		if _, err := checkKey(secret.Reveal(), givenSecret); err != nil {
 			return change, err
 		}
 		place, err := c.keychain.set(ctx, username, secret)

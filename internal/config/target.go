@@ -156,12 +156,12 @@ func (c *Config) Chosen() (string, Choice, error) {
 	case name != "":
 		return name, ByVariable, nil
 	}
-	current, err := c.current()
+	current, err := c.Current()
 	return current, ByCurrent, err
 }
 
-// current gives the current environment, "" for none. One that does not exist is an error that names the line.
-func (c *Config) current() (string, error) {
+// Current gives the environment that the file makes the current one, "" for none. One that does not exist is an error that names the line.
+func (c *Config) Current() (string, error) {
 	all, err := c.loaded()
 	if err != nil {
 		return "", err

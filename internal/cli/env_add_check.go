@@ -1,0 +1,122 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/verifyctl/verifyctl/internal/verify"
+)
+
+// reach connects with the keys that were given, which are stored nowhere yet.
+func (o *envAddOptions) reach(ctx context.Context) (*connection, error) {
+	cfg, err := o.shell.config()
+	if err != nil {
+		return nil, err
+	}
+	target, err := cfg.Trial(o.addition)
+	if err != nil {
+		return nil, err
+	}
+	c, err := o.shell.connect(ctx, target)
+	return c, o.untried(err)
+}
+
+// check reads the Service with the keys, so that what is stored works.
+func (o *envAddOptions) check(ctx context.Context) error {
+	if o.noCheck {
+		return nil
+	}
+	c, err := o.reach(ctx)
+	if err != nil {
+		return err
+	}
+	service, err := c.client.Service(ctx, o.addition.Environment.ServiceSID)
+	if verify.KindOf(err) == verify.KindNotFound {
+		return o.noSuchService(ctx, c)
+	}
+	if err != nil {
+		return o.untried(err)
+	}
+	if err := o.checkAccount(service.AccountSID); err != nil {
+		return err
+	}
+	o.shell.note("the keys work: they read the Service %s", serviceLabel(service))
+	return nil
+}
+
+// services lists the account's Services to pick from: none where there are none, or the keys may not list them.
+func (o *envAddOptions) services(ctx context.Context) ([]verify.Service, error) {
+	c, err := o.reach(ctx)
+	if err != nil {
+		return nil, err
+	}
+	services, err := collect(limited(mostPicks, c.client.Services(ctx)))
+	var e *verify.Error
+	switch {
+	case err == nil && len(services) > 0:
+		return services, o.checkAccount(services[0].AccountSID)
+	case err == nil:
+		o.shell.note("the account has no Verify Service that these keys can see")
+		return nil, nil
+	case errors.As(err, &e) && e.HTTPStatus != http.StatusForbidden:
+		return nil, o.untried(err)
+	}
+	o.shell.note("%v", err)
+	return nil, nil
+}
+
+func serviceLabel(s verify.Service) string { return fmt.Sprintf("%s, %s", s.FriendlyName, s.SID) }
+
+// checkAccount refuses keys of another account than the environment's, which Twilio tells by the account of a reply.
+func (o *envAddOptions) checkAccount(of verify.AccountSID) error {
+	want := o.addition.Environment.AccountSID
+	if of == "" || verify.SameSID(of, want) {
+		return nil
+	}
+	return verify.Refusedf("the account keys %s belong to %s, not to %s; nothing was stored", o.username(), of, want).
+		WithHint("sign in with keys of %s, or add an environment with --account-sid %s", want, of)
+}
+
+// noSuchService says what a 404 was about: the keys may be of another account, or the SID wrong.
+func (o *envAddOptions) noSuchService(ctx context.Context, c *connection) error {
+	const most = 5
+	env := o.addition.Environment
+	services, _ := collect(limited(most, c.client.Services(ctx))) // that they cannot be listed leaves the error as it is
+	if len(services) > 0 {
+		if err := o.checkAccount(services[0].AccountSID); err != nil {
+			return err
+		}
+	}
+	err := notFound("the account %s has no Service %s; nothing was stored", env.AccountSID, env.ServiceSID)
+	if len(services) == 0 {
+		return err.WithHint("see which there are in the Twilio Console, and whether they are in this account and region")
+	}
+	labels := make([]string, len(services))
+	for i, s := range services {
+		labels[i] = serviceLabel(s)
+	}
+	return err.WithHint("it has %s", strings.Join(labels, "; "))
+}
+
+// untried adds to why keys could not be tried that nothing was stored, and how to store them all the same where that makes
+// sense: not when Twilio refuses them.
+func (o *envAddOptions) untried(err error) error {
+	var e *verify.Error
+	if !errors.As(err, &e) {
+		return err
+	}
+	e.Message += "; nothing was stored"
+	source := o.addition.Credentials.Source
+	isLocal := e.Kind == verify.KindAuth && e.HTTPStatus == 0 // no secret, or one that cannot be
+	switch {
+	case e.Kind == verify.KindInterrupted, e.HTTPStatus == http.StatusUnauthorized, isLocal && source.Secret != "":
+		return err
+	case isLocal && source.Variable == "" && source.Command == nil:
+		e.Hint = "give the secret: --secret-stdin, --secret-env or --secret-command"
+	}
+	e.Hint = strings.TrimPrefix(e.Hint+"; to store it untested: --no-check", "; ")
+	return err
+}
