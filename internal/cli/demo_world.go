@@ -42,14 +42,19 @@ func (w *localWorld) control() *simulator.Control {
 // openDemo opens the demo world in its state file, or a fresh copy in memory.
 func openDemo(ctx context.Context, state string) (*localWorld, error) {
 	w, err := openWorld(ctx, simulator.Options{State: state, Seed: simulator.SeedDemo})
-	if full, ok := statedir.FullDisk("cannot open the demo world", state, err); err != nil && ok {
-		return nil, full
-	}
 	if err != nil {
-		return nil, &verify.Error{Kind: verify.KindFailed, Message: "cannot open the demo world: " + err.Error(), Cause: err,
-			Hint: "start it anew: verifyctl demo reset"}
+		return nil, demoFailure(state, err)
 	}
 	return w, nil
+}
+
+// demoFailure says why the demo world cannot be opened; to start it anew does not help where the disk is full.
+func demoFailure(state string, err error) error {
+	const doing = "cannot open the demo world"
+	if full, ok := statedir.FullDisk(doing, state, err); ok {
+		return full
+	}
+	return statedir.Failure(doing, err).WithHint("start it anew: verifyctl demo reset")
 }
 
 // now gives the world's time, which runs only while a command runs.

@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/verifyctl/verifyctl/internal/render"
+	"github.com/verifyctl/verifyctl/internal/statedir"
 	"github.com/verifyctl/verifyctl/internal/verify"
 )
 
@@ -115,6 +116,9 @@ func asError(err error) reported {
 		r.Error = *e
 	case errors.Is(err, context.Canceled):
 		r.Error, r.text = verify.Error{Kind: verify.KindInterrupted}, "interrupted"
+	}
+	if r.Hint == "" && statedir.IsFull(err) {
+		r.Hint = statedir.FullHint
 	}
 	return r
 }

@@ -95,6 +95,7 @@ func (o *fleetSyncOptions) run(ctx context.Context) error {
 	if err := memory.DeclareMetadata(ctx, c.env.MetadataKeys); err != nil {
 		return err
 	}
+	o.sayCare(c)
 	progress := o.shell.progress("reading entities", c.now)
 	meter := &syncMeter{connection: c, began: time.Now()}
 	crawl, done, err := fleet.Sync(ctx, c.client, memory, fleet.SyncOptions{
@@ -115,6 +116,26 @@ func (o *fleetSyncOptions) run(ctx context.Context) error {
 	return render.One(p, crawlResource, crawlRow{Crawl: crawl, Read: done.Read, Gone: done.Gone, Failed: done.Failed, Requests: requests})
 }
 
+// sayCare says which other environment makes this one be read as carefully as production.
+func (o *fleetSyncOptions) sayCare(c *connection) {
+	env := c.target.Environment
+	production, careful := o.shell.production(env)
+	if !careful || env.IsProduction() {
+		return
+	}
+	why := production + " is production and has the same account"
+	switch live := c.rules.production; {
+	case production == "":
+		why = "the other environments cannot be read, and one of its account may be production"
+	case live != nil && live.Environment.Name != env.Name:
+		o.shell.note("%s is read as production is, because %s is production and has the same Service", env.Name, live.Environment.Name)
+		return
+	}
+	if o.ceiling.rps == 0 {
+		o.shell.note("at most %g requests a second, because %s; --rps sets another limit", twilio.ProductionLimits.PerSecond, why)
+	}
+}
+
 // syncMeter says what a crawl costs and how fast it is.
 type syncMeter struct {
 	*connection
@@ -133,7 +154,7 @@ func (m *syncMeter) announce(cost fleet.SyncCost, rps float64) {
 	}
 	m.expected = known
 	text := amount + " to read, one request each"
-	if rps == 0 && m.env.IsProduction() {
+	if _, careful := m.shell.production(m.target.Environment); rps == 0 && careful {
 		rps = twilio.ProductionLimits.PerSecond
 	}
 	if rps > 0 && known > 0 {

@@ -3,11 +3,9 @@ package cli
 import (
 	"cmp"
 	"fmt"
-	"slices"
 
 	"github.com/spf13/pflag"
 
-	"github.com/verifyctl/verifyctl/internal/config"
 	"github.com/verifyctl/verifyctl/internal/twilio"
 	"github.com/verifyctl/verifyctl/internal/verify"
 )
@@ -51,7 +49,7 @@ func (s *shell) limiter(env verify.Environment) *twilio.Limiter {
 	}
 	if s.opened.limiters[env.AccountSID] == nil {
 		limits := twilio.Limits{}
-		if s.sharesProduction(env) {
+		if _, careful := s.production(env); careful {
 			limits = twilio.ProductionLimits
 		}
 		limits.PerSecond = cmp.Or(s.opened.ceiling.PerSecond, limits.PerSecond)
@@ -61,17 +59,21 @@ func (s *shell) limiter(env verify.Environment) *twilio.Limiter {
 	return s.opened.limiters[env.AccountSID]
 }
 
-// sharesProduction tells whether an environment is production, or has its account in common with one that is: users'
-// logins share the account's limit. When the other environments cannot be read, one may be.
-func (s *shell) sharesProduction(env verify.Environment) bool {
+// production names the environment for which the account of env is read carefully: env itself when it is production, else
+// one that shares its account, because users' logins share the account's limit. When the other environments cannot be read,
+// one may be, and the name is "".
+func (s *shell) production(env verify.Environment) (name string, careful bool) {
 	switch {
 	case env.IsProduction():
-		return true
+		return env.Name, true
 	case env.Demo || env.Name == "":
-		return false
+		return "", false
 	}
 	targets, err := s.environments()
-	return err != nil || slices.ContainsFunc(targets, func(t *config.Target) bool {
-		return t.Environment.IsProduction() && verify.SameSID(t.Environment.AccountSID, env.AccountSID)
-	})
+	for _, t := range targets {
+		if t.Environment.IsProduction() && verify.SameSID(t.Environment.AccountSID, env.AccountSID) {
+			return t.Environment.Name, true
+		}
+	}
+	return "", err != nil
 }

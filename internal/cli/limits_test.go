@@ -3,6 +3,7 @@ package cli
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/verifyctl/verifyctl/internal/twilio"
@@ -31,15 +32,15 @@ func TestAnAccountHasOneCarefulLimit(t *testing.T) {
 	s := &shell{}
 	for _, tc := range []struct {
 		env  verify.Environment
-		want bool
+		want string
 	}{
-		{verify.Environment{Name: "staging", AccountSID: live, Kind: verify.Staging}, true},
-		{verify.Environment{Name: "live", AccountSID: live}, true},
-		{verify.Environment{Name: "dev", AccountSID: other, Kind: verify.Development}, false},
-		{verify.Environment{Name: "demo", AccountSID: live, Demo: true}, false},
+		{verify.Environment{Name: "staging", AccountSID: live, Kind: verify.Staging}, "live"},
+		{verify.Environment{Name: "live", AccountSID: live}, "live"},
+		{verify.Environment{Name: "dev", AccountSID: other, Kind: verify.Development}, ""},
+		{verify.Environment{Name: "demo", AccountSID: live, Kind: verify.Staging, Demo: true}, ""},
 	} {
-		if got := s.sharesProduction(tc.env); got != tc.want {
-			t.Errorf("%s: %v, want %v", tc.env.Name, got, tc.want)
+		if got, careful := s.production(tc.env); got != tc.want || careful != (tc.want != "") {
+			t.Errorf("%s: %q, want %q", tc.env.Name, got, tc.want)
 		}
 	}
 	staging := verify.Environment{Name: "staging", AccountSID: live, Kind: verify.Staging}
@@ -48,5 +49,26 @@ func TestAnAccountHasOneCarefulLimit(t *testing.T) {
 	}
 	if s.limiter(staging) != s.limiter(verify.Environment{Name: "live", AccountSID: live}) {
 		t.Error("one account has two limiters")
+	}
+}
+
+// TestSyncSaysWhoseLimitItKeeps: what holds a staging environment back is another one, which is named.
+func TestSyncSaysWhoseLimitItKeeps(t *testing.T) {
+	const environment = "{account_sid: $ACCOUNT, service_sid: $DEV, api_key: $MAIN, secret_env: CLINIC_SECRET, base_url: $SERVER, kind: "
+	c := newClinic(t, `environments:
+  staging: `+strings.Replace(environment, "$DEV", "$STAGING", 1)+`staging}
+  same: `+environment+`development}
+  live: `+environment+`production}
+`)
+	for args, want := range map[string]string{
+		"-e staging fleet sync":          "at most 10 requests a second, because live is production and has the same account; --rps sets another limit",
+		"-e staging fleet sync --rps 50": "",
+		"-e same fleet sync":             "same is read as production is, because live is production and has the same Service",
+		"-e live fleet sync --all":       "",
+	} {
+		status, _, stderr := c.run(strings.Fields(args)...)
+		if status != 0 || !strings.Contains(stderr, want) || strings.Contains(stderr, "because") != (want != "") {
+			t.Errorf("%s: status %d, %s", args, status, stderr)
+		}
 	}
 }

@@ -4,13 +4,16 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"net"
 	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
 
+	"github.com/verifyctl/verifyctl/internal/statedir"
 	"github.com/verifyctl/verifyctl/internal/verify"
 )
 
@@ -44,7 +47,7 @@ func TestWhatBecomesOfTheOutputDecidesToo(t *testing.T) {
 			t.Errorf("%s, whose reader went away: status %d, %q", args, status, stderr)
 		}
 		status, stderr := runInto(state, failingFile{syscall.ENOSPC}, strings.Fields(args)...)
-		if status != 1 || !strings.Contains(stderr, "cannot write to standard output: no space left on device") {
+		if status != 1 || !strings.Contains(stderr, "cannot write to standard output: no space left on device") || !strings.Contains(stderr, statedir.FullHint) {
 			t.Errorf("%s on a full disk: status %d, %q", args, status, stderr)
 		}
 	}
@@ -87,5 +90,36 @@ func TestAStatusHidesNoOtherError(t *testing.T) {
 	report(&out, "", errors.Join(status{verify.KindFailed}, verify.Usagef("what else went wrong")))
 	if !strings.Contains(out.String(), "what else went wrong") {
 		t.Errorf("reported %q", out.String())
+	}
+}
+
+// TestADemoThatCannotBeOpenedOnAFullDiskIsNotResetForIt: a reset makes no room.
+func TestADemoThatCannotBeOpenedOnAFullDiskIsNotResetForIt(t *testing.T) {
+	state := filepath.Join(t.TempDir(), demoState)
+	for cause, want := range map[error]string{
+		&fs.PathError{Op: "open", Path: state, Err: syscall.ENOSPC}: "make room on the disk of " + filepath.Dir(state),
+		errors.New("it was made by another version"):                "verifyctl demo reset",
+	} {
+		err := demoFailure(state, fmt.Errorf("simulator state: %w", cause))
+		if hint := asError(err).Hint; !strings.Contains(hint, want) || strings.Contains(hint, "reset") != strings.Contains(want, "reset") {
+			t.Errorf("%v: hint %q", cause, hint)
+		}
+	}
+}
+
+// TestWhateverCannotBeWrittenOnAFullDiskSaysSo: whoever wrote it, when it has no better hint.
+func TestWhateverCannotBeWrittenOnAFullDiskSaysSo(t *testing.T) {
+	full := &fs.PathError{Op: "write", Path: "plan.ndjson", Err: syscall.ENOSPC}
+	for _, err := range []error{
+		fmt.Errorf("config.yaml cannot be written: %w", full), errors.Join(full, nil),
+		&verify.Error{Kind: verify.KindFailed, Message: "cannot write the plan", Cause: full}, verify.Usagef("--out: %w", full),
+	} {
+		if got := asError(err).Hint; got != statedir.FullHint {
+			t.Errorf("%v: hint %q", err, got)
+		}
+	}
+	sent := (&verify.Error{Kind: verify.KindFailed, Message: "cannot write the audit file", Cause: full}).WithHint("the write was sent")
+	if got := asError(sent).Hint; got != "the write was sent" {
+		t.Errorf("what is more important is lost: %q", got)
 	}
 }

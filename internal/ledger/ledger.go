@@ -112,6 +112,9 @@ func (l *Ledger) begin(ctx context.Context, e Entry) (Entry, error) {
 		failed := cannotWrite(err)
 		if failed.Hint == "" {
 			failed.Hint = fmt.Sprintf("nothing was sent, because every write leaves a record; see that %s can be written", filepath.Join(l.dir, chainFile))
+			if statedir.IsFull(err) {
+				failed.Hint = "nothing was sent, because every write leaves a record; make room on the disk of " + l.dir
+			}
 		}
 		return Entry{}, failed
 	}

@@ -3,6 +3,7 @@
 package statedir
 
 import (
+	"cmp"
 	"errors"
 	"io"
 	"io/fs"
@@ -45,8 +46,9 @@ func dirOn(goos string, getenv func(string) string) (string, error) {
 // Prepare makes the state directory, for its owner only, or checks that nobody else can write to it.
 func Prepare(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return Failure("cannot make the state directory", err).
-			WithHint("set VERIFYCTL_STATE_DIR to a directory you can write to")
+		failed := Failure("cannot make the state directory", err)
+		failed.Hint = cmp.Or(failed.Hint, "set VERIFYCTL_STATE_DIR to a directory you can write to")
+		return failed
 	}
 	return check(dir)
 }
@@ -163,16 +165,26 @@ func WriteNew(path string, content []byte) error {
 // Failure makes an error about the state directory or a file in it.
 func Failure(doing string, err error) *verify.Error {
 	failed := &verify.Error{Kind: verify.KindFailed, Message: doing + ": " + err.Error(), Cause: err}
-	if errors.Is(err, syscall.ENOSPC) {
-		failed.Hint = "the disk is full: make room on it, and do it again"
+	if IsFull(err) {
+		failed.Hint = FullHint
 	}
 	return failed
 }
 
-// FullDisk makes an error of what failed because the disk of a file is full, when it is; else ok is false. What says so is
-// the disk: SQLite tells of it in several ways.
+// FullHint is what helps when a disk is full.
+const FullHint = "the disk is full: make room on it, and do it again"
+
+// IsFull tells whether an error says that a disk is full: the system's, or SQLite's own.
+func IsFull(err error) bool {
+	const sqliteFull = 13 // SQLITE_FULL (https://www.sqlite.org/rescode.html), the low byte of a code
+	var sqlite interface{ Code() int }
+	return errors.Is(err, syscall.ENOSPC) || errors.As(err, &sqlite) && sqlite.Code()&0xff == sqliteFull
+}
+
+// FullDisk makes an error of what failed because the disk of a file is full, when it is; else ok is false. Where the error
+// does not say so the disk is asked: SQLite tells of it in several ways.
 func FullDisk(doing, file string, cause error) (failed *verify.Error, ok bool) {
-	if room, known := roomFor(filepath.Dir(file)); !known || room >= leastRoom {
+	if room, known := roomFor(filepath.Dir(file)); !IsFull(cause) && (!known || room >= leastRoom) {
 		return nil, false
 	}
 	return &verify.Error{Kind: verify.KindFailed, Message: doing + ": the disk is full", Cause: cause,

@@ -1,6 +1,7 @@
 package statedir
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -60,7 +61,19 @@ func TestAFullDiskIsSaidToBeFull(t *testing.T) {
 	if failed := Failure("cannot write", err); !strings.Contains(failed.Hint, "the disk is full: make room on it") {
 		t.Errorf("%v, hint %q", failed, failed.Hint)
 	}
-	if _, ok := FullDisk("cannot write", filepath.Join(t.TempDir(), "file"), err); ok {
+	file := filepath.Join(t.TempDir(), "file")
+	for _, full := range []error{err, fmt.Errorf("cannot commit: %w", sqliteError(13)), sqliteError(13 | 1<<8)} {
+		if failed, ok := FullDisk("cannot write", file, full); !ok || !strings.Contains(failed.Hint, "make room") {
+			t.Errorf("%v: %v, %v", full, failed, ok)
+		}
+	}
+	if _, ok := FullDisk("cannot write", file, sqliteError(10)); ok {
 		t.Error("a disk with room is full")
 	}
 }
+
+// sqliteError is an error as SQLite gives it, with its code.
+type sqliteError int
+
+func (e sqliteError) Error() string { return "database or disk is full" }
+func (e sqliteError) Code() int     { return int(e) }
