@@ -52,7 +52,10 @@ func exportAudit(ctx context.Context, audit *ledger.Ledger, out string) (ledger.
 		return ledger.Export{}, verify.Usagef("--out: %w", err)
 	}
 	export, err := audit.Export(ctx, f, time.Now())
-	return export, errors.Join(err, f.Close())
+	if err = errors.Join(err, f.Close()); err != nil {
+		_ = os.Remove(out) // half a copy, which would be in the way of the next
+	}
+	return export, err
 }
 
 var auditExportResource = render.Resource[ledger.Export]{Columns: []render.Column[ledger.Export]{

@@ -32,7 +32,7 @@ func newFleetSyncCmd(s *shell) *cobra.Command {
 1,000. A run that is cut off, by Ctrl-C or worse, goes on where it was when the same command is given again.
 
 In production it begins at 10 requests a second with 4 in flight, and stops at 1,000 entities unless --limit or --all is
-given. --rps and --concurrency set other ceilings; a 429 slows it down in any case. --between 01:00-05:00 reads only at these
+given. An environment whose account is also that of production keeps to the same rate, and says whose it is. --rps and --concurrency set other ceilings; a 429 slows it down in any case. --between 01:00-05:00 reads only at these
 hours of the day, and waits for them.
 
 --changed reads only identities that stored debugger events and webhooks name since the last full crawl, and entities never
