@@ -5,14 +5,25 @@ import (
 	"time"
 )
 
-// clock is an environment's time, in this machine's time zone, with real sleeping.
-type clock struct{ now func() time.Time }
+// clock is an environment's time, in this machine's time zone, and how a command waits in it.
+type clock struct {
+	now   func() time.Time
+	sleep func(context.Context, time.Duration) error
+}
 
-func (c *connection) clock() clock { return clock{c.now} }
+func (c *connection) clock() clock {
+	if c.shell.clockOf != nil {
+		return c.shell.clockOf(c.now)
+	}
+	return clock{c.now, sleep}
+}
 
 func (c clock) Now() time.Time { return c.now().Local() }
 
-func (c clock) Sleep(ctx context.Context, d time.Duration) error {
+func (c clock) Sleep(ctx context.Context, d time.Duration) error { return c.sleep(ctx, d) }
+
+// sleep waits for real.
+func sleep(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {

@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -128,11 +129,25 @@ func (m machine) outcome(t *testing.T, args []string) string {
 			return err
 		})
 	}
-	text = changing.ReplaceAllString(strings.ReplaceAll(text, m.dir, "DIR"), "…")
-	status, rest, _ := strings.Cut(text, "\n")
+	status, rest, _ := strings.Cut(strings.ReplaceAll(text, m.dir, "DIR"), "\n")
 	lines := strings.Split(rest, "\n")
+	for i, line := range lines {
+		lines[i] = withoutChanging(line)
+	}
 	slices.Sort(lines) // what is done side by side ends in any order
 	return status + "\n" + strings.Join(lines, "\n")
+}
+
+// lasting are lines without what is changing, by line: most stand in every outcome, and searching them takes long.
+var lasting sync.Map
+
+func withoutChanging(line string) string {
+	if known, ok := lasting.Load(line); ok {
+		return known.(string)
+	}
+	without := changing.ReplaceAllString(line, "…")
+	lasting.Store(line, without)
+	return without
 }
 
 // changing is what differs between two runs of one command line.

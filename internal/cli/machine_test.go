@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -157,7 +158,7 @@ func (m machine) run(ctx context.Context, args ...string) (status int, stdout, s
 			return filepath.Join(m.dir, "state")
 		}
 		return ""
-	}}, sleep: withoutWaiting}
+	}}, sleep: withoutWaiting, clockOf: skipping}
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
 	status = run(ctx, s, args)
@@ -166,5 +167,17 @@ func (m machine) run(ctx context.Context, args ...string) (status int, stdout, s
 
 // withoutWaiting is how a run waits between attempts whose faults a test made.
 func withoutWaiting(ctx context.Context, _ time.Duration) error { return ctx.Err() }
+
+// skipping gives a clock that a wait moves on.
+func skipping(now func() time.Time) clock {
+	var skipped atomic.Int64
+	return clock{
+		now: func() time.Time { return now().Add(time.Duration(skipped.Load())) },
+		sleep: func(ctx context.Context, d time.Duration) error {
+			skipped.Add(int64(d))
+			return ctx.Err()
+		},
+	}
+}
 
 var workFile = regexp.MustCompile(`^\w+\.(yaml|json|ndjson|csv)$`)

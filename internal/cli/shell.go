@@ -31,6 +31,7 @@ type shell struct {
 	names     *render.Names                              // what --mask shortens; nil without it
 	results   io.Writer                                  // standard output unmasked, for printers, which mask each value
 	sleep     func(context.Context, time.Duration) error // between the attempts of a request; nil waits for real
+	clockOf   func(now func() time.Time) clock           // what commands wait by; nil waits for real
 
 	// loaded or opened on first use; opening guards what may be opened by several goroutines
 	opening sync.Mutex
