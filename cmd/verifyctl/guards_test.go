@@ -103,6 +103,30 @@ func TestARefusalNamesWhereItsRuleStands(t *testing.T) {
 	}
 }
 
+// TestWhatDoctorWantsDeclaredCanBeDeclared pastes the commands that doctor prints until nothing waits for a declaration.
+func TestWhatDoctorWantsDeclaredCanBeDeclared(t *testing.T) {
+	if testing.Short() {
+		t.Skip("run without -short")
+	}
+	h, env := guarded(t)
+	doctor := []string{"-e", "live", "doctor", "--only", "PUSH-*,HOOK-*,FAC-*", "--sample", "5"}
+	declared := map[string]bool{}
+	for line := range strings.Lines(h.run(t, 1, env, doctor...)) {
+		setting, ok := strings.CutPrefix(strings.TrimSpace(line), "$ verifyctl env set live ")
+		key, _, _ := strings.Cut(setting, "=")
+		if ok && !declared[key] {
+			declared[key] = true
+			h.run(t, 0, env, "env", "set", "live", setting)
+		}
+	}
+	if len(declared) != 6 {
+		t.Errorf("doctor names %v", declared)
+	}
+	if said := h.run(t, 1, env, doctor...); strings.Contains(said, "is not declared") {
+		t.Errorf("something is still not declared:\n%s", said)
+	}
+}
+
 // TestTheNamedEnvironmentKeepsItsEvents: what -e names keeps the events of its Service, and the commands printed name it.
 func TestTheNamedEnvironmentKeepsItsEvents(t *testing.T) {
 	if testing.Short() {

@@ -1,7 +1,6 @@
 package doctor
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -26,12 +25,12 @@ func apnChecks() []Check {
 	attached, spare := []resource{theService, apnCredential}, []resource{allCredentials, allServices}
 	return apn.checks([]Check{
 		{ID: "PUSH-APN-00", Title: "an APNs credential is attached where iOS is pushed to", Severity: severityFail, Certainty: declared,
-			Needs: []resource{theService}, Reads: spare, Remedy: "attach an APNs credential to the Service", Judge: apn.present},
+			Needs: []resource{theService}, Reads: spare, RestsOn: []*Declaration{platforms}, Remedy: "attach an APNs credential to the Service", Judge: apn.present},
 		{ID: "PUSH-APN-01", Title: "the APNs credential serves distribution builds where the app is one", Severity: severityFail, Certainty: declared,
-			Skip: unlessBuild(verify.IOSDistribution), Needs: attached, Reads: spare,
+			Skip: unlessBuild(verify.IOSDistribution), Needs: attached, Reads: spare, RestsOn: []*Declaration{iosBuild},
 			Remedy: "TestFlight, Ad Hoc and store builds need a credential with sandbox false", Judge: apn.attached(rightSandbox)},
 		{ID: "PUSH-APN-02", Title: "the APNs credential serves debug builds where the app is one", Severity: severityFail, Certainty: declared,
-			Skip: unlessBuild(verify.IOSDebug), Needs: attached, Reads: spare,
+			Skip: unlessBuild(verify.IOSDebug), Needs: attached, Reads: spare, RestsOn: []*Declaration{iosBuild},
 			Remedy: "builds signed for debugging (run from Xcode) need a credential with sandbox true", Judge: apn.attached(rightSandbox)},
 		{ID: "PUSH-APN-03", Title: "the APNs credential's sandbox can be read", Severity: severityFail, Certainty: certain, Needs: attached,
 			Remedy: "look at the credential in the Console", Judge: apn.attached(readableSandbox)},
@@ -49,26 +48,21 @@ func apnChecks() []Check {
 			Needs: []resource{theService, pushErrors}, Reads: []resource{apnCredential},
 			Remedy: "renew the certificate, upload it as a new credential and attach that; leave the factors alone", Judge: apn.accepted(52131, 52145)},
 		{ID: "PUSH-APN-09", Title: "Apple accepts the push tokens", Severity: severityFail, Certainty: heuristic,
-			Needs: []resource{theService, pushErrors}, Reads: []resource{apnCredential, sampleFactors},
+			Needs: []resource{theService, pushErrors}, Reads: []resource{apnCredential, sampleFactors}, RestsOn: []*Declaration{iosBuild},
 			Remedy: "on many devices: the build and the credential are for different Apple environments; on a few: bad tokens. Do not prune", Judge: tokensAccepted},
 		{ID: "PUSH-APN-10", Title: "the APNs credential is for the app", Severity: severityFail, Certainty: heuristic,
-			Needs: []resource{theService, pushErrors}, Reads: []resource{apnCredential, sampleFactors},
+			Needs: []resource{theService, pushErrors}, Reads: []resource{apnCredential, sampleFactors}, RestsOn: []*Declaration{appIDs},
 			Remedy: "the certificate's subject has to be the app's bundle id; a VoIP certificate does not serve", Judge: rightTopic},
 		{ID: "PUSH-APN-11", Title: "the APNs certificate is for the app and does not expire soon", Severity: severityFail, Certainty: attested,
-			Reads: []resource{theService}, Remedy: "no API tells; record it: " + recordExpiry, Judge: certificate},
+			Reads: []resource{theService}, RestsOn: []*Declaration{appIDs}, Remedy: "no API tells; record it: " + recordExpiry, Judge: certificate},
 	})
 }
 
-// unlessBuild skips what is only for one way of signing. An undeclared build is left to the check for distribution builds.
+// unlessBuild skips what is only for one way of signing.
 func unlessBuild(build verify.IOSBuild) func(*snapshot) string {
 	return func(snap *snapshot) string {
-		switch declared := snap.Env.IOSBuild; {
-		case declared == build:
-			return ""
-		case wantedSandbox(declared) != verify.SandboxUnknown:
+		if declared := snap.Env.IOSBuild; declared != build && declared != verify.IOSUndeclared {
 			return fmt.Sprintf("the app is declared as a %s build", declared)
-		case build == verify.IOSDebug:
-			return "how the app is signed is not declared; PUSH-APN-01 says so"
 		}
 		return ""
 	}
@@ -77,10 +71,6 @@ func unlessBuild(build verify.IOSBuild) func(*snapshot) string {
 func rightSandbox(snap *snapshot, credential verify.Credential) answer {
 	about := string(credential.SID)
 	want := wantedSandbox(snap.Env.IOSBuild)
-	if want == verify.SandboxUnknown {
-		return unknown("the environment does not declare how its iOS app is signed, so the credential's sandbox (%s) cannot be judged", credential.Sandbox).
-			about(about).fix("declare ios_build in the environment file: debug for builds run from Xcode, distribution for TestFlight, Ad Hoc and store builds")
-	}
 	switch credential.Sandbox {
 	case want:
 		return pass("%s has sandbox %s, as a %s build needs", credential.SID, want, snap.Env.IOSBuild).about(about)
@@ -161,11 +151,8 @@ func certificate(snap *snapshot) answer {
 	case note.CredentialSID != "" && attached != "" && !verify.SameSID(note.CredentialSID, attached):
 		return unknown("what was recorded is about %s, but %s is attached", note.CredentialSID, attached).about(string(attached)).
 			fix("record what the new certificate says").run(record)
-	case len(note.Topics) > 0 && len(snap.Env.AppIDs) > 0 && !overlap(note.Topics, snap.Env.AppIDs):
-		return fail("the certificate is for %s, the app is %s (52143)", strings.Join(note.Topics, ", "), strings.Join(snap.Env.AppIDs, ", ")).
-			fix("attach a credential for the app's bundle id, or correct app_ids")
 	case note.Expires == "":
-		return pass("it does not expire, as recorded on %s", note.Recorded)
+		return forApp(snap, note, pass("it does not expire, as recorded on %s", note.Recorded))
 	}
 	expires, err := time.Parse(time.DateOnly, note.Expires)
 	if err != nil {
@@ -176,9 +163,18 @@ func certificate(snap *snapshot) answer {
 	case left <= 0:
 		return fail("the certificate expired on %s", note.Expires).fix(renew).run(record)
 	case left < expiresSoon:
-		return warn("the certificate expires on %s, in %s", note.Expires, days(left)).fix(renew).run(record)
+		return forApp(snap, note, warn("the certificate expires on %s, in %s", note.Expires, days(left)).fix(renew).run(record))
 	}
-	return pass("the certificate expires on %s, as recorded on %s", note.Expires, note.Recorded)
+	return forApp(snap, note, pass("the certificate expires on %s, as recorded on %s", note.Expires, note.Recorded))
+}
+
+// forApp fails where a recorded certificate is for another app than the declared ones, and else leaves the answer as it is.
+func forApp(snap *snapshot, note verify.CredentialNote, otherwise answer) answer {
+	if len(note.Topics) == 0 || overlap(note.Topics, snap.Env.AppIDs) {
+		return otherwise
+	}
+	return fail("the certificate is for %s, the app is %s (52143)", strings.Join(note.Topics, ", "), strings.Join(snap.Env.AppIDs, ", ")).
+		fix("attach a credential for the app's bundle id, or correct app_ids")
 }
 
 func overlap(a, b []string) bool {
@@ -253,25 +249,16 @@ func tokensAccepted(snap *snapshot) answer {
 		return warn("Apple refuses a few tokens: %s", tallied(snap, current)).about("few").
 			fix("let those apps send a fresh token (updateFactor). Do not delete factors").run(snap.command("debugger", "alerts", "--code", "52134"))
 	}
+	compare := snap.command("doctor", "--ios-app", "App.ipa")
 	a := fail("Apple refuses many push tokens: %s", tallied(snap, current)).about(current[0].CredentialSID)
-	if snap.APN.ok() && rightSandbox(snap, snap.APN.Value).Status == Fail {
-		return a.fix("the credential's sandbox does not fit the build: fix that first. Do not delete factors")
+	switch sandbox := snap.APN.Value.Sandbox; {
+	case !snap.APN.ok() || sandbox == verify.SandboxUnknown:
+		return a.fix("the credential's sandbox could not be read: compare it with the app, which %s reads. Do not delete factors", compare)
+	case sandbox != wantedSandbox(snap.Env.IOSBuild):
+		return a.fix("the credential has sandbox %s, which does not fit a %s build: fix that first. Do not delete factors", sandbox, snap.Env.IOSBuild)
 	}
-	if wantedSandbox(snap.Env.IOSBuild) == verify.SandboxUnknown {
-		return a.fix("%s does not declare how its iOS app is signed. If it is a TestFlight or store build, the credential needs sandbox false; "+
-			"if it is run from Xcode, sandbox true; it has %s. Declare ios_build, and compare the app with %s. Do not delete factors",
-			cmp.Or(snap.Env.Name, "the account"), sandboxOf(snap), snap.command("doctor", "--ios-app", "App.ipa"))
-	}
-	return a.fix("the credential and the declared build agree, so the app on the phones is probably signed otherwise: compare it with %s. Do not delete factors",
-		snap.command("doctor", "--ios-app", "App.ipa"))
-}
-
-// sandboxOf tells the sandbox of the attached APNs credential, as far as it is known.
-func sandboxOf(snap *snapshot) string {
-	if snap.APN.ok() && snap.APN.Value.Sandbox != verify.SandboxUnknown {
-		return string(snap.APN.Value.Sandbox)
-	}
-	return "one that could not be read"
+	return a.fix("the credential (sandbox %s) and the declared build agree, so the app on the phones is probably signed otherwise: compare it with %s. Do not delete factors",
+		snap.APN.Value.Sandbox, compare)
 }
 
 func rightTopic(snap *snapshot) answer {
@@ -279,9 +266,6 @@ func rightTopic(snap *snapshot) answer {
 	if len(current) > 0 {
 		return fail("Apple refuses pushes for the app they are meant for: %s", tallied(snap, current)).about(current[0].CredentialSID).
 			fix("attach a credential whose certificate is for the app's bundle id; not a VoIP one. Do not delete factors")
-	}
-	if len(snap.Env.AppIDs) == 0 {
-		return pass("Apple refused nothing for the app's sake since %s", clock(snap.Since, snap.Now))
 	}
 	strangers := map[string]int{}
 	for _, factor := range snap.pushFactors(verify.PlatformAPN) {

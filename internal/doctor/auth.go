@@ -23,7 +23,7 @@ const (
 func authChecks() []Check {
 	return []Check{
 		{ID: "AUTH-01", Title: "the key reads the environment's Service", Severity: severityFail, Certainty: certain, Reads: []resource{theService, theAccount},
-			Remedy: "the answer names the cause", Judge: reachesService},
+			Heeds: []*Declaration{accountSID}, Remedy: "the answer names the cause", Judge: reachesService},
 		{ID: "AUTH-02", Title: "the key is not a test credential", Severity: severityFail, Certainty: certain, Reads: []resource{theService},
 			Remedy: "use a live key: Verify does not support test credentials", Judge: liveKey},
 		{ID: "AUTH-03", Title: "an API key is used, not the auth token", Severity: severityWarn, Certainty: certain, Skip: unlessOwnKey,
@@ -31,8 +31,8 @@ func authChecks() []Check {
 		{ID: "AUTH-04", Title: "the key may not do more than it needs", Severity: severityInfo, Certainty: certain,
 			Skip: unlessOwnKey, Needs: []resource{theService}, Reads: []resource{theAccount},
 			Remedy: "prefer a restricted key with Verify and Monitor: read", Judge: leastPrivilege},
-		{ID: "AUTH-05", Title: "the Service belongs to the declared account", Severity: severityFail, Certainty: certain, Needs: []resource{theService},
-			Remedy: "use a key of the declared account, or declare the account the Service is in", Judge: rightAccount},
+		{ID: "AUTH-05", Title: "the Service belongs to the declared account", Severity: severityFail, Certainty: declared, Needs: []resource{theService},
+			RestsOn: []*Declaration{accountSID}, Remedy: "use a key of the declared account, or declare the account the Service is in", Judge: rightAccount},
 		{ID: "AUTH-06", Title: "the account is active and not a trial", Severity: severityFail, Certainty: certain, Reads: []resource{theAccount, theService},
 			Remedy: "add funds, upgrade or reopen the account", Judge: activeAccount},
 		{ID: "AUTH-07", Title: "the key is younger than a year", Severity: severityWarn, Certainty: certain, Skip: unlessAPIKey, Needs: []resource{allKeys},
@@ -111,8 +111,6 @@ func leastPrivilege(snap *snapshot) answer {
 func rightAccount(snap *snapshot) answer {
 	got, want := snap.Service.Value.AccountSID, snap.Env.AccountSID
 	switch {
-	case want == "":
-		return unknown("the environment does not declare its account_sid").fix("declare account_sid; the Service's is %s", got)
 	case got == "":
 		return unknown("Twilio's reply does not say which account the Service belongs to")
 	case !verify.SameSID(got, want):

@@ -13,12 +13,12 @@ import (
 func buildChecks() []Check {
 	return []Check{
 		{ID: "BUILD-01", Title: "the app is signed as declared", Severity: severityFail, Certainty: declared, Skip: unlessBuildGiven,
-			Remedy: "correct ios_build, or sign the app for the environment it is meant for", Judge: signedAsDeclared},
+			RestsOn: []*Declaration{iosBuild}, Remedy: "correct ios_build, or sign the app for the environment it is meant for", Judge: signedAsDeclared},
 		{ID: "BUILD-02", Title: "the APNs credential serves the app as it is signed", Severity: severityFail, Certainty: certain,
 			Skip: unlessBuildGiven, Needs: []resource{theService, apnCredential}, Reads: []resource{allCredentials, allServices},
-			Remedy: "attach a credential whose sandbox is true for development, false for production", Judge: apn.attached(servesBuild)},
+			Heeds: []*Declaration{iosBuild}, Remedy: "attach a credential whose sandbox is true for development, false for production", Judge: apn.attached(servesBuild)},
 		{ID: "BUILD-03", Title: "the app's bundle id is declared", Severity: severityFail, Certainty: declared, Skip: unlessBuildGiven,
-			Remedy: "correct app_ids, or build the app for this environment", Judge: declaredBundle},
+			RestsOn: []*Declaration{appIDs}, Remedy: "correct app_ids, or build the app for this environment", Judge: declaredBundle},
 	}
 }
 
@@ -75,9 +75,6 @@ func judgeSigning(snap *snapshot) answer {
 			fix("sign the app again with its own profile, and check the new .ipa")
 	case build == verify.IOSUndeclared:
 		return unknown("aps-environment is %q, neither development nor production", e.Environment)
-	case declared == verify.IOSUndeclared:
-		return unknown("the environment does not declare how its iOS app is signed; this one is a %s build%s", build, onlyRead(app)).
-			fix("if this is what users have, declare ios_build: %s", build)
 	case build != declared && app.Requested == nil:
 		return fail("the app is a %s build, the environment declares %s%s", build, declared, onlyRead(app)).
 			fix("correct ios_build, or sign the app for the environment it is meant for")
@@ -133,8 +130,6 @@ func declaredBundle(snap *snapshot) answer {
 	case app.Signed != nil && app.Signed.Application != "" && app.Signed.AppID() != id:
 		return fail("the app calls itself %s, but it was signed as %s: iOS does not install it", id, app.Signed.AppID()).about(id).
 			fix("sign the app again with its own profile, and check the new .ipa")
-	case len(snap.Env.AppIDs) == 0:
-		return unknown("the environment does not declare app_ids; the app's is %s", id).about(id).fix("declare app_ids: [%s]", id)
 	case slices.Contains(snap.Env.AppIDs, id):
 		return pass("%s is declared", id).about(id)
 	}

@@ -44,7 +44,7 @@ func TestBuildAgainstDeclarationAndCredential(t *testing.T) {
 		"no push":        {appSigned("", "com.bank.example"), nothing, [3]Status{Fail, Unknown, Pass}, "no push token"},
 		"unknown word":   {appSigned("sandbox", "com.bank.example"), nothing, [3]Status{Unknown, Unknown, Pass}, "sandbox"},
 		"other app":      {appSigned("production", "com.other.example"), nothing, [3]Status{Pass, Pass, Fail}, ""},
-		"undeclared":     {appSigned("production", "com.bank.example"), func(b *bench) { b.env.IOSBuild, b.env.AppIDs = "", nil }, [3]Status{Unknown, Pass, Unknown}, "does not declare"},
+		"undeclared":     {appSigned("production", "com.bank.example"), func(b *bench) { b.env.IOSBuild, b.env.AppIDs = "", nil }, [3]Status{Unknown, Pass, Unknown}, "ios_build is not declared"},
 		"unreadable":     {appSigned("production", "com.bank.example"), func(b *bench) { b.apn().Sandbox = verify.SandboxUnknown }, [3]Status{Pass, Unknown, Pass}, ""},
 		"wrong sandbox":  {appSigned("production", "com.bank.example"), func(b *bench) { b.apn().Sandbox = verify.SandboxTrue }, [3]Status{Pass, Fail, Pass}, ""},
 		"expired":        {appSigned("production", "com.bank.example"), func(b *bench) { b.now = noon.AddDate(1, 0, 0) }, [3]Status{Warn, Pass, Pass}, "expired"},

@@ -191,7 +191,7 @@ func (r Report) Attach(credential verify.Credential, environment string) (Change
 		return Change{}, verify.Refusedf("%s declares that it does not push to %s%s, so it needs no %s credential", snap.Env.Name, s.phones, snap.declaredAt(), s.name)
 	case !s.fits(snap, credential) && wantedSandbox(snap.Env.IOSBuild) == verify.SandboxUnknown:
 		return Change{}, verify.Refusedf("%s does not declare how its iOS app is signed%s, so whether %s would serve it is not known", snap.Env.Name, snap.declaredAt(), credential.SID).
-			WithHint("declare ios_build in the environment file: debug or distribution")
+			WithHint("declare it: %s, or distribution", verify.Command("", "env", "set", snap.Env.Name, "ios_build=debug"))
 	case !s.fits(snap, credential):
 		return Change{}, verify.Refusedf("%s has sandbox %s, but %s has %s builds%s: Apple would refuse every push", credential.SID, credential.Sandbox, snap.Env.Name, snap.Env.IOSBuild, snap.declaredAt())
 	}

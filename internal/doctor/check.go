@@ -57,6 +57,8 @@ type Check struct {
 	Skip       func(*snapshot) string // why what is declared makes the rule not apply, "" when it does; may be nil
 	Needs      []resource             // without any of them the answer is unknown
 	Reads      []resource             // looked at too; the judge deals with their absence itself
+	RestsOn    []*Declaration         // without any of them the answer is unknown, unless it is the same under each value
+	Heeds      []*Declaration         // taken at their word where they are made; their absence changes nothing
 	Remedy     string                 // what to do when it is broken, for the reference page
 	Judge      func(*snapshot) answer
 }
@@ -79,6 +81,8 @@ type answer struct {
 
 	// ReadFailed is set on an unknown answer whose cause is a read that failed, not missing intent or attestation.
 	ReadFailed bool `json:"read_failed,omitempty"`
+
+	Undeclared string `json:"undeclared,omitempty"` // the declaration that would settle it
 
 	leftOut bool        // skipped because something was not to be read, not because the rule does not apply
 	cause   *failedRead // the read that failed; nil unless ReadFailed
@@ -154,8 +158,9 @@ func cannot(what resource, err error) answer {
 }
 
 func (c Check) judge(snap *snapshot) answer {
+	seen := c.view(snap)
 	if c.Skip != nil {
-		if why := c.Skip(snap); why != "" {
+		if why := c.Skip(seen); why != "" {
 			return skip("%s", why)
 		}
 	}
@@ -164,7 +169,12 @@ func (c Check) judge(snap *snapshot) answer {
 			return cannot(need, err)
 		}
 	}
-	return c.Judge(snap)
+	for _, d := range c.RestsOn {
+		if !d.made(snap.Env) {
+			return c.without(d, snap)
+		}
+	}
+	return c.Judge(seen)
 }
 
 func (a answer) about(what string) answer {

@@ -11,7 +11,7 @@ import (
 func declarationChecks() []Check {
 	return []Check{
 		{ID: "INT-01", Title: "what the environment declares does not contradict itself", Severity: severityFail, Certainty: certain,
-			Remedy: "correct the environment file", Judge: consistent},
+			Heeds: []*Declaration{kind, iosBuild, platforms}, Remedy: "correct the environment file", Judge: consistent},
 	}
 }
 

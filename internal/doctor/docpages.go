@@ -25,6 +25,11 @@ How far to trust an answer: *certain*, the API alone tells · *declared*, the AP
 *measured*, now, and perhaps not tomorrow · *heuristic*, likely, not proved · *attested*, no API tells, somebody's word in
 the environment file does.
 
+Some conclusions rest on what the environment file declares. Where that is missing, the check is judged under each value that
+it may have: what is so under all of them is the answer; else it is unknown, says what it would be under each, and names the
+` + "`verifyctl env set`" + ` that declares it. What a check only *heeds* is taken at its word where it is declared. A check sees no
+other declaration.
+
 Two things decide the exit status: a check that failed (1), and a check of severity fail that a failed read left unknown
 (3). A key that may not read the account itself leaves AUTH-06 unknown without that: it is good practice.
 
@@ -47,6 +52,14 @@ gives no other way to choose. Latency is measured with ` + "`--latency`" + `, th
 		fmt.Fprintf(&b, "- %s\n", strings.Join(facts, " · "))
 		if reads := resourceList(c); reads != "" {
 			fmt.Fprintf(&b, "- reads %s\n", reads)
+		}
+		for _, of := range []struct {
+			word string
+			list []*Declaration
+		}{{"rests on", c.RestsOn}, {"heeds", c.Heeds}} {
+			if len(of.list) > 0 {
+				fmt.Fprintf(&b, "- %s `%s`\n", of.word, strings.Join(Keys(of.list), "`, `"))
+			}
 		}
 		fmt.Fprintf(&b, "- when broken: %s\n\n", c.Remedy)
 	}

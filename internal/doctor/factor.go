@@ -29,13 +29,13 @@ func factorChecks() []Check {
 	sample := []resource{sampleFactors}
 	return []Check{
 		{ID: "FAC-01", Title: "nobody has more factors than allowed", Severity: severityWarn, Certainty: declared, Needs: sample,
-			Remedy: "delete the ones no longer used: Twilio stops at 20 push factors (60315)", Judge: fewFactors},
+			RestsOn: []*Declaration{maxFactors}, Remedy: "delete the ones no longer used: Twilio stops at 20 push factors (60315)", Judge: fewFactors},
 		{ID: "FAC-02", Title: "enrolments are completed", Severity: severityWarn, Certainty: heuristic, Needs: sample,
 			Remedy: "look at the app's enrolment: the factor is created, but never verified", Judge: verified},
 		{ID: "FAC-03", Title: "factors can be pushed to", Severity: severityInfo, Certainty: declared, Needs: sample,
-			Remedy: "devices without a push token poll only: look at how the app gets its token", Judge: pushable},
-		{ID: "FAC-04", Title: "factors are of the declared apps", Severity: severityWarn, Certainty: declared, Needs: sample, Skip: unlessAppIDs,
-			Remedy: "find the build that enrols in the wrong Service", Judge: declaredApps},
+			Skip: unlessPushing, Heeds: []*Declaration{platforms, iosBuild}, Remedy: "devices without a push token poll only: look at how the app gets its token", Judge: pushable},
+		{ID: "FAC-04", Title: "factors are of the declared apps", Severity: severityWarn, Certainty: declared, Needs: sample,
+			RestsOn: []*Declaration{appIDs}, Remedy: "find the build that enrols in the wrong Service", Judge: declaredApps},
 		{ID: "FAC-05", Title: "no factor uses an SDK version with a known fault", Severity: severityWarn, Certainty: certain, Needs: sample,
 			Remedy: "update the SDK in the app", Judge: soundSDKs},
 		{ID: "FAC-06", Title: "Android push tokens are refreshed", Severity: severityWarn, Certainty: heuristic, Needs: sample,
@@ -44,18 +44,14 @@ func factorChecks() []Check {
 			Needs: []resource{sampleFactors, sampleAnswers}, Remedy: "the app may be gone; ask the user", Judge: answering},
 		{ID: "FAC-08", Title: "no factor with a dead push token is left", Severity: severityWarn, Certainty: heuristic, Needs: []resource{sampleFactors, pushErrors},
 			Remedy: "plan with factors prune: a dead push token is not a dead factor", Judge: noDeadTokens},
-		{ID: "FAC-09", Title: "factors carry the declared metadata", Severity: severityWarn, Certainty: declared, Needs: sample, Skip: unlessMetadata,
-			Remedy: "have the app write it at enrolment: later nothing can", Judge: describedFactors},
+		{ID: "FAC-09", Title: "factors carry the declared metadata", Severity: severityWarn, Certainty: declared, Needs: sample,
+			RestsOn: []*Declaration{metadataKeys}, Remedy: "have the app write it at enrolment: later nothing can", Judge: describedFactors},
 		{ID: "FAC-10", Title: "names and metadata hold no personal data", Severity: severityWarn, Certainty: heuristic, Needs: sample,
 			Remedy: "have the app name devices by model", Judge: impersonal},
 		{ID: "FAC-11", Title: "no push token is shared", Severity: severityWarn, Certainty: certain, Needs: sample,
 			Remedy: "one phone is enrolled twice or for two users: pushes for one reach the other", Judge: ownTokens},
 	}
 }
-
-var unlessAppIDs = unless(func(snap *snapshot) bool { return len(snap.Env.AppIDs) > 0 }, "the environment does not declare app_ids")
-
-var unlessMetadata = unless(func(snap *snapshot) bool { return len(snap.Env.MetadataKeys) > 0 }, "the environment does not declare metadata_keys")
 
 // pushFactors gives the sampled push factors of a platform, or of all when it is "".
 func (snap *snapshot) pushFactors(platform verify.Platform) []verify.Factor {
@@ -102,19 +98,11 @@ func (snap *snapshot) offenders(what string, broken func(verify.Factor) string) 
 }
 
 func fewFactors(snap *snapshot) answer {
-	limit := snap.Env.MaxFactors
-	if limit <= 0 || limit > manyFactors {
-		limit = manyFactors
-	}
+	limit := min(snap.Env.MaxFactors, manyFactors)
 	var over []string
 	var worst verify.Identity
 	for _, user := range snap.Factors.Value.Users {
-		n := 0
-		for _, factor := range user.Items {
-			if factor.IsPush() {
-				n++
-			}
-		}
+		n := pushCount(user)
 		if n > limit || n >= manyFactors {
 			if worst == "" {
 				worst = user.Entity.Identity
@@ -127,6 +115,15 @@ func fewFactors(snap *snapshot) answer {
 	}
 	return snap.aboutSample(warn("%s more than %d push factors", verify.Count(len(over), "user has", "users have"), limit), over).
 		fix("see which are still used").run(snap.command("factors", "list", string(worst)))
+}
+
+func pushCount(user userSample[verify.Factor]) (n int) {
+	for _, factor := range user.Items {
+		if factor.IsPush() {
+			n++
+		}
+	}
+	return n
 }
 
 func verified(snap *snapshot) answer {
@@ -167,7 +164,7 @@ func pushable(snap *snapshot) answer {
 }
 
 func declaredApps(snap *snapshot) answer {
-	return snap.offenders("are of other apps than the declared ones", func(f verify.Factor) string {
+	return snap.offenders("are of other apps than "+strings.Join(snap.Env.AppIDs, ", "), func(f verify.Factor) string {
 		if slices.Contains(snap.Env.AppIDs, f.Config.AppID) {
 			return ""
 		}
@@ -273,7 +270,7 @@ func noDeadTokens(snap *snapshot) answer {
 }
 
 func describedFactors(snap *snapshot) answer {
-	return snap.offenders("lack declared metadata", func(f verify.Factor) string {
+	return snap.offenders("lack some of "+strings.Join(snap.Env.MetadataKeys, ", "), func(f verify.Factor) string {
 		var missing []string
 		for _, key := range snap.Env.MetadataKeys {
 			if f.Metadata[key] == "" {

@@ -14,7 +14,7 @@ func fcmChecks() []Check {
 	attached, spare := []resource{theService, fcmCredential}, []resource{allCredentials, allServices}
 	return fcm.checks([]Check{
 		{ID: "PUSH-FCM-00", Title: "an FCM credential is attached where Android is pushed to", Severity: severityFail, Certainty: declared,
-			Needs: []resource{theService}, Reads: spare, Remedy: "attach an FCM credential to the Service", Judge: fcm.present},
+			Needs: []resource{theService}, Reads: spare, RestsOn: []*Declaration{platforms}, Remedy: "attach an FCM credential to the Service", Judge: fcm.present},
 		{ID: "PUSH-FCM-01", Title: "the FCM credential is of type fcm", Severity: severityFail, Certainty: certain, Needs: attached, Reads: spare,
 			Remedy: "attach a credential of type fcm that holds a service account (FCM v1)", Judge: fcm.attached(fcm.rightType)},
 		{ID: "PUSH-FCM-02", Title: "the FCM credential is newer than FCM v1", Severity: severityWarn, Certainty: heuristic, Needs: attached,

@@ -53,6 +53,10 @@ func (s slot) intent(env verify.Environment) intent {
 // checks are a platform's, which are skipped where nothing is pushed to it.
 func (s slot) checks(all []Check) []Check {
 	for i, c := range all {
+		all[i].Heeds = []*Declaration{platforms}
+		if s.platform == verify.PlatformAPN {
+			all[i].Heeds = append(all[i].Heeds, iosBuild)
+		}
 		all[i].Skip = func(snap *snapshot) string {
 			if why := s.unless(snap); why != "" || c.Skip == nil {
 				return why
@@ -101,10 +105,6 @@ func (s slot) present(snap *snapshot) answer {
 	}
 	if sid := snap.Service.Value.CredentialSID(s.platform); sid != "" {
 		return pass("%s is attached", sid).about(string(sid))
-	}
-	if s.intent(snap.Env) == undeclared {
-		return unknown("no %s credential is attached, and the environment does not declare its platforms", s.name).
-			fix("declare platforms in the environment file: %s in it if the app uses %s, else not", s.platform, s.name)
 	}
 	a := fail("no %s credential is attached to the Service: no push reaches %s (52004)", s.name, s.phones)
 	if s.platform == verify.PlatformAPN {

@@ -91,7 +91,8 @@ type ReadinessLine struct {
 	Text        string   `json:"text"`
 	Answer      string   `json:"answer"` // pass, warn, fail, unknown, or "attested by NAME until DATE"
 	Status      Status   `json:"status"`
-	Why         []string `json:"why"` // the checks that did not pass, and what waits for somebody's word
+	Why         []string `json:"why"`               // the checks that did not pass, and what waits for somebody's word
+	Declare     []string `json:"declare,omitempty"` // the keys of the environment file whose absence leaves checks unknown
 	Command     string   `json:"command"`
 }
 
@@ -132,6 +133,9 @@ func (r Report) answer(snap *snapshot, q question) ReadinessLine {
 		if rank[status] > 0 {
 			line.Status = worse(line.Status, status)
 			line.Why = append(line.Why, why)
+			if result.Undeclared != "" {
+				line.Declare = including(line.Declare, result.Undeclared)
+			}
 		}
 	}
 	line.Answer = string(line.Status)
@@ -232,9 +236,15 @@ func writeSettledBy(b *strings.Builder, lines []ReadinessLine) {
 		if line.Status != Unknown {
 			continue
 		}
+		for _, key := range line.Declare {
+			by := plain(verify.Command("", "env", "set", cmp.Or(line.Environment, "NAME"), key)) + "=…"
+			settles[by] = including(settles[by], line.Question)
+		}
 		for _, why := range line.Why {
 			by := "what doctor says of them"
 			switch {
+			case strings.HasSuffix(why, notDeclared):
+				continue // told by its key
 			case strings.Contains(why, "--sample"):
 				by = sample
 			case strings.Contains(why, "--latency"):

@@ -1,7 +1,6 @@
 package doctor
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -16,13 +15,14 @@ const recentChange = 24 * time.Hour
 func serviceChecks() []Check {
 	return []Check{
 		{ID: "SVC-01", Title: "the Service can send pushes", Severity: severityFail, Certainty: declared,
-			Skip: unlessPushing, Needs: []resource{theService}, Reads: []resource{allCredentials, allServices}, Remedy: "attach a push credential", Judge: canPush},
+			Skip: unlessPushing, Needs: []resource{theService}, Reads: []resource{allCredentials, allServices},
+			RestsOn: []*Declaration{platforms}, Heeds: []*Declaration{iosBuild}, Remedy: "attach a push credential", Judge: canPush},
 		{ID: "SVC-02", Title: "the Service exists once and its name does not mislead", Severity: severityWarn, Certainty: heuristic,
-			Needs: []resource{theService, allServices}, Remedy: "rename the Service in the Console", Judge: plainName},
+			Needs: []resource{theService, allServices}, RestsOn: []*Declaration{kind}, Remedy: "rename the Service in the Console", Judge: plainName},
 		{ID: "SVC-03", Title: "every Service with push credentials is in the environment file", Severity: severityInfo, Certainty: certain, PerAccount: true,
 			Needs: []resource{allServices}, Remedy: "add it to the file, or retire it", Judge: knownServices},
 		{ID: "SVC-04", Title: "no other environment uses the Service", Severity: severityWarn, Certainty: declared,
-			Remedy: "one Service for each environment", Judge: ownService},
+			Heeds: []*Declaration{kind}, Remedy: "one Service for each environment", Judge: ownService},
 		{ID: "SVC-05", Title: "the Service does not send dates in push details", Severity: severityWarn, Certainty: certain, Needs: []resource{theService},
 			Remedy: "leave Push.IncludeDate false: deprecated since 2022-05", Judge: noIncludedDate},
 		{ID: "SVC-06", Title: "the Service is used for push alone", Severity: severityInfo, Certainty: certain, Needs: []resource{theService, sampleFactors},
@@ -46,9 +46,6 @@ func canPush(snap *snapshot) answer {
 		return noPush()
 	case push.APNCredentialSID != "" || push.FCMCredentialSID != "":
 		return pass("the Service has a push credential")
-	case apn.intent(snap.Env) == undeclared && fcm.intent(snap.Env) == undeclared:
-		return unknown("the Service has no push credential, and the environment does not declare its platforms").
-			fix("declare platforms in the environment file; [none] if the apps only poll")
 	}
 	return fail("the Service has no push credential: challenges are created, but no push is ever sent (52004)").
 		fix("attach one for each platform; PUSH-APN-00 and PUSH-FCM-00 say which would do")
@@ -69,7 +66,7 @@ func plainName(snap *snapshot) answer {
 			twins++
 		}
 	}
-	kind := cmp.Or(snap.Env.Kind, verify.Production)
+	kind := snap.Env.Kind
 	for _, other := range []verify.EnvironmentKind{verify.Production, verify.Staging, verify.Development} {
 		if other != kind && hasWord(name, kindWords[other]) && !hasWord(name, kindWords[kind]) {
 			return warn("the Service of a %s environment is called %q, like a %s one", kind, name, other).about(string(snap.Service.Value.SID)).

@@ -147,7 +147,7 @@ func (snap *snapshot) credential(platform verify.Platform) reading[verify.Creden
 
 // neighbours gives the other snapshots of the run.
 func (snap *snapshot) neighbours() []*snapshot {
-	return slices.DeleteFunc(slices.Clone(snap.Peers), func(peer *snapshot) bool { return peer == snap })
+	return slices.DeleteFunc(slices.Clone(snap.Peers), func(peer *snapshot) bool { return peer.Env.Name == snap.Env.Name })
 }
 
 // accountPeers gives the snapshots of the same account, this one among them.

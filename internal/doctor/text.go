@@ -3,6 +3,7 @@ package doctor
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/verifyctl/verifyctl/internal/verify"
@@ -32,6 +33,7 @@ type text struct {
 	out   strings.Builder
 	all   bool
 	paint Painter
+	told  []string // how to declare what is missing, each once in a section
 }
 
 func (t *text) line(format string, args ...any) { fmt.Fprintf(&t.out, format+"\n", args...) }
@@ -75,6 +77,7 @@ func (t *text) section(p place) {
 		return
 	}
 	t.line("%s", p.title)
+	t.told = nil
 	shown := problems(p.results)
 	folded := 0
 	for _, r := range p.results {
@@ -106,6 +109,12 @@ func (t *text) result(r Result) {
 	}
 	t.line("  %s %-11s  %s", t.paint(r.Status, word), r.Check, says)
 	for _, line := range r.advice() {
+		if r.Undeclared != "" && !slices.Contains(r.Seen, line) {
+			if slices.Contains(t.told, line) {
+				continue
+			}
+			t.told = append(t.told, line)
+		}
 		t.line("          %s", line)
 	}
 }

@@ -26,21 +26,21 @@ const (
 func webhookChecks() []Check {
 	needs := []resource{allWebhooks}
 	return []Check{
-		{ID: "HOOK-01", Title: "a webhook of the Service is enabled", Severity: severityFail, Certainty: certain, Needs: needs,
+		{ID: "HOOK-01", Title: "a webhook of the Service is enabled", Severity: severityFail, Certainty: certain, Needs: needs, Heeds: []*Declaration{webhookURL},
 			Remedy: "enable or create one: else the backend learns of answers by polling only", Judge: someEnabled},
-		{ID: "HOOK-02", Title: "webhooks tell of approved and denied challenges", Severity: severityFail, Certainty: certain, Needs: needs,
+		{ID: "HOOK-02", Title: "webhooks tell of approved and denied challenges", Severity: severityFail, Certainty: certain, Needs: needs, Heeds: []*Declaration{webhookURL},
 			Remedy: "subscribe the missing event types", Judge: covers(answerEvents, fail)},
-		{ID: "HOOK-03", Title: "webhooks tell of created, verified and deleted factors", Severity: severityWarn, Certainty: certain, Needs: needs,
+		{ID: "HOOK-03", Title: "webhooks tell of created, verified and deleted factors", Severity: severityWarn, Certainty: certain, Needs: needs, Heeds: []*Declaration{webhookURL},
 			Remedy: "subscribe the missing event types: the local index is kept up to date by them", Judge: covers(factorEvents, warn)},
 		{ID: "HOOK-04", Title: "webhooks are of version v2", Severity: severityWarn, Certainty: certain, Needs: needs,
 			Remedy: "v1 is legacy: update the webhook to v2", Judge: version2},
-		{ID: "HOOK-05", Title: "webhooks are posted to a public https address", Severity: severityFail, Certainty: certain, Needs: needs,
-			Remedy: "correct the webhook's URL", Judge: publicAddress},
+		{ID: "HOOK-05", Title: "webhooks are posted to a public https address", Severity: severityFail, Certainty: declared, Needs: needs,
+			RestsOn: []*Declaration{kind, iosBuild}, Remedy: "correct the webhook's URL", Judge: publicAddress},
 		{ID: "HOOK-06", Title: "webhooks go to the declared address, and no other environment's do", Severity: severityWarn, Certainty: declared, Needs: needs,
-			Remedy: "one address for each environment", Judge: ownAddress},
+			RestsOn: []*Declaration{webhookURL}, Remedy: "one address for each environment", Judge: ownAddress},
 		{ID: "HOOK-07", Title: "webhooks are answered", Severity: severityFail, Certainty: heuristic, Needs: []resource{pushErrors}, Reads: []resource{theService},
 			Remedy: "the endpoint has to accept POST and answer 200", Judge: answered},
-		{ID: "HOOK-08", Title: "no webhook is disabled", Severity: severityWarn, Certainty: certain, Needs: needs,
+		{ID: "HOOK-08", Title: "no webhook is disabled", Severity: severityWarn, Certainty: certain, Needs: needs, Heeds: []*Declaration{webhookURL},
 			Remedy: "enable or delete it", Judge: noneDisabled},
 	}
 }
@@ -185,9 +185,6 @@ func ownAddress(snap *snapshot) answer {
 				return warn("the webhooks of %s go to %s too", peer.Env.Name, hook.URL).about(string(hook.SID)).fix("give each environment its own address")
 			}
 		}
-	}
-	if snap.Env.WebhookURL == "" {
-		return unknown("the environment does not declare its webhook_url").fix("declare webhook_url: %s", hookNames(enabled))
 	}
 	if !slices.ContainsFunc(enabled, func(h verify.Webhook) bool { return h.URL == snap.Env.WebhookURL }) {
 		return warn("no enabled webhook goes to the declared %s, but to %s", snap.Env.WebhookURL, hookNames(enabled)).fix("correct the webhook or webhook_url")
