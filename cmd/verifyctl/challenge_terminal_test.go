@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// On a terminal what is missing is picked from what this machine has met.
+// On a terminal what is missing is picked from what this machine has seen.
 func TestChallengePicksWhatIsMissing(t *testing.T) {
 	if testing.Short() {
 		t.Skip("run without -short")
@@ -36,7 +36,7 @@ func TestChallengePicksWhatIsMissing(t *testing.T) {
 		t.Errorf("status %d, screen %q", status, screen)
 	}
 
-	// An identity that this machine has not met is typed; Ctrl-C means nothing is sent.
+	// An identity that this machine has not seen is typed; Ctrl-C means nothing is sent.
 	term = onTerminal(t, vars, "-e", "demo", "challenge", "list")
 	term.answer(t, "Which identity?", down)
 	term.answer(t, "> another one", enter)

@@ -172,7 +172,7 @@ func TestRepairsAreConfirmedAsEveryWrite(t *testing.T) {
 	}
 	h.mustSay(t, 0, env, append(fix, "--yes"), "changed")
 	before := h.run(t, 0, env, "audit", "show", "--jq", "length")
-	h.mustSay(t, 0, env, undo, "nothing to do: sim has apn="+simulator.DemoSpareCredentialSID+" already")
+	h.mustSay(t, 0, env, undo, "nothing to do: sim already has apn="+simulator.DemoSpareCredentialSID)
 	h.mustSay(t, 0, env, append(undo, "--dry-run"), "nothing to do")
 	if after := h.run(t, 0, env, "audit", "show", "--jq", "length"); after != before {
 		t.Errorf("the audit has %s lines after an undo of nothing, and had %s", after, before)

@@ -80,7 +80,7 @@ func TestInterruptedDeletes(t *testing.T) {
 	}()
 	for lines.Scan() {
 		stderr.WriteString(lines.Text() + "\n")
-		if strings.Contains(lines.Text(), "waiting for the end of what is under way") {
+		if strings.Contains(lines.Text(), "finishing the request under way") {
 			close(answer) // it has noticed
 		}
 	}

@@ -129,7 +129,7 @@ func (c *creation) turn(ctx context.Context, old verify.ChallengeSID) (verify.Cl
 	for {
 		claim, err := c.ask(ctx, old)
 		if err != nil {
-			return verify.Claim{}, fmt.Errorf("nothing was sent, because it could not be written down first: %w", err)
+			return verify.Claim{}, fmt.Errorf("nothing was sent, because it could not be recorded first: %w", err)
 		}
 		if claim.State != verify.ClaimElsewhere {
 			return claim, nil

@@ -21,7 +21,7 @@ type diagnosis struct {
 func (d *diagnosis) run() {
 	if err := d.unreachable(); err != nil {
 		d.causes.add(Cause{Kind: TwilioUnreachable, Confidence: Certain, Owner: OwnerOperator,
-			Summary:  "Twilio gave no usable answer, so nothing else is known",
+			Summary:  "Twilio gave no usable answer, so nothing else could be checked",
 			Evidence: []string{err.Error()}, Next: verify.Command(d.env.Name, "latency")})
 	}
 	d.presence()
@@ -53,7 +53,7 @@ func (d *diagnosis) answer() {
 		Evidence: []string{fmt.Sprintf("challenge %s was %s at %s", c.SID, c.Status, verify.Stamp(c.DateResponded))},
 		Next:     verify.Command(d.env.Name, "challenge", "show", string(c.SID), "--identity", string(c.Identity))}
 	if c.Status == verify.ChallengeApproved {
-		cause.Summary += "; if they still wait, the backend has not taken the answer"
+		cause.Summary += "; if they are still waiting, the backend has not picked up the answer"
 	} else {
 		cause.Owner = OwnerUser
 	}
@@ -139,12 +139,12 @@ func (d *diagnosis) credential(p verify.Platform, c verify.Credential, fix strin
 	switch {
 	case c.Type == verify.CredentialGCM && p == verify.PlatformFCM:
 		d.causes.add(Cause{Kind: LegacyFCM, Confidence: Certain, Owner: string(event.OwnerCredential),
-			Summary:  fmt.Sprintf("push credential %s is of Google's legacy service, which ended in 2024", c.SID),
+			Summary:  fmt.Sprintf("push credential %s is for Google's legacy service, which was shut down in 2024", c.SID),
 			Evidence: []string{"its type is gcm"}, Next: fix})
 		return
 	case c.Type != string(p):
 		d.causes.add(Cause{Kind: CredentialWrongType, Confidence: Certain, Owner: string(event.OwnerCredential),
-			Summary:  fmt.Sprintf("push credential %s is of type %s and stands where the Service needs one for %s", c.SID, c.Type, p),
+			Summary:  fmt.Sprintf("push credential %s has type %s, but the Service needs one for %s", c.SID, c.Type, p),
 			Evidence: []string{fmt.Sprintf("Service %s uses it for %s", d.facts.service, p)}, Next: fix})
 		return
 	}
@@ -210,7 +210,7 @@ func (d *diagnosis) resendLimit() {
 		return
 	}
 	d.causes.add(Cause{Kind: ResendLimit, Confidence: Certain, Owner: OwnerUser, ErrorCode: limitReached,
-		Summary: fmt.Sprintf("its push was sent again %d times, as often as Twilio allows: only opening the app helps", used),
+		Summary: fmt.Sprintf("its push was resent %d times, the most Twilio allows: only opening the app helps", used),
 		Evidence: []string{fmt.Sprintf("%s from this machine, %d at most for a challenge", verify.Count(used, "resend"),
 			verify.MaxNotifications)},
 		Next: d.watch()})
@@ -233,7 +233,7 @@ func (d *diagnosis) silence() {
 	}
 	c := d.challenge.value
 	cause := Cause{Kind: ExpiredUnanswered, Confidence: confidence, Owner: OwnerUser,
-		Summary:  "nobody answered before it expired, and no error is known: the push came unseen or got lost, or the user did not react",
+		Summary:  "nobody answered before it expired, and no error is known: the push was lost or not noticed, or the user did not respond",
 		Evidence: []string{fmt.Sprintf("challenge %s expired at %s", c.SID, verify.Stamp(c.ExpirationDate)), "no push error names it or its factor"},
 		Next: verify.Command(d.env.Name, "challenge", "create", string(c.Identity), "--factor", string(c.FactorSID), "--message",
 			c.Details.Message)}
@@ -288,7 +288,7 @@ func (d *diagnosis) cannotKnow() []string {
 	case d.eventsErr != nil:
 		list = append(list, "push errors: "+d.eventsErr.Error())
 	case len(d.causes) == 0 || d.causes[ExpiredUnanswered] != nil:
-		list = append(list, "errors that nobody reported: a dead token is told once, iOS tells late or never")
+		list = append(list, "errors that were never reported: a dead token is reported once, iOS reports late or never")
 	}
 	return list
 }

@@ -280,7 +280,7 @@ func (d *diagnosis) summary(e event.Event, kind CauseKind, how relation) string 
 		cause = ": " + lowerFirst(entry.Cause)
 	}
 	if kind == TokenDead && d.identity == "" {
-		return fmt.Sprintf("push tokens of single factors are dead (%s): most often the app was removed; the phones may still "+
+		return fmt.Sprintf("push tokens of individual factors are dead (%s): most often the app was removed; the phones may still "+
 			"answer when the app is opened", code)
 	}
 	switch kind {
@@ -298,7 +298,7 @@ func (d *diagnosis) summary(e event.Event, kind CauseKind, how relation) string 
 		return fmt.Sprintf("Twilio could not tell the backend about answers (%s)%s", code, cause)
 	}
 	if how == unattributed {
-		what = "a push was refused at the time, whose is not known"
+		what = "a push was refused at that time, but not whose"
 	}
 	return fmt.Sprintf("%s (%s)%s", what, code, cause)
 }

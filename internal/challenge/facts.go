@@ -50,7 +50,7 @@ type facts struct {
 	resends       []verify.Resend
 	receipts      []verify.Receipt
 	deleted       []verify.Deletion // of the factor, from this machine
-	knownHere     bool              // this machine has met the SID in this environment
+	knownHere     bool              // this machine has seen the SID in this environment
 	knownIdentity verify.Identity   // under which it has
 }
 

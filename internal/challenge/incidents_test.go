@@ -364,7 +364,7 @@ func singles() []incident {
 		{"no way to Twilio, by factor", challenge.TwilioUnreachable, nil, iPhone, func(s *scene) challenge.Subject { s.down = true; return thePhone(s) }},
 		{"no way to Twilio, everything", challenge.TwilioUnreachable, nil, iPhone, func(s *scene) challenge.Subject { s.down = true; return challenge.Subject{} }},
 
-		{"app removed, told once, asked about the next challenge", challenge.TokenDead, nil, android, func(s *scene) challenge.Subject {
+		{"app removed, reported once, asked about the next challenge", challenge.TokenDead, nil, android, func(s *scene) challenge.Subject {
 			s.phone(removed)
 			s.askInVain()
 			s.wait(72 * time.Hour)

@@ -87,12 +87,12 @@ func (d *diagnosis) challengeAbsent() {
 	case d.knownIdentity != "" && d.knownIdentity != d.identity:
 		d.causes.add(Cause{Kind: NeverExistedHere, Confidence: Certain, Owner: OwnerOperator,
 			Summary:  fmt.Sprintf("challenge %s belongs to %s, not to %s", d.challengeID, d.knownIdentity, d.identity),
-			Evidence: []string{"this machine has met it under that identity"},
+			Evidence: []string{"this machine has seen it under that identity"},
 			Next:     verify.Command(d.env.Name, "why", string(d.challengeID), "--identity", string(d.knownIdentity))})
 	case d.knownHere:
 		d.causes.add(Cause{Kind: FactorGone, Confidence: Likely, Owner: OwnerOperator,
 			Summary: fmt.Sprintf("challenge %s was here and is gone with its entity: %s was deleted since", d.challengeID, d.identity),
-			Evidence: []string{"this machine has met it in this environment",
+			Evidence: []string{"this machine has seen it in this environment",
 				"Twilio answers that it is not there, and challenges cannot be deleted by themselves"},
 			Next: verify.Command(d.env.Name, "entities", "show", string(d.identity))})
 	case d.factors.ok():
@@ -112,13 +112,13 @@ func (d *diagnosis) factorAbsent() {
 		last := d.deleted[len(d.deleted)-1]
 		gone.Evidence = []string{fmt.Sprintf("it was deleted from this machine at %s by %s", verify.Stamp(last.At), last.By)}
 	case d.challenge.ok():
-		gone.Evidence = []string{fmt.Sprintf("challenge %s was created for it, and it is not there any more", d.challenge.value.SID)}
+		gone.Evidence = []string{fmt.Sprintf("challenge %s was created for it, and it no longer exists", d.challenge.value.SID)}
 	case len(d.challenges.value) > 0:
-		gone.Evidence = []string{fmt.Sprintf("challenge %s was created for it at %s, and it is not there any more",
+		gone.Evidence = []string{fmt.Sprintf("challenge %s was created for it at %s, and it no longer exists",
 			d.challenges.value[0].SID, verify.Stamp(d.challenges.value[0].DateCreated))}
 	case d.knownHere || d.isNamedHere(d.factorID):
 		gone.Confidence = Likely
-		gone.Evidence = []string{"it was met in this environment, and it is not there any more; Twilio removes unverified factors by itself"}
+		gone.Evidence = []string{"it was seen in this environment, and it no longer exists; Twilio removes unverified factors by itself"}
 	default:
 		why := "identity " + string(d.identity) + " is not here either"
 		if d.factors.ok() {

@@ -111,7 +111,7 @@ func (r Resender) Resend(ctx context.Context, c verify.Challenge, ttl time.Durat
 	id, used, err := r.Log.ReserveResend(ctx, c.SID, r.Clock.Now(), verify.MaxNotifications)
 	switch {
 	case err != nil:
-		return Resent{}, fmt.Errorf("nothing was sent, because it could not be written down first: %w", err)
+		return Resent{}, fmt.Errorf("nothing was sent, because it could not be recorded first: %w", err)
 	case id == 0:
 		return Resent{Used: used}, r.limit(c, fmt.Sprintf("%d resends of challenge %s went out from here, Twilio allows %d", used,
 			c.SID, verify.MaxNotifications), nil)

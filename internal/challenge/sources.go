@@ -17,7 +17,7 @@ const MaxRequests = 8
 const alertsPage = 1000
 
 // errSpent is the error of a read that was not made because the requests are used up.
-var errSpent = errors.New("not read: the 8 requests of one why are used up")
+var errSpent = errors.New("not read: the limit of 8 requests for each why was reached")
 
 // budget counts requests down. Retries after a failure are not counted.
 type budget struct{ used int }

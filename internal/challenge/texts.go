@@ -188,7 +188,7 @@ func (t *text) checkValues(values map[string]string) error {
 	}
 	for _, name := range slices.Sorted(maps.Keys(used)) {
 		if _, given := values[name]; !given {
-			p.add("the value of %s is missing, give it with --set %s=…", name, name)
+			p.add("the value of %s is missing; give it with --set %s=…", name, name)
 		}
 	}
 	return p.err(fmt.Sprintf("text %s cannot be filled in", t.name))
@@ -250,7 +250,7 @@ func parseTemplate(s string) (template, error) {
 			literal.WriteByte(s[0])
 			s = s[2:]
 		case s[0] == '}':
-			return nil, fmt.Errorf("a } closes nothing; write }} for the brace itself")
+			return nil, fmt.Errorf("unmatched }; write }} for a literal brace")
 		default:
 			name, rest, closed := strings.Cut(s[1:], "}")
 			if !closed || !isValueName(name) {

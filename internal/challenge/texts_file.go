@@ -76,11 +76,11 @@ func (p *textsParser) each(n *yaml.Node, what string, visit func(key string, at,
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key, value := n.Content[i], n.Content[i+1]
 		if key.Kind != yaml.ScalarNode {
-			p.mistake(key, "a key of %s is not a word", what)
+			p.mistake(key, "a key in %s is not plain text", what)
 			continue
 		}
 		if seen[key.Value] {
-			p.mistake(key, "%q stands twice in %s", key.Value, what)
+			p.mistake(key, "%q appears twice in %s", key.Value, what)
 			continue
 		}
 		seen[key.Value] = true

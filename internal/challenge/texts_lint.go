@@ -64,7 +64,7 @@ func (l *linter) run() {
 	}
 	for _, name := range slices.Sorted(maps.Keys(l.text.values)) {
 		if !used[name] {
-			l.add(l.text.values[name].line, "", true, "the value %s is shown nowhere", name)
+			l.add(l.text.values[name].line, "", true, "the value %s is not used", name)
 		}
 	}
 	for _, locale := range slices.Sorted(maps.Keys(l.text.locales)) {

@@ -118,9 +118,9 @@ func TestParseTextsTellsEveryMistakeWithItsLine(t *testing.T) {
 		"no message":     {"texts:\n  a:\n    locales:\n      default: {fields: []}", []string{"texts.yaml:4: ", "has no message"}},
 		"wrong locale":   {"texts:\n  a:\n    locales:\n      default: {message: x}\n      french!: {message: y}", []string{`texts.yaml:5: "french!" is not a locale`}},
 		"same locale":    {"texts:\n  a:\n    locales:\n      default: {message: x}\n      fr-CA: {message: y}\n      fr_ca: {message: z}", []string{`texts.yaml:6: "fr_ca" is the same locale as "fr-CA"`}},
-		"a key twice":    {"texts:\n  a:\n    locales:\n      default: {message: x, message: y}", []string{`"message" stands twice`}},
+		"a key twice":    {"texts:\n  a:\n    locales:\n      default: {message: x, message: y}", []string{`"message" appears twice`}},
 		"open brace":     {"texts:\n  a:\n    locales:\n      default:\n        message: \"Hi {name\"", []string{"texts.yaml:5: ", "does not begin a value"}},
-		"closing brace":  {"texts:\n  a:\n    locales:\n      default:\n        message: \"Hi }\"", []string{"texts.yaml:5: ", "closes nothing"}},
+		"closing brace":  {"texts:\n  a:\n    locales:\n      default:\n        message: \"Hi }\"", []string{"texts.yaml:5: ", "unmatched }"}},
 		"message a list": {"texts:\n  a:\n    locales:\n      default:\n        message: [x]", []string{"texts.yaml:5: ", "is not a text"}},
 		"message null":   {"texts:\n  a:\n    locales:\n      default:\n        message:", []string{"texts.yaml:5: ", "is not a text"}},
 		"loose limit":    {"texts:\n  a:\n    limits: {message: 500}\n    locales:\n      default: {message: x}", []string{"texts.yaml:3: the limit of message is a number from 1 to 256"}},
@@ -155,7 +155,7 @@ func TestLintConsidersTheLongestValues(t *testing.T) {
     locales:
       default: {message: "From {city}?"}
 `, []string{"texts.yaml:5: a in default: the message can become 257 characters long (6 + 251 for {city}), at most 256 are allowed"}},
-		"a value that stands twice": {`texts:
+		"a value that appears twice": {`texts:
   a:
     values: {city: 128}
     locales:
@@ -187,7 +187,7 @@ func TestLintConsidersTheLongestValues(t *testing.T) {
     locales:
       default: {message: "{city}", fields: [{label: a, value: b}]}
       fr: {message: "{device}"}
-`, []string{"warning: a: the value ip is shown nowhere", "warning: a in fr: it has 0 fields, the default has 1",
+`, []string{"warning: a: the value ip is not used", "warning: a in fr: it has 0 fields, the default has 1",
 			"it does not show {city}", "it shows {device}, the default does not"}},
 		"a control character": {"texts:\n  a:\n    locales:\n      default: {message: \"x\\e[2J\"}\n",
 			[]string{"the message holds the control character"}},

@@ -177,7 +177,7 @@ func TestWatchNeverResendsWhatWasReceived(t *testing.T) {
 	updates, _ := follow(t.Context(), w, w.watcher(Policy{ResendAfter: 8 * time.Second, MaxResends: 3}), map[time.Duration]func(){
 		3 * time.Second: func() { w.memory.RecordReceipt(t.Context(), verify.Receipt{ChallengeSID: sid}) }})
 	if w.notifications[sid] != 0 || count(updates, Received) != 1 {
-		t.Errorf("%d resends after a receipt, told %d times; want none, told once", w.notifications[sid], count(updates, Received))
+		t.Errorf("%d resends after a receipt, told %d times; want none, reported once", w.notifications[sid], count(updates, Received))
 	}
 	late := newWorld(t, 1)
 	sid = late.challenges[0].SID

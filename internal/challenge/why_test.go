@@ -56,7 +56,7 @@ func TestWhyInTheDemoWorld(t *testing.T) {
 		"an unknown factor": {challenge.Subject{Factor: "YF" + "0123456789abcdef0123456789abcdef", Identity: simulator.DemoIdentity},
 			challenge.NeverExistedHere, "not in demo"},
 		"the credential":         {challenge.Subject{Credential: simulator.DemoAPNCredentialSID}, challenge.EnvironmentMismatch, "52134"},
-		"a credential in order":  {challenge.Subject{Credential: simulator.DemoFCMCredentialSID}, challenge.TokenDead, "single factors"},
+		"a credential in order":  {challenge.Subject{Credential: simulator.DemoFCMCredentialSID}, challenge.TokenDead, "individual factors"},
 		"an unknown credential":  {challenge.Subject{Credential: "CR" + "0123456789abcdef0123456789abcdef"}, challenge.NeverExistedHere, "not in demo"},
 		"the Service":            {challenge.Subject{Service: simulator.DemoServiceSID}, challenge.EnvironmentMismatch, "52134"},
 		"whatever fails now":     {challenge.Subject{}, challenge.EnvironmentMismatch, "52134"},

@@ -38,7 +38,7 @@ func group(cmd *cobra.Command, commands ...*cobra.Command) *cobra.Command {
 func noEmptyArgs(cmd *cobra.Command, args []string) error {
 	if i := slices.Index(args, ""); i >= 0 {
 		return verify.Usagef("argument %d of %s is empty", i+1, cmd.CommandPath()).
-			WithHint("leave it out or give it a value; a variable of the shell may not be set")
+			WithHint("leave it out or give it a value; a shell variable may be unset")
 	}
 	return nil
 }
@@ -51,7 +51,7 @@ func unknownCommand(cmd *cobra.Command, args []string) error {
 	if near := verify.Nearest(args[0], subcommandNames(cmd)); near != "" {
 		return err.WithHint("did you mean %s %s?", cmd.CommandPath(), near)
 	}
-	return err.WithHint("see what there is: %s --help", cmd.CommandPath())
+	return err.WithHint("see the commands: %s --help", cmd.CommandPath())
 }
 
 func subcommandNames(cmd *cobra.Command) []string {
@@ -69,7 +69,7 @@ func noArgs(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
-	return verify.Usagef("%s takes no argument, it got %q", cmd.CommandPath(), args[0]).
+	return verify.Usagef("%s takes no arguments, got %q", cmd.CommandPath(), args[0]).
 		WithHint("see %s --help", cmd.CommandPath())
 }
 

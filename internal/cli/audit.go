@@ -111,7 +111,7 @@ func (o *auditShowOptions) run(ctx context.Context) error {
 		if err := o.shell.checkRemembered(); err != nil {
 			return err
 		}
-		o.shell.note("nothing was written to Twilio from this machine that fits")
+		o.shell.note("no write from this machine matches")
 	}
 	return nil
 }

@@ -67,7 +67,7 @@ func (o *auditVerifyOptions) run(ctx context.Context) error {
 	}
 	same, err := audit.StartsWith(*export)
 	if err == nil && !same {
-		err = &verify.Error{Kind: verify.KindFailed, Message: fmt.Sprintf("the audit file does not begin with the %s that %s tells of",
+		err = &verify.Error{Kind: verify.KindFailed, Message: fmt.Sprintf("the audit file does not start with the %s recorded in %s",
 			verify.Count(export.Lines, "line"), o.against)}
 	}
 	return err

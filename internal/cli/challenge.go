@@ -116,7 +116,7 @@ met.
 	return cmd
 }
 
-// challenge fetches a challenge. Without an identity argument the one that this machine has met it under is used.
+// challenge fetches a challenge. Without an identity argument the one that this machine has seen it under is used.
 func (c *connection) challenge(ctx context.Context, sid verify.ChallengeSID, identityArg string) (verify.Challenge, error) {
 	identity, err := c.identityOfChallenge(ctx, sid, identityArg)
 	if err != nil {

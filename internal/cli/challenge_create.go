@@ -40,16 +40,16 @@ func newChallengeCreateCmd(s *shell) *cobra.Command {
 		Use:   "create IDENTITY --message TEXT",
 		Short: "Ask a user to approve something, once: a push to their phone",
 		Long: `Create a challenge on a factor of an identity. Twilio sends the push; that it accepted the challenge is no proof that a
-phone rang. Every limit is checked before anything is sent. In production who will be asked what,
-on which devices and how, is shown and must be confirmed.
+phone rang. Every limit is checked before anything is sent. In production it
+shows who will be asked what, on which devices, and asks you to confirm.
 
-Without --factor the identity's only verified push factor is used; with several it asks on a terminal and is an error that
-lists them elsewhere. --all-factors asks every one of them, and the first answer counts.
+Without --factor the identity's only verified push factor is used. If there are several, it asks on a terminal; elsewhere it
+fails and lists them. --all-factors asks every one of them, and the first answer counts.
 
-A challenge is created once for its action: with an --action-id that is pending on the factor already, that challenge is
-returned and nothing is sent. After a lost answer the factor's challenges are looked up, and nothing is sent again by this
-run; the same command continues safely. An action that was approved or denied is asked again only with --new. Without
---action-id one is made and shown.
+Each action gets one challenge: if the --action-id is already pending on the factor, that challenge is returned and nothing
+is sent. If Twilio's reply is lost, the factor's challenges are looked up and nothing is sent again; running the same command
+again is safe. An action that was approved or denied is asked again only with --new. Without --action-id, one is generated
+and shown.
 
 ` + exitHelp(append(writeStatuses, 8, 10, 11)...),
 		Example: `  verifyctl -e demo challenge create user-1013-mateo --message 'Log in to Bank?' --confirm demo
@@ -66,7 +66,7 @@ run; the same command continues safely. An action that was approved or denied is
 	flags.StringArrayVar(&o.hidden, "hidden", nil, "a hidden detail `key=value` for the app (1,024 characters of JSON in all)")
 	o.request.Expires = verify.DefaultChallengeTTL
 	flags.Var((*verify.Period)(&o.request.Expires), "expires", "how long it can be answered, at most 1h")
-	flags.StringVar(&o.request.ActionID, "action-id", "", "your `id` of what is approved; makes creating repeatable")
+	flags.StringVar(&o.request.ActionID, "action-id", "", "your `id` for what is being approved; makes the command safe to repeat")
 	flags.BoolVar(&o.anew, "new", false, "ask again, although the action was approved or denied")
 	flags.BoolVar(&o.follow, "watch", false, "wait for the answer, as challenge watch does")
 	o.text.register(cmd)
@@ -81,7 +81,7 @@ func (o *challengeCreateOptions) parse(args []string) error {
 	if len(args) > 0 {
 		o.identityArg = args[0]
 	} else if !o.shell.canAsk() {
-		errs = append(errs, verify.Usagef("challenge create needs an IDENTITY where there is no terminal to ask on"))
+		errs = append(errs, verify.Usagef("challenge create needs an IDENTITY when there is no terminal to ask on"))
 	}
 	var err error
 	o.request.Fields, err = challenge.ParseFields(o.fields)
@@ -94,7 +94,7 @@ func (o *challengeCreateOptions) parse(args []string) error {
 	}
 	switch {
 	case o.all && o.factorArg != "":
-		errs = append(errs, verify.Usagef("--factor and --all-factors exclude each other"))
+		errs = append(errs, verify.Usagef("--factor and --all-factors cannot be combined"))
 	case o.watch.isUsed() && !o.follow:
 		errs = append(errs, verify.Usagef("--wait, --resend-after, --max-resends and --receipts go with --watch"))
 	}
@@ -237,13 +237,13 @@ func (o *challengeCreateOptions) tell(created challenge.Created, f verify.Factor
 	ch := created.Challenge
 	switch {
 	case created.Existing && created.LookedUp:
-		o.shell.note("an earlier request that got no answer had created %s; nothing was sent now", ch.SID)
+		o.shell.note("%s was created by an earlier request that got no answer; nothing was sent now", ch.SID)
 	case created.Existing:
-		o.shell.note("%s was there already, created %s for action %s; nothing was sent now", ch.SID, render.Age(ch.DateCreated, now), created.ActionID)
+		o.shell.note("%s already exists, created %s for action %s; nothing was sent", ch.SID, render.Age(ch.DateCreated, now), created.ActionID)
 	case created.LookedUp:
 		o.shell.note("the answer was lost, but %s was created: it was found by its action id", ch.SID)
 	case challenge.GetsPush(f):
-		o.shell.note("%s was created: %s was %s; it was accepted, which is not delivered: whether a phone rang cannot be known", ch.SID, ch.Identity, challenge.Asked(ch.Details.Message, f))
+		o.shell.note("%s was created: %s was %s; Twilio accepted it; whether a phone rang cannot be known", ch.SID, ch.Identity, challenge.Asked(ch.Details.Message, f))
 	default:
 		o.shell.note("%s was created: %s was %s", ch.SID, ch.Identity, challenge.Asked(ch.Details.Message, f))
 	}

@@ -59,7 +59,7 @@ func (o *challengeListOptions) parse(args []string) error {
 	if len(args) > 0 {
 		o.identityArg = args[0]
 	} else if !o.shell.canAsk() {
-		return verify.Usagef("challenge list needs an IDENTITY where there is no terminal to ask on")
+		return verify.Usagef("challenge list needs an IDENTITY when there is no terminal to ask on")
 	}
 	o.filter.Newest = true
 	var err error

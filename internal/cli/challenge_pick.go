@@ -62,7 +62,7 @@ func (s *shell) challengeArg(command string, args []string) (verify.ChallengeSID
 		return verify.ParseChallengeSID(args[0])
 	}
 	if !s.canAsk() {
-		return "", verify.Usagef("%s needs a YC… where there is no terminal to ask on", command)
+		return "", verify.Usagef("%s needs a YC… when there is no terminal to ask on", command)
 	}
 	return "", nil
 }

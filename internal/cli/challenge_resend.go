@@ -129,7 +129,7 @@ func (o *challengeResendOptions) send(ctx context.Context, w *writer, p *render.
 	if asked != nil && ttl < o.ttl {
 		o.shell.note("the push lives %v and not %v, no longer than the challenge", ttl, o.ttl)
 	}
-	o.shell.note("accepted is not delivered: whether a phone rang cannot be known")
+	o.shell.note("Twilio accepted it; whether a phone rang cannot be known")
 	o.shell.note("%s of this challenge sent from here (a backend may have sent more; Twilio allows %d); it expires %s",
 		verify.Count(resent.Used, "resend"), verify.MaxNotifications, render.Age(found.ExpirationDate, w.c.now()))
 	if resent.Forgotten != nil {

@@ -41,7 +41,7 @@ func (t *textFlags) parse(free bool) error {
 	case !t.isUsed() && (t.locale != "" || len(t.set) > 0 || t.file != ""):
 		return verify.Usagef("--locale, --set and --texts go with --text")
 	case t.isUsed() && free:
-		return verify.Usagef("--text excludes --message and --field: the text has its own")
+		return verify.Usagef("--text cannot be used with --message or --field: the text has its own")
 	}
 	t.values, err = challenge.ParseDetails("--set", t.set)
 	return err
@@ -55,7 +55,7 @@ func (t *textFlags) render(environmentFile string) (challenge.Rendered, error) {
 	}
 	rendered, err := texts.Render(t.name, t.locale, t.values)
 	if err == nil && rendered.FellBack() {
-		t.shell.note("text %s is not there in %s, it is sent in %s", t.name, rendered.Asked, inWords(rendered.Used))
+		t.shell.note("text %s is not available in %s; sending it in %s", t.name, rendered.Asked, inWords(rendered.Used))
 	}
 	return rendered, err
 }

@@ -204,7 +204,7 @@ func (w *watchFlags) follow(ctx context.Context, by *writer, challenges []verify
 func updateText(u challenge.Update, most int) string {
 	switch u.Happening {
 	case challenge.Resending:
-		return fmt.Sprintf("no answer yet: the push of %s was sent again (%d of %d); accepted is not delivered", u.Challenge.SID, u.Resends, most)
+		return fmt.Sprintf("no answer yet: the push of %s was sent again (%d of %d); Twilio accepted it", u.Challenge.SID, u.Resends, most)
 	case challenge.MaybeResent, challenge.NotResent:
 		return u.Problem.Error()
 	case challenge.Received:

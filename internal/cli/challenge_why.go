@@ -33,8 +33,8 @@ func newWhyCmd(s *shell) *cobra.Command {
 	o := whyOptions{shell: s}
 	cmd := &cobra.Command{
 		Use:   "why [REF…]",
-		Short: "Find out why a push or an answer did not come, and whose job it is",
-		Long: `Join everything Twilio and this machine know about REF and say why: the cause and how sure it is, whose job it is, the
+		Short: "Find out why a push or an answer did not come, and who can fix it",
+		Long: `Combine everything Twilio and this machine know about REF and say why: the cause and how certain it is, who can fix it, the
 next command, what was checked, and what cannot be known. Whether a phone received a push never can be.
 
 REF is an identity (or user:NAME), a challenge YC…, a factor YF…, a push credential CR…, a Verify Service VA… or an alert
@@ -110,13 +110,13 @@ func (o *whyOptions) runPayload(ctx context.Context) error {
 		return verify.Usagef("no debugger event found in %s", o.payload).
 			WithHint("see what it is: verifyctl debugger decode %s", verify.Quote(o.payload))
 	case len(events) > 1:
-		return verify.Usagef("there are %d events in %s, ask about one at a time", len(events), o.payload).
+		return verify.Usagef("%s has %d events; ask about one at a time", o.payload, len(events)).
 			WithHint("see them: verifyctl debugger decode %s", verify.Quote(o.payload))
 	}
 	e := events[0]
 	if e.ServiceSID == "" {
 		if !o.shell.globalSet.Changed("env") {
-			return notFound("the event names no Verify Service, so its environment is not known").
+			return notFound("the event names no Verify Service, so its environment is unknown").
 				WithHint("name the environment with -e")
 		}
 		c, _, err := o.shell.begin(ctx, needsService)
@@ -256,9 +256,9 @@ func answerPage(p *render.Printer, a challenge.Answer) *render.Page {
 	}
 	switch {
 	case len(a.Causes) == 0 && a.Unread > 0:
-		page.Heading(fmt.Sprintf("No cause is known, but %s failed: what is wrong may be there.", verify.Count(a.Unread, "read")))
+		page.Heading(fmt.Sprintf("No cause found, but %s failed: the cause may lie there.", verify.Count(a.Unread, "read")))
 	case len(a.Causes) == 0:
-		page.Heading("No cause is known: nothing is wrong that can be seen from here.")
+		page.Heading("No cause found: everything that can be checked from here is in order.")
 	case !a.Found:
 		page.Heading(unsure(a.Causes))
 	}
@@ -287,9 +287,9 @@ func answerPage(p *render.Printer, a challenge.Answer) *render.Page {
 // unsure introduces causes of which none is sure now.
 func unsure(causes []challenge.Cause) string {
 	if causes[0].Confidence == challenge.History {
-		return "Nothing is known to be wrong now. It was:"
+		return "Nothing is known to be wrong now. The cause was:"
 	}
-	return "No cause is known for sure. Possible:"
+	return "No certain cause. Possible causes:"
 }
 
 // ownerInWords says who can fix something.
@@ -324,7 +324,7 @@ func countOf(c challenge.Cause) string {
 	return text + " since " + verify.Stamp(c.Since)
 }
 
-// completeWhy completes identities and SIDs that this machine has met.
+// completeWhy completes identities and SIDs that this machine has seen.
 func (s *shell) completeWhy(cmd *cobra.Command, args []string, prefix string) ([]string, cobra.ShellCompDirective) {
 	words, directive := s.completeIdentity(cmd, nil, prefix)
 	for _, kind := range []string{"YC", "YF"} {

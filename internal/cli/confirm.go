@@ -23,7 +23,7 @@ type writeFlags struct {
 }
 
 func (w *writeFlags) register(flags *pflag.FlagSet) {
-	flags.BoolVarP(&w.yes, "yes", "y", false, "do not ask (never stands in for --confirm)")
+	flags.BoolVarP(&w.yes, "yes", "y", false, "skip the confirmation prompt (does not replace --confirm)")
 	flags.StringVar(&w.confirm, "confirm", "", "the `name` of the production environment that may be written to")
 	flags.BoolVar(&w.dryRun, "dry-run", false, "show what would be sent, send nothing")
 	flags.StringVar(&w.reason, "reason", "", "why, for the audit file")
@@ -71,7 +71,7 @@ func (c *connection) closedError() error {
 	if closed.Environment.Name != c.env.Name {
 		err = verify.Refusedf("Service %s is also that of %s, which is read-only (%s)", c.service(), targetName(closed), closed.ReadOnlyFrom)
 	}
-	return err.WithHint("a write needs that setting changed by whoever made it")
+	return err.WithHint("to write here, change that setting first")
 }
 
 func (c *connection) confirmProduction(ctx context.Context, w writeFlags, question string) error {
@@ -83,7 +83,7 @@ func (c *connection) confirmProduction(ctx context.Context, w writeFlags, questi
 	case w.confirm == name:
 		return nil
 	case w.confirm != "":
-		return verify.Refusedf("--confirm %q is not the name to confirm: %s", w.confirm, c.whyProduction()).WithHint("confirm with --confirm %s", name)
+		return verify.Refusedf("--confirm %q does not match: %s", w.confirm, c.whyProduction()).WithHint("confirm with --confirm %s", name)
 	case !c.shell.canAsk():
 		return verify.Refusedf("not confirmed: %s", question).WithHint("%s; confirm with --confirm %s%s", c.whyProduction(), name, c.declaresProduction())
 	}

@@ -48,7 +48,7 @@ func (s *shell) begin(ctx context.Context, need needs) (*connection, *render.Pri
 		return nil, nil, err
 	}
 	if need != needsAccount && c.env.ServiceSID == "" {
-		return nil, nil, verify.Usagef("no Verify Service is named").
+		return nil, nil, verify.Usagef("no Verify Service was given").
 			WithHint("give --service VA…, or add an environment: verifyctl env add")
 	}
 	return c, s.printer(c.now), nil

@@ -32,7 +32,7 @@ func newCredentialsLintCmd(s *shell) *cobra.Command {
 	o := credentialsLintOptions{shell: s}
 	cmd := &cobra.Command{
 		Use:   "lint FILE…|-",
-		Short: "Check a certificate, its key, or a service account before it is uploaded",
+		Short: "Check a certificate, its key, or a service account before you upload it",
 		Long: `Read the files of a push credential offline, before they are uploaded: no API gives their contents back.
 
 Of an APNs certificate: expiry, bundle ids, which of Apple's environments it serves, whether it is for VoIP only, and
@@ -101,7 +101,7 @@ func (o *credentialsLintOptions) run(ctx context.Context) error {
 		return err
 	}
 	if o.passphrase != nil && !passphraseUsed {
-		o.shell.note("the pass phrase was not needed")
+		o.shell.note("the passphrase was not needed")
 	}
 	var written []string
 	var extractErr error
@@ -150,7 +150,7 @@ func (o *credentialsLintOptions) print(p *render.Printer, lines []pushfile.Line)
 // note records what the files tell in the environment file.
 func (o *credentialsLintOptions) note(lint *pushfile.Lint) error {
 	if lint.Platform == "" {
-		return verify.Usagef("there is nothing to record: the files are neither a push certificate nor a service account")
+		return verify.Usagef("nothing to record: the files are neither a push certificate nor a service account")
 	}
 	cfg, err := o.shell.config()
 	if err != nil {

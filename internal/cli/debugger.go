@@ -131,9 +131,9 @@ func (s *shell) goLive() error {
 	s.live = true
 	switch format := s.flags.format(nil); {
 	case format == render.Markdown:
-		return verify.Usagef("a Markdown table is written at its end, and this has none")
+		return verify.Usagef("a Markdown table cannot be written for output that never ends")
 	case (s.flags.jq != "" || s.flags.template != "") && format != render.NDJSON:
-		return verify.Usagef("--jq and --template see the whole list, and this has no end").WithHint("give them one event at a time: -o ndjson")
+		return verify.Usagef("--jq and --template need the whole list, and this output never ends").WithHint("process one event at a time with -o ndjson")
 	}
 	return nil
 }

@@ -57,9 +57,9 @@ Silence is no proof: Twilio does not promise an alert for every push.
 func (o *debuggerAlertsOptions) parse([]string) error {
 	switch {
 	case o.follow && o.filter.group != "":
-		return verify.Usagef("--follow and --group-by exclude each other: counting has no end")
+		return verify.Usagef("--follow and --group-by cannot be combined: a count would never end")
 	case o.every < shortestLook:
-		return verify.Usagef("--every %s is too often: each look is a request of the account; at least %s", o.every, shortestLook)
+		return verify.Usagef("--every %s is too often: each poll counts against the account's rate limit; use at least %s", o.every, shortestLook)
 	}
 	if o.follow {
 		if err := o.shell.goLive(); err != nil {
@@ -94,7 +94,7 @@ func (o *debuggerAlertsOptions) run(ctx context.Context) error {
 	}
 	o.filter.say()
 	if o.filter.shown+o.filter.others == 0 {
-		o.shell.note("no push errors of %s since %s; that is no proof that all pushes arrived", c.label(), verify.Stamp(from))
+		o.shell.note("no push errors for %s since %s; this does not prove that all pushes arrived", c.label(), verify.Stamp(from))
 	}
 	return o.sayGaps(ctx, feed, within)
 }
@@ -124,7 +124,7 @@ func (o *debuggerAlertsOptions) events(ctx context.Context, c *connection, feed 
 func (o *debuggerAlertsOptions) sayGaps(ctx context.Context, feed *debugger.Feed, within event.Span) error {
 	gaps, err := feed.Gaps(ctx, within)
 	for _, gap := range gaps {
-		o.shell.note("not all alerts between %s and %s could be had: Twilio gives no more", verify.Stamp(gap.From), verify.Stamp(gap.Until))
+		o.shell.note("some alerts between %s and %s are missing: Twilio returns no more", verify.Stamp(gap.From), verify.Stamp(gap.Until))
 	}
 	return err
 }

@@ -52,7 +52,7 @@ With --resolve an ambiguous or masked factor is looked up by reading which candi
 	}
 	o.filter.register(cmd)
 	cmd.Flags().BoolVar(&o.filter.unique, "unique", false, "show each event SID once")
-	cmd.Flags().BoolVar(&o.resolve, "resolve", false, "settle ambiguous factors by reading which of them exists")
+	cmd.Flags().BoolVar(&o.resolve, "resolve", false, "resolve ambiguous factors by checking which of them exist")
 	return cmd
 }
 
@@ -162,7 +162,7 @@ func (o *debuggerDecodeOptions) settle(ctx context.Context, e *event.Event) erro
 		return nil
 	}
 	if e.Environment == nil && o.shell.flags.env == "" {
-		e.Reasons = append(e.Reasons, "not settled: its Service is none of the configured environments, and -e names none")
+		e.Reasons = append(e.Reasons, "not settled: its Service belongs to no configured environment, and -e names none")
 		return nil
 	}
 	c, err := o.connectFor(ctx, e)
@@ -210,7 +210,7 @@ func (o *debuggerDecodeOptions) say() {
 		o.shell.note("skipped %s larger than 8 MiB", verify.Count(o.oversized, "event"))
 	}
 	if o.unreadable > 0 {
-		o.shell.note("%s held no event", verify.Count(o.unreadable, "record"))
+		o.shell.note("%s had no event", verify.Count(o.unreadable, "record"))
 	}
 }
 
@@ -228,13 +228,13 @@ func (o *debuggerDecodeOptions) outcome() error {
 	case f.shown > 0:
 		return notFound("no factor in any of %s", verify.Count(f.shown, "event"))
 	case f.skipped() == 1 && f.firstNoise.Source == event.SourceVerifyWebhook:
-		return notFound("no push error in it: it is one of Verify's own webhooks")
+		return notFound("no push error in it: it is a Verify webhook")
 	case f.skipped() == 1:
 		return notFound("no factor in it: %s", eventWords(*f.firstNoise))
 	case f.firstNoise != nil:
 		return notFound("no factor in it: none of %s is a push error", verify.Count(f.skipped(), "event"))
 	}
-	return notFound("no event fits --for and --code")
+	return notFound("no event matches --for and --code")
 }
 
 // eventWords says what an event without a factor is.
@@ -253,7 +253,7 @@ func eventWords(e event.Event) string {
 		}
 	}
 	if e.Ambiguous {
-		what += "; it can be read in several ways, see its candidates"
+		what += "; it can be read in several ways: see its candidates"
 	}
 	return what
 }

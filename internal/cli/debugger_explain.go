@@ -28,8 +28,8 @@ func newDebuggerExplainCmd(s *shell) *cobra.Command {
 	o := debuggerExplainOptions{shell: s}
 	cmd := &cobra.Command{
 		Use:   "explain CODE [MESSAGE]|SID|FILE",
-		Short: "Say what an error code means for Verify Push, and whose job the fix is",
-		Long: `Explain an error code without the network: what it means for Verify Push, its cause and fix, whose job that is, and
+		Short: "Explain what an error code means for Verify Push, and who can fix it",
+		Long: `Explain an error code without the network: what it means for Verify Push, its cause and fix, who can fix it, and
 whether the push token is dead. Codes of the mobile SDKs (60401 to 60407, 68001 to 68007) and of the iOS keychain (-25300,
 -128) are in it too. No code proves that a factor is dead. Some codes stand for many things: give the message beside the
 code too, or paste the whole line.
@@ -119,7 +119,7 @@ func (o *debuggerExplainOptions) run(ctx context.Context, args []string) error {
 func explainFound(p *render.Printer, words string) error {
 	found := event.Search(strings.Fields(words)...)
 	if len(found) == 0 {
-		return notFound("no code of the catalogue has %q", words)
+		return notFound("no code in the catalogue mentions %q", words)
 	}
 	return listAll(p, codeResource, found)
 }
@@ -131,8 +131,8 @@ func explainNumber(p *render.Printer, number int, message string) error {
 		code, ok = event.Lookup(-number)
 	}
 	if !ok {
-		return notFound("%d is not in the catalogue, which has what was known on %s", number, event.FactsDate).
-			WithHint("if it is a code of Twilio, its page is https://www.twilio.com/docs/api/errors/%d", max(number, -number))
+		return notFound("%d is not in the catalogue (as of %s)", number, event.FactsDate).
+			WithHint("if it is a Twilio code, see https://www.twilio.com/docs/api/errors/%d", max(number, -number))
 	}
 	return explainCode(p, code.Beside(message))
 }
@@ -181,10 +181,10 @@ func (s *shell) explainSID(ctx context.Context, p *render.Printer, text, prefix 
 	if err != nil {
 		what := verify.ResourceName(prefix)
 		if what == "" {
-			return verify.Usagef("%s is a SID that verifyctl does not know", text)
+			return verify.Usagef("%s is a kind of SID that verifyctl does not know", text)
 		}
 		return verify.Usagef("%s is %s; explain takes error codes, and alerts NO…", text, verify.WithArticle(what)).
-			WithHint("what is wrong with it: %s", verify.Command(s.flags.env, "why", text))
+			WithHint("find out what is wrong with it: %s", verify.Command(s.flags.env, "why", text))
 	}
 	c, _, err := s.begin(ctx, needsAccount)
 	if err != nil {
@@ -254,7 +254,7 @@ func explainEvents(p *render.Printer, events []event.Event) error {
 	case len(events) == 0:
 		return notFound("no debugger event and no error in it")
 	}
-	return notFound("no code of the catalogue in it: %s", eventWords(events[0])).
+	return notFound("none of its codes is in the catalogue: %s", eventWords(events[0])).
 		WithHint("what the event says: verifyctl debugger decode")
 }
 

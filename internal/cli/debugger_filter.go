@@ -72,8 +72,8 @@ func (f *eventFilter) serviceOf(arg string) (verify.ServiceSID, error) {
 	}
 	target, err := f.shell.named(arg)
 	if err != nil {
-		return "", verify.Usagef("--for %q is neither a Service SID nor an environment", arg).
-			WithHint("write a SID, VA followed by 32 hexadecimal digits, or a name of: verifyctl env list")
+		return "", verify.Usagef("--for %q is neither a Verify Service SID nor an environment", arg).
+			WithHint("give a SID (VA and 32 hexadecimal digits) or a name from: verifyctl env list")
 	}
 	return target.Environment.ServiceSID, nil
 }
@@ -156,7 +156,7 @@ func (f *eventFilter) say() {
 		f.shell.note("left out %s that %s%s: %s; --all shows them", verify.Count(n, "event"), isNoPushError(n), ofVerify, noiseWords(f.noise))
 	}
 	if f.others > 0 {
-		f.shell.note("left out %s that --for and --code do not name", verify.Count(f.others, "event"))
+		f.shell.note("left out %s that --for and --code do not match", verify.Count(f.others, "event"))
 	}
 	if f.twice > 0 {
 		f.shell.note("left out %s seen before", verify.Count(f.twice, "event"))

@@ -50,7 +50,7 @@ func newDebuggerListenCmd(s *shell) *cobra.Command {
 	o := debuggerListenOptions{shell: s}
 	cmd := &cobra.Command{
 		Use:   "listen",
-		Short: "Receive debugger events, keep them, and hand them on",
+		Short: "Receive, store and forward debugger events",
 		Long: `Receive what Twilio posts: the debugger webhook, Event Streams, and Verify webhooks. Each delivery is checked by its
 X-Twilio-Signature and answered with success only when it is on disk, so nothing that was accepted is lost; what comes
 twice is kept once. What is not signed is 403 and leaves nothing behind. At start, and every hour, alerts that were missed
@@ -181,7 +181,7 @@ func (o *debuggerListenOptions) address(ctx context.Context, c *connection) (str
 	case c.env.Demo:
 		return "http://" + o.addr + "/", nil
 	case !o.shell.canAsk():
-		return "", verify.Usagef("which URL does Twilio post to? It is part of what is signed").
+		return "", verify.Usagef("the URL that Twilio posts to is required: it is part of the signature").
 			WithHint("give --public-url https://…, or declare listener_url for %s in the environment file", c.label())
 	}
 	return o.shell.prompter().Input(ctx, prompt.Question{Text: "URL that Twilio posts debugger events to", Instead: "--public-url https://…", Check: func(text string) error {
@@ -232,7 +232,7 @@ func (o *debuggerListenOptions) serve(ctx context.Context, c *connection, p *ren
 	}()
 	_, printErr := render.List(p, eventResource, printing.Events())
 	if printErr != nil {
-		o.shell.note("events are stored and no longer printed: %v", printErr)
+		o.shell.note("events are still stored, but no longer printed: %v", printErr)
 		for range printing.Events() { // receiving goes on without a reader
 		}
 	}
@@ -249,7 +249,7 @@ func (o *debuggerListenOptions) dispatch(printing *debugger.PrintQueue, e event.
 		return
 	}
 	if !printing.Add(e) {
-		o.shell.note("event %s was stored and not printed: the output does not keep up", e.EventSID)
+		o.shell.note("event %s was stored but not printed: the output cannot keep up", e.EventSID)
 	}
 	for _, q := range o.queues {
 		q.Add(e)
@@ -269,7 +269,7 @@ func (o *debuggerListenOptions) startQueues(ctx context.Context, c *connection, 
 	for _, forwarder := range to {
 		o.queues = append(o.queues, debugger.NewQueue(context.WithoutCancel(ctx), forwarder, c.clock(), func(e event.Event, err error) {
 			l.ForwardFailed()
-			o.shell.note("event %s was stored and not handed on: %v", e.EventSID, err)
+			o.shell.note("event %s was stored but not forwarded: %v", e.EventSID, err)
 		}))
 	}
 }

@@ -20,27 +20,27 @@ var demoSteps = []demoStep{
 		[]string{"-e", "demo", "factors", "list", simulator.DemoIdentity}},
 	{"Twilio answered 201, whether or not a push could arrive. Why did this one not?",
 		[]string{"-e", "demo", "why", simulator.DemoPendingChallengeSID, "--identity", simulator.DemoIdentity}},
-	{"So it is no single phone. What says the doctor about Apple's credentials, in all three environments?",
+	{"So it is not just one phone. What does doctor say about Apple's credentials, in all three environments?",
 		[]string{"-e", "demo", "doctor", "--only", "PUSH-APN-0*"}},
-	{"Who fixes such an error, and is the factor dead? It is not.",
+	{"Who can fix this error, and is the factor dead? No, it is not.",
 		[]string{"debugger", "explain", "52134"}},
-	{"The fix is one change, and the doctor prints what takes it back.",
+	{"The fix is one change, and doctor prints the command that undoes it.",
 		[]string{"-e", "demo", "doctor", "--fix", "--credential", simulator.DemoSpareCredentialSID, "--only", "PUSH-APN-0*", "--confirm", "demo"}},
 	{"Amara's question is still pending. Send its push again.",
 		[]string{"-e", "demo", "challenge", "resend", simulator.DemoPendingChallengeSID, "--identity", simulator.DemoIdentity, "--confirm", "demo"}},
-	{"Only a simulator can tell what became of each push.",
+	{"Only a simulator can say what became of each push.",
 		[]string{"-e", "demo", "simulator", "pushes", "--challenge", simulator.DemoPendingChallengeSID}},
 	{"And only the phone's own key can answer. Her virtual phone has one.",
 		[]string{"-e", "demo", "simulator", "device", "approve", "--factor", simulator.DemoIPhoneFactorSID}},
 	{"The backend sees it approved.",
 		[]string{"-e", "demo", "challenge", "list", simulator.DemoIdentity, "--columns", "sid,status,message,created"}},
-	{"Her old phone is gone, she says. A deleted factor cannot be brought back; what it was is kept here.",
-		[]string{"-e", "demo", "factors", "delete", simulator.DemoIdentity, simulator.DemoDeadFactorSID, "--confirm", "demo", "--reason", "phone replaced, says the user"}},
+	{"She says her old phone is gone. A deleted factor cannot be restored; a record of it is kept here.",
+		[]string{"-e", "demo", "factors", "delete", simulator.DemoIdentity, simulator.DemoDeadFactorSID, "--confirm", "demo", "--reason", "user reports a replaced phone"}},
 	{"Every write left a record.",
 		[]string{"audit", "show", "--columns", "time,phase,outcome,command,sids"}},
 }
 
-const demoEnd = `That was a fresh copy in memory. Repeat any of it by hand; "verifyctl demo reset" restores that world.
+const demoEnd = `That was a fresh copy in memory. Try any of it yourself; "verifyctl demo reset" restores the demo.
 Your own account: verifyctl env add NAME`
 
 func newDemoCmd(s *shell) *cobra.Command {
@@ -48,7 +48,7 @@ func newDemoCmd(s *shell) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "demo",
 		Short: "A guided tour of an incident, on the embedded simulator",
-		Long: `Play an incident of a small company: the push that never came, found and fixed in about ten commands. Each command is
+		Long: `Play through an incident at a small company: a push that never came, found and fixed in about ten commands. Each command is
 shown before its real output, and can be repeated by hand with the same SIDs.
 
 The tour runs on a fresh copy in memory. The environment "demo" itself keeps its state between commands; "verifyctl demo

@@ -19,8 +19,8 @@ import (
 func newDemoResetCmd(s *shell) *cobra.Command {
 	return &cobra.Command{
 		Use:   "reset",
-		Short: "Restore the demo environments to how they began",
-		Long: `Forget everything that was done in demo, demo-dev and demo-staging, and what this machine remembers of them.
+		Short: "Restore the demo environments to their initial state",
+		Long: `Forget everything that was done in demo, demo-dev and demo-staging, and everything this machine remembers about them.
 
 ` + exitHelp(0, 1),
 		Example: "  verifyctl demo reset",
@@ -35,7 +35,7 @@ func newDemoResetCmd(s *shell) *cobra.Command {
 			if err := forgetDemo(cmd.Context(), dir); err != nil {
 				return err
 			}
-			s.note("demo, demo-dev and demo-staging are as they began")
+			s.note("demo, demo-dev and demo-staging are back to their initial state")
 			return nil
 		},
 	}

@@ -54,7 +54,7 @@ func demoFailure(state string, err error) error {
 	if full, ok := statedir.FullDisk(doing, state, err); ok {
 		return full
 	}
-	return statedir.Failure(doing, err).WithHint("start it anew: verifyctl demo reset")
+	return statedir.Failure(doing, err).WithHint("start over: verifyctl demo reset")
 }
 
 // now gives the world's time, which runs only while a command runs.

@@ -34,7 +34,7 @@ func newDoctorCmd(s *shell) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "doctor",
 		Short: "Check every environment: keys, Services, push credentials, webhooks, delivery",
-		Long: `Check whether users of every environment can be logged in by push, and say what to do where they cannot.
+		Long: `Check whether users of every environment can log in by push, and say what to do where they cannot.
 
 All environments of the file are checked together, or the one of -e; "-e demo" checks the three of the demo. What they
 share is compared. Push errors of the last day come first on the page, one line for each cause. A check that could not be
@@ -145,7 +145,7 @@ func (o *doctorOptions) run(ctx context.Context) error {
 		return err
 	}
 	if o.app != nil && o.app.Requested != nil {
-		return (&verify.Error{Kind: verify.KindFailed, Message: "nothing that was signed was checked: " + o.app.Unread}).WithHint("give the .ipa that users get")
+		return (&verify.Error{Kind: verify.KindFailed, Message: "no code signature was checked: " + o.app.Unread}).WithHint("give the .ipa that users get")
 	}
 	return nil
 }

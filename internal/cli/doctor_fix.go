@@ -42,7 +42,7 @@ func (e *examination) applyChanges(ctx context.Context, write writeFlags, change
 	var errs []error
 	for _, change := range changes {
 		if change.Done() {
-			e.shell.note("nothing to do: %s has %s already", change.Environment, change)
+			e.shell.note("nothing to do: %s already has %s", change.Environment, change)
 			continue
 		}
 		e.shell.note("%s: %s", change.Environment, change.Describe())
@@ -72,9 +72,9 @@ func (e *examination) applyChange(ctx context.Context, write writeFlags, change 
 		return err
 	}
 	if undo := change.UndoCommand(); undo != "" {
-		e.shell.note("changed; to take it back: %s", undo)
+		e.shell.note("changed; to undo it: %s", undo)
 	} else {
-		e.shell.note("changed; there is no request that takes it back")
+		e.shell.note("changed; no request can undo it")
 	}
 	return nil
 }

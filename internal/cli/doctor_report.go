@@ -18,7 +18,7 @@ const (
 // checkResultForm refuses what cannot be had in a form that no printer writes.
 func (f *globalFlags) checkResultForm() error {
 	if f.jq != "" || f.template != "" || f.columns != nil || f.quiet {
-		return verify.Usagef("-o %s excludes --jq, --template, --columns and --quiet", f.output)
+		return verify.Usagef("-o %s cannot be combined with --jq, --template, --columns or --quiet", f.output)
 	}
 	return nil
 }

@@ -64,7 +64,7 @@ func (e *examination) environments(toChange bool) (chosen []*config.Target, decl
 	case target.Environment.Demo:
 		return chosen, demoEnvironments(), nil
 	case target.Environment.ServiceSID == "":
-		return nil, nil, verify.Usagef("which Service? Name it with --service VA…")
+		return nil, nil, verify.Usagef("which Verify Service? Name it with --service VA…")
 	case len(own) == 0: // or the file is wrong elsewhere, which keeps this one from being compared and not from being checked
 		own = chosen
 	}

@@ -20,9 +20,9 @@ func newDoctorUndoCmd(s *shell) *cobra.Command {
 	o := doctorUndoOptions{examination: examination{shell: s, noEvidence: true}}
 	cmd := &cobra.Command{
 		Use:   "undo CHANGE",
-		Short: "Take back a change of doctor --fix",
-		Long: `Take back a change that "doctor --fix" made. It prints the command to paste: CHANGE is apn=CR…, fcm=CR…, YW….status=enabled,
-YW….status=disabled or YW….event_types=a,b. The change is shown and confirmed like every write.
+		Short: "Undo a change made by doctor --fix",
+		Long: `Undo a change that "doctor --fix" made. It prints the command to paste: CHANGE is apn=CR…, fcm=CR…, YW….status=enabled,
+YW….status=disabled or YW….event_types=a,b. It shows the change and asks for confirmation, like every write.
 
 ` + exitHelp(writeStatuses...),
 		Example: `  verifyctl -e demo doctor undo apn=CR09b0e064645fdbe631d10397cc221d8d --dry-run`,

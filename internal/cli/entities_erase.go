@@ -48,7 +48,7 @@ memory.
 	}
 	flags := cmd.Flags()
 	flags.BoolVar(&o.allEnvs, "all-envs", false, "in every environment but demo")
-	flags.BoolVarP(&o.write.yes, "yes", "y", false, "do not ask (never stands in for --confirm)")
+	flags.BoolVarP(&o.write.yes, "yes", "y", false, "skip the confirmation prompt (does not replace --confirm)")
 	flags.StringArrayVar(&o.confirmed, "confirm", nil, "the `name` of a production environment that may be written to; once for each")
 	flags.BoolVar(&o.write.dryRun, "dry-run", false, "show what would be erased, send nothing")
 	flags.StringVar(&o.write.reason, "reason", "", "why, for the audit file")
@@ -131,7 +131,7 @@ func (o *entitiesEraseOptions) connections(ctx context.Context) ([]*connection, 
 		connections = append(connections, c)
 	}
 	if len(connections) == 0 {
-		return nil, verify.Usagef("there is no environment but the demo").WithHint("add one: verifyctl env add")
+		return nil, verify.Usagef("no environment is set up besides the demo").WithHint("add one: verifyctl env add")
 	}
 	return connections, nil
 }
@@ -155,12 +155,12 @@ func (o *entitiesEraseOptions) show(traces []fleet.Trace) error {
 	for _, t := range traces {
 		switch {
 		case t.Err != nil:
-			o.shell.note("%s: whether %s is there is unknown: %v", t.Environment, t.Identity, t.Err)
+			o.shell.note("%s: could not check whether %s exists: %v", t.Environment, t.Identity, t.Err)
 			unread = append(unread, fmt.Errorf("%s: %w", t.Environment, t.Err))
 		case t.Here:
 			o.shell.note("%s: entity %s of %s, %s, and its challenge history", t.Environment, t.Entity.SID, t.Identity, verify.Count(len(t.Factors), "factor"))
 		default:
-			o.shell.note("%s: %s is not there", t.Environment, t.Identity)
+			o.shell.note("%s: %s does not exist", t.Environment, t.Identity)
 		}
 	}
 	return errors.Join(unread...)

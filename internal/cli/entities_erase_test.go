@@ -79,7 +79,7 @@ func (c *company) enrol(service, identity string) {
 func TestEraseEverywhere(t *testing.T) {
 	c := newCompany(t)
 	status, _, stderr := c.run("entities", "erase", "user:"+janeElsewhere, "--all-envs", "--dry-run")
-	if status != 0 || strings.Count(stderr, "is not there") != 3 || strings.Contains(stderr, "demo:") {
+	if status != 0 || strings.Count(stderr, "does not exist") != 3 || strings.Contains(stderr, "demo:") {
 		t.Fatalf("status %d:\n%s", status, stderr)
 	}
 	_, after, _ := strings.Cut(stderr, "live: ")
@@ -147,7 +147,7 @@ func TestEraseStopsWhenAPlaceCannotBeRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	status, stdout, stderr := c.run("entities", "erase", "user:"+janeElsewhere, "--all-envs", "--yes", "--confirm", "live")
-	if status == 0 || stdout != "" || !strings.Contains(stderr, "is unknown") {
+	if status == 0 || stdout != "" || !strings.Contains(stderr, "could not check whether") {
 		t.Errorf("status %d:\n%s%s", status, stdout, stderr)
 	}
 	if status, _, _ := c.run("-e", "dev", "entities", "show", janeElsewhere); status != 0 {

@@ -128,7 +128,7 @@ func (o *envAddOptions) parse(args []string) error {
 	env.Platforms, err = parsePlatforms(o.platforms)
 	errs = append(errs, err)
 	if given := o.secretFlags(); len(given) > 1 {
-		errs = append(errs, verify.Usagef("%s exclude each other: a secret is in one place", strings.Join(given, " and ")))
+		errs = append(errs, verify.Usagef("%s cannot be combined: a secret is in one place", strings.Join(given, " and ")))
 	}
 	if o.maxFactors < 0 {
 		errs = append(errs, verify.Usagef("--max-factors %d is negative", o.maxFactors))

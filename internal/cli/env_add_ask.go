@@ -42,7 +42,7 @@ func (o *envAddOptions) missing() error {
 	if len(flags) == 0 {
 		return nil
 	}
-	return verify.Usagef("env add needs %s where there is no terminal to ask on", strings.Join(flags, " and "))
+	return verify.Usagef("env add needs %s when there is no terminal to ask on", strings.Join(flags, " and "))
 }
 
 // askSID asks for a SID unless it is known.

@@ -23,11 +23,11 @@ func newEnvUseCmd(s *shell) *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch {
 			case none && len(args) > 0:
-				return verify.Usagef("--none excludes a name")
+				return verify.Usagef("--none cannot be combined with a NAME")
 			case none:
 				return useEnvironment(s, "")
 			case len(args) == 0 || args[0] == "":
-				return verify.Usagef("which environment? %s needs a NAME, or --none", cmd.CommandPath()).
+				return verify.Usagef("%s needs a NAME, or --none", cmd.CommandPath()).
 					WithHint("see what there is: verifyctl env list")
 			}
 			return useEnvironment(s, args[0])

@@ -54,7 +54,7 @@ goes on, and a plan that is done sends nothing.
 		RunE: parseThenRun(o.parse, o.run),
 	}
 	flags := cmd.Flags()
-	flags.BoolVar(&o.through, "through", false, "in production too, go on from stage to stage")
+	flags.BoolVar(&o.through, "through", false, "continue from stage to stage, even in production")
 	o.limits.register(flags)
 	o.ceiling.register(flags)
 	o.write.register(flags)
@@ -80,7 +80,7 @@ func (o *factorsApplyOptions) run(ctx context.Context) error {
 	}
 	o.shell.sayPlan(plan)
 	if plan.Header.Delete == 0 {
-		o.shell.note("the plan names nothing to delete")
+		o.shell.note("the plan has nothing to delete")
 		return nil
 	}
 	memory, err := c.memory(ctx)

@@ -70,10 +70,10 @@ func (o *factorsDeleteOptions) parse(args []string) error {
 	}
 	switch {
 	case chosen == 0:
-		return verify.Usagef("which factors? Name their SIDs, or use --device GLOB or --all").
+		return verify.Usagef("name the factors by SID, or use --device GLOB or --all").
 			WithHint("see them: %s", verify.Command(o.shell.flags.env, "factors", "list", o.identityArg))
 	case chosen > 1:
-		return verify.Usagef("factor SIDs, --device and --all exclude each other")
+		return verify.Usagef("factor SIDs, --device and --all cannot be combined")
 	}
 	return nil
 }

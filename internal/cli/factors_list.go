@@ -51,7 +51,7 @@ production that stops at 1,000 entities unless --limit or --all is given. With -
 	choose(cmd, &o.filter.Type, "type", "only factors of the type push, totp or passkeys", verify.FactorPush, verify.FactorTOTP, verify.FactorPasskeys)
 	flags.StringVar(&o.filter.AppID, "app-id", "", "only factors of this app, such as com.example.app")
 	flags.IntVar(&o.limit, "limit", 0, "stop after this many factors")
-	flags.BoolVar(&o.all, "all", false, "read every entity, in production too")
+	flags.BoolVar(&o.all, "all", false, "read every entity, even in production")
 	flags.StringVar(&o.where, "where", "", whereHelp)
 	return cmd
 }

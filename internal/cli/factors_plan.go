@@ -54,7 +54,7 @@ A plan for which nothing was found is written too; applying it does nothing.
 
 func (o *factorsPlanOptions) parse([]string) error {
 	if (o.where == "") == (o.from == "") {
-		return verify.Usagef("which factors? Give --where EXPRESSION or --from FILE, one of them")
+		return verify.Usagef("give either --where EXPRESSION or --from FILE")
 	}
 	return o.file.check(verify.Command(o.shell.flags.env, "factors", "plan", "--where", "sdk_version < 3.0.1", "--out", "incident.ndjson"))
 }
@@ -128,10 +128,10 @@ func (f *planFile) register(cmd *cobra.Command) {
 func (f *planFile) check(such string) error {
 	switch {
 	case f.out == "" && !f.dryRun:
-		return verify.Usagef("where does the plan go? Name a file with --out FILE, or only look with --dry-run").
+		return verify.Usagef("name a file for the plan with --out FILE, or preview it with --dry-run").
 			WithHint("write a plan, read it, then apply it: %s", such)
 	case f.lifetime <= 0:
-		return verify.Usagef("--expires must be longer than nothing")
+		return verify.Usagef("--expires must be longer than zero")
 	}
 	return nil
 }

@@ -33,7 +33,7 @@ at the challenges of each candidate. A 52103 event proves a dead push token, not
 counts when after it at least --min-unanswered challenges ran out on the factor (the one whose push failed among them), none
 was answered, the factor was not updated, and --quiet-for has passed. A 52141 or 52119 event needs the idle rule besides.
 
---idle DAYS takes factors of any platform that gave no sign of life for so long while challenges to them ran out on three
+--idle DAYS takes factors of any platform that showed no activity for so long while challenges to them ran out on three
 different days. --activity FILE is the backend's word on when it last saw each app (a list with identity, factor_sid,
 last_seen): what it saw lately is kept, and what it has not seen needs one challenge in vain only.
 
@@ -58,7 +58,7 @@ credential. The index ("fleet sync") tells how many factors there are.
 	flags.Var(&o.since, "since", "how far back to look at events")
 	flags.IntVar(&o.rules.MinUnanswered, "min-unanswered", o.rules.MinUnanswered, "challenges that must have run out on the factor since its event")
 	flags.Var(&o.rules.Quiet, "quiet-for", "how long the event must lie back")
-	flags.Var(&o.rules.Idle, "idle", "also take factors without any sign of life for so long; 0 for no")
+	flags.Var(&o.rules.Idle, "idle", "also take factors without any activity for so long; 0 for no")
 	flags.StringVar(&o.activityFile, "activity", "", "the backend's word on when it last saw each app: a list in a `file`, from a script or a spreadsheet")
 	flags.BoolVar(&o.all, "all", false, "read the challenges of more than 1,000 factors, in production too")
 	o.ceiling.register(flags)
@@ -117,7 +117,7 @@ func (o *factorsPruneOptions) activity() (fleet.Activity, error) {
 	}
 	activity, err := readInput(o.shell, "the activity list", o.activityFile, fleet.ParseActivity)
 	if err == nil {
-		o.shell.note("the backend speaks of %s: %s", verify.Count(activity.Len(), "factor"), activity.Columns)
+		o.shell.note("the activity list names %s: %s", verify.Count(activity.Len(), "factor"), activity.Columns)
 	}
 	return activity, err
 }

@@ -73,7 +73,7 @@ func (s *shell) checkFlags(cmd *cobra.Command) error {
 	cmd.Flags().Visit(func(flag *pflag.Flag) {
 		if (isEmptyValue(flag.Value) || s.givenEmpty(flag)) && !strings.Contains(flag.Usage, "empty") {
 			errs = append(errs, verify.Usagef("--%s is empty", flag.Name).
-				WithHint("leave it out or give it a value; a variable of the shell may not be set"))
+				WithHint("leave it out or give it a value; a shell variable may be unset"))
 		}
 	})
 	if limit := cmd.Flags().Lookup("limit"); limit != nil && limit.Value.Type() == "int" && limit.Value.String()[0] == '-' {

@@ -12,7 +12,7 @@ import (
 
 func TestValuesOfFlagsAreSaidInWords(t *testing.T) {
 	for _, tc := range []struct{ args, want string }{
-		{"--timeout abc version", `--timeout "abc" is not a length of time`},
+		{"--timeout abc version", `--timeout "abc" is not a duration`},
 		{"factors list --limit many", `--limit "many" is not a whole number that fits`},
 		{"factors list --limit 99999999999999999999", `--limit "99999999999999999999" is not a whole number that fits`},
 		{"factors list --all=perhaps", `--all "perhaps" is not true or false`},
@@ -44,7 +44,7 @@ func TestEmptyAndImpossibleValues(t *testing.T) {
 		{"--config is empty", []string{"--config", "", "version"}},
 		{"--limit -1 is negative", []string{"-e", "demo", "factors", "deleted", "--limit", "-1"}},
 		{"--timeout 0s is not more than zero", []string{"--timeout", "0", "version"}},
-		{`--timeout "-5s" is not a length of time`, []string{"--timeout", "-5s", "version"}},
+		{`--timeout "-5s" is not a duration`, []string{"--timeout", "-5s", "version"}},
 	} {
 		status, stdout, stderr := runArgs(t, tc.args...)
 		if status != 64 || stdout != "" || !strings.Contains(stderr, "verifyctl: error: "+tc.want) {

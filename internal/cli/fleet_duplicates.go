@@ -73,7 +73,7 @@ func listDuplicates(ctx context.Context, s *shell) error {
 			return rows
 		}
 	}
-	return listFrom(ctx, s, needsMemory, duplicateResource(), "no two factors share a token or a name", func(ctx context.Context, c *connection) rowsOf[duplicate] {
+	return listFrom(ctx, s, needsMemory, duplicateResource(), "no factors share a token or a name", func(ctx context.Context, c *connection) rowsOf[duplicate] {
 		index, err := c.index(ctx)
 		if err != nil {
 			return failed[duplicate](err)

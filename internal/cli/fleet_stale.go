@@ -16,7 +16,7 @@ func newFleetStaleCmd(s *shell) *cobra.Command {
 		Use:   "stale",
 		Short: "List push factors whose token may have gone stale",
 		Long: `List verified push factors of the index that have not changed for long. A push token is renewed by updating the factor, so
-no token is younger than its factor's last update. Google calls tokens stale after a month without contact and drops them
+no token is newer than its factor's last update. Google calls tokens stale after a month without contact and drops them
 after 270 days. A stale token is no dead factor: the phone may still answer by polling.
 
 ` + exitHelp(0, 1, 6),

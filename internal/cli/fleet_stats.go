@@ -45,7 +45,7 @@ func (o *fleetStatsOptions) run(ctx context.Context) error {
 		return err
 	}
 	if len(fields) == 0 {
-		return verify.Usagef("--by names no field")
+		return verify.Usagef("--by needs a field")
 	}
 	r := statsResource(fields)
 	if err := r.CheckColumns(o.shell.flags.columns); err != nil {

@@ -32,8 +32,9 @@ func newFleetSyncCmd(s *shell) *cobra.Command {
 1,000. A run that is cut off, by Ctrl-C or worse, goes on where it was when the same command is given again.
 
 In production it begins at 10 requests a second with 4 in flight, and stops at 1,000 entities unless --limit or --all is
-given. An environment whose account is also that of production keeps to the same rate, and says whose it is. --rps and --concurrency set other ceilings; a 429 slows it down in any case. --between 01:00-05:00 reads only at these
-hours of the day, and waits for them.
+given. An environment in the same account as a production one keeps to the same rate, and says which one that is. --rps and
+--concurrency set other ceilings; a 429 always slows it down. --between 01:00-05:00 reads only at these hours of the day, and
+waits for them.
 
 --changed reads only identities that stored debugger events and webhooks name since the last full crawl, and entities never
 read. Token refreshes leave no event, so it does not see them.
@@ -49,7 +50,7 @@ Metadata keys that the environment declares (metadata_keys) become columns, by w
 	flags := cmd.Flags()
 	flags.BoolVar(&o.changed, "changed", false, "only what events name since the last full crawl, and entities never read")
 	flags.IntVar(&o.limit, "limit", 0, "stop after this many entities; the same command goes on")
-	flags.BoolVar(&o.all, "all", false, "read every entity, in production too")
+	flags.BoolVar(&o.all, "all", false, "read every entity, even in production")
 	o.ceiling.register(flags)
 	flags.Var(&o.hours, "between", "read only in these hours of the day, in this machine's time zone")
 	return cmd
@@ -78,7 +79,7 @@ var crawlResource = render.Resource[crawlRow]{Columns: []render.Column[crawlRow]
 
 func (o *fleetSyncOptions) parse([]string) error {
 	if o.changed && o.limit > 0 {
-		return verify.Usagef("--changed and --limit exclude each other")
+		return verify.Usagef("--changed and --limit cannot be combined")
 	}
 	return o.ceiling.set(o.shell)
 }

@@ -43,7 +43,7 @@ func readLine(in io.Reader) (string, error) {
 	}
 	lines := strings.Fields(strings.TrimPrefix(string(text), "\ufeff")) // PowerShell may send a byte order mark
 	if len(text) > maxIdentityLine || len(lines) != 1 {
-		return "", verify.Usagef("standard input must hold exactly one identity, it holds %d words", len(lines))
+		return "", verify.Usagef("standard input must hold exactly one identity, got %d words", len(lines))
 	}
 	return lines[0], nil
 }

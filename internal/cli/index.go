@@ -91,7 +91,7 @@ func (s *shell) listIndexed(ctx context.Context, r render.Resource[verify.Indexe
 	}
 	n, err := render.List(p, r, limited(limit, index.FactorsWhere(ctx, fits)))
 	if err == nil && n == 0 {
-		s.note("no factor fits")
+		s.note("no factor matches")
 	}
 	if limit > 0 && n == limit {
 		s.note("stopped at --limit %d; there may be more", limit)
@@ -143,7 +143,7 @@ func fieldsOf(flag string, names []string) ([]where.Field, error) {
 		field, ok := where.FieldOf(name)
 		if !ok || field.IsDate() {
 			known := countedFields()
-			err := verify.Usagef("%s: there is no field %q to count by", flag, name).WithHint("the fields are %v and metadata.KEY", known)
+			err := verify.Usagef("%s: unknown field %q to count by", flag, name).WithHint("the fields are %v and metadata.KEY", known)
 			if near := verify.Nearest(name, known); near != "" {
 				err = err.WithHint("did you mean %s?", near)
 			}

@@ -22,7 +22,7 @@ func newLatencyCmd(s *shell) *cobra.Command {
 	o := latencyOptions{shell: s}
 	cmd := &cobra.Command{
 		Use:   "latency",
-		Short: "Measure how long Twilio takes, and how long the way there",
+		Short: "Measure Twilio's response time, and the network's share of it",
 		Long: `Measure requests to the Verify API, one after the other: the first on a new connection, the rest on the same one. Shown are
 name look-up, connection, TLS, whole requests cold and on an open connection, and Twilio's own share, apart from the
 network, where the reply tells it or it can be told from the rest. Twilio promises 300 ms of its own.
@@ -77,14 +77,14 @@ func probeFailure(p verify.Probe) error {
 	case p.Error != "":
 		return &verify.Error{Kind: verify.KindUnreachable, Message: fmt.Sprintf("%s: %s", p.Host, p.Error)}
 	case len(p.Samples) > 0 && (p.Samples[0].Status == 401 || p.Samples[0].Status == 403):
-		return &verify.Error{Kind: verify.KindAuth, Message: fmt.Sprintf("Twilio refused the key (HTTP %d); what was measured are refusals", p.Samples[0].Status),
+		return &verify.Error{Kind: verify.KindAuth, Message: fmt.Sprintf("Twilio refused the key (HTTP %d), so only refusals were measured", p.Samples[0].Status),
 			HTTPStatus: p.Samples[0].Status}
 	case len(p.Samples) > 0 && p.Samples[0].Status >= 400:
 		kind := verify.KindFailed
 		if p.Samples[0].Status == 429 {
 			kind = verify.KindLimit
 		}
-		return &verify.Error{Kind: kind, Message: fmt.Sprintf("Twilio answered HTTP %d; what was measured are errors", p.Samples[0].Status),
+		return &verify.Error{Kind: kind, Message: fmt.Sprintf("Twilio answered with HTTP %d, so only errors were measured", p.Samples[0].Status),
 			HTTPStatus: p.Samples[0].Status}
 	}
 	return nil

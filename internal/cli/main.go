@@ -36,7 +36,7 @@ func explainWait(ctx context.Context, stop func(), ended <-chan struct{}) {
 	select {
 	case <-ended:
 	case <-time.After(waitNoticeDelay):
-		fmt.Fprintln(os.Stderr, "verifyctl: interrupted, waiting for the end of what is under way; Ctrl-C again does not wait")
+		fmt.Fprintln(os.Stderr, "verifyctl: interrupted, finishing the request under way; press Ctrl-C again to quit at once")
 	}
 }
 

@@ -42,7 +42,7 @@ func (c *connection) missing(m twilio.Missing) (message, hint string) {
 		return fmt.Sprintf("the account of %s has no %s %s", c.label(), noun, m.SID), ""
 	case m.Identity != "":
 		return fmt.Sprintf("%s is not in %s", m.Identity, c.label()),
-			"is it another environment, or another spelling? Letter case counts; see " + verify.Command(c.env.Name, "entities", "list")
+			"check the environment and the spelling, including upper and lower case; see " + verify.Command(c.env.Name, "entities", "list")
 	}
 	return fmt.Sprintf("the account of %s has no Service %s", c.label(), m.Service), see("services", "list")
 }

@@ -142,7 +142,7 @@ func checkColumns(names []string, resources []columned) error {
 		if slices.Contains(known, name) {
 			continue
 		}
-		err := verify.Usagef("--columns: there is no column %q", name)
+		err := verify.Usagef("--columns: unknown column %q", name)
 		if near := verify.Nearest(name, known); near != "" {
 			return err.WithHint("did you mean %s? The columns are %s", near, strings.Join(known, ", "))
 		}

@@ -80,7 +80,7 @@ func (o *simulatorOptions) open(ctx context.Context) (*simulator.Control, func()
 		return nil, nil, verify.Usagef("--state and --server name two worlds").WithHint("give only one of them")
 	}
 	if o.state == simulator.Memory {
-		return nil, nil, verify.Usagef("a world in memory belongs to the server that made it").WithHint("leave out --state while that server runs")
+		return nil, nil, verify.Usagef("a world in memory belongs to the server that created it").WithHint("leave out --state while that server runs")
 	}
 	env, err := o.environment()
 	if err != nil {

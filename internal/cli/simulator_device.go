@@ -92,7 +92,7 @@ func (c *deviceChoice) register(cmd *cobra.Command) {
 
 func (c *deviceChoice) find(ctx context.Context, sim *simulator.Control, o *simulatorOptions) (simulator.Device, error) {
 	if c.identity == "" && c.factor == "" {
-		return simulator.Device{}, verify.Usagef("which phone? Name --identity or --factor")
+		return simulator.Device{}, verify.Usagef("name the phone with --identity or --factor")
 	}
 	service, err := o.service()
 	if err != nil {
@@ -103,7 +103,7 @@ func (c *deviceChoice) find(ctx context.Context, sim *simulator.Control, o *simu
 	case err != nil:
 		return simulator.Device{}, err
 	case len(devices) == 0:
-		return simulator.Device{}, notFound("there is no phone of %s%s", c.identity, c.factor).WithHint("see them: verifyctl simulator device list")
+		return simulator.Device{}, notFound("no simulated phone belongs to %s%s", c.identity, c.factor).WithHint("see them: verifyctl simulator device list")
 	case len(devices) > 1:
 		var names []string
 		for _, d := range devices {
@@ -187,9 +187,9 @@ func newDeviceListCmd(o *simulatorOptions) *cobra.Command {
 				return err
 			}
 			if cmd.Flags().Changed("limit") && filter.Limit < 1 {
-				return verify.Usagef("--limit is a number from 1, not %d", filter.Limit)
+				return verify.Usagef("--limit must be 1 or more, not %d", filter.Limit)
 			}
-			return withSimulatorList(cmd.Context(), o, deviceResource, "there are no such phones", func(ctx context.Context, sim *simulator.Control) ([]simulator.Device, error) {
+			return withSimulatorList(cmd.Context(), o, deviceResource, "no phones match", func(ctx context.Context, sim *simulator.Control) ([]simulator.Device, error) {
 				return sim.Devices(ctx, filter)
 			})
 		},

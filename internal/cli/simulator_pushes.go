@@ -50,9 +50,9 @@ only a refused push leaves a trace, in the debugger. With -e they are those of t
 				return err
 			}
 			if cmd.Flags().Changed("limit") && filter.Limit < 1 {
-				return verify.Usagef("--limit is a number from 1, not %d", filter.Limit)
+				return verify.Usagef("--limit must be 1 or more, not %d", filter.Limit)
 			}
-			return withSimulatorList(cmd.Context(), o, pushResource, "there are no such pushes", func(ctx context.Context, sim *simulator.Control) ([]simulator.Push, error) {
+			return withSimulatorList(cmd.Context(), o, pushResource, "no pushes match", func(ctx context.Context, sim *simulator.Control) ([]simulator.Push, error) {
 				return sim.Pushes(ctx, filter)
 			})
 		},

@@ -42,7 +42,7 @@ func (r *runningServer) leave(dir string) (remove func() error, err error) {
 	r.file = filepath.Join(dir, "simulator-"+strings.ToLower(rand.Text()[:8])+".json")
 	lock, err := statedir.Open(lockOf(r.file), os.O_RDWR|os.O_CREATE|os.O_EXCL)
 	if err != nil {
-		return nil, statedir.Failure("cannot tell other commands of this server", err)
+		return nil, statedir.Failure("cannot announce this server to other commands", err)
 	}
 	remove = func() error { return errors.Join(removeIfThere(r.file), lock.Close(), removeIfThere(lock.Name())) }
 	content, err := json.MarshalIndent(r, "", "  ")
@@ -53,7 +53,7 @@ func (r *runningServer) leave(dir string) (remove func() error, err error) {
 		err = statedir.WriteNew(r.file, append(content, '\n'))
 	}
 	if err != nil {
-		return nil, errors.Join(statedir.Failure("cannot tell other commands of this server", err), remove())
+		return nil, errors.Join(statedir.Failure("cannot announce this server to other commands", err), remove())
 	}
 	return remove, nil
 }

@@ -54,7 +54,7 @@ func newStateListCmd(s *shell) *cobra.Command {
 				if err := s.checkRemembered(); err != nil {
 					return err
 				}
-				s.note("nothing is kept on this machine")
+				s.note("nothing is stored on this machine")
 			}
 			err := listAll(s.printer(time.Now), keptResource, rows)
 			return errors.Join(err, unread)
@@ -165,12 +165,12 @@ func (o *statePurgeOptions) run(ctx context.Context) error {
 	forgot := 0
 	for _, kind := range store.Kinds() {
 		if gone[kind] > 0 {
-			o.shell.note("forgot %s of %s", verify.Count(gone[kind], "row"), kind)
+			o.shell.note("removed %s of %s", verify.Count(gone[kind], "row"), kind)
 			forgot += gone[kind]
 		}
 	}
 	if forgot == 0 {
-		o.shell.note("nothing of it was kept of %s", name)
+		o.shell.note("nothing of that kind is kept for %s", name)
 	}
 	return nil
 }
@@ -200,7 +200,7 @@ func (o *statePurgeOptions) confirm(ctx context.Context, name string) error {
 	case len(o.kinds) > 0:
 		what = joined(o.kinds, ", ")
 	}
-	return o.shell.confirm(ctx, o.yes, fmt.Sprintf("Forget %s that this machine keeps of %s?", what, name))
+	return o.shell.confirm(ctx, o.yes, fmt.Sprintf("Remove %s that this machine keeps for %s?", what, name))
 }
 
 func (o *statePurgeOptions) purge(ctx context.Context, memory *store.Store) (map[store.Kind]int, error) {

@@ -14,7 +14,7 @@ import (
 
 // errReaderGone is a write to a standard output that nobody reads any more, such as that of a pipe to head. It ends a list
 // quietly and is no failure; a broken pipe of the network is one, and only the writer of standard output tells them apart.
-var errReaderGone = errors.New("the reader of standard output went away")
+var errReaderGone = errors.New("the reader of standard output closed it")
 
 // resultWriter is standard output. It keeps its first error, because not everything that prints tells of one: cobra's
 // help and tablewriter's Markdown do not.

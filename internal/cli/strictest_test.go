@@ -22,7 +22,7 @@ func TestTheStricterEnvironmentOfAServiceWins(t *testing.T) {
 		status           int
 	}{
 		{names("staging , kind: staging", "live , kind: production"), "-e staging --yes", "is also that of live, which is production (FILE:3)", 6},
-		{names("staging , kind: staging", "live , kind: production"), "-e staging --confirm staging", `--confirm "staging" is not the name to confirm`, 6},
+		{names("staging , kind: staging", "live , kind: production"), "-e staging --confirm staging", `--confirm "staging" does not match`, 6},
 		{names("staging , kind: staging", "live , kind: production"), "-e staging --confirm live", "", 0},
 		{names("absent"), "-e absent --yes", "absent is production (FILE:2 declares no kind); confirm with --confirm absent", 6},
 		{names("test , kind: staging", "closed , kind: staging, readonly: true"), "-e test --yes", "is also that of closed, which is read-only (FILE:3)", 6},

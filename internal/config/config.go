@@ -131,7 +131,7 @@ func (c *Config) loadFrom(open func(string, role) (*document, error)) (*environm
 	main, err := open(c.path, c.role)
 	if errors.Is(err, fs.ErrNotExist) {
 		if c.role == shared {
-			return nil, verify.Usagef("there is no environment file %s", c.path).
+			return nil, verify.Usagef("environment file %s does not exist", c.path).
 				WithHint("it was named by --config or %s; start one: %s", fileVariable, verify.Command("", "--config", c.path, "env", "add", "NAME"))
 		}
 		return &environments{}, nil
@@ -287,7 +287,7 @@ func CheckName(name string) error {
 	case strings.Trim(name[:1], ".-_") == "":
 		problem = "does not start with a letter or a digit"
 	case strings.ContainsFunc(name, func(r rune) bool { return !isNameRune(r) }):
-		problem = "has something else in it than letters, digits, dots, dashes and underscores"
+		problem = "has a character other than letters, digits, dots, dashes and underscores"
 	}
 	if problem == "" {
 		return nil

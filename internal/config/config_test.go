@@ -211,7 +211,7 @@ func TestNothingToChooseSaysWhatToDo(t *testing.T) {
 
 	ownFile(t, "environments:\n  prod:\n"+minimal)
 	_, err = open(t).Choose()
-	wantError(t, err, verify.KindUsage, "which environment?", "verifyctl env use prod")
+	wantError(t, err, verify.KindUsage, "no environment is chosen", "verifyctl env use prod")
 
 	_, err = open(t, "-e", "prd").Choose()
 	wantError(t, err, verify.KindUsage, `no environment "prd"`, "did you mean prod?")

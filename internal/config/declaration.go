@@ -107,9 +107,9 @@ func (decl *declaration) complete() error {
 	case decl.env.ServiceSID == "":
 		return at("the environment %s has no service_sid", decl.env.Name)
 	case c.apiKey != "" && c.token != nil:
-		return verify.Usagef("%s: %s has an api_key and an auth token; it signs in with one of them", c.token.at, decl.env.Name)
+		return verify.Usagef("%s: %s has an api_key and an auth token; only one of them can be used", c.token.at, decl.env.Name)
 	case c.apiKey == "" && c.secret != nil:
-		return verify.Usagef("%s: %s has a secret but no api_key it belongs to", c.secret.at, decl.env.Name).
+		return verify.Usagef("%s: %s has a secret but no api_key", c.secret.at, decl.env.Name).
 			WithHint("an auth token is declared by auth_token, auth_token_env or auth_token_command")
 	}
 	return nil

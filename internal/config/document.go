@@ -157,13 +157,13 @@ func (d *document) entries(n *yaml.Node, what string) ([]entry, error) {
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key := resolve(n.Content[i])
 		if key.Kind != yaml.ScalarNode {
-			return nil, d.errorAt(n.Content[i], "a key of %s is not a word", what)
+			return nil, d.errorAt(n.Content[i], "a key in %s is not a string", what)
 		}
 		if key.ShortTag() == "!!merge" {
 			return nil, d.errorAt(key, "merge keys (<<) are not supported; an alias may stand for a single value")
 		}
 		if first, twice := seen[key.Value]; twice {
-			return nil, d.errorAt(n.Content[i], "%s stands twice in %s, first on line %d", shown(key.Value), what, first.Line)
+			return nil, d.errorAt(n.Content[i], "%s appears twice in %s, first on line %d", shown(key.Value), what, first.Line)
 		}
 		seen[key.Value] = key
 		all = append(all, entry{n.Content[i], resolve(n.Content[i+1])})
@@ -223,13 +223,13 @@ func (d *document) checkRole(e entry, f field) error {
 	case f.roles == nil || slices.Contains(f.roles, d.role):
 		return nil
 	case d.role == personal:
-		return d.errorAt(e.key, "%s is a fact for everybody and belongs in the team's file", f.name)
+		return d.errorAt(e.key, "%s applies to everybody and belongs in the team's file", f.name)
 	}
 	return d.onlyPersonal(e.key, f.name)
 }
 
 func (d *document) onlyPersonal(n *yaml.Node, key string) error {
-	return d.errorAt(n, "%s may only stand in a personal file, which nobody else can commit", key).
+	return d.errorAt(n, "%s is allowed only in a personal file, which is not committed", key).
 		WithHint("put it into %s", verify.Quote(personalPath(d.path)))
 }
 

@@ -27,8 +27,8 @@ func TestMistakesInTheFileNameTheirLine(t *testing.T) {
 		{"letter case counts", environment("Kind: staging"), ":5: ", []string{`did you mean kind?`}},
 		{"unknown at the top", "enviroments: {}\n", ":1: ", []string{`did you mean environments?`}},
 		{"unknown below challenges", environment("challenges: {template_only: true}"), ":5: ", []string{"did you mean templates_only?"}},
-		{"twice", environment("kind: staging", "kind: production"), ":6: ", []string{`"kind" stands twice`, "first on line 5"}},
-		{"environment twice", "environments:\n  a:\n" + minimal + "  a:\n" + minimal, ":5: ", []string{`"a" stands twice`}},
+		{"twice", environment("kind: staging", "kind: production"), ":6: ", []string{`"kind" appears twice`, "first on line 5"}},
+		{"environment twice", "environments:\n  a:\n" + minimal + "  a:\n" + minimal, ":5: ", []string{`"a" appears twice`}},
 		{"letter case alone", "environments:\n  a:\n" + minimal + "  A:\n" + minimal, ":5: ", []string{"only in letter case"}},
 		{"built in", "environments:\n  Demo:\n" + minimal, ":2: ", []string{"built in"}},
 		{"bad name", "environments:\n  ../a:\n" + minimal, ":2: ", []string{`"../a" does not start with`}},
@@ -50,9 +50,9 @@ func TestMistakesInTheFileNameTheirLine(t *testing.T) {
 		{"environment as text", "environments:\n  s: prod\n", ":2: ", []string{`"s" takes a mapping, not text`}},
 		{"list of environments", "environments:\n  - s\n", ":2: ", []string{"environments takes a mapping, not a list"}},
 		{"not a mapping", "- a\n", ":1: ", []string{"a mapping with the keys"}},
-		{"key and token", environment("api_key: "+keySID, "auth_token_env: T"), ":6: ", []string{"signs in with one of them"}},
-		{"two places for a secret", environment("api_key: "+keySID, "secret_env: A", "secret: keychain"), ":7: ", []string{"second place for one secret", ":6"}},
-		{"secret without a key", environment("secret_env: A"), ":5: ", []string{"no api_key it belongs to", "auth_token_env"}},
+		{"key and token", environment("api_key: "+keySID, "auth_token_env: T"), ":6: ", []string{"only one of them can be used"}},
+		{"two places for a secret", environment("api_key: "+keySID, "secret_env: A", "secret: keychain"), ":7: ", []string{"second source for the same secret", ":6"}},
+		{"secret without a key", environment("secret_env: A"), ":5: ", []string{"a secret but no api_key", "auth_token_env"}},
 		{"command as text", environment("api_key: "+keySID, "secret_command: pass show x"), ":6: ", []string{"takes a list", "no shell"}},
 		{"no command", environment("api_key: "+keySID, "secret_command: []"), ":6: ", []string{"names no program"}},
 		{"attestation without a date", environment("attestations:", "  EVT-01: {by: Noor}"), ":6: ", []string{`"EVT-01" needs by, on and until`}},
@@ -71,7 +71,7 @@ func TestMistakesInTheFileNameTheirLine(t *testing.T) {
 		{"tab", "environments:\n\ts: {}\n", ":2: ", []string{"not YAML"}},
 		{"two documents", "current: a\n---\ncurrent: b\n", ":2: ", []string{"second YAML document"}},
 		{"current as a list", "current: [a]\n", ":1: ", []string{"current takes text, not a list"}},
-		{"key that is no word", "? [a]\n: b\n", ":1: ", []string{"not a word"}},
+		{"key that is no word", "? [a]\n: b\n", ":1: ", []string{"not a string"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			path := ownFile(t, tc.text)
@@ -121,10 +121,10 @@ func TestAGivenFileMustExist(t *testing.T) {
 	home(t)
 	missing := filepath.Join(t.TempDir(), "team.yaml")
 	_, err := open(t, "--config", missing).Choose()
-	wantError(t, err, verify.KindUsage, "there is no environment file "+missing, "env add NAME")
+	wantError(t, err, verify.KindUsage, "environment file "+missing+" does not exist", "env add NAME")
 	t.Setenv(fileVariable, missing)
 	_, err = open(t).Choose()
-	wantError(t, err, verify.KindUsage, "there is no environment file "+missing)
+	wantError(t, err, verify.KindUsage, "environment file "+missing+" does not exist")
 	_, err = open(t, "--config", t.TempDir()).Choose()
 	wantError(t, err, verify.KindUsage, "is a directory")
 }

@@ -179,7 +179,7 @@ func (k *keychain) readFile() (map[string]string, error) {
 		return entries, nil
 	}
 	if err := json.Unmarshal(raw, &entries); err != nil || entries == nil {
-		return nil, verify.Usagef("%s is not what verifyctl wrote: it should be a JSON object of SIDs and secrets", k.file)
+		return nil, verify.Usagef("%s is not a valid credentials file: it should be a JSON object of SIDs and secrets", k.file)
 	}
 	return entries, nil
 }

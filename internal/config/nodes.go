@@ -241,7 +241,7 @@ func mappingUnder(m *yaml.Node, key string) (*yaml.Node, error) {
 		value = &yaml.Node{Kind: yaml.MappingNode}
 		m.Content = append(m.Content, keyLike(m, key), value)
 	case value.Kind == yaml.AliasNode:
-		return nil, verify.Usagef("%s stands for what is written elsewhere in the file (*%s); edit it by hand", key, value.Value)
+		return nil, verify.Usagef("%s is a YAML alias (*%s); edit it by hand", key, value.Value)
 	case isNull(value):
 		value.Kind, value.Tag, value.Value = yaml.MappingNode, "!!map", "" // "environments:" with nothing below it
 	}

@@ -64,7 +64,7 @@ func TestWhatATeamsFileMustNotHold(t *testing.T) {
 	} {
 		team, mine := teamFile(t, environment(lines...), "")
 		_, err := open(t, "--config", team, "-e", "s").Choose()
-		wantError(t, err, verify.KindUsage, team+":", "may only stand in a personal file", mine)
+		wantError(t, err, verify.KindUsage, team+":", "is allowed only in a personal file", mine)
 	}
 	team, _ := teamFile(t, environment("auth_token: abc"), "")
 	_, err := open(t, "--config", team, "-e", "s").Choose()

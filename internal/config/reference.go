@@ -94,7 +94,7 @@ func (d *document) commandInto(target **reference) func(entry) error {
 
 func (d *document) setReference(n *yaml.Node, key string, target **reference, r reference) error {
 	if *target != nil {
-		return d.errorAt(n, "%s is a second place for one secret, after %s", key, (*target).at)
+		return d.errorAt(n, "%s is a second source for the same secret, after %s", key, (*target).at)
 	}
 	r.at = d.at(n)
 	*target = &r

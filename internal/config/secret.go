@@ -121,7 +121,7 @@ func checkKey(text, source string) (Secret, error) {
 		case unicode.IsSpace(r):
 			return "", badKey(source, "has a space in it").WithHint("store it without spaces around it")
 		case r > unicode.MaxASCII || !unicode.IsLetter(r) && !unicode.IsDigit(r):
-			return "", badKey(source, fmt.Sprintf("has something else than a letter or a digit as character %d", i+1))
+			return "", badKey(source, fmt.Sprintf("has a character that is not a letter or digit at position %d", i+1))
 		}
 	}
 	return Secret(text), nil

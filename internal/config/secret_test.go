@@ -88,7 +88,7 @@ func TestAStrayCharacterNamesTheSource(t *testing.T) {
 	ownFile(t, environment("auth_token_env: S_TOKEN"))
 	for value, want := range map[string]string{
 		"abc\n": "line break", "abc\r": "line break", " abc": "space", "abc ": "space", "a\tbc": "space", "ab\u00a0c": "space",
-		"ab-c": "character 3", "äbc": "character 1", "abc\x00": "",
+		"ab-c": "position 3", "äbc": "position 1", "abc\x00": "",
 	} {
 		if strings.Contains(value, "\x00") {
 			continue // no variable can hold it

@@ -59,7 +59,7 @@ func ParseSetting(text string) (Setting, error) {
 		}
 		return Setting{}, err.WithHint("the keys are %s; others are edited in the file", strings.Join(SettableKeys(), ", "))
 	case strings.TrimSpace(value) == "":
-		return Setting{}, verify.Usagef("%s has no value", key).WithHint("a variable of the shell may not be set; to remove a key, edit the file")
+		return Setting{}, verify.Usagef("%s has no value", key).WithHint("a shell variable may be unset; to remove a key, edit the file")
 	}
 	return Setting{key, value}, nil
 }

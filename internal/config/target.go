@@ -136,7 +136,7 @@ func (c *Config) Choose() (*Target, error) {
 	}
 	if c.settings.source("service") == "--service" {
 		return nil, verify.Usagef("--service goes with TWILIO_* variables; %s has its own Service", name).
-			WithHint("to use the variables instead, have no current environment: verifyctl env use --none")
+			WithHint("to use the variables instead, unset the current environment: verifyctl env use --none")
 	}
 	t, err := c.Lookup(name)
 	if err != nil {
@@ -347,8 +347,8 @@ func (c *Config) nothingChosen() error {
 		return err
 	}
 	if names := all.names(); len(names) > 0 {
-		return verify.Usagef("which environment? None is chosen and none is current").
-			WithHint("choose one with -e, or for good: %s; there are %s", c.Command("env", "use", names[0]), strings.Join(names, ", "))
+		return verify.Usagef("no environment is chosen and none is current").
+			WithHint("choose one with -e, or set a default: %s; available: %s", c.Command("env", "use", names[0]), strings.Join(names, ", "))
 	}
 	return verify.Usagef("no environment is set up").
 		WithHint("add one: verifyctl env add NAME; or try any command without an account: -e demo")

@@ -112,7 +112,7 @@ func NewQueue(ctx context.Context, to Forwarder, clock clock, failed func(event.
 	return q
 }
 
-var errQueueFull = errors.New("too many events wait to be handed on")
+var errQueueFull = errors.New("too many events are waiting to be forwarded")
 
 // Add takes an event without waiting.
 func (q *Queue) Add(e event.Event) {

@@ -63,9 +63,9 @@ func NewSignatures(secrets []string, publicURL string, shared ...SharedKey) (*Si
 // Why a delivery was refused.
 var (
 	errUnsigned  = errors.New("it has no X-Twilio-Signature")
-	errUnhashed  = errors.New("its body is no form and its URL has no bodySHA256, so the body is not signed")
-	errBodyHash  = errors.New("its body is not the one that was signed")
-	errSignature = errors.New("its signature does not fit the webhook's URL and secrets")
+	errUnhashed  = errors.New("its body is not a form and its URL has no bodySHA256, so the body is not signed")
+	errBodyHash  = errors.New("its body does not match the signed hash")
+	errSignature = errors.New("its signature does not match the webhook's URL and secrets")
 )
 
 // check tells whether a request was signed by one of the secrets; the error says why not.
@@ -103,7 +103,7 @@ func (s *Signatures) check(r *http.Request, body []byte) error {
 type undeclaredKey struct{ Name, Algorithm string }
 
 func (u undeclaredKey) Error() string {
-	return fmt.Sprintf("it says that it is signed with the shared key %.80q by %.40q, which is not declared: add {shared_key: NAME, secret_env: …} to webhook_secrets", u.Name, u.Algorithm)
+	return fmt.Sprintf("it claims the shared key %.80q by %.40q, which is not declared: add {shared_key: NAME, secret_env: …} to webhook_secrets", u.Name, u.Algorithm)
 }
 
 // signers gives the secrets and the hash that the settings of a delivery name: without any the auth tokens, by HMAC-SHA1.

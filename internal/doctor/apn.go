@@ -31,7 +31,7 @@ func apnChecks() []Check {
 			Remedy: "TestFlight, Ad Hoc and store builds need a credential with sandbox false", Judge: apn.attached(rightSandbox)},
 		{ID: "PUSH-APN-02", Title: "the APNs credential serves debug builds where the app is one", Severity: severityFail, Certainty: declared,
 			Skip: unlessBuild(verify.IOSDebug), Needs: attached, Reads: spare, RestsOn: []*Declaration{iosBuild},
-			Remedy: "builds signed for debugging (run from Xcode) need a credential with sandbox true", Judge: apn.attached(rightSandbox)},
+			Remedy: "debug builds (run from Xcode) need a credential with sandbox true", Judge: apn.attached(rightSandbox)},
 		{ID: "PUSH-APN-03", Title: "the APNs credential's sandbox can be read", Severity: severityFail, Certainty: certain, Needs: attached,
 			Remedy: "look at the credential in the Console", Judge: apn.attached(readableSandbox)},
 		{ID: "PUSH-APN-04", Title: "the APNs credential is of type apn", Severity: severityFail, Certainty: certain, Needs: attached, Reads: spare,
@@ -54,7 +54,7 @@ func apnChecks() []Check {
 			Needs: []resource{theService, pushErrors}, Reads: []resource{apnCredential, sampleFactors}, RestsOn: []*Declaration{appIDs},
 			Remedy: "the certificate's subject has to be the app's bundle id; a VoIP certificate does not serve", Judge: rightTopic},
 		{ID: "PUSH-APN-11", Title: "the APNs certificate is for the app and does not expire soon", Severity: severityFail, Certainty: attested,
-			Reads: []resource{theService}, RestsOn: []*Declaration{appIDs}, Remedy: "no API tells; record it: " + recordExpiry, Judge: certificate},
+			Reads: []resource{theService}, RestsOn: []*Declaration{appIDs}, Remedy: "no API shows; record it: " + recordExpiry, Judge: certificate},
 	})
 }
 
@@ -192,7 +192,7 @@ func (s slot) accepted(codes ...int) func(*snapshot) answer {
 		case len(past) > 0:
 			return note("%s refused it until %s, and not since: %s", s.name, clock(lastOf(past), snap.Now), snap.overtaken(past[0]))
 		}
-		return pass("%s refused nothing for its sake since %s", s.name, clock(snap.Since, snap.Now))
+		return pass("%s has not refused it since %s", s.name, clock(snap.Since, snap.Now))
 	}
 }
 
@@ -277,5 +277,5 @@ func rightTopic(snap *snapshot) answer {
 		return fail("factors of other apps than the declared ones: %s", tallyText(strangers)).sampled(snap.Factors.Value.String()).
 			fix("the certificate serves one app: correct app_ids, or find the build that enrols in the wrong Service")
 	}
-	return pass("Apple refused nothing for the app's sake since %s", clock(snap.Since, snap.Now))
+	return pass("Apple has refused nothing because of the app since %s", clock(snap.Since, snap.Now))
 }

@@ -99,7 +99,7 @@ var unlessAPIKey = unless(func(snap *snapshot) bool { return strings.HasPrefix(s
 func leastPrivilege(snap *snapshot) answer {
 	switch err := snap.Account.problem(); {
 	case err == nil:
-		return note("the key has the power of a main key: it reads the account itself").
+		return note("the key has the permissions of a main key: it can read the account itself").
 			fix("a restricted key with Verify and Monitor: read is enough for reading; a standard key reads push credentials too")
 	case isDenied(err):
 		return pass("the key may not read the account itself, as it should be")
@@ -179,7 +179,7 @@ func mayRead(snap *snapshot) answer {
 	case len(refused) > 0:
 		return warn("the key may not read %s", strings.Join(refused, "; ")).fix("grant the permission, or accept that the checks which need it are unknown")
 	case tried == 0:
-		return unknown("nothing of it could be tried")
+		return unknown("nothing could be tried")
 	}
 	return pass("nothing was refused")
 }
@@ -192,7 +192,7 @@ func rightRegion(snap *snapshot) answer {
 	case verify.CodeOf(err) != codeAuthentication:
 		return cannot(theService, err)
 	case !isHome(snap.Connection.Region):
-		return fail("the key is refused in region %s (20003): keys are good in one region only", snap.Connection.Region).
+		return fail("the key is refused in region %s (20003): a key works in one region only", snap.Connection.Region).
 			fix("use a key made in that region, or take region out of the environment")
 	}
 	return cannot(theService, err)
@@ -201,7 +201,7 @@ func rightRegion(snap *snapshot) answer {
 func clockAgrees(snap *snapshot) answer {
 	probe := snap.Probe.Value
 	if !probe.HasDate {
-		return unknown("the reply had no Date to compare with")
+		return unknown("the reply had no Date header to compare with")
 	}
 	skew := probe.Skew.Round(time.Second)
 	direction := "ahead of"
@@ -254,7 +254,7 @@ func diagnose(snap *snapshot, err error) authCause {
 		return authCause{"the key is known but may not read Verify Services: most likely a restricted key without that permission",
 			"grant it Verify: read, or use a standard key"}
 	case !isHome(snap.Connection.Region):
-		return authCause{fmt.Sprintf("requests go to region %s, and keys are good in one region only: this one may belong to us1", snap.Connection.Region),
+		return authCause{fmt.Sprintf("requests go to region %s, and a key works in one region only: this one may belong to us1", snap.Connection.Region),
 			"use a key made in that region, or take region out of the environment; Verify Push is documented for us1 only"}
 	case snap.Connection.Proxy != "":
 		return authCause{fmt.Sprintf("requests go through the proxy %s, which may strip the Authorization header", snap.Connection.Proxy),

@@ -62,7 +62,7 @@ func judgeSigning(snap *snapshot) answer {
 	build, declared := e.Build(), snap.Env.IOSBuild
 	switch {
 	case app.Simulator:
-		return unknown("the app was built for the simulator: it tells nothing of the one that users have").fix("give the .ipa that users get")
+		return unknown("the app was built for the simulator: it says nothing about the one that users have").fix("give the .ipa that users get")
 	case app.Flaw != "":
 		return fail("%s: iOS does not run such an app", app.Flaw).fix("sign the whole app again with one profile, and check the new .ipa")
 	case e.Environment == "":

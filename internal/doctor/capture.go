@@ -20,7 +20,7 @@ const (
 func captureChecks() []Check {
 	return []Check{
 		{ID: "EVT-01", Title: "the debugger webhook is set", Severity: severityWarn, Certainty: attested, PerAccount: true,
-			Remedy: "no API tells; look at the Console's Debugger, and attest it", Judge: debuggerWebhook},
+			Remedy: "no API shows; look at the Console's Debugger, and attest it", Judge: debuggerWebhook},
 		{ID: "EVT-02", Title: "Event Streams carries error events to an active sink", Severity: severityWarn, Certainty: certain, PerAccount: true,
 			Needs: []resource{eventStreams}, Remedy: "subscribe a sink to " + verify.EventErrorLogged, Judge: streaming},
 		{ID: "EVT-03", Title: "debugger events are captured here", Severity: severityWarn, Certainty: certain, Needs: []resource{captured},
@@ -61,7 +61,7 @@ func streaming(snap *snapshot) answer {
 	if snap.Env.Attestations["EVT-01"].By != "" {
 		return note("nothing in Event Streams carries error events; the debugger webhook is attested by EVT-01")
 	}
-	return warn("nothing carries error events away: 52103 is told once, and alerts are kept a month").
+	return warn("nothing captures error events: 52103 is reported once, and alerts are kept for a month").
 		fix("subscribe a sink to %s, or set the debugger webhook and attest EVT-01", verify.EventErrorLogged)
 }
 
@@ -69,7 +69,7 @@ func capturing(snap *snapshot) answer {
 	covered := snap.Capture.Value.Covered
 	backfill := snap.command("debugger", "alerts", "--store")
 	if len(covered) == 0 {
-		return warn("nothing was ever captured here: what Twilio forgets after a month is lost").
+		return warn("nothing was ever captured here: what Twilio deletes after a month is lost").
 			fix("capture events with a listener, or read the alerts every day").run(backfill)
 	}
 	newest := covered[len(covered)-1].Until
@@ -78,7 +78,7 @@ func capturing(snap *snapshot) answer {
 		return warn("the last capture was on %s: events between then and a month ago are lost", day(newest)).
 			fix("capture events with a listener, or read the alerts every day").run(backfill)
 	case age > stale:
-		return warn("the last capture was at %s", clock(newest, snap.Now)).fix("see whether the listener still runs; until then read the alerts").run(backfill)
+		return warn("the last capture was at %s", clock(newest, snap.Now)).fix("check that the listener is still running; until then, read the alerts").run(backfill)
 	}
 	for i, span := range covered[1:] {
 		if gap := covered[i].Until; span.From.After(snap.Now.Add(-alertRetention)) {

@@ -35,7 +35,7 @@ func groupOf(id string) string {
 // impossible tells which checks can never be had from any API, and why: they wait for an attestation.
 func impossible() map[string]string {
 	return map[string]string{
-		"EVT-01":      "no published API tells whether the debugger webhook is set",
+		"EVT-01":      "no published API shows whether the debugger webhook is set",
 		"PUSH-APN-11": "certificates are write-only: no API gives back their expiry or bundle id",
 	}
 }

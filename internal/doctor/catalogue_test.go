@@ -353,15 +353,15 @@ func brokenWorlds() []brokenWorld {
 		}, Warn, sid("YW", 2)},
 
 		{"EVT-01", "", func(b *bench) { delete(b.env.Attestations, "EVT-01") }, Unknown, "attestations: {EVT-01"},
-		{"EVT-01", "a word of nobody", func(b *bench) { b.env.Attestations["EVT-01"] = verify.Attestation{Until: "2027-01-01"} }, Unknown, "by whom"},
-		{"EVT-02", "", func(b *bench) { b.subscriptions = nil; delete(b.env.Attestations, "EVT-01") }, Warn, "told once"},
+		{"EVT-01", "a word of nobody", func(b *bench) { b.env.Attestations["EVT-01"] = verify.Attestation{Until: "2027-01-01"} }, Unknown, "no by or no until"},
+		{"EVT-02", "", func(b *bench) { b.subscriptions = nil; delete(b.env.Attestations, "EVT-01") }, Warn, "reported once"},
 		{"EVT-02", "sink failed", func(b *bench) { b.sinks[0].Status = "failed" }, Warn, "failed"},
 		{"EVT-02", "debugger webhook attested", func(b *bench) { b.subscriptions = nil }, Pass, "attested"},
 		{"EVT-03", "never", func(b *bench) { b.capture = Capture{} }, Warn, "a listener"},
 		{"EVT-03", "long ago", func(b *bench) {
 			b.capture.Covered[0] = event.Span{From: noon.Add(-50 * day), Until: noon.Add(-40 * day)}
 		}, Warn, "lost"},
-		{"EVT-03", "yesterday", func(b *bench) { b.capture.Covered[0].Until = noon.Add(-30 * time.Hour) }, Warn, "still runs"},
+		{"EVT-03", "yesterday", func(b *bench) { b.capture.Covered[0].Until = noon.Add(-30 * time.Hour) }, Warn, "still running"},
 		{"EVT-03", "a gap", func(b *bench) {
 			b.capture.Covered = []event.Span{{From: noon.Add(-20 * day), Until: noon.Add(-10 * day)}, {From: noon.Add(-9 * day), Until: noon}}
 		}, Warn, "2026-11-13 12:00 UTC and 2026-11-14"},

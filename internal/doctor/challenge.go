@@ -44,10 +44,10 @@ func challengeChecks() []Check {
 			Remedy: "add details such as place, device and amount", Judge: explained},
 		{ID: "CHL-08", Title: "people answer, not programs", Severity: severityWarn, Certainty: heuristic, Needs: sample,
 			Remedy: "the app may approve silently: see whether that is meant", Judge: considered},
-		{ID: "COST-01", Title: "what is billed is what was answered", Severity: severityWarn, Certainty: measured, PerAccount: true,
+		{ID: "COST-01", Title: "billed challenges match answered challenges", Severity: severityWarn, Certainty: measured, PerAccount: true,
 			Needs: []resource{sampleAnswers, usage, allServices}, Remedy: "look for an environment you do not know, or for a leaked key", Judge: billedAsSeen},
 		{ID: "COST-02", Title: "few challenges are denied", Severity: severityWarn, Certainty: heuristic, Needs: sample,
-			Remedy: "denials are billed; somebody may be pushing users, or the text confuses them", Judge: fewDenied},
+			Remedy: "denials are billed; somebody may be pressuring users, or the text confuses them", Judge: fewDenied},
 	}
 }
 
@@ -248,7 +248,7 @@ func fewDenied(snap *snapshot) answer {
 	denied := snap.countStatus(verify.ChallengeDenied)
 	answered := denied + snap.countStatus(verify.ChallengeApproved)
 	return snap.share(denied, answered, deniedShare, "answered challenges were denied", "; denials are billed").
-		fixIfBroken("somebody may be pushing users, or the text confuses them")
+		fixIfBroken("somebody may be pressuring users, or the text confuses them")
 }
 
 // billedAsSeen compares usage with answered challenges. That says something only when everybody was looked at: every

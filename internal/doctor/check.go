@@ -44,7 +44,7 @@ const (
 	declared  Certainty = "declared"  // the API and what the environment file declares
 	measured  Certainty = "measured"  // measured now; may differ tomorrow
 	heuristic Certainty = "heuristic" // likely, not proved
-	attested  Certainty = "attested"  // no API tells; somebody's word in the environment file does
+	attested  Certainty = "attested"  // no API shows; somebody's word in the environment file does
 )
 
 // Check is one rule.

@@ -13,7 +13,7 @@ import (
 
 func dataChecks() []Check {
 	return []Check{
-		{ID: "DATA-01", Title: "identities tell nothing about people", Severity: severityFail, Certainty: heuristic, Needs: []resource{sampleFactors},
+		{ID: "DATA-01", Title: "identities reveal nothing about people", Severity: severityFail, Certainty: heuristic, Needs: []resource{sampleFactors},
 			Remedy: "use random ids or keyed hashes for new enrolments: an identity cannot be changed", Judge: opaqueIdentities},
 		{ID: "DATA-02", Title: "identities cannot be guessed", Severity: severityInfo, Certainty: heuristic, Needs: []resource{sampleFactors},
 			Remedy: "a plain SHA-256 of an e-mail address can be guessed: use a keyed hash or a random id", Judge: unguessable},
@@ -97,7 +97,7 @@ func noSecrets(snap *snapshot) answer {
 		return snap.aboutChallenges(warn("%s what looks like a secret", verify.Count(len(examples), "challenge carries", "challenges carry")), examples).
 			fix("leave it out of details and hidden details: the phone and Twilio keep both")
 	}
-	return snap.aboutChallenges(pass("none looks like it"), nil)
+	return snap.aboutChallenges(pass("none does"), nil)
 }
 
 func challengeSecret(c verify.Challenge) string {

@@ -22,7 +22,7 @@ Skipped means that the rule does not apply, or that what it needs was not to be 
 passes with a note.
 
 How far to trust an answer: *certain*, the API alone tells · *declared*, the API and what the environment file declares ·
-*measured*, now, and perhaps not tomorrow · *heuristic*, likely, not proved · *attested*, no API tells, somebody's word in
+*measured*, now, and perhaps not tomorrow · *heuristic*, likely, not proved · *attested*, no API shows, somebody's word in
 the environment file does.
 
 Some conclusions rest on what the environment file declares. Where that is missing, the check is judged under each value that
@@ -63,7 +63,7 @@ gives no other way to choose. Latency is measured with ` + "`--latency`" + `, th
 		}
 		fmt.Fprintf(&b, "- when broken: %s\n\n", c.Remedy)
 	}
-	b.WriteString("## What no API tells\n\nThese wait for somebody's word, under `attestations` in the environment file (by, on, until):\n\n")
+	b.WriteString("## What no API shows\n\nThese wait for somebody's word, under `attestations` in the environment file (by, on, until):\n\n")
 	for _, id := range slices.Sorted(maps.Keys(impossible())) {
 		fmt.Fprintf(&b, "- %s: %s\n", id, impossible()[id])
 	}

@@ -13,7 +13,7 @@ func networkChecks() []Check {
 	return []Check{
 		{ID: "NET-01", Title: "Twilio answers within the 300 ms it promises", Severity: severityWarn, Certainty: measured, Needs: []resource{latency},
 			Remedy: "look at Twilio's status page", Judge: serverFast},
-		{ID: "NET-02", Title: "the way to Twilio is short", Severity: severityWarn, Certainty: measured, Needs: []resource{latency},
+		{ID: "NET-02", Title: "the network path to Twilio is short", Severity: severityWarn, Certainty: measured, Needs: []resource{latency},
 			Remedy: "keep connections open, and send fewer requests", Judge: roundTripShort},
 		{ID: "NET-03", Title: "other hosts are no faster", Severity: severityInfo, Certainty: measured, Needs: []resource{otherHosts, latency},
 			Remedy: "geo-DNS chooses the nearest edge by itself; another host is rarely worth it", Judge: noFasterHost},
@@ -21,8 +21,8 @@ func networkChecks() []Check {
 			Remedy: "api.REGION.twilio.com stopped on 2026-04-28: use the product's own host", Judge: noDeadHost},
 		{ID: "NET-05", Title: "no certificate is pinned", Severity: severityWarn, Certainty: measured, Reads: []resource{oneRequest},
 			Remedy: "Twilio's certificates come from another authority from 2027-01-26 on: unpin", Judge: notPinned},
-		{ID: "NET-06", Title: "no proxy takes the key away", Severity: severityWarn, Certainty: measured, Reads: []resource{theService},
-			Remedy: "have the proxy leave the Authorization header alone", Judge: proxyHarmless},
+		{ID: "NET-06", Title: "no proxy strips the key", Severity: severityWarn, Certainty: measured, Reads: []resource{theService},
+			Remedy: "configure the proxy to leave the Authorization header alone", Judge: proxyHarmless},
 		{ID: "NET-07", Title: "requests go to the home region", Severity: severityWarn, Certainty: heuristic,
 			Remedy: "Verify Push and the debugger are documented for us1 only", Judge: homeRegion},
 	}

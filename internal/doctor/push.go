@@ -69,7 +69,7 @@ func (s slot) checks(all []Check) []Check {
 
 func (s slot) unless(snap *snapshot) string {
 	if s.intent(snap.Env) == unused {
-		return fmt.Sprintf("the environment declares that it does not push to %s", s.phones)
+		return fmt.Sprintf("the environment declares no push to %s", s.phones)
 	}
 	return ""
 }
@@ -126,14 +126,14 @@ func (s slot) rightType(snap *snapshot, credential verify.Credential) answer {
 	case verify.CredentialAPN, verify.CredentialFCM:
 		return s.suggest(snap, fail("%s is of type %s, but stands where the %s credential belongs (52003)", snap.named(credential), kind, s.name).about(about))
 	}
-	return unknown("%s has the type %q, which is not one we know", credential.SID, credential.Type).about(about)
+	return unknown("%s has the type %q, which is unknown", credential.SID, credential.Type).about(about)
 }
 
 func (s slot) exists(snap *snapshot, sid verify.CredentialSID) answer {
 	reading := snap.credential(s.platform)
 	switch {
 	case reading.asked && isNotFound(reading.Err):
-		return s.suggest(snap, fail("the Service names %s, which does not exist in this account: pushes to %s fail (52002)", sid, s.phones).about(string(sid)))
+		return s.suggest(snap, fail("the Service uses %s, which does not exist in this account: pushes to %s fail (52002)", sid, s.phones).about(string(sid)))
 	case !reading.ok():
 		return cannot(s.resource, reading.problem())
 	case reading.Value.AccountSID == "" || snap.Service.Value.AccountSID == "":
@@ -147,7 +147,7 @@ func (s slot) exists(snap *snapshot, sid verify.CredentialSID) answer {
 func (s slot) unshared(snap *snapshot, sid verify.CredentialSID) answer {
 	users, complete := snap.usersOf(s.platform, sid)
 	if len(users) > 0 {
-		return warn("%s is used by %s too: what is wrong with it is wrong for all", sid, strings.Join(users, " and ")).about(string(sid)).
+		return warn("%s is used by %s too: a fault in it affects all of them", sid, strings.Join(users, " and ")).about(string(sid)).
 			fix("give each environment's Service its own %s credential", s.name)
 	}
 	if !complete {
@@ -218,7 +218,7 @@ func (s slot) suggest(snap *snapshot, a answer) answer {
 	case !snap.Credentials.ok():
 		return a.fix("set %s of the Service to a credential that fits", s.param)
 	}
-	return a.fix("create a fitting %s credential (Console: Account > Keys & credentials > Push credentials) and attach it with %s",
+	return a.fix("create a %s credential that fits (Console: Account > Keys & credentials > Push credentials) and attach it with %s",
 		s.name, snap.command("doctor", "--fix", "--credential")+" CR…")
 }
 

@@ -46,7 +46,7 @@ func Questions() []question {
 		{"SEC-2", "Security", "How do I support multiple devices per user?", []string{"FAC-01", "FAC-11"},
 			"", "verifyctl factors list IDENTITY", "lists every device of a user"},
 		{"SEC-3", "Security", "Can the user approve a push without being logged into the app?", nil,
-			"it was decided whether the app asks for a login before it approves", "verifyctl doctor readiness", "reminds of the decision"},
+			"you have decided whether the app asks for a login before it approves", "verifyctl doctor readiness", "reminds of the decision"},
 		{"APP-1", "Client app", "How do I know if the user uninstalls my app?", []string{"FAC-07", "FAC-08"},
 			"", "verifyctl factors prune", "plans the removal of dead factors, from evidence"},
 		{"APP-2", "Client app", "How do I handle different dev environments?",
@@ -71,15 +71,15 @@ func Questions() []question {
 		{"ISS-1", "Common issues", "Pushes not arriving?", []string{"PUSH-APN-08", "PUSH-APN-09", "PUSH-APN-10", "PUSH-FCM-03", "PUSH-FCM-04"},
 			"", "verifyctl why YC…", "joins a challenge with its factor, its alerts and its credential"},
 		{"ISS-2", "Common issues", "Getting an Invalid APNs device token (52134) for iOS?", []string{"PUSH-APN-01", "PUSH-APN-02", "PUSH-APN-09"},
-			"", "verifyctl doctor --only 'PUSH-APN-*'", "holds the credential's sandbox against the way the app is signed"},
+			"", "verifyctl doctor --only 'PUSH-APN-*'", "compares the credential's sandbox with the app's signing"},
 		{"ISS-3", "Common issues", "How do I get notified when a challenge was received by my app?", nil,
-			"the app tells the backend; no API does", "verifyctl challenge watch YC… --identity ID", "takes such receipts"},
+			"the app tells the backend; no API does", "verifyctl challenge watch YC… --identity ID", "receives such confirmations"},
 		{"ISS-4", "Common issues", "Using test credentials?", []string{"AUTH-01", "AUTH-02"},
-			"", "verifyctl doctor --only 'AUTH-*'", "tells a test credential from a wrong one"},
+			"", "verifyctl doctor --only 'AUTH-*'", "distinguishes a test credential from a wrong one"},
 		{"ISS-5", "Common issues", "Getting fewer factors than expected for a user from the SDK?", nil,
 			"the app's developers know that each phone shows its own factors only", "verifyctl factors list IDENTITY", "lists the factors of all devices"},
 		{"ISS-6", "Common issues", "Factor deletion or TwilioVerify initialization throwing an error?", nil,
-			"the app has a way round an error of the keychain", "verifyctl debugger explain -- -25300", "explains the SDK's and the keychain's errors"},
+			"the app handles keychain errors", "verifyctl debugger explain -- -25300", "explains the SDK's and the keychain's errors"},
 	}
 }
 
@@ -230,7 +230,7 @@ func writeReadinessLine(b *strings.Builder, line ReadinessLine, paint Painter) {
 // writeSettledBy lists the unknown ones by what would settle them. One that needs several things stands with each.
 func writeSettledBy(b *strings.Builder, lines []ReadinessLine) {
 	const sample, latency, attest = "--sample N looks at the factors and challenges of N users", "--latency measures the latency",
-		"somebody's word, under attestations in the environment file"
+		"an attestation in the environment file"
 	settles := map[string][]string{}
 	for _, line := range lines {
 		if line.Status != Unknown {
@@ -241,7 +241,7 @@ func writeSettledBy(b *strings.Builder, lines []ReadinessLine) {
 			settles[by] = including(settles[by], line.Question)
 		}
 		for _, why := range line.Why {
-			by := "what doctor says of them"
+			by := "what doctor found"
 			switch {
 			case strings.HasSuffix(why, notDeclared):
 				continue // told by its key
@@ -249,13 +249,13 @@ func writeSettledBy(b *strings.Builder, lines []ReadinessLine) {
 				by = sample
 			case strings.Contains(why, "--latency"):
 				by = latency
-			case strings.HasPrefix(why, "to attest:"), strings.Contains(why, "no API tells"):
+			case strings.HasPrefix(why, "to attest:"), strings.Contains(why, "no API shows"):
 				by = attest
 			}
 			settles[by] = including(settles[by], line.Question)
 		}
 	}
-	b.WriteString("  Unknown, and what would settle it (--all says more):\n")
+	b.WriteString("  Unknown, and what would resolve it (--all shows more):\n")
 	for _, by := range slices.Sorted(maps.Keys(settles)) {
 		fmt.Fprintf(b, "    %s: %s\n", by, strings.Join(settles[by], ", "))
 	}

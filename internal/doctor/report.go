@@ -186,7 +186,7 @@ func (r Report) Outcome(on FailOn) error {
 	case failed > 0:
 		return &verify.Error{Kind: verify.KindFailed, Message: fmt.Sprintf("%s did not pass", verify.Count(failed, "check"))}
 	case unread > 0:
-		return &verify.Error{Kind: verify.KindPartial, Message: fmt.Sprintf("%s could not be made", verify.Count(unread, "check"))}
+		return &verify.Error{Kind: verify.KindPartial, Message: fmt.Sprintf("%s could not be run", verify.Count(unread, "check"))}
 	}
 	return nil
 }

@@ -27,7 +27,7 @@ func choose(catalogue []Check, only, skip []string) ([]Check, error) {
 		}
 	}
 	if len(chosen) == 0 {
-		return nil, verify.Usagef("--only and --skip leave no check to make")
+		return nil, verify.Usagef("--only and --skip leave no checks to run")
 	}
 	return chosen, nil
 }

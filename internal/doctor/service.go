@@ -17,7 +17,7 @@ func serviceChecks() []Check {
 		{ID: "SVC-01", Title: "the Service can send pushes", Severity: severityFail, Certainty: declared,
 			Skip: unlessPushing, Needs: []resource{theService}, Reads: []resource{allCredentials, allServices},
 			RestsOn: []*Declaration{platforms}, Heeds: []*Declaration{iosBuild}, Remedy: "attach a push credential", Judge: canPush},
-		{ID: "SVC-02", Title: "the Service exists once and its name does not mislead", Severity: severityWarn, Certainty: heuristic,
+		{ID: "SVC-02", Title: "the Service is unique and its name does not mislead", Severity: severityWarn, Certainty: heuristic,
 			Needs: []resource{theService, allServices}, RestsOn: []*Declaration{kind}, Remedy: "rename the Service in the Console", Judge: plainName},
 		{ID: "SVC-03", Title: "every Service with push credentials is in the environment file", Severity: severityInfo, Certainty: certain, PerAccount: true,
 			Needs: []resource{allServices}, Remedy: "add it to the file, or retire it", Judge: knownServices},
@@ -28,7 +28,7 @@ func serviceChecks() []Check {
 		{ID: "SVC-06", Title: "the Service is used for push alone", Severity: severityInfo, Certainty: certain, Needs: []resource{theService, sampleFactors},
 			Remedy: "filter lists by factor type; limits are per type", Judge: pushAlone},
 		{ID: "SVC-07", Title: "the Service was not changed in the last day", Severity: severityWarn, Certainty: heuristic,
-			Needs: []resource{theService}, Reads: []resource{changes}, Remedy: "find out who changed what, and whether it was meant", Judge: unchanged},
+			Needs: []resource{theService}, Reads: []resource{changes}, Remedy: "find out who changed what, and whether it was intended", Judge: unchanged},
 	}
 }
 
@@ -160,7 +160,7 @@ func unchanged(snap *snapshot) answer {
 		return pass("last changed on %s", day(updated))
 	}
 	a := warn("the Service was changed at %s", verify.Stamp(updated)).about(string(snap.Service.Value.SID)).
-		fix("find out whether it was meant; %s shows what was written from here", "verifyctl audit show")
+		fix("find out whether it was intended; %s shows what was written from here", "verifyctl audit show")
 	for _, change := range snap.Changes.Value {
 		if strings.EqualFold(change.ResourceSID, string(snap.Service.Value.SID)) {
 			a = a.seen(fmt.Sprintf("%s %s by %s %s (%s)", verify.Stamp(change.EventDate), change.EventType, change.ActorType, change.ActorSID, change.Source))

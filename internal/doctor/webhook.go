@@ -27,16 +27,16 @@ func webhookChecks() []Check {
 	needs := []resource{allWebhooks}
 	return []Check{
 		{ID: "HOOK-01", Title: "a webhook of the Service is enabled", Severity: severityFail, Certainty: certain, Needs: needs, Heeds: []*Declaration{webhookURL},
-			Remedy: "enable or create one: else the backend learns of answers by polling only", Judge: someEnabled},
-		{ID: "HOOK-02", Title: "webhooks tell of approved and denied challenges", Severity: severityFail, Certainty: certain, Needs: needs, Heeds: []*Declaration{webhookURL},
+			Remedy: "enable or create one: otherwise the backend learns of answers only by polling", Judge: someEnabled},
+		{ID: "HOOK-02", Title: "webhooks report approved and denied challenges", Severity: severityFail, Certainty: certain, Needs: needs, Heeds: []*Declaration{webhookURL},
 			Remedy: "subscribe the missing event types", Judge: covers(answerEvents, fail)},
-		{ID: "HOOK-03", Title: "webhooks tell of created, verified and deleted factors", Severity: severityWarn, Certainty: certain, Needs: needs, Heeds: []*Declaration{webhookURL},
+		{ID: "HOOK-03", Title: "webhooks report created, verified and deleted factors", Severity: severityWarn, Certainty: certain, Needs: needs, Heeds: []*Declaration{webhookURL},
 			Remedy: "subscribe the missing event types: the local index is kept up to date by them", Judge: covers(factorEvents, warn)},
 		{ID: "HOOK-04", Title: "webhooks are of version v2", Severity: severityWarn, Certainty: certain, Needs: needs,
 			Remedy: "v1 is legacy: update the webhook to v2", Judge: version2},
 		{ID: "HOOK-05", Title: "webhooks are posted to a public https address", Severity: severityFail, Certainty: declared, Needs: needs,
 			RestsOn: []*Declaration{kind, iosBuild}, Remedy: "correct the webhook's URL", Judge: publicAddress},
-		{ID: "HOOK-06", Title: "webhooks go to the declared address, and no other environment's do", Severity: severityWarn, Certainty: declared, Needs: needs,
+		{ID: "HOOK-06", Title: "webhooks go to the declared address, which no other environment uses", Severity: severityWarn, Certainty: declared, Needs: needs,
 			RestsOn: []*Declaration{webhookURL}, Remedy: "one address for each environment", Judge: ownAddress},
 		{ID: "HOOK-07", Title: "webhooks are answered", Severity: severityFail, Certainty: heuristic, Needs: []resource{pushErrors}, Reads: []resource{theService},
 			Remedy: "the endpoint has to accept POST and answer 200", Judge: answered},
@@ -54,21 +54,21 @@ func someEnabled(snap *snapshot) answer {
 		return pass("%s enabled", verify.Count(len(enabled), "is", "are"))
 	}
 	if len(snap.Webhooks.Value) == 0 {
-		a := fail("the Service has no webhook: the backend learns of answers by polling only").
+		a := fail("the Service has no webhook: the backend learns of answers only by polling").
 			fix("create one for challenge.approved, challenge.denied and factor.* (Console: Verify > Services > Webhooks)")
 		if snap.Env.WebhookURL != "" {
 			a.Fix += ", posting to " + snap.Env.WebhookURL
 		}
 		return a
 	}
-	return snap.enable(fail("no webhook of the Service is enabled: the backend learns of answers by polling only"), snap.Webhooks.Value)
+	return snap.enable(fail("no webhook of the Service is enabled: the backend learns of answers only by polling"), snap.Webhooks.Value)
 }
 
 // enable proposes to enable a webhook where it is clear which one.
 func (snap *snapshot) enable(a answer, disabled []verify.Webhook) answer {
 	for _, hook := range disabled {
 		if hook.Status != webhookDisabled {
-			return unknown("the webhook %s has the status %q, which is not one we know", hook.SID, hook.Status).about(string(hook.SID))
+			return unknown("the webhook %s has the status %q, which is unknown", hook.SID, hook.Status).about(string(hook.SID))
 		}
 	}
 	hook, ok := snap.obvious(disabled)
@@ -117,7 +117,7 @@ func covers(wanted []string, bad func(string, ...any) answer) func(*snapshot) an
 		if len(missing) == 0 {
 			return pass("%s", strings.Join(wanted, ", "))
 		}
-		a := bad("no enabled webhook tells of %s", strings.Join(missing, ", "))
+		a := bad("no enabled webhook reports %s", strings.Join(missing, ", "))
 		hook, ok := snap.obvious(enabled)
 		if !ok {
 			return a.fix("subscribe one of %s to them", hookNames(enabled))

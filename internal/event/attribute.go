@@ -78,9 +78,9 @@ func (a *Attribution) Apply(e *Event) {
 		var names []string
 		switch e.Environment, names = a.Owner(e.ServiceSID); {
 		case len(names) == 0:
-			e.because("its Service is none of the configured environments")
+			e.because("its Service belongs to no configured environment")
 		case e.Environment == nil:
-			e.because("its Service is that of several environments: " + strings.Join(names, ", "))
+			e.because("its Service belongs to several environments: " + strings.Join(names, ", "))
 		}
 		return
 	}

@@ -28,7 +28,7 @@ var messages = []struct {
 		"Send the whole JSON as Secret; verifyctl credentials lint service-account.json checks it first."},
 	{20001, "must be present", false, OwnerBackend, "A parameter is missing", "A parameter that Twilio needs was not sent: the message names it.", "Send it."},
 	{20001, "missing required parameter", false, OwnerBackend, "A parameter is missing", "A parameter that Twilio needs was not sent: the message names it.", "Send it."},
-	{20001, "unknown parameter", false, OwnerBackend, "Unknown parameters", "The request had parameters Twilio does not know; it ignored them.", "Check how the parameters are spelled."},
+	{20001, "unknown parameter", false, OwnerBackend, "Unknown parameters", "The request had parameters that Twilio does not know and ignored.", "Check how the parameters are spelled."},
 	{20001, "", false, OwnerBackend, "Bad request", "Twilio refused the request for what the message beside the code says.", "Correct what the message names."},
 }
 

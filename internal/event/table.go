@@ -96,7 +96,7 @@ func newTable(candidates []*table, next string) (*table, error) {
 		return nil, nil
 	}
 	return nil, verify.Usagef("the columns of this table are %s: none of them says what went wrong", strings.Join(best.header, ", ")).
-		WithHint("it needs an error code or an alert text, and another column: such as error_code, alert_text, sid, date_created")
+		WithHint("it needs an error code or an alert text, and one more column, such as error_code, alert_text, sid or date_created")
 }
 
 func (t *table) known() int {

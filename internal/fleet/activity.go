@@ -45,7 +45,7 @@ func (a Activity) add(line int, row []string) error {
 	identity, factor, seen := row[0], row[1], row[2]
 	at, err := parseSeen(seen)
 	if err != nil {
-		return verify.Usagef("line %d of the activity file: last_seen %q is neither an RFC 3339 time nor a day", line, seen)
+		return verify.Usagef("line %d of the activity file: last_seen %q is neither an RFC 3339 time nor a date", line, seen)
 	}
 	id, err := verify.ParseIdentity(identity)
 	if err != nil {

@@ -32,7 +32,7 @@ type Target struct {
 
 // ApplyOptions says how a plan is applied.
 type ApplyOptions struct {
-	Through     bool             // in production too, go on from stage to stage
+	Through     bool             // continue from stage to stage, even in production
 	Concurrency int              // deletes at the same time; 0 means 8. The client may allow fewer
 	Continue    string           // the command that goes on, for hints
 	LocksOut    LockoutRule      // who may be left without a verified push factor

@@ -64,7 +64,7 @@ const (
 	reasonRepaired     Reason = "repaired"       // the event's text was damaged
 	reasonContradicted Reason = "contradicted"   // the event contradicts itself, or what Twilio says of the factor
 	reasonUndated      Reason = "undated"        // the event has no time, or one in the future
-	reasonGone         Reason = "gone"           // it is not there any more
+	reasonGone         Reason = "gone"           // it no longer exists
 	reasonUnreadable   Reason = "unreadable"     // it, or its challenges, could not be read
 	reasonChanged      Reason = "changed"        // it has changed since the plan was made
 	reasonUnmatched    Reason = "unmatched"      // it does not fit the selection any more
@@ -197,7 +197,7 @@ func (r Rules) judgeIdle(s candidate, now time.Time) finding {
 	if asked < need {
 		return conclude(notAsked, evidence, "since %s it was challenged in vain %d times, %d are needed", verify.Stamp(begin), asked, need)
 	}
-	return conclude(reasonIdle, evidence, "no sign of life for %s, %d unanswered, the last of %s", r.Idle, len(unanswered), verify.Stamp(evidence.LastUnanswered))
+	return conclude(reasonIdle, evidence, "no activity for %s, %d unanswered, the last of %s", r.Idle, len(unanswered), verify.Stamp(evidence.LastUnanswered))
 }
 
 // eventStands tells whether nothing speaks against the event of the subject but that the factor was not asked enough.

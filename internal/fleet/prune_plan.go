@@ -215,7 +215,7 @@ func (p *planner) unreadable(s suspect, err error) read[PlanItem] {
 	case verify.KindAuth, verify.KindInterrupted:
 		return read[PlanItem]{err: err}
 	case verify.KindNotFound:
-		return read[PlanItem]{got: itemOf(f, Keep, reasonGone, "it is not there any more")}
+		return read[PlanItem]{got: itemOf(f, Keep, reasonGone, "it no longer exists")}
 	default:
 		return read[PlanItem]{got: itemOf(f, Keep, reasonUnreadable, err.Error())}
 	}

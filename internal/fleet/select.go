@@ -19,7 +19,7 @@ func PlanWhere(ctx context.Context, index Index, env verify.Environment, conditi
 		return Plan{}, err
 	}
 	if fresh.LastFull.ID == 0 || !verify.SameSID(fresh.ServiceSID, env.ServiceSID) {
-		return Plan{}, verify.Refusedf("there is no index of %s that could be asked", env.Name).
+		return Plan{}, verify.Refusedf("there is no index of %s to query", env.Name).
 			WithHint("%s", verify.Command(env.Name, "fleet", "sync"))
 	}
 	var items []PlanItem

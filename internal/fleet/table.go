@@ -162,7 +162,7 @@ func findColumns(header []string, what string, columns []string) (places []int, 
 			return nil, "", verify.Usagef("the header of %s is %q", what, strings.Join(header, ",")).
 				WithHint("it needs the columns %s", strings.ReplaceAll(strings.Join(columns, ", "), "|", " or "))
 		case len(found) > 1:
-			return nil, "", verify.Usagef("the header of %s has %q and %q, which both may be %s", what, header[found[0]], header[found[1]], strings.ReplaceAll(names, "|", " or ")).
+			return nil, "", verify.Usagef("the header of %s has both %q and %q, and either may be %s", what, header[found[0]], header[found[1]], strings.ReplaceAll(names, "|", " or ")).
 				WithHint("leave one of them out")
 		}
 		name, _, _ := strings.Cut(names, "|")

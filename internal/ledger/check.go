@@ -240,9 +240,9 @@ func (w *walk) end() Report {
 	r := &w.report
 	switch {
 	case r.Lines > 0 && !w.hasHead:
-		w.found(r.Lines, "the file "+headFile+" is missing, so nobody can tell whether lines behind this one were cut off")
+		w.found(r.Lines, "the file "+headFile+" is missing, so lines after this one may have been cut off")
 	case !w.reached:
-		w.found(r.Lines+1, "it was there and is not any more: lines were cut off at the end")
+		w.found(r.Lines+1, "it is gone: lines were cut off at the end")
 	case r.Problem == "":
 		// What cannot be read at the very end, behind what head knows of, was torn.
 		r.Torn = append(r.Torn, w.tears...)

@@ -40,7 +40,7 @@ func (l *Ledger) readHead() (h head, ok bool, err error) {
 		return h, false, nil
 	}
 	if err == nil && json.Unmarshal(text, &h) != nil {
-		err = errors.New("it is damaged, so nobody can tell whether lines were cut off at the end of the audit file")
+		err = errors.New("it is damaged, so lines at the end of the audit file may have been cut off")
 	}
 	return h, err == nil, err
 }
@@ -69,7 +69,7 @@ func (l *Ledger) broken(f *os.File) (string, error) {
 	}
 	broken, err := l.brokenBehind(f, head.Size, last)
 	if broken != "" && !ok {
-		broken = headFile + " is missing, so nobody can tell whether lines were cut off"
+		broken = headFile + " is missing, so lines may have been cut off"
 	}
 	return broken, err
 }
@@ -94,7 +94,7 @@ func (l *Ledger) brokenBehind(f *os.File, from int64, last []byte) (string, erro
 			continue
 		}
 		if whole++; whole > 1 || parsed.Torn != len(torn) || !l.follows(parsed.Prev, last, torn) {
-			return "there are lines behind the one that was written last", nil
+			return "there are lines after the one that was written last", nil
 		}
 		last, torn = text, nil
 	}

@@ -132,7 +132,7 @@ func newID() string {
 func (l *Ledger) finish(ctx context.Context, e Entry, now time.Time, outcome, requestID string) error {
 	e.Phase, e.Time, e.Outcome, e.RequestID = phaseAfter, now, outcome, requestID
 	if err := l.append(context.WithoutCancel(ctx), e); err != nil {
-		return cannotWrite(err).WithHint("the write was sent; its outcome is %q and stands in no record", outcome)
+		return cannotWrite(err).WithHint("the write was sent; its outcome is %q and could not be recorded", outcome)
 	}
 	return nil
 }

@@ -55,7 +55,7 @@ func (h Header) check() error {
 		return err
 	}
 	if !h.Expires.After(h.Created) {
-		return errors.New("the plan was never good for anything")
+		return errors.New("the plan expires before it was made")
 	}
 	return nil
 }
@@ -72,7 +72,7 @@ func (p Plan[H, I]) CheckTarget(env verify.Environment, now time.Time) error {
 	case !verify.SameSID(h.ServiceSID, env.ServiceSID):
 		return verify.Refusedf("the plan is for Service %s, and %s has Service %s", h.ServiceSID, name, env.ServiceSID).WithHint("%s", again)
 	case !now.Before(h.Expires):
-		return verify.Refusedf("the plan expired at %s", verify.Stamp(h.Expires)).WithHint("make it again: what it rests on may have changed since")
+		return verify.Refusedf("the plan expired at %s", verify.Stamp(h.Expires)).WithHint("make it again: things may have changed since")
 	case h.Created.After(now.Add(time.Hour)):
 		return verify.Refusedf("the plan was made at %s, which lies in the future", verify.Stamp(h.Created)).WithHint("check the clocks of the two machines")
 	}

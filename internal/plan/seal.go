@@ -90,7 +90,7 @@ func (p *Plan[H, I]) read(in *bufio.Scanner) (line int, err error) {
 		return line, errors.New("its SHA-256 is missing: the file was cut off, or is not a plan")
 	}
 	if p.ID = hex.EncodeToString(sum.Sum(nil)); last.SHA256 != p.ID {
-		return line, errors.New("the SHA-256 differs: the plan was changed after it was made")
+		return line, errors.New("the SHA-256 does not match: the plan was changed after it was made")
 	}
 	return line, nil
 }

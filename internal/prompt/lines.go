@@ -19,7 +19,7 @@ import (
 const maxAttempts = 3
 
 // errEnd is the end of input, which is never an answer.
-var errEnd = &verify.Error{Kind: verify.KindInterrupted, Message: "the input ended before an answer; nothing was done"}
+var errEnd = &verify.Error{Kind: verify.KindInterrupted, Message: "the input ended before an answer was given; nothing was done"}
 
 func (p *Prompter) confirmLine(ctx context.Context, question string) (bool, error) {
 	answer, err := p.ask(ctx, plain(question)+" [y/N] ", false)

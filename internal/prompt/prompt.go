@@ -189,7 +189,7 @@ func (p *Prompter) able(instead string) error {
 	if p.canAsk {
 		return nil
 	}
-	err := verify.Refusedf("an answer is required, and there is no terminal to ask on")
+	err := verify.Refusedf("an answer is required, but there is no terminal to ask on")
 	if instead != "" {
 		return err.WithHint("give it on the command line: %s", instead)
 	}

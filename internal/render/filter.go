@@ -88,7 +88,7 @@ func compileTemplate(text string) (*template.Template, error) {
 func templateError(how string, err error) error {
 	text := strings.TrimPrefix(err.Error(), "template: --template:")
 	return verify.Usagef("--template%s, at %s", how, strings.Replace(text, `executing "--template" at `, "", 1)).
-		WithHint("a list is gone through by {{range .}}{{.sid}}{{end}}, and keys are those of -o json")
+		WithHint("loop over a list with {{range .}}{{.sid}}{{end}}; the keys are those of -o json")
 }
 
 func listFiltered[T any](p *Printer, r Resource[T], rows iter.Seq2[T, error]) (int, error) {

@@ -109,13 +109,13 @@ func New(out io.Writer, opts Options) (*Printer, error) {
 func (o Options) check() error {
 	switch {
 	case o.JQ != "" && o.Template != "":
-		return verify.Usagef("--jq and --template exclude each other")
+		return verify.Usagef("--jq and --template cannot be combined")
 	case o.Quiet && (o.JQ != "" || o.Template != ""):
-		return verify.Usagef("--quiet excludes --jq and --template")
+		return verify.Usagef("--quiet cannot be combined with --jq or --template")
 	case o.filtered() && o.Format != JSON && o.Format != NDJSON && o.Format != Table:
 		return verify.Usagef("--jq and --template work on JSON, not on %s", o.Format)
 	case o.Quiet && (o.Columns != nil || o.NoHeader || o.Format != Table):
-		return verify.Usagef("--quiet prints SIDs only: it excludes --output, --columns and --no-header")
+		return verify.Usagef("--quiet prints SIDs only, so it cannot be combined with --output, --columns or --no-header")
 	case o.NoHeader && o.structured():
 		return verify.Usagef("--no-header is for table, csv and markdown")
 	case o.Columns != nil && o.structured():
@@ -209,7 +209,7 @@ func (r Resource[T]) pick(names []string) ([]Column[T], error) {
 	for _, name := range names {
 		i := slices.IndexFunc(r.Columns, func(c Column[T]) bool { return c.Name == name })
 		if i < 0 {
-			err := verify.Usagef("--columns: there is no column %q", name)
+			err := verify.Usagef("--columns: unknown column %q", name)
 			if near := verify.Nearest(name, columnNames(r.Columns)); near != "" {
 				return nil, err.WithHint("did you mean %s? The columns are %s", near, strings.Join(columnNames(r.Columns), ", "))
 			}

@@ -36,7 +36,7 @@ const (
 	DemoDeniedChallengeSID   = "YC89c964c72670bb474b3e087041a08b15" // on the tablet
 )
 
-// DemoEnvironment is what a company would declare about one of its environments; no API tells it.
+// DemoEnvironment is what a company would declare about one of its environments; no API shows it.
 type DemoEnvironment struct {
 	Name         string
 	Kind         string // development, staging or production

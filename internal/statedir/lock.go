@@ -48,7 +48,7 @@ func awaitLock(ctx context.Context, f *os.File) error {
 		case time.Now().After(deadline):
 			return &verify.Error{Kind: verify.KindFailed,
 				Message: "another process has held " + f.Name() + " locked for " + lockPatience.String(),
-				Hint:    "see whether another verifyctl hangs, and try again"}
+				Hint:    "check whether another verifyctl is stuck, then try again"}
 		}
 		select {
 		case <-ctx.Done():

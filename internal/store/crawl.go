@@ -276,7 +276,7 @@ func stillRuns(ctx context.Context, tx *sql.Tx, crawl verify.Crawl) error {
 	var running bool
 	err := tx.QueryRowContext(ctx, `SELECT count(*) FROM crawls WHERE id = ? AND finished = 0`, crawl.ID).Scan(&running)
 	if err == nil && !running {
-		return verify.Refusedf("this crawl was ended by another verifyctl").WithHint("let one finish before the next is begun")
+		return verify.Refusedf("this crawl was ended by another verifyctl").WithHint("let one finish before starting the next")
 	}
 	return err
 }

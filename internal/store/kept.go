@@ -295,7 +295,7 @@ func isWord(c byte) bool {
 // from that for as long as they do.
 func (s *Store) vacuum(ctx context.Context) error {
 	if _, err := s.write.ExecContext(ctx, `VACUUM`); err != nil {
-		return s.failure("purged, but cannot clear the file's free space", err)
+		return s.failure("purged, but the file's free space could not be cleared", err)
 	}
 	var blocked bool
 	var log, moved int

@@ -110,8 +110,8 @@ func (s *Store) exists(ctx context.Context, dir string) error {
 		return err // another process made it while we waited
 	}
 	if _, err := os.Lstat(s.path + "-wal"); err == nil {
-		return verify.Refusedf("%s is missing, but its log %s-wal is there", s.path, filepath.Base(s.path)).
-			WithHint("restore both from a backup, or move the log away to begin anew")
+		return verify.Refusedf("%s is missing, but its log %s-wal exists", s.path, filepath.Base(s.path)).
+			WithHint("restore both from a backup, or move the log away to start over")
 	}
 	if err := s.create(ctx); err != nil {
 		return s.failure("cannot make "+s.path, err)
@@ -184,7 +184,7 @@ func (s *Store) version(ctx context.Context) (version int, err error) {
 		return 0, &verify.Error{Kind: verify.KindFailed,
 			Message: fmt.Sprintf("%s was written by a newer verifyctl (version %d of the file, this one knows %d)",
 				s.path, version, len(migrations)),
-			Hint: "use that version, or a state directory of its own: VERIFYCTL_STATE_DIR"}
+			Hint: "use that version, or a separate state directory: VERIFYCTL_STATE_DIR"}
 	}
 	var environment string
 	err = s.read.QueryRowContext(ctx, `SELECT value FROM meta WHERE name = 'environment'`).Scan(&environment)
@@ -278,8 +278,8 @@ func (s *Store) failure(doing string, err error) error {
 
 func (s *Store) damaged(what string, cause error) *verify.Error {
 	return &verify.Error{Kind: verify.KindFailed, Cause: cause,
-		Message: fmt.Sprintf("the state file %s is damaged or not ours: %s", s.path, what),
-		Hint: fmt.Sprintf("restore it from a backup, or move it away to begin anew: mv %s %s",
+		Message: fmt.Sprintf("the state file %s is damaged or was not written by verifyctl: %s", s.path, what),
+		Hint: fmt.Sprintf("restore it from a backup, or move it away to start over: mv %s %s",
 			verify.Quote(s.path), verify.Quote(s.path+".damaged"))}
 }
 

@@ -147,7 +147,7 @@ func (o *Options) checkKeys() error {
 	case o.Password == "":
 		return verify.Usagef("the secret of %s is empty", o.Username)
 	case strings.ContainsFunc(o.Password, isBad):
-		return verify.Usagef("the secret of %s has white space or control characters in it, such as the end of a line", o.Username)
+		return verify.Usagef("the secret of %s contains white space or control characters, such as a line break", o.Username)
 	}
 	return nil
 }

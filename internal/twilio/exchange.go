@@ -45,8 +45,8 @@ func (r request) outcome(err *verify.Error, perhapsDone bool) error {
 	}
 	unknown := *err
 	unknown.Kind = verify.KindPartial
-	unknown.Message = fmt.Sprintf("cannot tell whether Twilio carried this out: %s (%s)", r.what, strings.TrimPrefix(err.Message, r.cannot()))
-	unknown.Hint = "look whether it happened before doing it again"
+	unknown.Message = fmt.Sprintf("it is unknown whether Twilio carried this out: %s (%s)", r.what, strings.TrimPrefix(err.Message, r.cannot()))
+	unknown.Hint = "check whether it happened before trying again"
 	if r.method == http.MethodDelete {
 		unknown.Hint = "deleting it again is safe"
 	}

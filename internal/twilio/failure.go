@@ -85,10 +85,10 @@ func (c *Client) understand(r request, rep *reply) *failure {
 	}
 	f := &failure{perhapsDone: true}
 	if json.Valid(rep.body) {
-		f.err = r.failed(rep, verify.KindFailed, "the reply makes no sense: %v", err)
+		f.err = r.failed(rep, verify.KindFailed, "the reply could not be understood: %v", err)
 		return f
 	}
-	f.err = r.failed(rep, verify.KindUnreachable, "%s answered with %s instead of an answer of Twilio's, so perhaps something else answered", c.hosts.base(r.product).Host, describe(rep))
+	f.err = r.failed(rep, verify.KindUnreachable, "%s answered with %s, which is not a Twilio reply; something else may have answered", c.hosts.base(r.product).Host, describe(rep))
 	f.err.Hint = "check the network for a login page or a proxy, and base_url"
 	return f
 }
@@ -202,9 +202,9 @@ func (c *Client) refused(r request, rep *reply, said errorBody, isTwilio bool) *
 		err.Kind = verify.KindNotFound
 	case status == http.StatusTooManyRequests:
 		err.Kind = verify.KindLimit
-		err.Hint = "users' logins share this limit; wait a little and do it again, with fewer requests at once"
+		err.Hint = "users' logins share this limit; wait a little and try again with fewer requests at once"
 	case status == http.StatusProxyAuthRequired: // of a proxy that no variable names
-		err.Kind, err.Hint = verify.KindAuth, "a proxy on the way asks for a log-in; see HTTPS_PROXY"
+		err.Kind, err.Hint = verify.KindAuth, "a proxy requires a login; see HTTPS_PROXY"
 	case status == http.StatusUnauthorized, status == http.StatusForbidden:
 		err.Kind, err.Hint = verify.KindAuth, c.authHint(status, said.code)
 	case status == http.StatusNotFound && isTwilio:
@@ -212,7 +212,7 @@ func (c *Client) refused(r request, rep *reply, said errorBody, isTwilio bool) *
 	case status == http.StatusNotFound: // not Twilio's way to say so; taking it for "gone" would be dangerous
 		err.Kind, err.Hint = verify.KindUnreachable, "check base_url, and the network for a proxy"
 	case status >= 500:
-		err.Kind, err.Hint = verify.KindUnreachable, "see https://status.twilio.com, and do it again later"
+		err.Kind, err.Hint = verify.KindUnreachable, "see https://status.twilio.com, and try again later"
 	}
 	if err.Kind == verify.KindNotFound {
 		err.Cause = notThere{r}
@@ -227,7 +227,7 @@ func (c *Client) authHint(status, code int) string {
 	}
 	switch {
 	case code == codeTestCredentials:
-		return "these are test credentials, which look like live ones and work on none of these resources; use live account keys instead of " + keys
+		return "these are test credentials, which look like live ones but work on none of these resources; use live account keys instead of " + keys
 	case status == http.StatusForbidden:
 		return "the account keys " + keys + " are not allowed to do this, or the account is not active"
 	}

@@ -129,7 +129,7 @@ func TestOddSuccesses(t *testing.T) {
 		{"another factor", says(200, other), verify.KindFailed, `is about "YFffff`},
 		{"a status of its own", says(202, factorJSON), verify.KindUnreachable, "202"},
 		{"no content", says(204, ``), verify.KindUnreachable, "204"},
-		{"two values", says(200, factorJSON+"{}"), verify.KindUnreachable, "broken JSON instead of an answer of Twilio's"},
+		{"two values", says(200, factorJSON+"{}"), verify.KindUnreachable, "broken JSON, which is not a Twilio reply"},
 		{"a date that is none", says(200, strings.ReplaceAll(factorJSON, "2026-01-02T03:04:05Z", "now")), verify.KindFailed, `"now" is no date`},
 		{"too large", says(200, `{"x":"`+strings.Repeat("x", 5000)+`"}`), verify.KindFailed, "larger than"},
 	} {

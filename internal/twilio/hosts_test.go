@@ -120,7 +120,7 @@ func TestKeysAreChecked(t *testing.T) {
 		{"VA" + hex32, password, "neither an account SID"},
 		{"SK" + hex32 + "\n", password, "neither an account SID"},
 		{"SK" + hex32, "", "is empty"},
-		{"SK" + hex32, password + "\n", "such as the end of a line"},
+		{"SK" + hex32, password + "\n", "such as a line break"},
 		{"SK" + hex32, password + "\x00", "control characters"},
 	} {
 		_, err := New(Options{Username: tc.username, Password: tc.password})

@@ -30,7 +30,7 @@ func Proxy(to *url.URL) (*url.URL, error) {
 	}
 	switch {
 	case value == "" && os.Getenv("ALL_PROXY")+os.Getenv("all_proxy") != "":
-		return nil, verify.Usagef("ALL_PROXY is set and %s is not: verifyctl goes by %s only, and does not go around a proxy", variable, variable).
+		return nil, verify.Usagef("ALL_PROXY is set and %s is not: verifyctl goes by %s only, and does not bypass a proxy", variable, variable).
 			WithHint("set %s to the same proxy, or NO_PROXY=.twilio.com to go without one", variable)
 	case value == "":
 		return nil, nil

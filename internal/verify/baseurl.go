@@ -26,9 +26,9 @@ func IsLoopback(host string) bool {
 // to another host only when the person allowed it, and never those of production. What is wrong is a usage [Error], a host
 // that may not have the keys a refusal.
 func ParseBaseURL(raw string, allowed, production bool) (*url.URL, error) {
-	const form = "a base_url is written like http://127.0.0.1:8080"
+	const form = "write base_url like http://127.0.0.1:8080"
 	if strings.Contains(raw, "@") { // not echoed: what stands before it may be a secret
-		return nil, Usagef("the base_url has a user in it; account keys are declared apart").WithHint(form)
+		return nil, Usagef("the base_url contains a user; declare account keys separately").WithHint(form)
 	}
 	u, err := url.Parse(raw)
 	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Hostname() == "" {
@@ -37,7 +37,7 @@ func ParseBaseURL(raw string, allowed, production bool) (*url.URL, error) {
 	host := u.Hostname()
 	switch {
 	case strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
-		return nil, Usagef("the base_url %q is more than scheme, host and port", raw).WithHint(form)
+		return nil, Usagef("the base_url %q has more than scheme, host and port", raw).WithHint(form)
 	case IsTwilioHost(host) && u.Scheme != "https":
 		return nil, Refusedf("account keys go to Twilio over https only, not to %q", raw)
 	case IsTwilioHost(host), IsLoopback(host):

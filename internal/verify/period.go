@@ -23,7 +23,7 @@ func ParsePeriod(s string) (Period, error) {
 	}
 	d, err := time.ParseDuration(text)
 	if err != nil || d < 0 {
-		return 0, Usagef("%q is not a length of time", s).WithHint("write it like 30s, 90m, 12h, 7d or 2w")
+		return 0, Usagef("%q is not a duration", s).WithHint("write it like 30s, 90m, 12h, 7d or 2w")
 	}
 	return Period(d), nil
 }

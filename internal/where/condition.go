@@ -196,9 +196,9 @@ func newComparison(field Field, op operator, now time.Time, values ...string) (c
 func (f Field) checkOp(op operator) error {
 	switch ordered := f.kind == versionField || f.kind == dateField || f.kind == metadataField; {
 	case op.orders() && !ordered:
-		return verify.Usagef("%s has no order, so %s says nothing about it", f.Name, op).WithHint("compare it with = != ~ !~ or in (…)")
+		return verify.Usagef("%s has no order, so %s does not apply to it", f.Name, op).WithHint("compare it with = != ~ !~ or in (…)")
 	case (op == opLike || op == opNotLike) && f.kind == dateField:
-		return verify.Usagef("%s is a date, which no pattern fits", f.Name).WithHint("compare it with = != < <= > or >=")
+		return verify.Usagef("%s is a date and cannot match a pattern", f.Name).WithHint("compare it with = != < <= > or >=")
 	}
 	return nil
 }

@@ -195,7 +195,7 @@ func (w source) field(name *text) (Field, error) {
 	for _, f := range Fields() {
 		names = append(names, f.Name)
 	}
-	problem := verify.Usagef("there is no field %q", *name.Bare)
+	problem := verify.Usagef("unknown field %q", *name.Bare)
 	switch near := verify.Nearest(strings.ToLower(*name.Bare), names); {
 	case near != "":
 		problem = problem.WithHint("did you mean %s?", near)
@@ -216,7 +216,7 @@ func (t *text) value() (string, error) {
 }
 
 func (w source) operatorError(operator string, at int) error {
-	problem := verify.Usagef("there is no operator %s", operator).WithHint("the operators are = != < <= > >= ~ !~, in (…) and not in (…)")
+	problem := verify.Usagef("unknown operator %s", operator).WithHint("the operators are = != < <= > >= ~ !~, in (…) and not in (…)")
 	if meant := mistakenOps[operator]; meant != "" {
 		problem = problem.WithHint("write %s", meant)
 	}
@@ -233,7 +233,7 @@ func (w source) syntaxError(err error) error {
 		token := unexpected.Unexpected
 		offset = token.Pos.Offset
 		if token.EOF() {
-			problem.Message = "the expression ends too early"
+			problem.Message = "the expression is incomplete"
 			break
 		}
 		if mistakenOps[token.Value] != "" {
@@ -243,7 +243,7 @@ func (w source) syntaxError(err error) error {
 	case errors.As(err, &at):
 		offset = at.Position().Offset
 		if offset < len(w) && (w[offset] == '"' || w[offset] == '\'') {
-			problem.Message = "the quotation does not end"
+			problem.Message = "the quote is not closed"
 		}
 	}
 	return w.errorAt(offset, problem)
