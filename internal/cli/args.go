@@ -48,11 +48,16 @@ func unknownCommand(cmd *cobra.Command, args []string) error {
 		return nil
 	}
 	err := verify.Usagef("%q is not a command of %s", args[0], cmd.CommandPath())
-	if near := verify.Nearest(args[0], subcommandNames(cmd)); near != "" {
-		return err.WithHint("did you mean %s %s?", cmd.CommandPath(), near)
+	if near := verify.Nearest(args[0], subcommandNames(cmd)); near != "" && !slices.Contains(destroying, near) {
+		words := append(strings.Fields(cmd.CommandPath())[1:], near)
+		return err.WithHint("did you mean %s?", verify.Command(cmd.Flag("env").Value.String(), words...))
 	}
 	return err.WithHint("see the commands: %s --help", cmd.CommandPath())
 }
+
+// destroying are the names of commands that delete or overwrite. No hint suggests one for a word that was mistyped: it may be
+// pasted unread.
+var destroying = []string{"apply", "clear", "delete", "erase", "prune", "purge", "remove", "reset", "retire", "rm", "uninstall"}
 
 func subcommandNames(cmd *cobra.Command) []string {
 	var names []string

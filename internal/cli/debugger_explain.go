@@ -175,6 +175,14 @@ func explainText(p *render.Printer, text string) (bool, error) {
 	return false, nil
 }
 
+// whyWords ask what is wrong with a SID. Twilio finds a challenge or factor only under its identity.
+func whyWords(sid, prefix string) []string {
+	if prefix == "YC" || prefix == "YF" {
+		return []string{"why", sid, "--identity", "IDENTITY"}
+	}
+	return []string{"why", sid}
+}
+
 // explainSID explains the code of an alert; for other SIDs it says what they are.
 func (s *shell) explainSID(ctx context.Context, p *render.Printer, text, prefix string) error {
 	sid, err := verify.ParseAlertSID(text)
@@ -184,7 +192,7 @@ func (s *shell) explainSID(ctx context.Context, p *render.Printer, text, prefix 
 			return verify.Usagef("%s is a kind of SID that verifyctl does not know", text)
 		}
 		return verify.Usagef("%s is %s; explain takes error codes, and alerts NO…", text, verify.WithArticle(what)).
-			WithHint("find out what is wrong with it: %s", verify.Command(s.flags.env, "why", text))
+			WithHint("find out what is wrong with it: %s", verify.Command(s.flags.env, whyWords(text, prefix)...))
 	}
 	c, _, err := s.begin(ctx, needsAccount)
 	if err != nil {

@@ -56,7 +56,7 @@ one of the same identity. A token that two identities share means that one phone
 It is a hint, not proof: nothing is deleted by it. Which of them still answers, "factors prune" finds out.
 
 ` + exitHelp(0, 1, 6),
-		Example: "  verifyctl -e demo fleet duplicates",
+		Example: "  verifyctl -e demo fleet sync\n  verifyctl -e demo fleet duplicates",
 		RunE:    func(cmd *cobra.Command, _ []string) error { return listDuplicates(cmd.Context(), s) },
 	}
 }

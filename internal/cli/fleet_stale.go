@@ -20,7 +20,8 @@ no token is newer than its factor's last update. Google calls tokens stale after
 after 270 days. A stale token is no dead factor: the phone may still answer by polling.
 
 ` + exitHelp(0, 1, 6),
-		Example: `  verifyctl -e demo fleet stale
+		Example: `  verifyctl -e demo fleet sync
+  verifyctl -e demo fleet stale
   verifyctl -e demo fleet stale --token-age 270d -o csv`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			condition := func(now time.Time) (where.Condition, error) {

@@ -27,7 +27,8 @@ func newFleetStatsCmd(s *shell) *cobra.Command {
 counted as fast as the other fields.
 
 ` + exitHelp(0, 1, 6),
-		Example: `  verifyctl -e demo fleet stats
+		Example: `  verifyctl -e demo fleet sync
+  verifyctl -e demo fleet stats
   verifyctl -e demo fleet stats --by platform,sdk_version,metadata.app_version
   verifyctl -e demo fleet stats --by app_id --where 'status = verified and updated < now-60d'`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context()) },

@@ -3,6 +3,8 @@ package cli
 import (
 	"bytes"
 	"context"
+	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -88,6 +90,32 @@ func TestUnknownFlagsSuggest(t *testing.T) {
 		if status != 64 || !strings.Contains(stderr, tc.want) {
 			t.Errorf("%s: status %d, stderr %q; want 64 and %q", tc.args, status, stderr, tc.want)
 		}
+	}
+}
+
+// A word with a letter too few is never said to mean a command that deletes or overwrites: hints are pasted unread. Such are all
+// that ask before they act, but for those that add something, and doctor, which only does with --fix.
+func TestNoHintSuggestsADestructiveCommand(t *testing.T) {
+	adding := []string{"challenge create", "challenge resend", "challenge watch", "doctor", "doctor undo"}
+	tried := 0
+	walk(Root(), func(cmd *cobra.Command) {
+		isDestructive := cmd.Flag("yes") != nil && !slices.Contains(adding, commandOf(cmd)) || slices.Contains(destroying, cmd.Name())
+		if !isDestructive {
+			return
+		}
+		for _, name := range append([]string{cmd.Name()}, cmd.Aliases...) {
+			for i := range name {
+				tried++
+				err := unknownCommand(cmd.Parent(), []string{name[:i] + name[i+1:]})
+				var told *verify.Error
+				if !errors.As(err, &told) || strings.Contains(told.Hint, "did you mean") {
+					t.Errorf("%s, with a letter less: %v, %q", cmd.CommandPath(), err, told.Hint)
+				}
+			}
+		}
+	})
+	if tried < 50 {
+		t.Errorf("only %d words", tried)
 	}
 }
 

@@ -266,7 +266,7 @@ func noDeadTokens(snap *snapshot) answer {
 	if a.Status == Pass {
 		return a
 	}
-	return a.fix("plan their removal; a dead push token is not a dead factor, so nothing is deleted without a look").run(snap.command("factors", "prune"))
+	return a.fix("plan their removal; a dead push token is not a dead factor, so nothing is deleted without a look").run(snap.command("factors", "prune", "--dry-run"))
 }
 
 func describedFactors(snap *snapshot) answer {
