@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -110,9 +111,13 @@ func (o *envAddOptions) parse(args []string) error {
 	}
 	env := verify.Environment{Name: o.name, ReadOnly: o.readOnly, AppIDs: o.appIDs, MaxFactors: o.maxFactors,
 		MetadataKeys: o.metadataKeys, WebhookURL: o.webhook}
-	a := config.Addition{BaseURL: o.baseURL, AllowBaseURL: o.allowBaseURL, CAFile: o.caFile, Region: o.region, Edge: o.edge}
+	a := config.Addition{BaseURL: o.baseURL, AllowBaseURL: o.allowBaseURL, Region: o.region, Edge: o.edge}
 	var errs []error
 	var err error
+	if o.caFile != "" { // the file would take a relative name as one beside itself
+		a.CAFile, err = filepath.Abs(o.caFile)
+		errs = append(errs, err)
+	}
 	env.AccountSID, err = optional("--account-sid", o.account, verify.ParseAccountSID)
 	errs = append(errs, err)
 	env.ServiceSID, err = optional("--service-sid", o.service, verify.ParseServiceSID)
