@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/verifyctl/verifyctl/internal/config"
 	"github.com/verifyctl/verifyctl/internal/prompt"
 	"github.com/verifyctl/verifyctl/internal/verify"
 )
@@ -184,7 +183,7 @@ func (o *envAddOptions) askSecret(ctx context.Context, p *prompt.Prompter) error
 		Text: "The " + what + " of " + o.username() + ":", Help: "It is kept in the keychain and never shown.",
 		Instead: "--secret-stdin with the secret piped in, --secret-env or --secret-command",
 	})
-	source.Secret = config.Secret(strings.TrimSpace(text))
+	source.Secret = verify.Secret(strings.TrimSpace(text))
 	return err
 }
 
@@ -197,6 +196,6 @@ func (o *envAddOptions) readSecret() error {
 		return verify.Usagef("--secret-stdin: standard input does not hold a secret")
 	}
 	secret := strings.TrimSuffix(strings.TrimSuffix(string(text), "\n"), "\r")
-	o.addition.Credentials.Source.Secret = config.Secret(secret)
+	o.addition.Credentials.Source.Secret = verify.Secret(secret)
 	return nil
 }

@@ -20,9 +20,9 @@ import (
 
 // Source says where the secret of account keys is to be found.
 type Source struct {
-	Variable string   // the name of an environment variable
-	Command  []string // a program that prints the secret, and its arguments
-	Secret   Secret   // to be kept in the keychain now; without any of the three it is there already
+	Variable string        // the name of an environment variable
+	Command  []string      // a program that prints the secret, and its arguments
+	Secret   verify.Secret // to be kept in the keychain now; without any of the three it is there already
 }
 
 // Credentials are account keys as they are declared: an API key, or without one the account's auth token, and where the

@@ -77,7 +77,7 @@ func (k *keychain) get(ctx context.Context, name string) (string, error) {
 }
 
 // set keeps a secret and says where.
-func (k *keychain) set(ctx context.Context, name string, secret Secret) (place string, err error) {
+func (k *keychain) set(ctx context.Context, name string, secret verify.Secret) (place string, err error) {
 	_, ringErr := k.ask(ctx, func() (string, error) { return "", k.ring.Set(keychainService, name, secret.Reveal()) })
 	switch {
 	case ringErr == nil:

@@ -21,10 +21,10 @@ const (
 // reference tells where a secret is, so that it is fetched only when it is needed.
 type reference struct {
 	kind referenceKind
-	name string   // of the environment variable or the keychain's entry
-	argv []string // of the command
-	text *Secret  // that stands in the file itself; behind a pointer, where fmt does not look
-	at   position // where the reference stands; zero for one that nobody wrote
+	name string         // of the environment variable or the keychain's entry
+	argv []string       // of the command
+	text *verify.Secret // that stands in the file itself; behind a pointer, where fmt does not look
+	at   position       // where the reference stands; zero for one that nobody wrote
 }
 
 // String says where the secret is kept, for messages.
@@ -67,7 +67,7 @@ func (d *document) secretInto(target **reference) func(entry) error {
 		case !d.secret:
 			return othersCanReadSecrets(d.path)
 		}
-		secret := Secret(n.Value)
+		secret := verify.Secret(n.Value)
 		return d.setReference(n, key, target, reference{kind: inFile, text: &secret})
 	}
 }

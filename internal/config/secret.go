@@ -14,27 +14,6 @@ import (
 	"github.com/verifyctl/verifyctl/internal/verify"
 )
 
-// Secret is the secret of an API key, an auth token or a key of ours. Printing, formatting and marshalling it gives
-// "redacted", never its text.
-type Secret string
-
-// Reveal gives the secret itself, for the code that signs in with it or computes with it; never for output.
-func (s Secret) Reveal() string { return string(s) }
-
-// String gives "redacted", or "" for an empty secret.
-func (s Secret) String() string {
-	if s == "" {
-		return ""
-	}
-	return "redacted"
-}
-
-// Format keeps every verb of fmt from showing the secret.
-func (s Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.String()) }
-
-// MarshalText keeps every encoder from showing the secret.
-func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
-
 // Limits of a command that prints a secret or an identity. A person may have to touch a key or unlock a vault first.
 const (
 	commandTimeout = time.Minute
@@ -110,7 +89,7 @@ func (b *cappedBuffer) Write(p []byte) (int, error) {
 
 // checkKey refuses what cannot be the secret of account keys. Twilio's are letters and digits (twilio-go refuses others
 // before sending); what is wrong is nearly always a line break or a space that came along when it was copied.
-func checkKey(text, source string) (Secret, error) {
+func checkKey(text, source string) (verify.Secret, error) {
 	if text == "" {
 		return "", badKey(source, "is empty")
 	}
@@ -124,7 +103,7 @@ func checkKey(text, source string) (Secret, error) {
 			return "", badKey(source, fmt.Sprintf("has a character that is not a letter or digit at position %d", i+1))
 		}
 	}
-	return Secret(text), nil
+	return verify.Secret(text), nil
 }
 
 func badKey(source, problem string) *verify.Error {

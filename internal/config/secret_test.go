@@ -218,7 +218,7 @@ func TestTheSecretStoredLastCounts(t *testing.T) {
 	ownFile(t, "environments:\n  a:\n"+minimal)
 	r := &fakeRing{entries: map[string]string{}}
 	c := openWith(t, r, "-e", "a")
-	store := func(secret Secret) {
+	store := func(secret verify.Secret) {
 		t.Helper()
 		if _, err := c.SetCredentials(t.Context(), "a", Credentials{Source: Source{Secret: secret}}); err != nil {
 			t.Fatal(err)

@@ -54,7 +54,7 @@ type Target struct {
 // accountKeys are account keys: one set from one source.
 type accountKeys struct {
 	Username string // an API key's SK SID or the account's AC SID
-	Secret   Secret
+	Secret   verify.Secret
 	Source   string // where the secret was found, for messages
 }
 
@@ -87,7 +87,7 @@ func (t *Target) explain(err error) error {
 // webhookSecret is what Twilio may have signed a request with: an auth token of the account, or the secret of a shared key.
 type webhookSecret struct {
 	SharedKey string // its name, "" for an auth token
-	Secret    Secret
+	Secret    verify.Secret
 }
 
 // WebhookSecrets fetches the secrets by which Twilio may have signed what it posts; there are several of a kind while one is

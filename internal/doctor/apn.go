@@ -10,17 +10,6 @@ import (
 	"github.com/verifyctl/verifyctl/internal/verify"
 )
 
-// wantedSandbox gives what a credential's sandbox must be for a build; unknown where the build does not say.
-func wantedSandbox(build verify.IOSBuild) verify.Sandbox {
-	switch build {
-	case verify.IOSDebug:
-		return verify.SandboxTrue
-	case verify.IOSDistribution:
-		return verify.SandboxFalse
-	}
-	return verify.SandboxUnknown
-}
-
 func apnChecks() []Check {
 	attached, spare := []resource{theService, apnCredential}, []resource{allCredentials, allServices}
 	return apn.checks([]Check{
@@ -70,7 +59,7 @@ func unlessBuild(build verify.IOSBuild) func(*snapshot) string {
 
 func rightSandbox(snap *snapshot, credential verify.Credential) answer {
 	about := string(credential.SID)
-	want := wantedSandbox(snap.Env.IOSBuild)
+	want := snap.Env.IOSBuild.WantedSandbox()
 	switch credential.Sandbox {
 	case want:
 		return pass("%s has sandbox %s, as a %s build needs", credential.SID, want, snap.Env.IOSBuild).about(about)
@@ -254,7 +243,7 @@ func tokensAccepted(snap *snapshot) answer {
 	switch sandbox := snap.APN.Value.Sandbox; {
 	case !snap.APN.ok() || sandbox == verify.SandboxUnknown:
 		return a.fix("the credential's sandbox could not be read: compare it with the app, which %s reads. Do not delete factors", compare)
-	case sandbox != wantedSandbox(snap.Env.IOSBuild):
+	case sandbox != snap.Env.IOSBuild.WantedSandbox():
 		return a.fix("the credential has sandbox %s, which does not fit a %s build: fix that first. Do not delete factors", sandbox, snap.Env.IOSBuild)
 	}
 	return a.fix("the credential (sandbox %s) and the declared build agree, so the app on the phones is probably signed otherwise: compare it with %s. Do not delete factors",

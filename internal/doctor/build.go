@@ -109,7 +109,7 @@ func onlyRead(app *pushfile.App) string {
 
 func servesBuild(snap *snapshot, credential verify.Credential) answer {
 	e := snap.App.Entitlements()
-	want := wantedSandbox(e.Build())
+	want := e.Build().WantedSandbox()
 	switch {
 	case want == verify.SandboxUnknown || snap.App.Simulator || snap.App.Requested != nil:
 		return unknown("which credential the app needs cannot be told; see BUILD-01")

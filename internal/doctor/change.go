@@ -189,7 +189,7 @@ func (r Report) Attach(credential verify.Credential, environment string) (Change
 		return Change{}, verify.Refusedf("%s belongs to %s, the Service to %s", credential.SID, credential.AccountSID, snap.Service.Value.AccountSID)
 	case s.intent(snap.Env) == unused:
 		return Change{}, verify.Refusedf("%s declares that it does not push to %s%s, so it needs no %s credential", snap.Env.Name, s.phones, snap.declaredAt(), s.name)
-	case !s.fits(snap, credential) && wantedSandbox(snap.Env.IOSBuild) == verify.SandboxUnknown:
+	case !s.fits(snap, credential) && snap.Env.IOSBuild.WantedSandbox() == verify.SandboxUnknown:
 		return Change{}, verify.Refusedf("%s does not declare how its iOS app is signed%s, so whether %s would serve it is not known", snap.Env.Name, snap.declaredAt(), credential.SID).
 			WithHint("declare it: %s, or distribution", verify.Command("", "env", "set", snap.Env.Name, "ios_build=debug"))
 	case !s.fits(snap, credential):

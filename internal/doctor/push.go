@@ -188,14 +188,7 @@ func (snap *snapshot) serviceName(service verify.Service) string {
 
 // fits tells whether a credential is one that the platform's slot of this environment wants.
 func (s slot) fits(snap *snapshot, credential verify.Credential) bool {
-	if !strings.EqualFold(credential.Type, s.kind) {
-		return false
-	}
-	if s.platform != verify.PlatformAPN {
-		return true
-	}
-	want := wantedSandbox(snap.Env.IOSBuild)
-	return want != verify.SandboxUnknown && credential.Sandbox == want
+	return strings.EqualFold(credential.Type, s.kind) && snap.Env.CheckSandbox(credential.Type, credential.Sandbox) == nil
 }
 
 // suggest adds which credentials would do, with the command that attaches each. Choosing is left to the operator.

@@ -31,7 +31,7 @@ func shorten(s string) string {
 
 // Names are the identities and names that a run has met, which --mask shortens wherever they appear. The nil Names masks
 // nothing. Its methods may be called from several goroutines. Push tokens and secrets are none of its business: their own
-// types, verify.PushToken and config.Secret, never show them, with or without --mask.
+// types, verify.PushToken and verify.Secret, never show them, with or without --mask.
 type Names struct {
 	mu    sync.RWMutex
 	known map[string]string   // every way a name is written, and its mask

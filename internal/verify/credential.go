@@ -36,6 +36,37 @@ const (
 	CredentialGCM = "gcm"
 )
 
+// WantedSandbox gives what the sandbox of an APNs credential must be for a build; unknown where the build does not say.
+func (b IOSBuild) WantedSandbox() Sandbox {
+	switch b {
+	case IOSDebug:
+		return SandboxTrue
+	case IOSDistribution:
+		return SandboxFalse
+	}
+	return SandboxUnknown
+}
+
+// CheckSandbox is the rule of which APNs credential a Service may get: one whose sandbox is known and is the one that the
+// declared build needs. The error is a refusal that says why not; it is nil for an FCM credential.
+func (e Environment) CheckSandbox(credentialType string, sandbox Sandbox) error {
+	want := e.IOSBuild.WantedSandbox()
+	switch {
+	case strings.EqualFold(credentialType, CredentialFCM):
+		return nil
+	case !strings.EqualFold(credentialType, CredentialAPN):
+		return Refusedf("it is of type %q, which serves neither APNs nor FCM", credentialType)
+	case e.IOSBuild == IOSNone:
+		return Refusedf("%s declares ios_build: none, so it needs no APNs credential", e.Name)
+	case want == SandboxUnknown:
+		return Refusedf("%s does not declare how its iOS app is signed, so which APNs credential would serve it is not known", e.Name).
+			WithHint("declare it: %s, or distribution", Command("", "env", "set", e.Name, "ios_build=debug"))
+	case sandbox != want:
+		return Refusedf("it has sandbox %s, but %s has %s builds: Apple would refuse every push", sandbox, e.Name, e.IOSBuild)
+	}
+	return nil
+}
+
 // Credential is a push credential (twilio_notify_v1.json, notify.v1.credential). Certificates, keys, expiry dates and
 // bundle ids are write-only: no API gives them back.
 type Credential struct {
@@ -48,4 +79,16 @@ type Credential struct {
 	DateCreated  time.Time     `json:"date_created"`
 	DateUpdated  time.Time     `json:"date_updated"`
 	ReadFrom     string        `json:"read_from"` // notify or conversations: which API answered
+}
+
+// CredentialWrite is what a push credential is made of, or changed to: empty fields are not sent (twilio_notify_v1.json,
+// CreateCredential and UpdateCredential; only the first takes Type).
+type CredentialWrite struct {
+	Type         string
+	FriendlyName string  // at most 64 characters
+	Sandbox      Sandbox // of an APNs credential
+	Certificate  string  // of an APNs credential, PEM
+	PrivateKey   Secret  // of an APNs credential, PEM
+	Secret       Secret  // of an FCM credential, the JSON of a service account
+	ReadFrom     string  // the API that answers with credentials, as [Credential.ReadFrom]; "" for Notify
 }
