@@ -19,23 +19,23 @@ func TestAWrongColumnSendsNothing(t *testing.T) {
 	if testing.Short() {
 		t.Skip("run without -short")
 	}
+	world := newTerminalWorld(t)
+	run := func(command string) string {
+		ctx, cancel := context.WithTimeout(t.Context(), processTime)
+		defer cancel()
+		cmd := exec.CommandContext(ctx, "sh", "-c", "exec "+command) // what is sent in spite of it may wait for an answer
+		cmd.Env, cmd.Dir = world.env, world.home
+		out, _ := cmd.CombinedOutput() // most end with a status
+		return string(out)
+	}
 	tried := 0
 	for _, example := range writingExamples(cli.Root()) {
-		world := newTerminalWorld(t)
-		run := func(command string) string {
-			ctx, cancel := context.WithTimeout(t.Context(), processTime)
-			defer cancel()
-			cmd := exec.CommandContext(ctx, "sh", "-c", "exec "+command) // what is sent in spite of it may wait for an answer
-			cmd.Env, cmd.Dir = world.env, world.home
-			out, _ := cmd.CombinedOutput() // most end with a status
-			return string(out)
-		}
 		said := run(example + " --yes --columns nosuch")
 		if strings.Contains(said, `unknown column "nosuch"`) {
 			tried++
 		}
 		if written := run("verifyctl audit show"); !strings.Contains(written, "no write from this machine matches") {
-			t.Errorf("%s: with a wrong column it said %q, and wrote:\n%s", example, said, written)
+			t.Fatalf("%s: with a wrong column it said %q, and wrote:\n%s", example, said, written)
 		}
 	}
 	if tried < 4 {

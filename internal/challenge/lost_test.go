@@ -27,7 +27,7 @@ func (a advancing) Sleep(ctx context.Context, d time.Duration) error {
 	return ctx.Err()
 }
 
-// oneInARun gives a rule that breaks a share of the connections.
+// breakConnections gives a rule that breaks a share of the connections.
 func (s *simulated) breakConnections(t *testing.T, kind simulator.FaultKind, operation string, rate float64) {
 	t.Helper()
 	if _, err := s.AddFault(t.Context(), simulator.Fault{Kind: kind, Operation: operation, Rate: rate}); err != nil {

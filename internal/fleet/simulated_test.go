@@ -189,12 +189,12 @@ func TestKilledSyncEndsAsIfNothingHadHappened(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts many processes; run without -short")
 	}
-	const entities = 1500
+	const entities = 600
 	s, rng := serve(t, entities, 2), rand.New(rand.NewPCG(7, 8))
 	truth := s.truth(t)
 	for killed := 0; killed < kills; {
 		dir, before, begun := t.TempDir(), s.requests.Load(), killed
-		for killed < kills && !s.run(t, "sync", dir, 1+rng.Int64N(400)) {
+		for killed < kills && !s.run(t, "sync", dir, 1+rng.Int64N(160)) {
 			killed++
 		}
 		s.run(t, "sync", dir, 0)
