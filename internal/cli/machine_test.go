@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime/debug"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -15,6 +16,13 @@ import (
 
 	"github.com/verifyctl/verifyctl/internal/simulator"
 )
+
+// The tests run thousands of commands in this process, each with a tree of commands of its own: a fifth of their time went
+// into collecting garbage.
+func TestMain(m *testing.M) {
+	debug.SetGCPercent(400)
+	os.Exit(m.Run())
+}
 
 // machine is a folder for everything that a run reads and writes: an environment file, a state directory, a place to work.
 // A copy of it has the same memory.

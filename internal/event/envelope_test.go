@@ -120,6 +120,9 @@ func TestEnvelopesOfOtherThings(t *testing.T) {
 
 // TestEnvelopesAreBounded: texts inside texts end somewhere, in time and in memory.
 func TestEnvelopesAreBounded(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one thing after the other, of which the detector of data races makes ten seconds; run without -short")
+	}
 	deep := text(webhook())
 	for range 40 {
 		deep = `{"a":[` + deep + `]}`
