@@ -57,7 +57,7 @@ var onlyImporters = map[string]string{
 }
 
 // neverInProduct must not be linked into the binary.
-var neverInProduct = []string{"github.com/getkin/kin-openapi", "github.com/spf13/cobra/doc", "github.com/rogpeppe/go-internal", "pgregory.net/rapid"}
+var neverInProduct = []string{"github.com/getkin/kin-openapi", "github.com/spf13/cobra/doc", "github.com/rogpeppe/go-internal", "pgregory.net/rapid", "github.com/prometheus"}
 
 type goPackage struct {
 	ImportPath, Dir, Export string

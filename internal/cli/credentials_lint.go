@@ -126,7 +126,7 @@ func (o *credentialsLintOptions) run(ctx context.Context) error {
 	if o.record == "" {
 		return nil
 	}
-	return o.note(lint)
+	return o.note(ctx, lint)
 }
 
 // print lists the lines; on a terminal it writes a page, because a table would cut off the sentences that tell.
@@ -147,8 +147,8 @@ func (o *credentialsLintOptions) print(p *render.Printer, lines []pushfile.Line)
 	return nil
 }
 
-// note records what the files tell in the environment file.
-func (o *credentialsLintOptions) note(lint *pushfile.Lint) error {
+// note records what the files tell in the environment file, and where it is known of which credential, on this machine too.
+func (o *credentialsLintOptions) note(ctx context.Context, lint *pushfile.Lint) error {
 	if lint.Platform == "" {
 		return verify.Usagef("nothing to record: the files are neither a push certificate nor a service account")
 	}
@@ -162,12 +162,29 @@ func (o *credentialsLintOptions) note(lint *pushfile.Lint) error {
 	if err != nil {
 		return err
 	}
+	if o.attach != "" && lint.Contents() != nil {
+		if err := o.remember(ctx, lint); err != nil {
+			return err
+		}
+	}
 	what := "the service account"
 	if note.Expires != "" {
 		what = "the certificate's expiry, " + note.Expires
 	}
 	o.shell.note("recorded %s in %s", what, strings.Join(change.Files, ", "))
 	return nil
+}
+
+// remember keeps what the files tell of the credential that was made of them.
+func (o *credentialsLintOptions) remember(ctx context.Context, lint *pushfile.Lint) error {
+	memory, err := o.shell.openMemory(ctx, o.record)
+	if err != nil {
+		return err
+	}
+	defer memory.Close()
+	file := lint.File
+	file.CredentialSID, file.Fingerprint = o.attach, memory.HashCredential(lint.Contents())
+	return memory.RememberCredentialFile(ctx, file)
 }
 
 var lintResource = render.Resource[pushfile.Line]{

@@ -23,6 +23,7 @@ type doctorOptions struct {
 	verbose    bool
 	fix        bool
 	credential string
+	out        string
 
 	failOn doctor.FailOn
 	attach verify.CredentialSID
@@ -48,7 +49,8 @@ docs/reference/checks.md explains it.
 app it is, and compares that with its provisioning profile, the declaration and the push credential. A .mobileprovision
 or .entitlements file alone cannot tell what was signed. That the signature itself is valid is not checked.
 
-Besides the usual formats, -o junit and -o sarif write what CI systems read. The JSON follows
+Besides the usual formats, -o junit and -o sarif write what CI systems read, and -o prometheus metrics such as when the
+APNs certificate expires; --out puts them into a file for node_exporter's textfile collector. The JSON follows
 docs/reference/doctor.schema.json.
 
 --fix makes the few changes that are one safe write: it enables a webhook or subscribes missing event types, and attaches
@@ -58,7 +60,8 @@ takes it back.
 ` + exitHelp(writeStatuses...),
 		Example: `  verifyctl -e demo doctor
   verifyctl -e demo doctor --only 'PUSH-*' -o json
-  verifyctl -e demo doctor --sample 50 --fail-on warn`,
+  verifyctl -e demo doctor --sample 50 --fail-on warn
+  verifyctl doctor -o prometheus --out /var/lib/node_exporter/verifyctl.prom`,
 		Args: unknownCommand,
 		RunE: parseThenRun(o.parse, o.run),
 	}
@@ -73,6 +76,7 @@ takes it back.
 	flags.BoolVar(&o.all, "all", false, "list passed and skipped checks too")
 	flags.BoolVarP(&o.verbose, "verbose", "v", false, "say how many requests were sent")
 	flags.BoolVar(&o.fix, "fix", false, "make the changes that are safe, after showing them")
+	flags.StringVar(&o.out, "out", "", "with -o prometheus, the `file` to replace with the metrics")
 	flags.StringVar(&o.credential, "credential", "", "with --fix, the push credential CR… to attach")
 	o.write.register(flags)
 	var checks []string
@@ -97,6 +101,8 @@ func (o *doctorOptions) parse(args []string) error {
 		return verify.Usagef("--credential goes with --fix")
 	case o.write != (writeFlags{}) && !o.fix:
 		return verify.Usagef("--yes, --confirm, --dry-run and --reason go with --fix; doctor writes nothing without it")
+	case o.out != "" && o.shell.flags.output != formPrometheus:
+		return verify.Usagef("--out goes with -o prometheus").WithHint("redirect the other formats: verifyctl doctor -o json > FILE")
 	case o.credential != "" && o.narrowed() == "":
 		return verify.Usagef("--credential changes one environment: name it with -e")
 	}

@@ -1,6 +1,10 @@
 package cli
 
 import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -9,10 +13,11 @@ import (
 	"github.com/verifyctl/verifyctl/internal/verify"
 )
 
-// The forms of a report that CI systems read; no other command writes them.
+// The forms of a report that CI systems and Prometheus read; no other command writes them.
 const (
-	formJUnit = "junit"
-	formSARIF = "sarif"
+	formJUnit      = "junit"
+	formSARIF      = "sarif"
+	formPrometheus = "prometheus"
 )
 
 // checkResultForm refuses what cannot be had in a form that no printer writes.
@@ -31,6 +36,8 @@ func (o *doctorOptions) print(report doctor.Report) error {
 		return doctor.WriteJUnit(s.out, report, o.failOn)
 	case formSARIF:
 		return doctor.WriteSARIF(s.out, report, s.build.complete().Version)
+	case formPrometheus:
+		return o.printMetrics(report)
 	}
 	p := s.printer(func() time.Time { return report.At })
 	format := render.Format(s.flags.output)
@@ -50,6 +57,39 @@ func (o *doctorOptions) print(report doctor.Report) error {
 		return err
 	}
 	return p.WritePage(page.String())
+}
+
+// printMetrics writes the report for Prometheus, into --out where that is given.
+func (o *doctorOptions) printMetrics(report doctor.Report) error {
+	if o.out == "" {
+		return doctor.WritePrometheus(o.shell.out, report)
+	}
+	var text strings.Builder
+	if err := doctor.WritePrometheus(&text, report); err != nil {
+		return err
+	}
+	if err := replaceFile(o.out, text.String()); err != nil {
+		return &verify.Error{Kind: verify.KindFailed, Message: fmt.Sprintf("--out: cannot write the metrics: %v", err), Cause: err}
+	}
+	return nil
+}
+
+// replaceFile puts a whole file that everybody may read in the place of another, so that a reader sees either.
+func replaceFile(path, text string) (err error) {
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*") // node_exporter reads what ends in .prom
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			_ = os.Remove(f.Name())
+		}
+	}()
+	_, err = f.WriteString(text)
+	if err = errors.Join(err, f.Chmod(0o644), f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), path)
 }
 
 // paintStatus colours text by a check's status.

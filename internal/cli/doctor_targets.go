@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"iter"
 	"net/url"
 	"slices"
 	"strconv"
@@ -119,7 +120,7 @@ func (e *examination) target(ctx context.Context, from *config.Target) (doctor.T
 	} else {
 		t.Connection.Proxy = proxyFor(c.client.Host())
 	}
-	t.Twilio, t.Feed, t.Capture = c.client, feedSince{c}, captured{c}
+	t.Twilio, t.Feed, t.Memory = c.client, feedSince{c}, remembered{c}
 	return t, nil
 }
 
@@ -133,10 +134,18 @@ func proxyFor(host string) string {
 	return proxy.String()
 }
 
-// captured tells what this machine has of the environment's events.
-type captured struct{ c *connection }
+// remembered tells what this machine has of the environment's events and of the files of its push credentials.
+type remembered struct{ c *connection }
 
-func (r captured) Capture(ctx context.Context) (doctor.Capture, error) {
+func (r remembered) CredentialFiles(ctx context.Context) iter.Seq2[verify.CredentialFile, error] {
+	memory, err := r.c.memory(ctx)
+	if err != nil {
+		return failed[verify.CredentialFile](err)
+	}
+	return memory.CredentialFiles(ctx)
+}
+
+func (r remembered) Capture(ctx context.Context) (doctor.Capture, error) {
 	memory, err := r.c.memory(ctx)
 	if err != nil {
 		return doctor.Capture{}, err

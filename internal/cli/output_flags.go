@@ -91,7 +91,7 @@ func printedBy(command string) (resources []columned, ok bool) {
 func formatsOf(command string) []string {
 	switch command {
 	case "doctor":
-		return append(render.FormatNames(), formJUnit, formSARIF)
+		return append(render.FormatNames(), formJUnit, formSARIF, formPrometheus)
 	case "simulator serve":
 		return []string{string(render.Table), string(render.JSON), string(render.NDJSON)}
 	}
@@ -128,7 +128,7 @@ func (s *shell) checkOutput(cmd *cobra.Command) error {
 			return err
 		}
 	}
-	if s.flags.output == formJUnit || s.flags.output == formSARIF {
+	if slices.Contains([]string{formJUnit, formSARIF, formPrometheus}, s.flags.output) {
 		return s.flags.checkResultForm()
 	}
 	_, err := render.New(io.Discard, s.printing(nil))

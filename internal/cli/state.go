@@ -119,7 +119,8 @@ func newStatePurgeCmd(s *shell) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "purge -e ENV [KIND…]",
 		Short: "Forget what is kept of an environment",
-		Long: `Forget everything of an environment, or only some kinds of it: index, events, challenges, deletions, outcomes, seen.
+		Long: `Forget everything of an environment, or only some kinds of it: index, events, challenges, deletions, outcomes, seen,
+credentials (what their files told before they were uploaded).
 Nothing is changed at Twilio. The audit file stays.
 
 ` + exitHelp(0, 1, 6),

@@ -32,7 +32,7 @@ func apnChecks() []Check {
 			Needs: []resource{theService}, Reads: []resource{allServices},
 			Remedy: "one credential for each Service and environment", Judge: apn.bySID(apn.unshared)},
 		{ID: "PUSH-APN-07", Title: "the APNs credential was renewed within eleven months", Severity: severityWarn, Certainty: heuristic,
-			Skip: unlessExpiryUnknown, Needs: attached, Remedy: "look up the certificate's expiry and record it: " + recordExpiry, Judge: apn.attached(renewed)},
+			Skip: unlessExpiryUnknown, Needs: attached, Reads: []resource{credentialFiles}, Remedy: "look up the certificate's expiry and record it: " + recordExpiry, Judge: apn.attached(renewed)},
 		{ID: "PUSH-APN-08", Title: "Apple accepts the credential", Severity: severityFail, Certainty: heuristic,
 			Needs: []resource{theService, pushErrors}, Reads: []resource{apnCredential},
 			Remedy: "renew the certificate, upload it as a new credential and attach that; leave the factors alone", Judge: apn.accepted(52131, 52145)},
@@ -43,7 +43,7 @@ func apnChecks() []Check {
 			Needs: []resource{theService, pushErrors}, Reads: []resource{apnCredential, sampleFactors}, RestsOn: []*Declaration{appIDs},
 			Remedy: "the certificate's subject has to be the app's bundle id; a VoIP certificate does not serve", Judge: rightTopic},
 		{ID: "PUSH-APN-11", Title: "the APNs certificate is for the app and does not expire soon", Severity: severityFail, Certainty: attested,
-			Reads: []resource{theService}, RestsOn: []*Declaration{appIDs}, Remedy: "no API shows; record it: " + recordExpiry, Judge: certificate},
+			Reads: []resource{theService, credentialFiles}, RestsOn: []*Declaration{appIDs}, Remedy: "no API shows; record it: " + recordExpiry, Judge: certificate},
 	})
 }
 
@@ -89,15 +89,17 @@ func unreadableSandbox(credential verify.Credential) answer {
 // recordExpiry is how the expiry of a certificate gets into the environment file.
 const recordExpiry = "verifyctl credentials lint CERT.pem --record ENV"
 
-// When a certificate's end is near: Apple's last a year, and a month is the least that a renewal needs.
+// When a certificate's end is near: Apple's last a year, a month is what a renewal takes where it has to be asked for, and in
+// the last week it is late.
 const (
 	oldCertificate = 335 * 24 * time.Hour
 	expiresSoon    = 30 * 24 * time.Hour
+	expiresNow     = 7 * 24 * time.Hour
 )
 
-// unlessExpiryUnknown skips guessing at a certificate's age where its expiry is recorded.
+// unlessExpiryUnknown skips guessing at a certificate's age where its expiry is known.
 func unlessExpiryUnknown(snap *snapshot) string {
-	if snap.Env.CredentialNotes[verify.PlatformAPN].Recorded != "" {
+	if _, how := snap.certificateFile(); how != "" {
 		return "what the certificate says is recorded; PUSH-APN-11 looks at it"
 	}
 	return ""
@@ -124,45 +126,61 @@ func recordCommand(snap *snapshot) string {
 	return verify.Command("", words...)
 }
 
-// certificate judges what was recorded of the certificate before it was uploaded, or else takes somebody's word.
-func certificate(snap *snapshot) answer {
+// certificateFile gives what is known of the file behind the attached APNs credential, and how: what this machine remembers
+// of it, else what the environment declares. It is the zero value when nothing is known of it.
+func (snap *snapshot) certificateFile() (file verify.CredentialFile, how string) {
+	attached := snap.Service.Value.CredentialSID(verify.PlatformAPN)
+	for _, file := range snap.Files.Value {
+		if attached != "" && verify.SameSID(file.CredentialSID, attached) {
+			return file, "as its file said on " + day(file.At)
+		}
+	}
 	note := snap.Env.CredentialNotes[verify.PlatformAPN]
+	expires, err := time.Parse(time.DateOnly, note.Expires)
+	if note.Recorded == "" || err != nil && note.Expires != "" {
+		return verify.CredentialFile{}, ""
+	}
+	return verify.CredentialFile{CredentialSID: note.CredentialSID, Platform: verify.PlatformAPN, NotAfter: expires, Topics: note.Topics}, "as recorded on " + note.Recorded
+}
+
+// certificate judges what the certificate's file told before it was uploaded, or else takes somebody's word.
+func certificate(snap *snapshot) answer {
+	file, how := snap.certificateFile()
 	record := recordCommand(snap)
-	if note.Recorded == "" {
+	attached := snap.Service.Value.CredentialSID(verify.PlatformAPN)
+	switch {
+	case how == "" && snap.Env.CredentialNotes[verify.PlatformAPN].Recorded != "":
+		return unknown("the recorded expiry %q is not a date", snap.Env.CredentialNotes[verify.PlatformAPN].Expires).fix("record it again").run(record)
+	case how == "":
 		a := byAttestation(snap, "PUSH-APN-11", "when the certificate expires and which app it is for")
 		if a.Status == Unknown && !snap.Env.Demo {
 			a = a.run(record)
 		}
 		return a
-	}
-	attached := snap.Service.Value.CredentialSID(verify.PlatformAPN)
-	switch {
-	case note.CredentialSID != "" && attached != "" && !verify.SameSID(note.CredentialSID, attached):
-		return unknown("what was recorded is about %s, but %s is attached", note.CredentialSID, attached).about(string(attached)).
+	case file.CredentialSID != "" && attached != "" && !verify.SameSID(file.CredentialSID, attached):
+		return unknown("what was recorded is about %s, but %s is attached", file.CredentialSID, attached).about(string(attached)).
 			fix("record what the new certificate says").run(record)
-	case note.Expires == "":
-		return forApp(snap, note, pass("it does not expire, as recorded on %s", note.Recorded))
-	}
-	expires, err := time.Parse(time.DateOnly, note.Expires)
-	if err != nil {
-		return unknown("the recorded expiry %q is not a date", note.Expires).fix("record it again").run(record)
+	case file.NotAfter.IsZero():
+		return forApp(snap, file, pass("it does not expire, %s", how))
 	}
 	const renew = "renew the certificate, upload it as a new credential, attach that, and record it"
-	switch left := expires.Sub(snap.Now); {
+	switch left := file.NotAfter.Sub(snap.Now); {
 	case left <= 0:
-		return fail("the certificate expired on %s", note.Expires).fix(renew).run(record)
+		return fail("the certificate expired on %s", day(file.NotAfter)).fix(renew).run(record)
+	case left < expiresNow:
+		return forApp(snap, file, fail("the certificate expires on %s, in %s", day(file.NotAfter), days(left)).fix(renew).run(record))
 	case left < expiresSoon:
-		return forApp(snap, note, warn("the certificate expires on %s, in %s", note.Expires, days(left)).fix(renew).run(record))
+		return forApp(snap, file, warn("the certificate expires on %s, in %s", day(file.NotAfter), days(left)).fix(renew).run(record))
 	}
-	return forApp(snap, note, pass("the certificate expires on %s, as recorded on %s", note.Expires, note.Recorded))
+	return forApp(snap, file, pass("the certificate expires on %s, %s", day(file.NotAfter), how))
 }
 
-// forApp fails where a recorded certificate is for another app than the declared ones, and else leaves the answer as it is.
-func forApp(snap *snapshot, note verify.CredentialNote, otherwise answer) answer {
-	if len(note.Topics) == 0 || overlap(note.Topics, snap.Env.AppIDs) {
+// forApp fails where a certificate is for another app than the declared ones, and else leaves the answer as it is.
+func forApp(snap *snapshot, file verify.CredentialFile, otherwise answer) answer {
+	if len(file.Topics) == 0 || overlap(file.Topics, snap.Env.AppIDs) {
 		return otherwise
 	}
-	return fail("the certificate is for %s, the app is %s (52143)", strings.Join(note.Topics, ", "), strings.Join(snap.Env.AppIDs, ", ")).
+	return fail("the certificate is for %s, the app is %s (52143)", strings.Join(file.Topics, ", "), strings.Join(snap.Env.AppIDs, ", ")).
 		fix("attach a credential for the app's bundle id, or correct app_ids")
 }
 

@@ -290,6 +290,17 @@ func brokenWorlds() []brokenWorld {
 		{"PUSH-APN-11", "nobody looked", func(b *bench) { b.note(nil) }, Unknown, "--record live"},
 		{"PUSH-APN-11", "expired", func(b *bench) { b.note(func(n *verify.CredentialNote) { n.Expires = "2026-11-20" }) }, Fail, "expired on 2026-11-20"},
 		{"PUSH-APN-11", "soon", func(b *bench) { b.note(func(n *verify.CredentialNote) { n.Expires = "2026-12-20" }) }, Warn, "in 26 days"},
+		{"PUSH-APN-11", "a month", func(b *bench) { b.note(func(n *verify.CredentialNote) { n.Expires = "2026-12-24" }) }, Pass, "as recorded on 2026-11-01"},
+		{"PUSH-APN-11", "a week", func(b *bench) { b.note(func(n *verify.CredentialNote) { n.Expires = "2026-12-01" }) }, Warn, "in 7 days"},
+		{"PUSH-APN-11", "very soon", func(b *bench) { b.note(func(n *verify.CredentialNote) { n.Expires = "2026-11-30" }) }, Fail, "expires on 2026-11-30, in 6 days"},
+		{"PUSH-APN-11", "remembered here, which tells more than the note", func(b *bench) {
+			b.note(func(n *verify.CredentialNote) { n.CredentialSID = credentialSID(9) })
+			b.files = []verify.CredentialFile{{CredentialSID: credentialSID(1), NotAfter: noon.AddDate(0, 6, 0), At: noon.AddDate(0, -6, 0)}}
+		}, Pass, "expires on 2027-05-23, as its file said on 2026-05-23"},
+		{"PUSH-APN-11", "remembered of another credential", func(b *bench) {
+			b.note(nil)
+			b.files = []verify.CredentialFile{{CredentialSID: credentialSID(9), NotAfter: noon.AddDate(0, 6, 0)}}
+		}, Unknown, "--record live"},
 		{"PUSH-APN-11", "other app", func(b *bench) { b.note(func(n *verify.CredentialNote) { n.Topics = []string{"com.other.example"} }) }, Fail, "52143"},
 		{"PUSH-APN-11", "another credential", func(b *bench) { b.note(func(n *verify.CredentialNote) { n.CredentialSID = credentialSID(9) }) }, Unknown, "--record live"},
 		{"PUSH-APN-11", "no date", func(b *bench) { b.note(func(n *verify.CredentialNote) { n.Expires = "soon" }) }, Unknown, `"soon"`},

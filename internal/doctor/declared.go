@@ -115,8 +115,8 @@ func seenApps(snap *snapshot) []string {
 		enrolled = append(enrolled, factor.Config.AppID)
 	}
 	slices.Sort(enrolled)
-	certified := snap.Env.CredentialNotes[verify.PlatformAPN].Topics
-	apps = suggestions(append(apps, strings.Join(certified, ","), strings.Join(suggestions(enrolled...), ","))...)
+	certified, _ := snap.certificateFile()
+	apps = suggestions(append(apps, strings.Join(certified.Topics, ","), strings.Join(suggestions(enrolled...), ","))...)
 	if len(apps) == 0 {
 		return []string{exampleApp}
 	}

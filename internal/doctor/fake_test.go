@@ -42,6 +42,7 @@ type fakeTwilio struct {
 	challenges    map[verify.Identity][]verify.Challenge
 	probe         verify.Probe
 	capture       Capture
+	files         []verify.CredentialFile
 
 	refuse map[string]error         // by method
 	hang   map[string]bool          // by method: no answer until the context is done
@@ -173,6 +174,10 @@ func (f *fakeTwilio) Probe(ctx context.Context, host string, count int) (verify.
 	return f.probe, f.answer(ctx, "Probe", fmt.Sprint(host, count))
 }
 
+func (f *fakeTwilio) CredentialFiles(ctx context.Context) iter.Seq2[verify.CredentialFile, error] {
+	return fakeList(ctx, f, "CredentialFiles", "", func() []verify.CredentialFile { return f.files })
+}
+
 func (f *fakeTwilio) Capture(ctx context.Context) (Capture, error) {
 	return f.capture, f.answer(ctx, "Capture", "")
 }
@@ -193,7 +198,7 @@ func fakeList[T any](ctx context.Context, f *fakeTwilio, method string, about an
 }
 
 func (f *fakeTwilio) target(env verify.Environment) Target {
-	return Target{Env: env, Twilio: f, Feed: f, Capture: f, Now: noon, Connection: Connection{KeySID: sid("SK", 1), Hosts: []string{"verify.twilio.com"}}}
+	return Target{Env: env, Twilio: f, Feed: f, Memory: f, Now: noon, Connection: Connection{KeySID: sid("SK", 1), Hosts: []string{"verify.twilio.com"}}}
 }
 
 func notFound() error {

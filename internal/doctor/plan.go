@@ -135,7 +135,11 @@ func (g *gathering) fill(ctx context.Context, t Target, snap *snapshot, what res
 	case otherHosts:
 		snap.OtherHosts = g.readOtherHosts(ctx, t)
 	case captured:
-		snap.Capture = forTarget(ctx, g, what, "environment "+t.Env.Name, t, func(ctx context.Context) (Capture, error) { return t.Capture.Capture(ctx) })
+		snap.Capture = forTarget(ctx, g, what, "environment "+t.Env.Name, t, func(ctx context.Context) (Capture, error) { return t.Memory.Capture(ctx) })
+	case credentialFiles:
+		snap.Files = forTarget(ctx, g, what, "environment "+t.Env.Name, t, func(ctx context.Context) ([]verify.CredentialFile, error) {
+			return collect(t.Memory.CredentialFiles(ctx))
+		})
 	}
 }
 

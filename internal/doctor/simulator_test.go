@@ -3,6 +3,7 @@ package doctor_test
 import (
 	"context"
 	"fmt"
+	"iter"
 	"net/http"
 	"net/url"
 	"slices"
@@ -102,10 +103,13 @@ func inOrder() *stage {
 	}
 }
 
-// noCapture is a machine that has captured nothing.
-type noCapture struct{}
+// nothing is a machine that has captured nothing.
+type nothing struct{}
 
-func (noCapture) Capture(context.Context) (doctor.Capture, error) { return doctor.Capture{}, nil }
+func (nothing) Capture(context.Context) (doctor.Capture, error) { return doctor.Capture{}, nil }
+func (nothing) CredentialFiles(context.Context) iter.Seq2[verify.CredentialFile, error] {
+	return func(func(verify.CredentialFile, error) bool) {}
+}
 
 // alertFeed reads the simulated debugger.
 type alertFeed struct{ client *twilio.Client }
@@ -153,7 +157,7 @@ func (s *stage) examine(t *testing.T) doctor.Report {
 	envs := append([]verify.Environment{s.env}, s.more...)
 	for _, env := range envs {
 		targets = append(targets, doctor.Target{Env: env, Now: noon, Connection: doctor.Connection{KeySID: s.username, Hosts: []string{"simulator"}},
-			Twilio: c, Feed: alertFeed{c}, Capture: noCapture{}})
+			Twilio: c, Feed: alertFeed{c}, Memory: nothing{}})
 	}
 	s.opts.Declared = envs
 	report, err := doctor.Run(t.Context(), targets, s.opts)

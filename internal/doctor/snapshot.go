@@ -33,6 +33,8 @@ const (
 	latency        resource = "the latency"
 	otherHosts     resource = "the latency of other hosts"
 	captured       resource = "the events captured here"
+
+	credentialFiles resource = "the credential files remembered here"
 )
 
 // permissions names what a key needs to read a resource, for the finding about a refusal.
@@ -82,6 +84,7 @@ type snapshot struct {
 	Latency     reading[verify.Probe] // many requests
 	OtherHosts  reading[[]verify.Probe]
 	Capture     reading[Capture]
+	Files       reading[[]verify.CredentialFile] // of push credentials, as they were before they were uploaded; the newest first
 
 	file    string // where it is declared
 	line    int
@@ -134,7 +137,7 @@ func (snap *snapshot) problem(r resource) error {
 		allCredentials: &snap.Credentials, theAccount: &snap.Account, allKeys: &snap.Keys, allWebhooks: &snap.Webhooks,
 		pushErrors: &snap.Events, eventStreams: &snap.Streams, changes: &snap.Changes, usage: &snap.Usage,
 		sampleFactors: &snap.Factors, sampleAnswers: &snap.Challenges, oneRequest: &snap.Probe, latency: &snap.Latency,
-		otherHosts: &snap.OtherHosts, captured: &snap.Capture,
+		otherHosts: &snap.OtherHosts, captured: &snap.Capture, credentialFiles: &snap.Files,
 	}[r].problem()
 }
 

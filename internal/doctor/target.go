@@ -15,7 +15,7 @@ type Target struct {
 	Connection Connection
 	Twilio     reader
 	Feed       feed
-	Capture    captureReader
+	Memory     memory
 	Err        error     // why there is no connection, such as a key that could not be fetched; then the three above are nil
 	Now        time.Time // by the environment's own clock
 	File       string    // the file that declares the environment, "" when none does
@@ -59,9 +59,11 @@ type feed interface {
 	Events(ctx context.Context, since, until time.Time) (events []event.Event, missing []event.Span, err error)
 }
 
-// captureReader tells what this machine has captured of the environment's debugger events.
-type captureReader interface {
+// memory tells what this machine has captured of the environment's debugger events, and what it remembers of the files of
+// its push credentials, the newest first.
+type memory interface {
 	Capture(ctx context.Context) (Capture, error)
+	CredentialFiles(ctx context.Context) iter.Seq2[verify.CredentialFile, error]
 }
 
 // Capture is what this machine holds of debugger events.

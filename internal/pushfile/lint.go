@@ -46,7 +46,8 @@ type Line struct {
 type Lint struct {
 	Lines    []Line
 	Platform verify.Platform       // what the files are for; "" when that is not clear
-	Note     verify.CredentialNote // what is worth recording
+	Note     verify.CredentialNote // what is worth recording in the environment file
+	File     verify.CredentialFile // what is worth remembering; without a fingerprint
 
 	options      Options
 	files        []string
@@ -161,8 +162,8 @@ func (l *Lint) remember() {
 	l.Note.Recorded = l.options.Now.UTC().Format(time.DateOnly)
 	for _, c := range l.certificates {
 		l.Platform = verify.PlatformAPN
-		if expires := c.certificate.NotAfter.UTC().Format(time.DateOnly); l.Note.Expires == "" || expires < l.Note.Expires {
-			l.Note.Expires = expires
+		if expires := c.certificate.NotAfter.UTC(); l.Note.Expires == "" || expires.Before(l.File.NotAfter) {
+			l.Note.Expires, l.File.NotAfter = expires.Format(time.DateOnly), expires
 		}
 		for _, topic := range c.pushTopics() {
 			if !slices.Contains(l.Note.Topics, topic) {
@@ -170,4 +171,17 @@ func (l *Lint) remember() {
 			}
 		}
 	}
+	l.File.Platform, l.File.Topics, l.File.At = l.Platform, l.Note.Topics, l.options.Now
+}
+
+// Contents gives what tells these files from others: the certificate, or the service account with its key. It is for a keyed
+// hash, never for output; nil when there is not exactly one.
+func (l *Lint) Contents() []byte {
+	switch {
+	case len(l.certificates) == 1 && len(l.accounts) == 0:
+		return l.certificates[0].certificate.Raw
+	case len(l.certificates) == 0 && len(l.accounts) == 1:
+		return l.accounts[0]
+	}
+	return nil
 }

@@ -198,6 +198,7 @@ func (l *Lint) addAccount(file string, account map[string]any) {
 		l.say(file, Fail, what, makeAccount, "its type is %q, not \"service_account\"", kind)
 	}
 	project, client := text("project_id"), text("client_email")
+	l.File.Project, l.File.KeyID = project, text("private_key_id")
 	if project == "" {
 		l.say(file, Fail, what, wholeAgain, "project_id is missing")
 	} else {

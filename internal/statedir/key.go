@@ -107,6 +107,11 @@ func (k *Key) HashToken(token verify.PushToken) string {
 	return k.id + "." + k.hash("token", token.Reveal())
 }
 
+// HashCredential gives a keyed hash of what is in a credential file.
+func (k *Key) HashCredential(contents []byte) string {
+	return k.id + "." + k.mac("credential", contents)
+}
+
 // Tombstone gives a keyed hash of an identity, which stands for it where it must not be kept.
 func (k *Key) Tombstone(identity string) string {
 	return k.id + "." + k.hash("identity", identity)

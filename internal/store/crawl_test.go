@@ -404,10 +404,39 @@ func TestOutcomesAreKeptByItem(t *testing.T) {
 }
 
 // fillEverything keeps something of every kind about three identities.
+func credentialFile(s *Store) verify.CredentialFile {
+	return verify.CredentialFile{CredentialSID: "CR0123456789abcdef0123456789abcdef", Platform: verify.PlatformAPN, Fingerprint: s.HashCredential([]byte("a certificate")),
+		NotAfter: noon.AddDate(1, 0, 0), Topics: []string{"com.bank.example"}, At: noon}
+}
+
+// TestACredentialFileIsRemembered says that a file is known again by what is in it, which is itself not kept.
+func TestACredentialFileIsRemembered(t *testing.T) {
+	dir := t.TempDir()
+	s := openStore(t, dir)
+	file := credentialFile(s)
+	account := verify.CredentialFile{Platform: verify.PlatformFCM, Fingerprint: s.HashCredential([]byte("a service account")), Project: "bank", KeyID: "k1", At: noon.Add(time.Minute)}
+	check(t, s.RememberCredentialFile(t.Context(), verify.CredentialFile{Fingerprint: file.Fingerprint}))
+	check(t, s.RememberCredentialFile(t.Context(), file))
+	check(t, s.RememberCredentialFile(t.Context(), account))
+	var got []verify.CredentialFile
+	for f, err := range s.CredentialFiles(t.Context()) {
+		check(t, err)
+		got = append(got, f)
+	}
+	if diff := cmp.Diff([]verify.CredentialFile{account, file}, got); diff != "" {
+		t.Error(diff)
+	}
+	check(t, s.Close())
+	if bytes.Contains(everyByte(t, dir), []byte("a certificate")) {
+		t.Error("the contents of the file are kept")
+	}
+}
+
 func fillEverything(t testing.TB, s *Store) {
 	t.Helper()
 	ctx := t.Context()
 	crawl := begin(t, s, verify.CrawlFull)
+	check(t, s.RememberCredentialFile(ctx, credentialFile(s)))
 	for n := 1; n <= 3; n++ {
 		f := factorOf(n)
 		check(t, s.SaveFactors(ctx, crawl, []verify.EntityFactors{{Entity: entityOf(n), Factors: []verify.Factor{f}, ReadAt: noon}}))
@@ -462,7 +491,7 @@ func TestWhatIsKeptIsListedAndPurged(t *testing.T) {
 		}
 		return counts
 	}
-	full := map[Kind]int{kindIndex: 3, kindEvents: 7, kindChallenges: 3, kindDeletions: 3, kindOutcomes: 3, kindSeen: 6}
+	full := map[Kind]int{kindIndex: 3, kindEvents: 7, kindChallenges: 3, kindDeletions: 3, kindOutcomes: 3, kindSeen: 6, kindCredentials: 1}
 	if diff := cmp.Diff(full, rows()); diff != "" {
 		t.Error(diff)
 	}
@@ -482,7 +511,7 @@ func TestWhatIsKeptIsListedAndPurged(t *testing.T) {
 		t.Errorf("the index by age: %v", err)
 	}
 	must[map[Kind]int](t)(s.Purge(ctx, kindDeletions))
-	if diff := cmp.Diff(map[Kind]int{kindIndex: 3, kindEvents: 6, kindChallenges: 0, kindDeletions: 0, kindOutcomes: 3, kindSeen: 6}, rows()); diff != "" {
+	if diff := cmp.Diff(map[Kind]int{kindIndex: 3, kindEvents: 6, kindChallenges: 0, kindDeletions: 0, kindOutcomes: 3, kindSeen: 6, kindCredentials: 1}, rows()); diff != "" {
 		t.Error(diff)
 	}
 	must[map[Kind]int](t)(s.Purge(ctx))

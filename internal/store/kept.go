@@ -22,12 +22,13 @@ type Kind string
 
 // The kinds.
 const (
-	kindIndex      Kind = "index"      // entities, factors, and how they were crawled
-	kindEvents     Kind = "events"     // debugger events, and the times they cover
-	kindChallenges Kind = "challenges" // challenges created here, their resends and receipts, and claims
-	kindDeletions  Kind = "deletions"  // factors deleted from here
-	kindOutcomes   Kind = "outcomes"   // what became of the items of plans
-	kindSeen       Kind = "seen"       // identities and SIDs that commands have met
+	kindIndex       Kind = "index"       // entities, factors, and how they were crawled
+	kindEvents      Kind = "events"      // debugger events, and the times they cover
+	kindChallenges  Kind = "challenges"  // challenges created here, their resends and receipts, and claims
+	kindDeletions   Kind = "deletions"   // factors deleted from here
+	kindOutcomes    Kind = "outcomes"    // what became of the items of plans
+	kindSeen        Kind = "seen"        // identities and SIDs that commands have met
+	kindCredentials Kind = "credentials" // what credential files told before they were uploaded
 )
 
 // kept tells where the things of a kind are. table and time are of what is counted and dated, identity its column of
@@ -47,6 +48,7 @@ var keptKinds = []kept{
 	{kindDeletions, "deletions", "at", "identity", nil},
 	{kindOutcomes, "outcomes", "at", "", nil},
 	{kindSeen, "seen", "at", "identity", nil},
+	{kindCredentials, "credential_files", "at", "", nil},
 }
 
 // Kinds gives every kind, in the order in which they are listed.

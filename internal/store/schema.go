@@ -11,7 +11,7 @@ const applicationID = 0x76667963
 
 // migrations bring a file from one version to the next; the version is how many were run. One that was released is never
 // changed, only followed by another.
-var migrations = []string{firstSchema}
+var migrations = []string{firstSchema, credentialFiles}
 
 // migrate runs what a file of the given version lacks, each step in a transaction of its own.
 func migrate(ctx context.Context, db *sql.DB, version int) error {
@@ -189,5 +189,19 @@ CREATE TABLE outcomes (
 	detail  TEXT NOT NULL,
 	at      INTEGER NOT NULL,
 	PRIMARY KEY (plan, item)
+) WITHOUT ROWID;
+`
+
+// What credential files told before they were uploaded, by the keyed hash of what was in them.
+const credentialFiles = `
+CREATE TABLE credential_files (
+	fingerprint    TEXT PRIMARY KEY,
+	credential_sid TEXT NOT NULL COLLATE NOCASE,
+	platform       TEXT NOT NULL,
+	not_after      INTEGER NOT NULL,
+	topics         TEXT NOT NULL, -- JSON
+	project        TEXT NOT NULL,
+	key_id         TEXT NOT NULL,
+	at             INTEGER NOT NULL
 ) WITHOUT ROWID;
 `

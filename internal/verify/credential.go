@@ -92,3 +92,16 @@ type CredentialWrite struct {
 	Secret       Secret  // of an FCM credential, the JSON of a service account
 	ReadFrom     string  // the API that answers with credentials, as [Credential.ReadFrom]; "" for Notify
 }
+
+// CredentialFile is what the file of a push credential told before it was uploaded, which no API gives back. It never has
+// the key.
+type CredentialFile struct {
+	CredentialSID CredentialSID // that was made of it; "" when that is not known
+	Platform      Platform
+	Fingerprint   string    // keyed hash of the certificate or the service account
+	NotAfter      time.Time // of a certificate; zero for what does not expire
+	Topics        []string  // bundle ids that a certificate is for
+	Project       string    // of Firebase, as a service account names it
+	KeyID         string    // of a service account
+	At            time.Time // when it was uploaded or recorded
+}
