@@ -496,10 +496,12 @@ func TestAnExportIsFoundAgain(t *testing.T) {
 	}
 }
 
-// FuzzAuditFile writes on behind any bytes: nothing of them is lost, and checking them never panics.
+// FuzzAuditFile writes on behind any bytes: nothing of them is lost, and checking them never panics. A ~ stands for the hash
+// of nothing, which makes the inputs short: Go's fuzzing shortens all it keeps, in as many tries as their length squared.
 func FuzzAuditFile(f *testing.F) {
-	line := `{"id":"1","phase":"before","prev":"` + noPrev + `"}`
-	for _, seed := range []string{"", "\n", "\n\n", "{", line, line + "\n", line + "\n{", line + "\n\n" + line, "\x00\x00", "null\n", `{"torn":-1,"prev":"` + noPrev + `","id":"2"}`} {
+	const longest = 100
+	line := `{"id":"1","phase":"before","prev":"~"}`
+	for _, seed := range []string{"", "\n", "\n\n", "{", line, line + "\n", line + "\n{", line + "\n\n" + line, "\x00\x00", "null\n", `{"torn":-1,"prev":"~","id":"2"}`} {
 		f.Add([]byte(seed))
 	}
 	dir := f.TempDir()
@@ -508,7 +510,11 @@ func FuzzAuditFile(f *testing.F) {
 		f.Fatal(err)
 	}
 	path := filepath.Join(dir, chainFile)
-	f.Fuzz(func(t *testing.T, content []byte) {
+	f.Fuzz(func(t *testing.T, short []byte) {
+		if len(short) > longest {
+			return
+		}
+		content := bytes.ReplaceAll(short, []byte("~"), []byte(noPrev))
 		os.Remove(filepath.Join(dir, headFile))
 		check(t, os.WriteFile(path, content, 0o600))
 		before := must[Report](t)(a.Verify(t.Context()))

@@ -443,12 +443,21 @@ func FuzzPlist(f *testing.F) {
 	})
 }
 
+// FuzzSignature edits executables at one place: they are too long for an input, of which Go's fuzzing shortens all it keeps.
 func FuzzSignature(f *testing.F) {
 	signed := Entitlements{"production", team + ".com.bank.example"}
-	f.Add(thin(f, signing{xml: &signed, der: &signed}))
-	f.Add(thin(f, signing{unsigned: true}))
-	f.Add(fat(thin(f, signing{xml: &signed}), thin(f, signing{der: &signed})))
-	f.Fuzz(func(t *testing.T, executable []byte) {
+	executables := [][]byte{
+		thin(f, signing{xml: &signed, der: &signed}), thin(f, signing{unsigned: true}),
+		fat(thin(f, signing{xml: &signed}), thin(f, signing{der: &signed})),
+	}
+	f.Add(uint8(0), uint16(0), uint16(0), []byte{})
+	f.Add(uint8(1), uint16(16), uint16(4), []byte{0, 0, 0, 9})
+	f.Add(uint8(2), uint16(4096), uint16(60000), []byte{})
+	f.Fuzz(func(t *testing.T, which uint8, at, cut uint16, insert []byte) {
+		if len(insert) > longestEdit {
+			return
+		}
+		executable := edited(executables[int(which)%len(executables)], at, cut, insert)
 		app := &App{}
 		app.readSignature(bytes.NewReader(executable), int64(len(executable)))
 		said := 0
@@ -461,6 +470,15 @@ func FuzzSignature(f *testing.F) {
 			t.Fatalf("%+v", app)
 		}
 	})
+}
+
+const longestEdit = 100
+
+// edited puts bytes at a place of a file, instead of so many that stand there.
+func edited(file []byte, at, cut uint16, insert []byte) []byte {
+	begin := min(int(at), len(file))
+	end := min(begin+int(cut), len(file))
+	return slices.Concat(file[:begin], insert, file[end:])
 }
 
 func FuzzSuperBlob(f *testing.F) {

@@ -156,12 +156,20 @@ func TestPKCS12ThatWouldTakeForEverIsRefused(t *testing.T) {
 	}
 }
 
+// FuzzPKCS12 edits archives at one place, as FuzzSignature does executables.
 func FuzzPKCS12(f *testing.F) {
+	archives := [][]byte{archive(f, pkcs12.Passwordless, "")}
 	for _, encoder := range []*pkcs12.Encoder{pkcs12.LegacyRC2, pkcs12.LegacyDES, pkcs12.Modern2023, pkcs12.Modern2026} {
-		f.Add(archive(f, encoder.WithIterations(1), ""))
+		archives = append(archives, archive(f, encoder.WithIterations(1), ""))
 	}
-	f.Add(archive(f, pkcs12.Passwordless, ""))
-	f.Fuzz(func(t *testing.T, text []byte) {
+	for which := range archives {
+		f.Add(uint8(which), uint16(0), uint16(0), []byte{})
+	}
+	f.Fuzz(func(t *testing.T, which uint8, at, cut uint16, insert []byte) {
+		if len(insert) > longestEdit {
+			return
+		}
+		text := edited(archives[int(which)%len(archives)], at, cut, insert)
 		if tooSlow(text, 0) || bytes.Contains(text, []byte{0x02, 0x03}) || bytes.Contains(text, []byte{0x02, 0x04}) {
 			return // a million rounds are allowed, and too slow for a fuzz run
 		}
