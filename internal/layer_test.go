@@ -46,7 +46,6 @@ var joining = []string{"internal/cli", "internal/gen", "internal"}
 var onlyImporters = map[string]string{
 	"github.com/twilio/twilio-go":        "internal/twilio",
 	"github.com/olekukonko/tablewriter":  "internal/render",
-	"github.com/vbauerster/mpb":          "internal/render",
 	"github.com/itchyny/gojq":            "internal/render",
 	"github.com/charmbracelet/huh":       "internal/prompt",
 	"github.com/charmbracelet/bubbletea": "internal/prompt",

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
 	"strconv"
 	"strings"
 
@@ -42,12 +41,12 @@ func ParseTexts(file string, r io.Reader) (*Texts, error) {
 	return texts, nil
 }
 
-var yamlLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?`)
+var yamlLine = verify.Lazily(`^yaml: (?:line (\d+): )?`)
 
 func syntaxError(file string, err error) error {
 	message := err.Error()
 	line := "1"
-	if m := yamlLine.FindStringSubmatch(message); m != nil {
+	if m := yamlLine().FindStringSubmatch(message); m != nil {
 		message = message[len(m[0]):]
 		if m[1] != "" {
 			line = m[1]

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -159,11 +158,11 @@ func isNumber(s string) bool {
 }
 
 // numberIn finds the code in a line that was pasted.
-var numberIn = regexp.MustCompile(`\b[1-9][0-9]{4}\b`)
+var numberIn = verify.Lazily(`\b[1-9][0-9]{4}\b`)
 
 // explainText explains a line that was pasted as an argument, and tells whether there was anything to explain.
 func explainText(p *render.Printer, text string) (bool, error) {
-	for _, digits := range numberIn.FindAllString(text, -1) {
+	for _, digits := range numberIn().FindAllString(text, -1) {
 		number, _ := strconv.Atoi(digits) //nolint:errcheck // five digits
 		if code, ok := event.Lookup(number); ok {
 			return true, explainCode(p, code.Beside(strings.Trim(strings.Replace(text, digits, "", 1), " :.-–—")))

@@ -3,7 +3,6 @@ package cli
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -50,7 +49,7 @@ func (f *globalFlags) register(flags *pflag.FlagSet) {
 }
 
 // jsonOutput is the flag that asks for JSON, as it stands on a command line.
-var jsonOutput = regexp.MustCompile(`^(?:-o=?|--output=)(json|ndjson)$`)
+var jsonOutput = verify.Lazily(`^(?:-o=?|--output=)(json|ndjson)$`)
 
 // format gives the output format for errors, even when the flags did not parse.
 func (f *globalFlags) format(args []string) render.Format {
@@ -58,7 +57,7 @@ func (f *globalFlags) format(args []string) render.Format {
 		if (arg == "-o" || arg == "--output") && i+1 < len(args) {
 			arg += "=" + args[i+1]
 		}
-		if match := jsonOutput.FindStringSubmatch(arg); match != nil {
+		if match := jsonOutput().FindStringSubmatch(arg); match != nil {
 			return render.Format(match[1])
 		}
 	}

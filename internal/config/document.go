@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -105,13 +104,13 @@ func (d *document) parse() error {
 	return nil
 }
 
-var yamlLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?`)
+var yamlLine = verify.Lazily(`^yaml: (?:line (\d+): )?`)
 
 // syntaxError words an error of the YAML parser as file, line and what is wrong.
 func (d *document) syntaxError(err error) error {
 	text := err.Error()
 	place := d.path
-	if m := yamlLine.FindStringSubmatch(text); m != nil {
+	if m := yamlLine().FindStringSubmatch(text); m != nil {
 		text = text[len(m[0]):]
 		if m[1] != "" {
 			place += ":" + m[1]

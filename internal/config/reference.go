@@ -1,8 +1,6 @@
 package config
 
 import (
-	"regexp"
-
 	"go.yaml.in/yaml/v3"
 
 	"github.com/verifyctl/verifyctl/internal/verify"
@@ -101,14 +99,14 @@ func (d *document) setReference(n *yaml.Node, key string, target **reference, r 
 	return nil
 }
 
-var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+var variableName = verify.Lazily(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
 func (d *document) variable(n *yaml.Node, key string) (reference, error) {
 	name, err := d.text(n, key)
 	if err != nil {
 		return reference{}, err
 	}
-	if name != "" && !variableName.MatchString(name) {
+	if name != "" && !variableName().MatchString(name) {
 		// The value is not shown: it may well be the secret itself, written here by mistake.
 		return reference{}, d.errorAt(n, "%s takes the name of an environment variable, such as STAGING_SECRET", key)
 	}

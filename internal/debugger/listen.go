@@ -66,14 +66,14 @@ func (l *Listener) handler() http.Handler {
 
 // deliver takes one delivery. What is not signed never waits for, nor takes, a place among those that are stored.
 func (l *Listener) deliver(w http.ResponseWriter, r *http.Request) {
-	l.counters.deliveries.Inc()
+	l.counters.inc(deliveries)
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxDelivery))
 	if err != nil {
 		l.refuseBody(w, err)
 		return
 	}
 	if err := l.Signatures.check(r, body); err != nil {
-		l.counters.badSignatures.Inc()
+		l.counters.inc(badSignatures)
 		var undeclared undeclaredKey
 		if errors.As(err, &undeclared) {
 			l.counters.countUndeclared(undeclared)
@@ -89,13 +89,13 @@ func (l *Listener) deliver(w http.ResponseWriter, r *http.Request) {
 	defer func() { <-l.atOnce }()
 	all, err := takeApart(body, isForm(r), l.Now())
 	if err != nil {
-		l.counters.malformed.Inc()
+		l.counters.inc(malformed)
 		l.Note("refused a signed delivery: %v", err)
 		http.Error(w, "no event", http.StatusBadRequest)
 		return
 	}
 	if err := l.keep(r.Context(), all); err != nil {
-		l.counters.storeErrors.Inc()
+		l.counters.inc(storeErrors)
 		l.Note("could not store a delivery, Twilio is told to try again: %v", err)
 		w.Header().Set("Retry-After", "5")
 		http.Error(w, "not stored", http.StatusServiceUnavailable)
@@ -105,7 +105,7 @@ func (l *Listener) deliver(w http.ResponseWriter, r *http.Request) {
 }
 
 func (l *Listener) refuseBody(w http.ResponseWriter, err error) {
-	l.counters.malformed.Inc()
+	l.counters.inc(malformed)
 	var tooLarge *http.MaxBytesError
 	if errors.As(err, &tooLarge) {
 		http.Error(w, "too large", http.StatusRequestEntityTooLarge)
@@ -126,7 +126,7 @@ func (l *Listener) keep(ctx context.Context, all []delivered) error {
 			return err
 		}
 		if !added {
-			l.counters.again.Inc()
+			l.counters.inc(again)
 			continue
 		}
 		if d.known {
@@ -147,7 +147,7 @@ func (l *Listener) tell(e event.Event) {
 }
 
 // ForwardFailed counts an event that could not be handed on.
-func (l *Listener) ForwardFailed() { l.counters.forwardErrors.Inc() }
+func (l *Listener) ForwardFailed() { l.counters.inc(forwardErrors) }
 
 // Serve receives deliveries on a listener until ctx ends, then lets those in flight finish.
 func (l *Listener) Serve(ctx context.Context, on net.Listener) error {

@@ -3,70 +3,71 @@ package debugger
 import (
 	"fmt"
 	"io"
-	"regexp"
+	"maps"
+	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
-	"github.com/VictoriaMetrics/metrics"
-
 	"github.com/verifyctl/verifyctl/internal/event"
+	"github.com/verifyctl/verifyctl/internal/verify"
 )
+
+// The counters that a listener has from its start.
+const (
+	deliveries    = "verifyctl_deliveries_total"
+	kept          = "verifyctl_events_stored_total"
+	again         = "verifyctl_events_delivered_again_total"
+	badSignatures = "verifyctl_bad_signatures_total"
+	malformed     = "verifyctl_malformed_deliveries_total"
+	storeErrors   = "verifyctl_store_errors_total"
+	forwardErrors = "verifyctl_forward_errors_total"
+)
+
+// lastEvent is the newest event's own time, in Unix seconds.
+const lastEvent = "verifyctl_last_event_timestamp_seconds"
 
 // counters are what a listener tells Prometheus. No label ever holds an identity or a SID.
 type counters struct {
-	set           *metrics.Set
-	deliveries    *metrics.Counter
-	stored        *metrics.Counter
-	again         *metrics.Counter
-	badSignatures *metrics.Counter
-	malformed     *metrics.Counter
-	storeErrors   *metrics.Counter
-	forwardErrors *metrics.Counter
-	lastEvent     atomic.Int64 // Unix seconds, by the event's own time
-
 	mu         sync.Mutex
+	values     map[string]int64       // by name and labels, as Prometheus writes them
 	undeclared map[undeclaredKey]bool // that have a counter of their own
+}
+
+func newCounters() *counters {
+	return &counters{
+		values: map[string]int64{deliveries: 0, kept: 0, again: 0, badSignatures: 0, malformed: 0, storeErrors: 0,
+			forwardErrors: 0, lastEvent: 0},
+		undeclared: map[undeclaredKey]bool{},
+	}
+}
+
+func (c *counters) inc(name string) {
+	c.mu.Lock()
+	c.values[name]++
+	c.mu.Unlock()
 }
 
 // mostKeys is how many undeclared shared keys have a counter of their own: anybody can name one.
 const mostKeys = 20
 
-var keyLabel = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,64}$`)
+var keyLabel = verify.Lazily(`^[A-Za-z0-9_.-]{1,64}$`)
 
 // countUndeclared counts a delivery that names a shared key that is not declared.
 func (c *counters) countUndeclared(u undeclaredKey) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	isNew := !c.undeclared[u]
-	if !keyLabel.MatchString(u.Name) || !keyLabel.MatchString(u.Algorithm) || isNew && len(c.undeclared) >= mostKeys {
+	if !keyLabel().MatchString(u.Name) || !keyLabel().MatchString(u.Algorithm) || isNew && len(c.undeclared) >= mostKeys {
 		u = undeclaredKey{"other", "other"}
 	} else if isNew {
 		c.undeclared[u] = true
 	}
-	c.set.GetOrCreateCounter(fmt.Sprintf("verifyctl_undeclared_shared_keys_total{key=%q,algorithm=%q}", u.Name, u.Algorithm)).Inc()
-}
-
-func newCounters() *counters {
-	set := metrics.NewSet()
-	c := &counters{
-		set:           set,
-		undeclared:    map[undeclaredKey]bool{},
-		deliveries:    set.NewCounter("verifyctl_deliveries_total"),
-		stored:        set.NewCounter("verifyctl_events_stored_total"),
-		again:         set.NewCounter("verifyctl_events_delivered_again_total"),
-		badSignatures: set.NewCounter("verifyctl_bad_signatures_total"),
-		malformed:     set.NewCounter("verifyctl_malformed_deliveries_total"),
-		storeErrors:   set.NewCounter("verifyctl_store_errors_total"),
-		forwardErrors: set.NewCounter("verifyctl_forward_errors_total"),
-	}
-	set.NewGauge("verifyctl_last_event_timestamp_seconds", func() float64 { return float64(c.lastEvent.Load()) })
-	return c
+	c.values[fmt.Sprintf("verifyctl_undeclared_shared_keys_total{key=%q,algorithm=%q}", u.Name, u.Algorithm)]++
 }
 
 // count counts a new event.
 func (c *counters) count(e event.Event) {
-	c.stored.Inc()
+	c.inc(kept)
 	if at := e.Timestamp; !at.IsZero() {
 		c.seen(at)
 	}
@@ -77,8 +78,8 @@ func (c *counters) count(e event.Event) {
 	if e.Environment != nil {
 		environment = *e.Environment
 	}
-	c.set.GetOrCreateCounter(fmt.Sprintf("verifyctl_push_errors_total{environment=%q,code=%q,verdict=%q}",
-		environment, codeLabel(e), e.Verdict)).Inc()
+	c.inc(fmt.Sprintf("verifyctl_push_errors_total{environment=%q,code=%q,verdict=%q}",
+		environment, codeLabel(e), e.Verdict))
 }
 
 // codeLabel keeps the label to codes that exist, however odd an event is.
@@ -93,12 +94,17 @@ func codeLabel(e event.Event) string {
 }
 
 func (c *counters) seen(at time.Time) {
-	for {
-		last := c.lastEvent.Load()
-		if at.Unix() <= last || c.lastEvent.CompareAndSwap(last, at.Unix()) {
-			return
-		}
-	}
+	c.mu.Lock()
+	c.values[lastEvent] = max(c.values[lastEvent], at.Unix())
+	c.mu.Unlock()
 }
 
-func (c *counters) write(w io.Writer) { c.set.WritePrometheus(w) }
+// write writes the text format of Prometheus
+// (https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format).
+func (c *counters) write(w io.Writer) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, name := range slices.Sorted(maps.Keys(c.values)) {
+		fmt.Fprintln(w, name, c.values[name])
+	}
+}

@@ -3,10 +3,8 @@ package doctor
 import (
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/verifyctl/verifyctl/internal/verify"
 )
@@ -25,9 +23,9 @@ func dataChecks() []Check {
 }
 
 var (
-	phoneIdentity = lazily(`^\d{8,15}$`)
-	nameIdentity  = lazily(`^[A-Za-z]{2,}-[A-Za-z]{2,}$`)
-	hashIdentity  = lazily(`^[0-9A-Fa-f]{64}$`)
+	phoneIdentity = verify.Lazily(`^\d{8,15}$`)
+	nameIdentity  = verify.Lazily(`^[A-Za-z]{2,}-[A-Za-z]{2,}$`)
+	hashIdentity  = verify.Lazily(`^[0-9A-Fa-f]{64}$`)
 )
 
 func opaqueIdentities(snap *snapshot) answer {
@@ -118,11 +116,11 @@ func challengeSecret(c verify.Challenge) string {
 }
 
 var (
-	emailPattern  = lazily(`[^\s@]+@[^\s@]+\.[A-Za-z]{2,}`)
-	phonePattern  = lazily(`(?:^|\s)\+\d[\d ()-]{7,}\d`)
-	ownerPattern  = lazily(`(?i)\p{L}{2,}['’]s\s+(?:i?phone|ipad|pixel|galaxy|handy|tablet|mobile)`)
-	digitsPattern = lazily(`\d(?:[ -]?\d){12,18}`)
-	codePattern   = lazily(`(?i)\b(?:otp|code|pin|password|passwort)\b\D{0,12}\d{4,8}\b`)
+	emailPattern  = verify.Lazily(`[^\s@]+@[^\s@]+\.[A-Za-z]{2,}`)
+	phonePattern  = verify.Lazily(`(?:^|\s)\+\d[\d ()-]{7,}\d`)
+	ownerPattern  = verify.Lazily(`(?i)\p{L}{2,}['’]s\s+(?:i?phone|ipad|pixel|galaxy|handy|tablet|mobile)`)
+	digitsPattern = verify.Lazily(`\d(?:[ -]?\d){12,18}`)
+	codePattern   = verify.Lazily(`(?i)\b(?:otp|code|pin|password|passwort)\b\D{0,12}\d{4,8}\b`)
 )
 
 // personal says what kind of personal data a text looks like, "" for none.
@@ -171,9 +169,4 @@ func isCardNumber(s string) bool {
 		n++
 	}
 	return n >= 13 && n <= 19 && sum%10 == 0 && sum > 0
-}
-
-// lazily compiles a pattern when it is first used: most runs of the program need none of them.
-func lazily(pattern string) func() *regexp.Regexp {
-	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(pattern) })
 }

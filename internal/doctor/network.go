@@ -78,7 +78,7 @@ func noFasterHost(snap *snapshot) answer {
 
 // deadHost is the pattern of hosts that stopped answering on 2026-04-28 (changelog,
 // deprecation-of-region-specific-twilio-api-domain-patterns). twilio-go still makes them of a region without an edge.
-var deadHost = lazily(`(?i)^[a-z]+\.(ie1|au1|br1|de1|jp1|sg1|us2)\.twilio\.com(:\d+)?$`)
+var deadHost = verify.Lazily(`(?i)^[a-z]+\.(ie1|au1|br1|de1|jp1|sg1|us2)\.twilio\.com(:\d+)?$`)
 
 func noDeadHost(snap *snapshot) answer {
 	for _, host := range snap.Connection.Hosts {

@@ -1,8 +1,9 @@
 package event
 
 import (
-	"regexp"
 	"strings"
+
+	"github.com/verifyctl/verifyctl/internal/verify"
 )
 
 // reading is what a provider's words mean. The zero value is no meaning that we know.
@@ -33,7 +34,7 @@ var phrases = []struct {
 	{VerdictUnknown, []string{"unavailable", "internalservererror", "shutdown", "timeout", "timedout"}},
 }
 
-var httpStatus = regexp.MustCompile(`(?:^|[^0-9])(401|403|410|429|500|502|503|504)(?:[^0-9]|$)`)
+var httpStatus = verify.Lazily(`(?:^|[^0-9])(401|403|410|429|500|502|503|504)(?:[^0-9]|$)`)
 
 var statusReadings = map[string]Verdict{
 	"401": CredentialBroken, "403": CredentialBroken, "410": TokenDead, "429": Throttled,
@@ -42,7 +43,7 @@ var statusReadings = map[string]Verdict{
 
 // readDescription tells what a description blames.
 func readDescription(text string) reading {
-	status := httpStatus.FindStringSubmatch(text)
+	status := httpStatus().FindStringSubmatch(text)
 	if status != nil && statusReadings[status[1]] == CredentialBroken {
 		return reading{CredentialBroken, true}
 	}

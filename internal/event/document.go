@@ -2,10 +2,11 @@ package event
 
 import (
 	"bytes"
-	"regexp"
 	"strings"
 
 	"github.com/valyala/fastjson"
+
+	"github.com/verifyctl/verifyctl/internal/verify"
 )
 
 // readDocument reads a text that is not JSON as it stands: a form body, an alert's text, an HTTP or curl dump, what a
@@ -172,13 +173,13 @@ func (r *recorder) readRepaired(c cleaned, depth int) bool {
 	return found
 }
 
-var consoleLine = regexp.MustCompile(`^\s*["']?([A-Za-z][A-Za-z_ -]{1,30}[A-Za-z])["']?(?:\s*[|:=\t]\s*|\s{2,}|\s+)(.*?)\s*[,|]?\s*$`)
+var consoleLine = verify.Lazily(`^\s*["']?([A-Za-z][A-Za-z_ -]{1,30}[A-Za-z])["']?(?:\s*[|:=\t]\s*|\s{2,}|\s+)(.*?)\s*[,|]?\s*$`)
 
 // readConsole reads lines of a name and a value, as the Console's page of an error prints its details.
 func (r *recorder) readConsole(c cleaned) bool {
 	r.facts.reset()
 	for line := range strings.SplitSeq(c.text, "\n") {
-		match := consoleLine.FindStringSubmatch(strings.TrimRight(strings.TrimLeft(line, "| \t"), "| \t"))
+		match := consoleLine().FindStringSubmatch(strings.TrimRight(strings.TrimLeft(line, "| \t"), "| \t"))
 		if match == nil {
 			continue
 		}
@@ -224,11 +225,11 @@ func unquote(value string) string {
 	return strings.TrimSpace(value)
 }
 
-var httpStart = regexp.MustCompile(`^(?:[A-Z]{3,7} \S+ HTTP/[0-9.]+|HTTP/[0-9.]+ [0-9]{3}[^\n]*|(?:Host|Content-Type|User-Agent|X-Twilio-Signature|I-Twilio-Idempotency-Token):[^\n]*)\n`)
+var httpStart = verify.Lazily(`^(?:[A-Z]{3,7} \S+ HTTP/[0-9.]+|HTTP/[0-9.]+ [0-9]{3}[^\n]*|(?:Host|Content-Type|User-Agent|X-Twilio-Signature|I-Twilio-Idempotency-Token):[^\n]*)\n`)
 
 // httpBody gives what follows the headers of an HTTP dump.
 func httpBody(text string) (string, bool) {
-	if !httpStart.MatchString(text) {
+	if !httpStart().MatchString(text) {
 		return "", false
 	}
 	_, body, ok := strings.Cut(text, "\n\n")

@@ -1,9 +1,10 @@
 package event
 
 import (
-	"regexp"
 	"strconv"
 	"strings"
+
+	"github.com/verifyctl/verifyctl/internal/verify"
 )
 
 // messages are what Twilio's REST API writes beside a code that stands for many things, so that the code alone would
@@ -70,24 +71,24 @@ var sdkErrors = []struct {
 }
 
 var (
-	fromSDK    = regexp.MustCompile(`twilioverify(?:sdk|error|exception)|com\.twilio\.verify|keychainerror`)
-	statusCode = regexp.MustCompile(`(?:code|status)[^0-9\n]{0,12}?(-[0-9]{1,6})\b`)
-	sdkCode    = regexp.MustCompile(`\b(?:6040[1-7]|6800[1-7])\b`)
+	fromSDK    = verify.Lazily(`twilioverify(?:sdk|error|exception)|com\.twilio\.verify|keychainerror`)
+	statusCode = verify.Lazily(`(?:code|status)[^0-9\n]{0,12}?(-[0-9]{1,6})\b`)
+	sdkCode    = verify.Lazily(`\b(?:6040[1-7]|6800[1-7])\b`)
 )
 
 // lookupSDK gives the entry of an error of the mobile SDKs as it was printed, in small letters: that of the keychain
 // inside it, else its own.
 func lookupSDK(text string) (Code, bool) {
-	if !fromSDK.MatchString(text) {
+	if !fromSDK().MatchString(text) {
 		return Code{}, false
 	}
-	for _, match := range statusCode.FindAllStringSubmatch(text, -1) {
+	for _, match := range statusCode().FindAllStringSubmatch(text, -1) {
 		number, _ := strconv.Atoi(match[1]) //nolint:errcheck // a few digits
 		if code, ok := Lookup(number); ok {
 			return code, true
 		}
 	}
-	if digits := sdkCode.FindString(text); digits != "" {
+	if digits := sdkCode().FindString(text); digits != "" {
 		number, _ := strconv.Atoi(digits) //nolint:errcheck // five digits
 		return Lookup(number)
 	}

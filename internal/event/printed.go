@@ -1,14 +1,15 @@
 package event
 
 import (
-	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/verifyctl/verifyctl/internal/verify"
 )
 
 // printedKey finds the webhook's parameters in what a program printed of them: as a key of Ruby, Python, PHP, Go, Java or
 // JavaScript, or as the words of a log.
-var printedKey = regexp.MustCompile(`(?:^|[^A-Za-z0-9_])["'\[]?(AccountSid|Account|ParentAccountSid|Level|PayloadType|Payload|Sid|Event ID|Timestamp)["'\]]?\s*(?:=>|[:=,])[ \t]*`)
+var printedKey = verify.Lazily(`(?:^|[^A-Za-z0-9_])["'\[]?(AccountSid|Account|ParentAccountSid|Level|PayloadType|Payload|Sid|Event ID|Timestamp)["'\]]?\s*(?:=>|[:=,])[ \t]*`)
 
 // printedMarks are in every print of a map that repaired JSON is not.
 var printedMarks = []string{"=>", "map[", "[]string{", "('", "QueryDict", "={", "\n"}
@@ -30,7 +31,7 @@ func (r *recorder) readPrinted(c cleaned) bool {
 		r.facts.reset()
 	}
 	for rest, raw := c.text, []byte(c.text); ; {
-		at := printedKey.FindStringSubmatchIndex(rest)
+		at := printedKey().FindStringSubmatchIndex(rest)
 		if at == nil {
 			break
 		}

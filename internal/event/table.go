@@ -5,7 +5,6 @@ import (
 	"encoding/csv"
 	"errors"
 	"io"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -66,14 +65,14 @@ func (s *splitter) headLine(offset int) (line []byte, ok bool) {
 }
 
 // columnName is how the name of a column looks. A line of a text has other words too.
-var columnName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9]*(?:[ _.-]\(?[A-Za-z0-9]+\)?){0,3}$`)
+var columnName = verify.Lazily(`^[A-Za-z][A-Za-z0-9]*(?:[ _.-]\(?[A-Za-z0-9]+\)?){0,3}$`)
 
 // headers gives what the line may be as the header of a table, by each separator that fits.
 func headers(line string) []*table {
 	var all []*table
 	for _, separator := range ",;\t|" {
 		header := splitRow(line, separator)
-		if len(header) < 2 || slices.ContainsFunc(header, func(name string) bool { return !columnName.MatchString(name) }) {
+		if len(header) < 2 || slices.ContainsFunc(header, func(name string) bool { return !columnName().MatchString(name) }) {
 			continue
 		}
 		t := &table{header: header, separator: separator, own: slices.Contains(header, "prune_evidence") && slices.Contains(header, "verdict")}

@@ -145,7 +145,7 @@ func fromRTF(text []byte) ([]byte, wrapping, bool) {
 }
 
 // rtfControl matches one control word, escaped letter or byte at the start of rich text.
-var rtfControl = lazily(`^\\(?:(par|line|tab)\b ?|'([0-9a-fA-F]{2})|([\\{}\r\n])|u(-?[0-9]+) ?\??|[a-zA-Z]+(?:-?[0-9]+)? ?|.)`)
+var rtfControl = verify.Lazily(`^\\(?:(par|line|tab)\b ?|'([0-9a-fA-F]{2})|([\\{}\r\n])|u(-?[0-9]+) ?\??|[a-zA-Z]+(?:-?[0-9]+)? ?|.)`)
 
 func rtfText(m [][]byte) string {
 	switch {
@@ -173,7 +173,7 @@ func fromJSONText(text []byte) ([]byte, wrapping, bool) {
 }
 
 // assignment matches NAME=VALUE, also as a shell or YAML has it, where the value looks like a credential.
-var assignment = lazily(`(?m)^[ \t]*(?:export[ \t]+|set[ \t]+|\$env:)?[A-Za-z_][A-Za-z0-9_.-]*[ \t]*[=:][ \t]*([{"'` + "`" + `]|-----BEGIN|[A-Za-z0-9+/_-]{64})`)
+var assignment = verify.Lazily(`(?m)^[ \t]*(?:export[ \t]+|set[ \t]+|\$env:)?[A-Za-z_][A-Za-z0-9_.-]*[ \t]*[=:][ \t]*([{"'` + "`" + `]|-----BEGIN|[A-Za-z0-9+/_-]{64})`)
 
 func fromAssignment(text []byte) ([]byte, wrapping, bool) {
 	trimmed := bytes.TrimSpace(text)
@@ -287,7 +287,7 @@ func fromQuotes(text []byte) ([]byte, wrapping, bool) {
 // minBase64 is the fewest letters that are tried as base64: no credential is shorter, and a word is no base64.
 const minBase64 = 64
 
-var dataURL = lazily(`^data:[^,]{0,100};base64,`)
+var dataURL = verify.Lazily(`^data:[^,]{0,100};base64,`)
 
 // fromBase64 decodes text that is nothing but base64 of something that can be read here.
 func fromBase64(text []byte) ([]byte, wrapping, bool) {
@@ -330,13 +330,13 @@ var plainKinds = []struct {
 	pattern         func() *regexp.Regexp
 	what, fix, says string
 }{
-	{lazily(`^AAAA[0-9A-Za-z_-]{7}:[0-9A-Za-z_-]{100,}$`), "server key", makeAccount, "it is a legacy FCM server key, which Google shut down in June 2024 (52117)"},
-	{lazily(`^AIza[0-9A-Za-z_-]{35}$`), "API key", makeAccount, "it is an API key of Google's: a web API key, or an old server key, which Google shut down in June 2024 (52117)"},
-	{lazily(`^B[0-9A-Za-z_-]{86}$`), "web push key", makeAccount, "it is the public key of a web push certificate (VAPID)"},
-	{lazily(`^(?s).*\bapiKey\b.*\bauthDomain\b`), "app configuration", makeAccount, "it is the configuration of a Firebase web app; the credential takes a service account key"},
-	{lazily(`^(?:ssh-|ecdsa-)[a-z0-9-]+ AAAA`), "public key", "take the push certificate and its key", "it is a public key for SSH"},
-	{lazily(`(?i)^<(?:!doctype html|html)`), "file", "log in, and download it again", "it is a web page, such as that of a log-in, and not what was to be downloaded"},
-	{lazily(`^v\^1\.1#|^[0-9A-F]{10}$`), "file", "take the push certificate and its key", "it is an identifier, and holds no key"},
+	{verify.Lazily(`^AAAA[0-9A-Za-z_-]{7}:[0-9A-Za-z_-]{100,}$`), "server key", makeAccount, "it is a legacy FCM server key, which Google shut down in June 2024 (52117)"},
+	{verify.Lazily(`^AIza[0-9A-Za-z_-]{35}$`), "API key", makeAccount, "it is an API key of Google's: a web API key, or an old server key, which Google shut down in June 2024 (52117)"},
+	{verify.Lazily(`^B[0-9A-Za-z_-]{86}$`), "web push key", makeAccount, "it is the public key of a web push certificate (VAPID)"},
+	{verify.Lazily(`^(?s).*\bapiKey\b.*\bauthDomain\b`), "app configuration", makeAccount, "it is the configuration of a Firebase web app; the credential takes a service account key"},
+	{verify.Lazily(`^(?:ssh-|ecdsa-)[a-z0-9-]+ AAAA`), "public key", "take the push certificate and its key", "it is a public key for SSH"},
+	{verify.Lazily(`(?i)^<(?:!doctype html|html)`), "file", "log in, and download it again", "it is a web page, such as that of a log-in, and not what was to be downloaded"},
+	{verify.Lazily(`^v\^1\.1#|^[0-9A-F]{10}$`), "file", "take the push certificate and its key", "it is an identifier, and holds no key"},
 }
 
 func (l *Lint) addContent(file string, text []byte) error {

@@ -5,22 +5,15 @@ import (
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/pem"
-	"regexp"
 	"slices"
 	"strings"
-	"sync"
 	"unicode"
 
 	"github.com/verifyctl/verifyctl/internal/verify"
 )
 
-// lazily compiles a pattern when it is first used: most runs of the program need none of them.
-func lazily(pattern string) func() *regexp.Regexp {
-	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(pattern) })
-}
-
 // pemMarker finds BEGIN and END lines wherever they stand and whatever a word processor made of their dashes.
-var pemMarker = lazily(`(?i)[-‐‑‒–—―−]+[ \t]*(BEGIN|END)[ \t]+([A-Z0-9][A-Z0-9 ]*?)[ \t]*[-‐‑‒–—―−]+`)
+var pemMarker = verify.Lazily(`(?i)[-‐‑‒–—―−]+[ \t]*(BEGIN|END)[ \t]+([A-Z0-9][A-Z0-9 ]*?)[ \t]*[-‐‑‒–—―−]+`)
 
 // pemBlock is one block of PEM text, as it is or as it was meant.
 type pemBlock struct {
@@ -57,7 +50,7 @@ func readPEM(text []byte) (blocks []pemBlock, outside string) {
 }
 
 // blankLine matches what Go reads over inside a block, and OpenSSL does not.
-var blankLine = lazily(`\n[ \t]*\r?\n`)
+var blankLine = verify.Lazily(`\n[ \t]*\r?\n`)
 
 func readBlock(text []byte, begin, end []int, kind string) pemBlock {
 	startsLine := begin[0] == 0 || text[begin[0]-1] == '\n'

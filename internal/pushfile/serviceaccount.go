@@ -101,7 +101,7 @@ func escapeBreaks(text []byte) []byte {
 	return out.Bytes()
 }
 
-var lastComma = lazily(`,\s*([}\]])`)
+var lastComma = verify.Lazily(`,\s*([}\]])`)
 
 // pythonQuotes turns the quotation marks of Python's dictionaries into those of JSON. What then is JSON was meant so: a
 // service account has no apostrophes.

@@ -4,10 +4,11 @@ import (
 	"bytes"
 	"fmt"
 	"io"
-	"regexp"
 	"strings"
 
 	"github.com/charmbracelet/x/ansi"
+
+	"github.com/verifyctl/verifyctl/internal/verify"
 )
 
 // Page is prose about one thing: a text for people, or Markdown with headings for a ticket.
@@ -115,9 +116,9 @@ func (p *Printer) WritePage(text string) error {
 
 var (
 	// commandLine is a line with a command to copy.
-	commandLine = regexp.MustCompile(`^ *(?:[$] |verifyctl |[A-Z][a-z]+: verifyctl )`)
+	commandLine = verify.Lazily(`^ *(?:[$] |verifyctl |[A-Z][a-z]+: verifyctl )`)
 	// hanging is what stands before the text of a line: blanks, the mark of a list, columns with two spaces between.
-	hanging = regexp.MustCompile(`^ *(?:- |[^ ]{1,12}: +|(?:[^ ]+ ?[^ ]*  +){0,2})`)
+	hanging = verify.Lazily(`^ *(?:- |[^ ]{1,12}: +|(?:[^ ]+ ?[^ ]*  +){0,2})`)
 )
 
 // mostHanging is how far the lines after the first are indented at most, so that some width is left for them.
@@ -125,10 +126,10 @@ const mostHanging = 24
 
 // wrap breaks a line at spaces.
 func wrap(line string, width int) string {
-	if ansi.StringWidth(line) <= width || commandLine.MatchString(line) {
+	if ansi.StringWidth(line) <= width || commandLine().MatchString(line) {
 		return line
 	}
-	indent := ansi.StringWidth(hanging.FindString(ansi.Strip(line)))
+	indent := ansi.StringWidth(hanging().FindString(ansi.Strip(line)))
 	if indent > mostHanging {
 		indent = len(line) - len(strings.TrimLeft(line, " ")) + 2
 	}

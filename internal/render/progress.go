@@ -3,96 +3,89 @@ package render
 import (
 	"fmt"
 	"io"
+	"strings"
 	"sync"
 	"time"
-
-	"github.com/vbauerster/mpb/v8"
-	"github.com/vbauerster/mpb/v8/decor"
 )
 
 // Progress shows how far a long job is: a bar on a terminal, otherwise at most one line a minute. Its methods may be
 // called from several goroutines.
 type Progress struct {
-	label string
-	now   func() time.Time
-	out   io.Writer
+	label    string
+	now      func() time.Time
+	out      io.Writer
+	terminal bool
+	interval time.Duration
 
-	bars *mpb.Progress // nil when out is no terminal
-	bar  *mpb.Bar
-
-	mu       sync.Mutex
-	done     int64
-	total    int64
-	note     string
-	lastLine time.Time
+	mu    sync.Mutex
+	shown time.Time
+	drawn bool // there is a bar on the terminal
 }
 
-// logInterval is the time between two lines of progress in a log.
-const logInterval = time.Minute
+// How often progress is shown: on a terminal, and in a log.
+const (
+	barInterval = 120 * time.Millisecond
+	logInterval = time.Minute
+)
+
+// barWidth is how many columns a full bar has.
+const barWidth = 22
 
 // NewProgress starts to show the progress of a job, such as "reading entities", on out, which is standard error.
 // Call Close when the job ends, however it ends.
 func NewProgress(out io.Writer, terminal bool, label string, now func() time.Time) *Progress {
-	p := &Progress{label: label, now: now, out: out, lastLine: now()}
+	p := &Progress{label: label, now: now, out: out, terminal: terminal, interval: logInterval, shown: now()}
 	if terminal {
-		p.bars = mpb.New(mpb.WithOutput(out), mpb.WithWidth(24), mpb.WithAutoRefresh())
-		p.bar = p.bars.New(0, mpb.BarStyle().Lbound("[").Filler("=").Tip(">").Padding(" ").Rbound("]"),
-			mpb.BarFillerMiddleware(withoutEmptyBar),
-			mpb.BarRemoveOnComplete(),
-			mpb.PrependDecorators(decor.Name(label+" "), decor.CurrentNoUnit("%d")),
-			mpb.AppendDecorators(decor.Any(func(decor.Statistics) string { return p.currentNote() })))
+		p.interval = barInterval
 	}
 	return p
-}
-
-// withoutEmptyBar leaves the bar out when nobody knows how much there is: it would stay empty.
-func withoutEmptyBar(bar mpb.BarFiller) mpb.BarFiller {
-	return mpb.BarFillerFunc(func(w io.Writer, s decor.Statistics) error {
-		if s.Total <= 0 {
-			return nil
-		}
-		return bar.Fill(w, s)
-	})
 }
 
 // Set says how much is done of how much; a total of 0 is unknown. The note stands behind the bar, such as "12/s, 3 × 429".
 func (p *Progress) Set(done, total int64, note string) {
 	p.mu.Lock()
-	p.done, p.total, p.note = done, total, note
-	due := p.bars == nil && p.now().Sub(p.lastLine) >= logInterval
-	if due {
-		p.lastLine = p.now()
-		fmt.Fprintln(p.out, p.line())
-	}
-	p.mu.Unlock()
-	if p.bar != nil {
-		p.bar.SetTotal(total, false)
-		p.bar.SetCurrent(done)
-	}
-}
-
-func (p *Progress) currentNote() string {
-	p.mu.Lock()
 	defer p.mu.Unlock()
-	return " " + Sanitize(p.note)
+	now := p.now()
+	if now.Sub(p.shown) < p.interval {
+		return
+	}
+	p.shown = now
+	if !p.terminal {
+		fmt.Fprintln(p.out, p.line(done, total, note))
+		return
+	}
+	// Without wrapping the terminal cuts off what is too wide, so that the next bar replaces all of this one.
+	p.drawn = true
+	fmt.Fprint(p.out, "\r\x1b[?7l", p.bar(done, total, note), "\x1b[K\x1b[?7h")
 }
 
-func (p *Progress) line() string {
-	line := fmt.Sprintf("verifyctl: %s: %d", p.label, p.done)
-	if p.total > 0 {
-		line += fmt.Sprintf(" of %d", p.total)
+// bar leaves the bar itself out when nobody knows how much there is: it would stay empty.
+func (p *Progress) bar(done, total int64, note string) string {
+	text := fmt.Sprintf("%s %d", p.label, done)
+	if total > 0 {
+		full := int(barWidth * min(done, total) / total)
+		text += " [" + strings.Repeat("=", full) + strings.Repeat(" ", barWidth-full) + "]"
 	}
-	if p.note != "" {
-		line += ", " + Sanitize(p.note)
+	return text + " " + Sanitize(note)
+}
+
+func (p *Progress) line(done, total int64, note string) string {
+	line := fmt.Sprintf("verifyctl: %s: %d", p.label, done)
+	if total > 0 {
+		line += fmt.Sprintf(" of %d", total)
+	}
+	if note != "" {
+		line += ", " + Sanitize(note)
 	}
 	return line
 }
 
 // Close takes the bar off the terminal.
 func (p *Progress) Close() {
-	if p.bars == nil {
-		return
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.drawn {
+		fmt.Fprint(p.out, "\r\x1b[K")
+		p.drawn = false
 	}
-	p.bar.Abort(true)
-	p.bars.Wait()
 }

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"iter"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -430,13 +429,13 @@ func (p *Printer) Paint(s string, tone Tone) string {
 // trimmed takes off what tablewriter adds: spaces at the ends of lines, and a second reset behind a coloured cell.
 type trimmed struct{ w io.Writer }
 
-var secondReset = regexp.MustCompile(`\x1b\[0m( *)\x1b\[0m`)
+var secondReset = verify.Lazily(`\x1b\[0m( *)\x1b\[0m`)
 
 func (t trimmed) Write(b []byte) (int, error) {
 	var out bytes.Buffer
 	for line := range bytes.SplitAfterSeq(b, []byte("\n")) {
 		text, ended := bytes.CutSuffix(line, []byte("\n"))
-		out.Write(bytes.TrimRight(secondReset.ReplaceAll(text, []byte("\x1b[0m$1")), " "))
+		out.Write(bytes.TrimRight(secondReset().ReplaceAll(text, []byte("\x1b[0m$1")), " "))
 		if ended {
 			out.WriteByte('\n')
 		}

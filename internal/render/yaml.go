@@ -6,11 +6,12 @@ import (
 	"fmt"
 	"io"
 	"iter"
-	"regexp"
 	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/verifyctl/verifyctl/internal/verify"
 )
 
 // listYAML writes rows as a YAML list, each as it comes.
@@ -53,7 +54,7 @@ func (p *Printer) writeYAML(v any, element bool) error {
 
 var (
 	// plainInYAML is text that no reader of YAML takes for something else than text, the words of notInYAML aside.
-	plainInYAML = regexp.MustCompile(`^[A-Za-z/][A-Za-z0-9_./-]*(?: [A-Za-z0-9_./-]+)*$`)
+	plainInYAML = verify.Lazily(`^[A-Za-z/][A-Za-z0-9_./-]*(?: [A-Za-z0-9_./-]+)*$`)
 	// notInYAML are words that YAML 1.1 or 1.2 reads as a truth or as nothing.
 	notInYAML = []string{"y", "n", "yes", "no", "on", "off", "true", "false", "null"}
 )
@@ -69,7 +70,7 @@ func nodeOf(tokens *json.Decoder) (*yaml.Node, error) {
 		return branchOf(token, tokens)
 	case string:
 		n := &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: token}
-		if !plainInYAML.MatchString(token) || slices.Contains(notInYAML, strings.ToLower(token)) {
+		if !plainInYAML().MatchString(token) || slices.Contains(notInYAML, strings.ToLower(token)) {
 			n.Style = yaml.DoubleQuotedStyle
 		}
 		return n, nil

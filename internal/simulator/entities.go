@@ -3,6 +3,7 @@ package simulator
 import (
 	"net/http"
 	"regexp"
+	"sync"
 )
 
 // entity is an Entity as stored, with its Service.
@@ -67,12 +68,12 @@ func (c *call) entity() (*entity, error) {
 	return e, nil
 }
 
-var identityPattern = regexp.MustCompile(`^[0-9A-Za-z]+(-+[0-9A-Za-z]+)*$`)
+var identityPattern = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[0-9A-Za-z]+(-+[0-9A-Za-z]+)*$`) })
 
 // checkIdentity holds an identity against the documented rule: 8 to 64 letters and digits, separated by dashes
 // (twilio_verify_v2.json, CreateEntity, Identity; error 60367).
 func checkIdentity(identity string) error {
-	if len(identity) < 8 || len(identity) > 64 || !identityPattern.MatchString(identity) {
+	if len(identity) < 8 || len(identity) > 64 || !identityPattern().MatchString(identity) {
 		return invalid(60367, "Invalid entity identity: it must be 8 to 64 alphanumeric characters, separated by dashes")
 	}
 	return nil

@@ -2,7 +2,6 @@ package twilio
 
 import (
 	"net/url"
-	"regexp"
 	"strings"
 
 	"github.com/verifyctl/verifyctl/internal/verify"
@@ -54,9 +53,9 @@ var edgeOfRegion = map[string]string{"us1": "", "ie1": "dublin", "au1": "sydney"
 
 // retiredHost is the pattern product.region.twilio.com, which stopped working on 2026-04-28 for all regions but us1
 // (Twilio's changelog, deprecation of region-specific API domain patterns).
-var retiredHost = regexp.MustCompile(`^[a-z-]+\.(ie1|au1|br1|de1|jp1|sg1|us2)\.twilio\.com$`)
+var retiredHost = verify.Lazily(`^[a-z-]+\.(ie1|au1|br1|de1|jp1|sg1|us2)\.twilio\.com$`)
 
-var hostLabel = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]*[a-z0-9])?$`)
+var hostLabel = verify.Lazily(`^[a-z0-9]([a-z0-9-]*[a-z0-9])?$`)
 
 func (o *Options) hosts() (hosts, error) {
 	if o.BaseURL == "" {
@@ -83,7 +82,7 @@ func twilioHosts(base *url.URL) (hosts, error) {
 	host := strings.ToLower(base.Hostname())
 	_, suffix, _ := strings.Cut(host, ".")
 	switch {
-	case retiredHost.MatchString(host):
+	case retiredHost().MatchString(host):
 		return hosts{}, verify.Usagef("%s is a host name of a kind that Twilio retired in April 2026", host).
 			WithHint("leave base_url empty, and set region and edge if the account is not in us1")
 	case base.Port() != "" && base.Port() != "443":
@@ -94,7 +93,7 @@ func twilioHosts(base *url.URL) (hosts, error) {
 
 func regionalHosts(region, edge string) (hosts, error) {
 	for name, label := range map[string]string{"region": region, "edge": edge} {
-		if label != "" && !hostLabel.MatchString(label) {
+		if label != "" && !hostLabel().MatchString(label) {
 			return hosts{}, verify.Usagef("%q is not a Twilio %s: lower-case letters, digits and dashes", label, name)
 		}
 	}

@@ -22,7 +22,7 @@ import (
 func (c *Client) Probe(ctx context.Context, host string, count int) (verify.Probe, error) {
 	target := c.hosts.base(productVerify)
 	if host != "" && !strings.EqualFold(host, target.Host) {
-		if !verify.IsTwilioHost(host) || !hostLabel.MatchString(strings.ReplaceAll(strings.ToLower(host), ".", "")) {
+		if !verify.IsTwilioHost(host) || !hostLabel().MatchString(strings.ReplaceAll(strings.ToLower(host), ".", "")) {
 			return verify.Probe{}, verify.Refusedf("%q is not a host of Twilio's, and the account keys go to no other", host)
 		}
 		target = &url.URL{Scheme: "https", Host: strings.ToLower(host)}
