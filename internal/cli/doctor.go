@@ -49,9 +49,9 @@ docs/reference/checks.md explains it.
 app it is, and compares that with its provisioning profile, the declaration and the push credential. A .mobileprovision
 or .entitlements file alone cannot tell what was signed. That the signature itself is valid is not checked.
 
-Besides the usual formats, -o junit and -o sarif write what CI systems read, and -o prometheus metrics such as when the
-APNs certificate expires; --out puts them into a file for node_exporter's textfile collector. The JSON follows
-docs/reference/doctor.schema.json.
+Besides the usual formats, -o html writes one file to attach to a ticket, with push errors by hour; add --mask to share it.
+-o junit and -o sarif write what CI systems read, and -o prometheus metrics such as when the APNs certificate expires; --out
+puts them into a file for node_exporter's textfile collector. The JSON follows docs/reference/doctor.schema.json.
 
 --fix makes the few changes that are one safe write: it enables a webhook or subscribes missing event types, and attaches
 the push credential named by --credential. It shows the change, checks again, and prints the "doctor undo" command that

@@ -48,6 +48,12 @@ func (o *doctorOptions) print(report doctor.Report) error {
 		return listAll(p, doctorResult, report.Problems())
 	case format == render.Markdown && s.flags.columns == nil:
 		return doctor.WriteMarkdown(s.out, report, doctor.Markdown{Text: render.EscapeMarkdown, Code: render.MarkdownCode})
+	case format == render.HTML:
+		body, err := report.HTML()
+		if err != nil {
+			return err
+		}
+		return p.WriteHTML("verifyctl doctor", body)
 	}
 	if !p.PageForm() {
 		return listAll(p, doctorResult, report.Results)

@@ -44,6 +44,7 @@ var modes = []string{
 	"doctor",
 	"doctor --only AUTH-* --no-evidence",
 	"doctor --only AUTH-* -o prometheus",
+	"doctor --only AUTH-* -o html",
 	"doctor --fix --dry-run",
 	"doctor undo apn=CR843c081ac3b5c0fceffec673a81d207a --confirm demo",
 	"doctor --fix --only PUSH-APN-02 --no-evidence --credential CR843c081ac3b5c0fceffec673a81d207a --confirm demo",

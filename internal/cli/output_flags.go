@@ -91,7 +91,9 @@ func printedBy(command string) (resources []columned, ok bool) {
 func formatsOf(command string) []string {
 	switch command {
 	case "doctor":
-		return append(render.FormatNames(), formJUnit, formSARIF, formPrometheus)
+		return append(render.FormatNames(), string(render.HTML), formJUnit, formSARIF, formPrometheus)
+	case "why", "challenge why":
+		return append(render.FormatNames(), string(render.HTML))
 	case "simulator serve":
 		return []string{string(render.Table), string(render.JSON), string(render.NDJSON)}
 	}

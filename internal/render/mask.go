@@ -59,7 +59,7 @@ func (n *Names) Learn(names ...string) {
 		quoted := strings.Trim(strconv.Quote(name), `"`)
 		inJSON, _ := MarshalSafe(name)
 		for _, form := range []string{name, Sanitize(name), quoted, strings.Trim(string(inJSON), `"`), url.PathEscape(name), url.QueryEscape(name),
-			url.QueryEscape(url.QueryEscape(name)), html.EscapeString(name), strings.ReplaceAll(name, "'", `'\''`)} {
+			url.QueryEscape(url.QueryEscape(name)), html.EscapeString(name), strings.ReplaceAll(html.EscapeString(name), "+", "&#43;"), strings.ReplaceAll(name, "'", `'\''`)} {
 			n.add(form, shorten(name))
 		}
 	}

@@ -3,6 +3,7 @@ package render
 import (
 	"bytes"
 	"fmt"
+	"html/template"
 	"io"
 	"strings"
 
@@ -11,40 +12,69 @@ import (
 	"github.com/verifyctl/verifyctl/internal/verify"
 )
 
-// Page is prose about one thing: a text for people, or Markdown with headings for a ticket.
+// Page is prose about one thing: a text for people, or Markdown or HTML with headings for a ticket.
 type Page struct {
-	markdown bool
-	out      bytes.Buffer
+	title  string
+	format Format
+	listed bool // the last line is an item of a list
+	out    bytes.Buffer
 }
 
 // PageForm tells whether the result of a command that writes a page is one: as a table, which on a page is prose, or as
-// Markdown, where no columns are chosen. A page keeps its prose in a pipe.
+// Markdown or HTML, where no columns are chosen. A page keeps its prose in a pipe.
 func (p *Printer) PageForm() bool {
-	return (p.opts.Format == Table || p.opts.Format == Markdown) && !p.opts.filtered() && !p.opts.Quiet && p.opts.Columns == nil && !p.opts.NoHeader
+	return (p.opts.Format == Table || p.opts.Format == Markdown || p.opts.Format == HTML) && !p.opts.filtered() && !p.opts.Quiet && p.opts.Columns == nil && !p.opts.NoHeader
 }
 
-// NewPage begins a page; the title stands only in Markdown, where there is one.
+// NewPage begins a page; the title stands only in Markdown and HTML, where there is one.
 func (p *Printer) NewPage(title string) *Page {
-	page := &Page{markdown: p.opts.Format == Markdown}
-	if page.markdown && title != "" {
+	page := &Page{title: title, format: p.opts.Format}
+	switch {
+	case page.format == Markdown && title != "":
 		page.line("# %s", page.clean(title))
+	case page.format == HTML:
+		page.line("<h1>%s</h1>", page.clean(title))
 	}
 	return page
 }
 
 func (page *Page) line(format string, args ...any) { fmt.Fprintf(&page.out, format+"\n", args...) }
 
+// list opens or closes a list where the next line begins or ends one.
+func (page *Page) list(item bool) {
+	if page.listed == item {
+		return
+	}
+	page.listed = item
+	switch {
+	case page.format == Markdown && item:
+		page.line("")
+	case page.format == HTML && item:
+		page.line("<ul>")
+	case page.format == HTML:
+		page.line("</ul>")
+	}
+}
+
 // clean makes text from elsewhere safe for the page.
 func (page *Page) clean(text string) string {
-	if page.markdown {
+	switch page.format {
+	case Markdown:
 		return EscapeMarkdown(text)
+	case HTML:
+		return template.HTMLEscapeString(Sanitize(text))
 	}
 	return Sanitize(text)
 }
 
 // Heading begins a part.
 func (page *Page) Heading(text string) {
-	if page.markdown {
+	page.list(false)
+	if page.format == HTML {
+		page.line("<h2>%s</h2>", page.clean(strings.TrimSuffix(text, ":")))
+		return
+	}
+	if page.format == Markdown {
 		text = "## " + page.clean(strings.TrimSuffix(text, ":"))
 	} else {
 		text = Sanitize(text)
@@ -57,44 +87,52 @@ func (page *Page) Heading(text string) {
 
 // Text is a paragraph below a heading, or with an indent of 0 at the beginning of the page.
 func (page *Page) Text(indent int, text string) {
-	if page.markdown {
+	page.list(false)
+	switch page.format {
+	case Markdown:
 		page.line("\n%s", page.clean(text))
-		return
+	case HTML:
+		page.line("<p>%s</p>", page.clean(text))
+	default:
+		page.line("%s%s", strings.Repeat(" ", indent), page.clean(text))
 	}
-	page.line("%s%s", strings.Repeat(" ", indent), page.clean(text))
 }
 
 // Item is an element of a list. The first stands behind what is no item.
 func (page *Page) Item(indent int, text string) {
-	if page.markdown {
-		if !bytes.HasPrefix(lastLine(page.out.Bytes()), []byte("- ")) {
-			page.line("")
-		}
+	page.list(true)
+	switch page.format {
+	case Markdown:
 		page.line("- %s", page.clean(text))
-		return
+	case HTML:
+		page.line("<li>%s</li>", page.clean(text))
+	default:
+		page.line("%s- %s", strings.Repeat(" ", indent), page.clean(text))
 	}
-	page.line("%s- %s", strings.Repeat(" ", indent), page.clean(text))
 }
 
 // Command is a command to paste, with what it is for.
 func (page *Page) Command(label, command string) {
-	if page.markdown {
+	page.list(false)
+	switch page.format {
+	case Markdown:
 		page.line("\n%s: %s", page.clean(label), MarkdownCode(command))
-		return
+	case HTML:
+		page.line("<p>%s:</p>\n<pre><code>%s</code></pre>", page.clean(label), page.clean(command))
+	default:
+		page.line("  %s: %s", label, Sanitize(command))
 	}
-	page.line("  %s: %s", label, Sanitize(command))
-}
-
-func lastLine(text []byte) []byte {
-	text = bytes.TrimSuffix(text, []byte("\n"))
-	return text[bytes.LastIndexByte(text, '\n')+1:]
 }
 
 // Page writes a page.
 func (p *Printer) Page(page *Page) error {
-	if page.markdown {
+	page.list(false)
+	switch page.format {
+	case Markdown:
 		_, err := io.WriteString(p.out, p.opts.Names.mask(page.out.String()))
 		return err
+	case HTML:
+		return p.WriteHTML(page.title, template.HTML(page.out.String()))
 	}
 	return p.WritePage(page.out.String())
 }

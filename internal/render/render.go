@@ -31,6 +31,7 @@ const (
 	CSVRaw   Format = "csv-raw"
 	CSVExcel Format = "csv-excel" // CSV behind a byte order mark, by which Excel knows UTF-8
 	Markdown Format = "markdown"
+	HTML     Format = "html" // of pages only; lists have no such form
 )
 
 // formats lists the output formats in the order help shows them.
@@ -116,9 +117,9 @@ func (o Options) check() error {
 		return verify.Usagef("--jq and --template work on JSON, not on %s", o.Format)
 	case o.Quiet && (o.Columns != nil || o.NoHeader || o.Format != Table):
 		return verify.Usagef("--quiet prints SIDs only, so it cannot be combined with --output, --columns or --no-header")
-	case o.NoHeader && o.structured():
+	case o.NoHeader && (o.structured() || o.Format == HTML):
 		return verify.Usagef("--no-header is for table, csv and markdown")
-	case o.Columns != nil && o.structured():
+	case o.Columns != nil && (o.structured() || o.Format == HTML):
 		return verify.Usagef("--columns chooses columns of table, csv and markdown").
 			WithHint("choose keys of JSON with --jq")
 	}

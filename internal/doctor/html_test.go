@@ -1,0 +1,115 @@
+package doctor
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/verifyctl/verifyctl/internal/render"
+)
+
+const hostile = `"><script>document.title='taken'</script><img src=http://example.com/x onerror=alert(1)>`
+
+// hostileIncident is the report of an incident in which a friendly name is a program.
+func hostileIncident(t *testing.T) []byte {
+	t.Helper()
+	report := incident(t)
+	report.snapshots[0].APN.Value.DateUpdated = noon.Add(-10 * time.Hour)
+	report.Environments[0].Name = hostile
+	report.Evidence.Causes[0].Headline += hostile
+	for i := range report.Results {
+		r := &report.Results[i]
+		r.Reason, r.Fix, r.Seen, r.Commands = r.Reason+hostile, hostile, []string{hostile}, []string{"verifyctl " + hostile}
+	}
+	body, err := report.HTML()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	p, err := render.New(&out, render.Options{Format: render.HTML})
+	if err == nil {
+		err = p.WriteHTML("verifyctl doctor", body)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out.Bytes()
+}
+
+func TestHTMLShowsHostileNamesAsText(t *testing.T) {
+	page := string(hostileIncident(t))
+	for _, tag := range []string{"<script", "<img", "<link", " src=", " href=", "@import", "url("} {
+		if strings.Contains(strings.ReplaceAll(page, "src=http://example.com", ""), tag) {
+			t.Errorf("the page holds %s", tag)
+		}
+	}
+	for _, want := range []string{"<h2>Failed</h2>", "<svg role=\"img\"", "class=\"mark\"", "&lt;script&gt;", "The dashed line is when a credential was changed"} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page has no %s", want)
+		}
+	}
+}
+
+// findFaults has axe-core write what it finds into the page, which --dump-dom then prints.
+const findFaults = `<pre id="faults">not run</pre><script>
+axe.run().then(found => { document.getElementById("faults").textContent = "faults: " + JSON.stringify(found.violations.map(v => [v.id, v.nodes.map(n => n.html)])) })
+</script></main>`
+
+func TestHTMLInABrowserWithTheNetworkCut(t *testing.T) {
+	if testing.Short() {
+		t.Skip("run without -short: it starts a browser")
+	}
+	t.Parallel()
+	browser, err := exec.LookPath("chromium")
+	if err != nil {
+		t.Skip("no chromium here")
+	}
+	page := string(hostileIncident(t))
+	axe := axeCore(t)
+	if axe != "" { // for the checker the page's own policy has to give way
+		before, rest, _ := strings.Cut(page, `<meta http-equiv="Content-Security-Policy"`)
+		_, rest, _ = strings.Cut(rest, "\n")
+		page = strings.Replace(before+"<script>"+axe+"</script>\n"+rest, "</main>", findFaults, 1)
+	}
+	file := filepath.Join(t.TempDir(), "report.html")
+	if err := os.WriteFile(file, []byte(page), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	dom, err := exec.CommandContext(ctx, browser, "--headless", "--no-sandbox", "--disable-gpu", "--user-data-dir="+t.TempDir(),
+		"--host-resolver-rules=MAP * ~NOTFOUND", "--virtual-time-budget=10000", "--dump-dom", "file://"+file).Output()
+	if err != nil {
+		t.Fatalf("chromium: %v", err)
+	}
+	for _, want := range []string{"<title>verifyctl doctor</title>", "<h2>Failed</h2>", "</svg>"} {
+		if !strings.Contains(string(dom), want) {
+			t.Errorf("the page in the browser has no %s", want)
+		}
+	}
+	if axe == "" {
+		t.Log("axe-core could not be had from npm: accessibility was not checked")
+		return
+	}
+	if _, faults, _ := strings.Cut(string(dom), `<pre id="faults">`); !strings.HasPrefix(faults, "faults: []") {
+		t.Errorf("axe-core: %.2000s", faults)
+	}
+}
+
+// axeCore gives the source of axe-core, from npm; "" where that is not to be had.
+func axeCore(t *testing.T) string {
+	dir := t.TempDir()
+	if exec.Command("npm", "install", "--silent", "--prefer-offline", "--no-audit", "--no-fund", "--prefix", dir, "axe-core@4.10.3").Run() != nil {
+		return ""
+	}
+	source, err := os.ReadFile(filepath.Join(dir, "node_modules/axe-core/axe.min.js"))
+	if err != nil {
+		return ""
+	}
+	return string(source)
+}
