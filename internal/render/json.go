@@ -81,9 +81,52 @@ func (p *Printer) marshal(v any, prefix string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	var b bytes.Buffer
-	err = json.Indent(&b, line, prefix, "  ")
-	return b.Bytes(), err
+	return indent(line, prefix), nil
+}
+
+// indent is json.Indent for what the encoder has just written, which is valid and has no blanks to look for.
+func indent(line []byte, prefix string) []byte {
+	out := make([]byte, 0, 2*len(line))
+	newLine := "\n" + prefix
+	for i := 0; i < len(line); i++ {
+		switch c := line[i]; c {
+		case '"':
+			end := stringEnd(line, i)
+			out = append(out, line[i:end]...)
+			i = end - 1
+		case '{', '[':
+			out = append(out, c)
+			if closing := c + 2; line[i+1] == closing {
+				out = append(out, closing)
+				i++
+				continue
+			}
+			newLine += "  "
+			out = append(out, newLine...)
+		case '}', ']':
+			newLine = newLine[:len(newLine)-2]
+			out = append(append(out, newLine...), c)
+		case ',':
+			out = append(append(out, c), newLine...)
+		case ':':
+			out = append(out, c, ' ')
+		default:
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// stringEnd gives where the string of JSON that begins at start ends.
+func stringEnd(line []byte, start int) int {
+	for i := start + 1; ; i++ {
+		switch line[i] {
+		case '\\':
+			i++
+		case '"':
+			return i + 1
+		}
+	}
 }
 
 func (p *Printer) marshalLine(v any) ([]byte, error) {

@@ -3,6 +3,7 @@ package render
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf16"
@@ -117,8 +118,13 @@ func escapeInYAML(text []byte) []byte {
 	return escapeUnsafe(text, func(r rune) string { return fmt.Sprintf(`\U%08x`, r) })
 }
 
+func beyondASCII(b byte) bool { return b >= 0x7f }
+
 // escapeUnsafe escapes unsafe characters but those of ASCII, such as the line breaks between strings.
 func escapeUnsafe(text []byte, escape func(rune) string) []byte {
+	if !slices.ContainsFunc(text, beyondASCII) { // nearly all, and quicker to find out than its runes
+		return text
+	}
 	if !bytes.ContainsFunc(text, func(r rune) bool { return r >= 0x7f && unsafe(r) }) {
 		return text
 	}
