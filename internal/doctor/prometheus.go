@@ -36,7 +36,7 @@ func WritePrometheus(w io.Writer, r Report) error {
 	expiry := metric{name: "verifyctl_credential_certificate_expiry_timestamp_seconds", help: "When the certificate of the push credential expires."}
 	mismatch := metric{name: "verifyctl_credential_sandbox_mismatch", help: "1 when the sandbox setting of the push credential does not fit the declared iOS build, else 0."}
 	findings := metric{name: "verifyctl_doctor_findings", help: "Checks that did not pass, by status."}
-	last := metric{name: "verifyctl_doctor_last_run_timestamp_seconds", help: "When verifyctl doctor last finished."}
+	last := metric{name: "verifyctl_doctor_last_run_timestamp_seconds", help: "When the last run of doctor finished."}
 	count := map[string]int64{}
 	for _, result := range r.Results {
 		if !result.Known {
