@@ -33,6 +33,7 @@ var layers = map[string]struct {
 	"internal/statedir":     {[]string{"internal/verify"}, "the ground of what is kept knows only the vocabulary"},
 	"internal/store":        {[]string{"internal/verify", "internal/event", "internal/statedir", "internal/where"}, "memory knows what it keeps, not who asks"},
 	"internal/simulator":    {nil, "a misreading of Twilio must not be wrong on both sides at once and still pass its tests"},
+	"internal/inspector":    {[]string{"internal/simulator", "internal/event", "internal/verify"}, "the page shows the simulator and explains what it tells"},
 	"internal/render":       {[]string{"internal/verify"}, "output knows only the vocabulary"},
 	"internal/config":       {[]string{"internal/verify"}, "configuration knows only the vocabulary"},
 	"internal/prompt":       {[]string{"internal/verify", "internal/prompt/quiet"}, "questions know only the vocabulary"},
@@ -56,7 +57,7 @@ var onlyImporters = map[string]string{
 }
 
 // neverInProduct must not be linked into the binary.
-var neverInProduct = []string{"github.com/getkin/kin-openapi", "github.com/spf13/cobra/doc", "github.com/rogpeppe/go-internal", "pgregory.net/rapid", "github.com/prometheus"}
+var neverInProduct = []string{"github.com/getkin/kin-openapi", "github.com/spf13/cobra/doc", "github.com/rogpeppe/go-internal", "pgregory.net/rapid", "github.com/prometheus", "github.com/chromedp/chromedp"}
 
 type goPackage struct {
 	ImportPath, Dir, Export string

@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/verifyctl/verifyctl/internal/inspector"
 	"github.com/verifyctl/verifyctl/internal/render"
 	"github.com/verifyctl/verifyctl/internal/simulator"
 	"github.com/verifyctl/verifyctl/internal/verify"
@@ -34,6 +35,7 @@ type serveOptions struct {
 	noSID      bool
 	webhooks   bool
 	randomness string
+	pageHosts  []string
 
 	options simulator.Options
 }
@@ -46,6 +48,9 @@ func newSimulatorServeCmd(parent *simulatorOptions) *cobra.Command {
 		Long: `Serve Verify, Notify, Conversations, Monitor, Event Streams, IAM and Accounts on one port. A request whose Host is a Twilio
 host goes to that product, otherwise its path decides. It prints the base URL, the credentials it accepts and one line
 for each request.
+
+The base URL, opened in a browser, is a page of the phones, what they are asked, the requests and alerts, with the clock and
+faults as switches. It is shown on this machine only; in a container, --page-host localhost shows it to the host.
 
 The state is a file, and is saved with every request; --state :memory: forgets it at the end. A new state is the demo
 world, an empty one, or the world of a JSON file.
@@ -75,6 +80,7 @@ With --freeze, --clock and --state :memory: the same requests get the same bytes
 		simulator.AlertCorrelated, simulator.AlertCredentialOnly, simulator.AlertBare)
 	flags.BoolVar(&o.noSID, "no-credential-sid", false, "leave config.credential_sid out of factors, as Twilio's OpenAPI examples do; its mobile SDKs need it")
 	flags.BoolVar(&o.webhooks, "webhooks-anywhere", false, "post webhooks to other machines too, not only to this one")
+	flags.StringSliceVar(&o.pageHosts, "page-host", nil, "also show the page to browsers that open it under this `host` name, from other machines too")
 	flags.StringVar(&o.randomness, "randomness", "", "what all SIDs and keys of a new state derive from")
 	return cmd
 }
@@ -127,7 +133,8 @@ func (o *serveOptions) parseSeed() error {
 }
 
 func (o *serveOptions) run(ctx context.Context) (err error) {
-	o.options.Log, o.options.ControlSecret = o.requestLog(), rand.Text()
+	page := inspector.New(o.pageHosts)
+	o.options.Log, o.options.ControlSecret, o.options.Observe = o.requestLog(), rand.Text(), page.Observe
 	sim, err := simulator.Open(ctx, o.options)
 	if err != nil {
 		return simulatorError(err)
@@ -141,7 +148,7 @@ func (o *serveOptions) run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	api, err := o.listenAPI(sim, authority)
+	api, err := o.listenAPI(sim, page.Mount(ctx, sim, account), authority)
 	if err != nil {
 		return err
 	}
@@ -205,21 +212,22 @@ func (o *serveOptions) authority() (*simulator.Authority, error) {
 	return authority, simulatorError(err)
 }
 
-func (o *serveOptions) listenAPI(sim *simulator.Simulator, authority *simulator.Authority) (server, error) {
+func (o *serveOptions) listenAPI(sim *simulator.Simulator, handler http.Handler, authority *simulator.Authority) (server, error) {
 	l, err := net.Listen("tcp", o.addr)
 	if err != nil {
 		return server{}, verify.Usagef("cannot listen on --addr: %w", err)
 	}
-	http := sim.NewServer()
-	api := server{addr: l.Addr(), serve: func() error { return http.Serve(l) }, stop: http.Shutdown}
+	api := sim.NewServer()
+	api.Handler = handler
+	served := server{addr: l.Addr(), serve: func() error { return api.Serve(l) }, stop: api.Shutdown}
 	if o.tls {
 		config, err := authority.TLS(time.Now(), addressOf(l)...)
 		if err != nil {
 			return server{}, err
 		}
-		api.serve = func() error { return http.ServeTLS(l, config) }
+		served.serve = func() error { return api.ServeTLS(l, config) }
 	}
-	return api, nil
+	return served, nil
 }
 
 func (o *serveOptions) listenProxy(sim *simulator.Simulator, authority *simulator.Authority) (server, error) {
@@ -342,7 +350,7 @@ func (o *serveOptions) announce(v served, servers []server) {
 		return
 	}
 	w := o.shell.out
-	fmt.Fprintf(w, "base URL:      %s\n", v.BaseURL)
+	fmt.Fprintf(w, "base URL:      %s (a page in a browser)\n", v.BaseURL)
 	fmt.Fprintf(w, "account SID:   %s\n", v.AccountSID)
 	fmt.Fprintf(w, "auth token:    %s\n", v.AuthToken)
 	if v.ConnectProxy != "" {

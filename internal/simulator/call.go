@@ -32,11 +32,16 @@ func (s *Simulator) serveAPI(w http.ResponseWriter, r *http.Request) {
 	defer cancel()
 
 	f := frame{concurrent: concurrent}
-	answer := s.answer(ctx, w, r, &f)
+	var answer reply
+	var raw []byte
+	if s.opts.Observe != nil { // deferred, because a fault that breaks the connection panics
+		defer func() { s.opts.Observe(s.observed(r, started, f, answer.status, raw)) }()
+	}
+	answer = s.answer(ctx, w, r, &f)
 	if f.requestSID == "" {
 		s.frameWithoutCall(ctx, r, &f)
 	}
-	answer.write(w, f)
+	raw = answer.write(w, f)
 	s.opts.Log.Info("request", "method", r.Method, "host", r.Host, "path", r.URL.Path, "status", answer.status,
 		"took", s.opts.Wall().Sub(started), "request_id", f.requestSID)
 	s.hooks.wake(s)
@@ -48,10 +53,12 @@ func (s *Simulator) answer(ctx context.Context, w http.ResponseWriter, r *http.R
 	if refusal != nil {
 		return refusal.reply()
 	}
+	f.operation = where.route.name
 	params, refusal := readForm(w, r)
 	if refusal != nil {
 		return refusal.reply()
 	}
+	f.form = params
 	answer, err := s.perform(ctx, r, where, params, nil, f)
 	if errors.Is(err, errFaulty) {
 		var faults firedFaults

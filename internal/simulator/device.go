@@ -28,6 +28,7 @@ type Device struct {
 	Status    string `json:"status"` // of the factor
 	Platform  string `json:"notification_platform"`
 	AppID     string `json:"app_id"`
+	SDK       string `json:"sdk_version"`
 	TokenDead bool   `json:"token_dead"` // the provider refused its push token for good
 	// HasKey tells whether the simulator holds the phone's private key, so that it can answer. A factor enrolled by a
 	// client from outside keeps its key there.
@@ -114,7 +115,7 @@ func (t *tx) device(factorSID string) (*handset, error) {
 	return &handset{
 		Device: Device{
 			Factor: f.sid, Service: f.entity.service.sid, Identity: f.entity.identity, Name: f.name, Status: f.status,
-			Platform: f.platform.String, AppID: f.appID.String, TokenDead: f.tokenDead, HasKey: key != nil, DeviceState: p.state(),
+			Platform: f.platform.String, AppID: f.appID.String, SDK: f.sdkVersion.String, TokenDead: f.tokenDead, HasKey: key != nil, DeviceState: p.state(),
 		},
 		factor: f, phone: p, key: key, now: t.now,
 	}, err

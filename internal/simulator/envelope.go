@@ -68,11 +68,14 @@ type frame struct {
 	requestSID string
 	concurrent int64
 	duration   time.Duration
+
+	operation string // what was asked for, for those who observe
+	form      form
 }
 
 // write sends a reply. Go would put the wall clock into Date; mobile SDKs set their clocks by it, so it is the
-// simulator's.
-func (p reply) write(w http.ResponseWriter, f frame) {
+// simulator's. It gives the body.
+func (p reply) write(w http.ResponseWriter, f frame) []byte {
 	h := w.Header()
 	for name, values := range p.header {
 		h[name] = values
@@ -83,7 +86,7 @@ func (p reply) write(w http.ResponseWriter, f frame) {
 	h.Set("Twilio-Request-Duration", strconv.FormatFloat(f.duration.Seconds(), 'f', 3, 64))
 	if p.body == nil {
 		w.WriteHeader(p.status)
-		return
+		return nil
 	}
 	contentType, raw := "application/json; charset=utf-8", []byte(nil)
 	if page, isHTML := p.body.(htmlPage); isHTML {
@@ -95,6 +98,7 @@ func (p reply) write(w http.ResponseWriter, f frame) {
 	h.Set("Content-Length", strconv.Itoa(len(raw)))
 	w.WriteHeader(p.status)
 	p.writeBody(w, raw)
+	return raw
 }
 
 // writeBody writes at once, or in ten pieces when a fault makes the body slow.

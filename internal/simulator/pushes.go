@@ -34,14 +34,18 @@ func (s *Simulator) Pushes(ctx context.Context, filter PushFilter) ([]Push, erro
 		filter.Limit = -1
 	}
 	return read(ctx, s, func(t *tx) ([]Push, error) {
-		return collect(t, func(rows *sql.Rows) (p Push, err error) {
-			var at int64
-			err = rows.Scan(&p.Service, &p.Identity, &p.Factor, &p.Challenge, &p.Notification, &p.Platform, &p.Outcome, &p.Code, asJSON{&p.Data}, &at)
-			p.At = time.UnixMilli(at).UTC()
-			return p, err
-		}, `SELECT service_sid, identity, factor_sid, challenge_sid, notification, platform, outcome, code, data, at FROM (
+		return collect(t, scanPush, "SELECT "+pushColumns+` FROM (
 			SELECT * FROM pushes WHERE (?1 = '' OR service_sid = ?1) AND (?2 = '' OR identity = ?2) AND (?3 = '' OR factor_sid = ?3)
 			AND (?4 = '' OR challenge_sid = ?4) ORDER BY seq DESC LIMIT ?5) ORDER BY seq`,
 			filter.Service, filter.Identity, filter.Factor, filter.Challenge, filter.Limit)
 	})
+}
+
+const pushColumns = "service_sid, identity, factor_sid, challenge_sid, notification, platform, outcome, code, data, at"
+
+func scanPush(rows *sql.Rows) (p Push, err error) {
+	var at int64
+	err = rows.Scan(&p.Service, &p.Identity, &p.Factor, &p.Challenge, &p.Notification, &p.Platform, &p.Outcome, &p.Code, asJSON{&p.Data}, &at)
+	p.At = time.UnixMilli(at).UTC()
+	return p, err
 }

@@ -94,6 +94,9 @@ type Options struct {
 	// Log receives one record per request and per failed webhook; nil logs nothing.
 	Log *slog.Logger
 
+	// Observe, when given, is told of every request to the API once it is answered. It must not keep the reply waiting.
+	Observe func(Observed)
+
 	// Wall is the time of day, for tests; nil means [time.Now].
 	Wall func() time.Time
 }

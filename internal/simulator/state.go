@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -158,7 +159,18 @@ func (s *Simulator) create(ctx context.Context) error {
 	if _, err := dbtx.ExecContext(ctx, schema); err != nil {
 		return err
 	}
-	clock := s.newClockState(s.opts.Clock)
+	if err := s.settle(ctx, dbtx, s.newClockState(s.opts.Clock)); err != nil {
+		return err
+	}
+	pragmas := fmt.Sprintf("PRAGMA user_version = %d; PRAGMA application_id = %d", schemaVersion, applicationID)
+	if _, err := dbtx.ExecContext(ctx, pragmas); err != nil {
+		return err
+	}
+	return dbtx.Commit()
+}
+
+// settle puts into empty tables what a new state holds.
+func (s *Simulator) settle(ctx context.Context, dbtx *sql.Tx, clock clockState) error {
 	shape := cmp.Or(s.opts.AlertShape, AlertCorrelated)
 	w := world{seed: s.opts.Randomness, clock: clock, settings: settings{Settings: Settings{AlertShape: shape}}}
 	if _, err := dbtx.ExecContext(ctx, "INSERT INTO world (id, seed, clock_running, settings) VALUES (1, ?, 0, '{}')", w.seed); err != nil {
@@ -171,15 +183,38 @@ func (s *Simulator) create(ctx context.Context) error {
 	if err := t.apply(s.opts.World); err != nil {
 		return err
 	}
-	if err := t.storeWorld(); err != nil {
+	return t.storeWorld()
+}
+
+// Reset makes the state what it was when it was new, by the present options.
+func (s *Simulator) Reset(ctx context.Context) error {
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	dbtx, err := s.db.BeginTx(ctx, nil)
+	if err != nil {
 		return err
 	}
-	pragmas := fmt.Sprintf("PRAGMA user_version = %d; PRAGMA application_id = %d", schemaVersion, applicationID)
-	if _, err := dbtx.ExecContext(ctx, pragmas); err != nil {
+	defer dbtx.Rollback() // after a commit there is nothing to roll back
+	for _, table := range tables.FindAllStringSubmatch(schema, -1) {
+		if _, err := dbtx.ExecContext(ctx, "DELETE FROM "+table[1]); err != nil {
+			return err
+		}
+	}
+	if _, err := dbtx.ExecContext(ctx, "DELETE FROM sqlite_sequence"); err != nil {
+		return err
+	}
+	clock := s.newClockState(s.opts.Clock)
+	if clock.running { // this process goes on adding what it ran
+		clock.offset -= s.ran(0)
+	}
+	if err := s.settle(ctx, dbtx, clock); err != nil {
 		return err
 	}
 	return dbtx.Commit()
 }
+
+// tables finds the tables of the schema.
+var tables = regexp.MustCompile(`CREATE TABLE (\w+)`)
 
 // world is the one row that belongs to no resource.
 type world struct {
