@@ -1,9 +1,11 @@
 package simulator
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"maps"
 	"net/http"
 	"net/url"
@@ -176,7 +178,7 @@ func newControlMux(s *Simulator) *http.ServeMux {
 		method, path, _ := strings.Cut(pattern, " ")
 		mux.HandleFunc(method+" "+controlPath+"v1/"+path, func(w http.ResponseWriter, r *http.Request) {
 			s.frameControl(w, r, func() reply {
-				if err := checkQuery(r.URL.Query(), controlQueries[pattern]); err != nil {
+				if err := errors.Join(checkQuery(r.URL.Query(), controlQueries[pattern]), readWhole(r)); err != nil {
 					return controlRefusal(err)
 				}
 				result, err := do(s, r)
@@ -257,6 +259,17 @@ func controlRefusal(err error) reply {
 		failed.Status = http.StatusNotFound
 	}
 	return failed.reply()
+}
+
+// readWhole reads the body of a request before anything is done with it: some calls read their argument inside a transaction,
+// and a slow client must not keep the world from everybody else.
+func readWhole(r *http.Request) error {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return badInput("the body could not be read: %s", err)
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	return nil
 }
 
 func readJSON(r *http.Request, into any) error {
