@@ -59,6 +59,11 @@ func unknownCommand(cmd *cobra.Command, args []string) error {
 // pasted unread.
 var destroying = []string{"apply", "clear", "delete", "erase", "prune", "purge", "remove", "reset", "retire", "rm", "uninstall"}
 
+// widening are the flags that let a command destroy, send or trust more, or that answer its question. No hint suggests one for a
+// flag that was mistyped.
+var widening = []string{"all", "all-envs", "all-factors", "allow-base-url", "confirm", "fix", "idle", "max-lockouts", "max-resends",
+	"max-share", "new", "no-check", "or-recreate", "resend-after", "through", "webhooks-anywhere", "yes"}
+
 func subcommandNames(cmd *cobra.Command) []string {
 	var names []string
 	for _, child := range cmd.Commands() {

@@ -147,7 +147,7 @@ func (s *shell) flagError(cmd *cobra.Command, err error) error {
 	usage := verify.Usagef("%s", strings.TrimSuffix(err.Error(), "\n"))
 	var unknown *pflag.NotExistError
 	if errors.As(err, &unknown) {
-		if near := verify.Nearest(unknown.GetSpecifiedName(), flagNames(cmd)); near != "" {
+		if near := verify.Nearest(unknown.GetSpecifiedName(), flagNames(cmd)); near != "" && !slices.Contains(widening, near) {
 			return usage.WithHint("did you mean --%s?", near)
 		}
 	}

@@ -119,6 +119,39 @@ func TestNoHintSuggestsADestructiveCommand(t *testing.T) {
 	}
 }
 
+// A flag with a letter too few is never said to mean one that widens what is done or skips a question. A flag of a command that asks
+// is one of those, or is known here to widen nothing: a new one has to be decided on.
+func TestNoHintSuggestsAWideningFlag(t *testing.T) {
+	narrow := strings.Fields("action-id activity baseline before challenge concurrency credential device dry-run expires factor fail-on field from help " +
+		"hidden hosts identity ios-app latency limit locale message min-unanswered no-evidence only out payload quiet-for reason receipts rps sample " +
+		"set since skip sid text texts ttl verbose wait watch where")
+	var global []string
+	Root().PersistentFlags().VisitAll(func(flag *pflag.Flag) { global = append(global, flag.Name) })
+	tried := 0
+	walk(Root(), func(cmd *cobra.Command) {
+		s := &shell{}
+		cmd.Flags().VisitAll(func(flag *pflag.Flag) {
+			if !slices.Contains(widening, flag.Name) {
+				if known := slices.Contains(narrow, flag.Name) || slices.Contains(global, flag.Name); cmd.Flag("yes") != nil && !flag.Hidden && !known {
+					t.Errorf("%s --%s: is it one of widening?", cmd.CommandPath(), flag.Name)
+				}
+				return
+			}
+			for i := range flag.Name {
+				tried++
+				err := s.flagError(cmd, cmd.ParseFlags([]string{"--" + flag.Name[:i] + flag.Name[i+1:]}))
+				var told *verify.Error
+				if !errors.As(err, &told) || strings.Contains(told.Hint, "--"+flag.Name+"?") {
+					t.Errorf("%s, --%s with a letter less: %v, %q", cmd.CommandPath(), flag.Name, err, told.Hint)
+				}
+			}
+		})
+	})
+	if tried < 100 {
+		t.Errorf("only %d flags", tried)
+	}
+}
+
 func TestErrorsAreJSONWhenTheOutputIs(t *testing.T) {
 	for _, args := range [][]string{{"factors", "lst", "-o", "json"}, {"factors", "lst", "-ojson"}, {"-o", "ndjson", "factors", "--nosuch"},
 		{"factors", "list", "--output=json", "--limit", "-1"}} {
