@@ -111,15 +111,15 @@ func (s *shell) checkOutput(cmd *cobra.Command) error {
 	if !ok {
 		return nil // help, which cobra prints
 	}
-	if s.flags.output != "" {
-		if _, err := render.ParseFormat(s.flags.output, formatsOf(command)); err != nil {
-			return err
-		}
-	}
 	lines := slices.Contains(resources, columned(noColumns{}))
 	for _, name := range outputFlags {
 		if s.globalSet.Changed(name) && (len(resources) == 0 || lines && name != "output") {
 			return verify.Usagef("--%s does not apply to %s", name, cmd.CommandPath()).WithHint("see %s --help", cmd.CommandPath())
+		}
+	}
+	if s.flags.output != "" {
+		if _, err := render.ParseFormat(s.flags.output, formatsOf(command)); err != nil {
+			return err
 		}
 	}
 	if len(resources) == 0 || lines {

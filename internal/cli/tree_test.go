@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -83,7 +84,7 @@ func TestUnknownFlagsSuggest(t *testing.T) {
 		{"factors lst", "did you mean verifyctl factors list?"},
 		{"facters list", "did you mean verifyctl factors?"},
 		{"version extra", "takes no argument"},
-		{"-o jsn version", "did you mean json?"},
+		{"-o jsn version", "it writes table, json, ndjson"},
 		{"help nosuch", "is not a command"},
 	} {
 		status, _, stderr := runArgs(t, strings.Fields(tc.args)...)
@@ -116,6 +117,33 @@ func TestNoHintSuggestsADestructiveCommand(t *testing.T) {
 	})
 	if tried < 50 {
 		t.Errorf("only %d words", tried)
+	}
+}
+
+// A format that a command has not is answered with those it has, and not with one that happens to be spelt alike.
+func TestUnknownFormatsListWhatTheCommandWrites(t *testing.T) {
+	for _, path := range leaves() {
+		for _, format := range []string{"html", "jsn"} {
+			formats := formatsOf(path)
+			resources, _ := printedBy(path)
+			if slices.Contains(formats, format) {
+				continue
+			}
+			want := verify.Error{Message: `--output "` + format + `" is not a format of this command`, Hint: "it writes " + strings.Join(formats, ", ")}
+			if len(resources) == 0 {
+				want = verify.Error{Message: "--output does not apply to verifyctl " + path, Hint: "see verifyctl " + path + " --help"}
+			}
+			s := &shell{terminal: terminal{getenv: func(string) string { return "" }}}
+			cmd, _, err := newRootCmd(s).Find(strings.Fields(path))
+			if err != nil {
+				t.Fatal(err)
+			}
+			err = cmp.Or(s.globalSet.Set("output", format), s.checkOutput(cmd))
+			told, isOurs := errors.AsType[*verify.Error](err)
+			if !isOurs || told.Kind != verify.KindUsage || told.Message != want.Message || told.Hint != want.Hint {
+				t.Errorf("%s -o %s: %v, %+v; want %+v", path, format, err, told, want)
+			}
+		}
 	}
 }
 

@@ -42,11 +42,7 @@ func ParseFormat(s string, names []string) (Format, error) {
 	if slices.Contains(names, s) {
 		return Format(s), nil
 	}
-	err := verify.Usagef("--output %q is not a format of this command", s)
-	if near := verify.Nearest(s, names); near != "" {
-		return "", err.WithHint("did you mean %s? The formats are %s", near, strings.Join(names, ", "))
-	}
-	return "", err.WithHint("the formats are %s", strings.Join(names, ", "))
+	return "", verify.Usagef("--output %q is not a format of this command", s).WithHint("it writes %s", strings.Join(names, ", "))
 }
 
 // FormatNames lists the output formats in the order help shows them.
