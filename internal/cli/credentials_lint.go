@@ -40,7 +40,8 @@ whether the private key belongs to it. Of an FCM service account: project, clien
 neither is named: an app's google-services.json, a .p8 key, a request for a certificate. Nothing is sent anywhere; - is what
 stands on standard input, such as a paste.
 
-A .p12 is opened: with an empty pass phrase, that of --passphrase-env, or one that is asked for at the terminal.
+A .p12 is opened with an empty pass phrase, that of --passphrase-env, or one that is asked for at the terminal; so is an
+encrypted key.
 
 --extract DIR writes what was read as Twilio wants it: cert.pem and key.pem (BEGIN RSA PRIVATE KEY), or
 service-account.json. It repairs text that was changed on its way here: on one line, indented, in base64, with Bag
@@ -56,7 +57,7 @@ Attributes, in rich text. The files are for their owner only; nothing is written
 		RunE: parseThenRun(o.parse, o.run),
 	}
 	cmd.Flags().StringVar(&o.record, "record", "", "note what the files tell in this `environment` of the file")
-	cmd.Flags().StringVar(&o.passphraseEnv, "passphrase-env", "", "the environment `variable` that holds the pass phrase of a .p12")
+	cmd.Flags().StringVar(&o.passphraseEnv, "passphrase-env", "", "the environment `variable` that holds the pass phrase of a .p12 or an encrypted key")
 	cmd.Flags().StringVar(&o.extract, "extract", "", "write clean files for Twilio into this `folder`")
 	cmd.Flags().StringVar(&o.credential, "credential", "", "with --record, the push credential CR… that was made of them")
 	return cmd

@@ -355,7 +355,7 @@ func (l *Lint) addContent(file string, text []byte) error {
 	case isDER(text):
 		l.addDER(file, text)
 	case pemMarker().Match(text):
-		l.addPEM(file, text)
+		return l.addPEM(file, text)
 	default:
 		l.addOther(file, trimmed)
 	}

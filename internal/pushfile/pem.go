@@ -20,6 +20,7 @@ type pemBlock struct {
 	kind      string
 	der       []byte
 	encrypted bool
+	headers   map[string]string
 	trouble   string // what keeps others from reading it, "" when nothing does
 }
 
@@ -57,7 +58,7 @@ func readBlock(text []byte, begin, end []int, kind string) pemBlock {
 	body := text[begin[1]:end[0]]
 	strict, _ := pem.Decode(text[begin[0]:end[1]])
 	if strict != nil && startsLine && strict.Type == kind && (len(strict.Headers) > 0 || !blankLine().Match(body)) {
-		return pemBlock{kind: kind, der: strict.Bytes, encrypted: strict.Headers["DEK-Info"] != ""}
+		return pemBlock{kind: kind, der: strict.Bytes, encrypted: strict.Headers["DEK-Info"] != "", headers: strict.Headers}
 	}
 	block := pemBlock{kind: kind, encrypted: bytes.Contains(body, []byte("ENCRYPTED"))}
 	switch {
@@ -98,19 +99,23 @@ func looseBase64(text string) []byte {
 const maxBlocks = 50
 
 // addPEM reads PEM text. Its blocks are parsed as they are meant; what keeps others from reading them is said once.
-func (l *Lint) addPEM(file string, text []byte) {
+func (l *Lint) addPEM(file string, text []byte) error {
 	blocks, outside := readPEM(text)
 	if len(blocks) > maxBlocks {
 		l.say(file, Fail, "file", "give the push certificate and its key alone", "it holds %d certificates and keys", len(blocks))
-		return
+		return nil
 	}
 	if len(blocks) == 0 {
 		l.say(file, Fail, "file", "copy it whole, with the BEGIN and END lines", "its PEM text is broken")
-		return
+		return nil
 	}
 	var troubles, kinds []string
 	for _, block := range blocks {
-		if l.addBlock(file, block) && block.trouble != "" && !slices.Contains(troubles, block.trouble) {
+		understood, err := l.addBlock(file, block)
+		if err != nil {
+			return err
+		}
+		if understood && block.trouble != "" && !slices.Contains(troubles, block.trouble) {
 			troubles = append(troubles, block.trouble)
 		}
 		kinds = append(kinds, block.kind)
@@ -125,6 +130,7 @@ func (l *Lint) addPEM(file string, text []byte) {
 	if slices.Contains(kinds, "CERTIFICATE") && slices.ContainsFunc(kinds, isKey) {
 		l.sayMendable(file, Warn, "text", "certificate and key are in one file, where Twilio asks for each by itself; it is not known whether it takes them as they are")
 	}
+	return nil
 }
 
 func outsideWords(outside string) string {
@@ -134,14 +140,14 @@ func outsideWords(outside string) string {
 	return "such as a name or a comment"
 }
 
-// addBlock reads one block, and tells whether it was understood.
-func (l *Lint) addBlock(file string, block pemBlock) bool {
+// addBlock reads one block, and tells whether it was understood. The error is that of asking for a pass phrase.
+func (l *Lint) addBlock(file string, block pemBlock) (understood bool, err error) {
 	switch kind := block.kind; {
 	case kind == "CERTIFICATE", kind == "X509 CERTIFICATE", kind == "TRUSTED CERTIFICATE":
 		certificate, err := x509.ParseCertificate(block.der)
 		if err != nil {
 			l.say(file, Fail, "certificate", "copy it again, whole, with the BEGIN and END lines", "it cannot be read: its text is broken, cut off or damaged")
-			return false
+			return false, nil
 		}
 		l.addCertificate(file, certificate)
 	case kind == "CERTIFICATE REQUEST" || kind == "NEW CERTIFICATE REQUEST":
@@ -149,17 +155,17 @@ func (l *Lint) addBlock(file string, block pemBlock) bool {
 	case kind == "PKCS7" || kind == "CMS":
 		l.say(file, Fail, "certificate", "openssl pkcs7 -print_certs -in "+verify.Quote(file)+" -out cert.pem, and lint that with its key", "it is in a PKCS #7 envelope; Twilio takes the certificate alone")
 	case block.encrypted || kind == "ENCRYPTED PRIVATE KEY":
-		l.say(file, Fail, "private key", "openssl rsa -in "+verify.Quote(file)+" -out key.pem, and lint that", "it is encrypted; Twilio takes it without a pass phrase")
+		return l.addEncryptedKey(file, block)
 	case kind == "OPENSSH PRIVATE KEY":
 		l.say(file, Fail, "private key", "take the key that the certificate's request was made with", "it is a key for SSH")
 	case strings.HasSuffix(kind, "PRIVATE KEY"):
-		return l.addKey(file, kind, block.der)
+		return l.addKey(file, kind, block.der), nil
 	case strings.HasSuffix(kind, "PUBLIC KEY"):
 		l.say(file, Fail, "public key", "take the private key", "it is a public key")
 	default:
 		l.say(file, Fail, "file", "take the push certificate and its key", "it holds %q, which no push credential needs", kind)
 	}
-	return true
+	return true, nil
 }
 
 func (l *Lint) sayRequest(file string) {

@@ -32,14 +32,14 @@ func (l *Lint) addPKCS12(file string, text []byte) error {
 		return nil
 	}
 	err := l.openPKCS12(file, text, "")
-	if errors.Is(err, pkcs12.ErrIncorrectPassword) && l.options.Passphrase != nil {
-		passphrase, asked := l.options.Passphrase(file)
-		if asked != nil && verify.KindOf(asked) != verify.KindRefused {
+	if errors.Is(err, pkcs12.ErrIncorrectPassword) {
+		passphrase, given, asked := l.passphrase(file)
+		if asked != nil {
 			return asked
 		}
-		if asked == nil {
+		if given {
 			if err = l.openPKCS12(file, text, passphrase); errors.Is(err, pkcs12.ErrIncorrectPassword) {
-				l.say(file, Fail, what, "give the pass phrase that it was exported with", "the pass phrase does not open it")
+				l.sayWrongPassphrase(file, what)
 				return nil
 			}
 		}
@@ -50,6 +50,22 @@ func (l *Lint) addPKCS12(file string, text []byte) error {
 	}
 	l.sayPKCS12(file, err)
 	return nil
+}
+
+// passphrase asks for the pass phrase of a file. Given is false when there is nobody to ask.
+func (l *Lint) passphrase(file string) (passphrase string, given bool, err error) {
+	if l.options.Passphrase == nil {
+		return "", false, nil
+	}
+	passphrase, err = l.options.Passphrase(file)
+	if err != nil && verify.KindOf(err) == verify.KindRefused {
+		return "", false, nil
+	}
+	return passphrase, err == nil, err
+}
+
+func (l *Lint) sayWrongPassphrase(file, what string) {
+	l.say(file, Fail, what, "give the pass phrase that it was exported with", "the pass phrase does not open it")
 }
 
 // sayPKCS12 says why a PKCS #12 file could not be read, and what then to do.
