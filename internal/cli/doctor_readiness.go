@@ -24,7 +24,7 @@ func newDoctorReadinessCmd(s *shell) *cobra.Command {
 		Short: "Answer Twilio's best practices for production, question by question",
 		Long: `Answer every question of Twilio's page of best practices for production, for every environment or the one of -e: passed,
 warned, failed, unknown, or attested by somebody until a date. The checks of doctor answer what an API tells; the rest waits for
-an attestation in the environment file. docs/best-practices.md explains each question. The page shows the score, what fails
+an attestation in the environment file. docs/best-practices.md explains each question. The page shows the counts, what fails
 or warns, and what would settle the rest; --all shows every question. Other formats have every question.
 
 ` + exitHelp(0, 1, 3, 6),

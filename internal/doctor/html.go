@@ -12,7 +12,6 @@ var reportTemplate string
 // htmlReport is a report as its template reads it.
 type htmlReport struct {
 	At, Sentence, NotLookedAt string
-	Score                     int
 	Places                    []string
 	Causes                    []htmlCause
 	Timeline                  timeline
@@ -39,7 +38,7 @@ type htmlResult struct {
 	Where, Class, Reason string
 }
 
-// HTML gives the report as the body of a page for a ticket: the score, push errors by hour, findings by severity with
+// HTML gives the report as the body of a page for a ticket: the counts, push errors by hour, findings by severity with
 // evidence, fix and command.
 func (r Report) HTML() (template.HTML, error) {
 	page, err := template.New("report").Parse(reportTemplate)
@@ -53,7 +52,7 @@ func (r Report) HTML() (template.HTML, error) {
 
 func (r Report) forHTML() htmlReport {
 	page := htmlReport{At: r.At.UTC().Format("2006-01-02 15:04 UTC"), Sentence: r.Summary.sentence(len(r.Environments)),
-		Score: r.Summary.score(), Timeline: newTimeline(r), Sections: sectionsOf(r.Results)}
+		Timeline: newTimeline(r), Sections: sectionsOf(r.Results)}
 	if !r.Evidence.LookedAt {
 		page.NotLookedAt = r.Evidence.Why
 	}
@@ -72,11 +71,6 @@ func (r Report) forHTML() htmlReport {
 		}
 	}
 	return page
-}
-
-// score is the share of the checks that apply which passed, in percent and rounded down. Unknown is not passed.
-func (s summary) score() int {
-	return s.Pass * 100 / max(1, s.Fail+s.Warn+s.Unknown+s.Pass)
 }
 
 // sectionsOf groups what is not in order by how bad it is.

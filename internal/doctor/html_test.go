@@ -3,6 +3,7 @@ package doctor
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -52,6 +53,19 @@ func TestHTMLShowsHostileNamesAsText(t *testing.T) {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page has no %s", want)
 		}
+	}
+}
+
+// TestHTMLBeginsWithWhatFailed: a share of checks that passed reads as nearly perfect while no push arrives.
+func TestHTMLBeginsWithWhatFailed(t *testing.T) {
+	report := incident(t)
+	body, err := report.HTML()
+	if err != nil {
+		t.Fatal(err)
+	}
+	counts := fmt.Sprintf(`<p class="counts">%d failed, `, report.Summary.Fail)
+	if report.Summary.Fail == 0 || !strings.Contains(string(body), counts) || strings.Contains(string(body), " %") {
+		t.Errorf("no %q, or a percentage:\n%s", counts, body)
 	}
 }
 

@@ -172,7 +172,7 @@ func (r Report) resultOf(snap *snapshot, id string) (Result, bool) {
 	return r.Results[i], true
 }
 
-// WriteReadiness writes the answers for people: the score, what fails or warns with its reasons, and what is unknown, put
+// WriteReadiness writes the answers for people: the counts, what fails or warns with its reasons, and what is unknown, put
 // together by what would settle it. All gives every question with its reasons instead.
 func WriteReadiness(w io.Writer, lines []ReadinessLine, all bool, paint Painter) error {
 	var b strings.Builder
@@ -194,8 +194,8 @@ func writeEnvironmentReadiness(b *strings.Builder, lines []ReadinessLine, all bo
 	for _, line := range lines {
 		counts[line.Status]++
 	}
-	fmt.Fprintf(b, "%s: %d of %d passed or attested, %d failed, %s, %d unknown\n", cmp.Or(plain(lines[0].Environment), "the account of the TWILIO_* variables"),
-		counts[Pass], len(lines), counts[Fail], verify.Count(counts[Warn], "warning"), counts[Unknown])
+	fmt.Fprintf(b, "%s: %d failed, %s, %d unknown, %d of %d passed or attested\n", cmp.Or(plain(lines[0].Environment), "the account of the TWILIO_* variables"),
+		counts[Fail], verify.Count(counts[Warn], "warning"), counts[Unknown], counts[Pass], len(lines))
 	topic := ""
 	for _, line := range lines {
 		if !all && line.Status != Fail && line.Status != Warn {
