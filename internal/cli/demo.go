@@ -53,7 +53,7 @@ shown before its real output, and can be repeated by hand with the same SIDs.
 
 The tour runs on a fresh copy in memory. The environment "demo" itself keeps its state between commands; "verifyctl demo
 reset" restores it. Like production, "demo" asks for its name before a write: type it, or add --confirm demo as
-the tour does. demo-staging and demo-dev take --yes.
+the tour does; "factors apply" there also takes --max-lockouts, and goes stage by stage. demo-staging and demo-dev take --yes.
 
 ` + exitHelp(0),
 		Example: "  verifyctl demo\n  verifyctl demo --step",

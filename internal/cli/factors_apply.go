@@ -49,7 +49,7 @@ goes on, and a plan that is done sends nothing.
 		Example: `  verifyctl -e demo fleet sync
   verifyctl -e demo factors plan --where 'sdk_version < 3.0.1' --out incident.ndjson
   verifyctl -e demo factors apply incident.ndjson --dry-run
-  verifyctl -e demo factors apply incident.ndjson --confirm demo`,
+  verifyctl -e demo factors apply incident.ndjson --max-lockouts 6 --confirm demo`,
 		Args: argsBetween(1, 1),
 		RunE: parseThenRun(o.parse, o.run),
 	}
@@ -149,7 +149,7 @@ func (o *factorsApplyOptions) apply(ctx context.Context, c *connection, p *rende
 
 // lockoutRule is what production asks of a plan: nobody is locked out whom it does not name.
 func lockoutRule(env verify.Environment) fleet.LockoutRule {
-	if env.IsProduction() {
+	if env.GuardsAsProduction() {
 		return fleet.NamedLockout
 	}
 	return fleet.AnyLockout

@@ -49,7 +49,7 @@ func (l *limitFlags) words() []string {
 
 // check refuses a plan that locks out too many people, or takes too much of a platform.
 func (l *limitFlags) check(ctx context.Context, c *connection, plan fleet.Plan, index fleet.Index) error {
-	production := c.env.IsProduction()
+	production := c.env.GuardsAsProduction()
 	if n := len(plan.LockedOut()); n > l.maxLockouts && (production || l.flags.Changed("max-lockouts")) {
 		return verify.Refusedf("the plan leaves %s without a verified push factor, and --max-lockouts allows %d", verify.Count(n, "identity"), l.maxLockouts).
 			WithHint("if it is meant: --max-lockouts %d", n)

@@ -41,7 +41,7 @@ A plan for which nothing was found is written too; applying it does nothing.
 ` + exitHelp(0, 1, 6),
 		Example: `  verifyctl -e demo fleet sync
   verifyctl -e demo factors plan --where 'platform = apn and sdk_version < 3.0.1' --out incident.ndjson
-  verifyctl -e demo factors apply incident.ndjson --confirm demo`,
+  verifyctl -e demo factors apply incident.ndjson --max-lockouts 1 --confirm demo`,
 		Args: noArgs,
 		RunE: parseThenRun(o.parse, o.run),
 	}

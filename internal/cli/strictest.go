@@ -32,7 +32,7 @@ func (s *shell) strictest(t *config.Target) (verify.Environment, strictness) {
 		if !sameService(t, other) {
 			continue
 		}
-		if other.Environment.ConfirmsByName() {
+		if other.Environment.GuardsAsProduction() {
 			rules.production = cmp.Or(rules.production, other)
 			env.Kind = rules.production.Environment.Kind
 		}

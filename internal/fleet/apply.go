@@ -188,7 +188,7 @@ func (a *applier) runStages(ctx context.Context) error {
 		if len(items) == 0 {
 			continue
 		}
-		if ran && a.Environment.IsProduction() && !a.opts.Through {
+		if ran && a.Environment.GuardsAsProduction() && !a.opts.Through {
 			return a.partial("stage %d of %d is done", a.stage, a.stageCount())
 		}
 		a.stage, ran = stage, true

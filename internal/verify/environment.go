@@ -65,13 +65,13 @@ type CredentialNote struct {
 	Recorded      string        `json:"recorded"`             // date, YYYY-MM-DD
 }
 
-// IsProduction tells whether writes need the care of production: everything that is neither development nor staging.
-// The demo environments are not production, whatever part they play.
-func (e Environment) IsProduction() bool { return !e.Demo && e.ConfirmsByName() }
+// IsProduction tells whether people depend on what is there: everything that is neither development nor staging. The demo
+// environments are not production, whatever part they play.
+func (e Environment) IsProduction() bool { return !e.Demo && e.GuardsAsProduction() }
 
-// ConfirmsByName tells whether a write is confirmed by the environment's name, as production asks: in the demo's live
-// environment too, where that is rehearsed.
-func (e Environment) ConfirmsByName() bool { return e.Kind != Development && e.Kind != Staging }
+// GuardsAsProduction tells whether writes need the care of production: the environment's name as confirmation, limits on who
+// may be locked out, plans stage by stage. The demo's live environment asks for it too, where that is rehearsed.
+func (e Environment) GuardsAsProduction() bool { return e.Kind != Development && e.Kind != Staging }
 
 // Uses tells whether the environment declares a platform.
 func (e Environment) Uses(p Platform) bool { return slices.Contains(e.Platforms, p) }
