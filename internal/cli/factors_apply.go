@@ -43,9 +43,9 @@ a person since the plan was made is spared. More than 50 factors that are more t
 factors, as the index knows them, take --max-share; in production, without an index of all factors, they are refused.
 
 A plan that was changed, has expired, or is of another environment is refused. Stopping at any point is safe; the same command
-goes on, and a plan that is done sends nothing.
+goes on, and a plan that is done sends nothing. Where Twilio does not answer, the run ends after a few factors.
 
-` + exitHelp(0, 1, 3, 4, 6),
+` + exitHelp(0, 1, 3, 4, 6, 9),
 		Example: `  verifyctl -e demo fleet sync
   verifyctl -e demo factors plan --where 'sdk_version < 3.0.1' --out incident.ndjson
   verifyctl -e demo factors apply incident.ndjson --dry-run

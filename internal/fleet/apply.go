@@ -219,7 +219,7 @@ func (a *applier) runStage(ctx context.Context, items []int) error {
 	}
 	switch {
 	case err != nil:
-		return err
+		return a.stopped(err)
 	case ctx.Err() != nil:
 		return interrupted(ctx, "interrupted: %d of %d deleted", after.Deleted, after.Planned)
 	case after.Failed+after.Unknown > 0 && after.Left > 0:
@@ -228,11 +228,24 @@ func (a *applier) runStage(ctx context.Context, items []int) error {
 	return nil
 }
 
+// stopped says of what ended a run how far it came, and the command that goes on once that is mended. After a refusal it must not.
+func (a *applier) stopped(err error) error {
+	told, ok := errors.AsType[*verify.Error](err)
+	if !ok || told.Kind == verify.KindRefused {
+		return err
+	}
+	return &verify.Error{Kind: told.Kind, Message: err.Error() + ": " + a.progress(), Cause: err,
+		Hint: strings.TrimPrefix(told.Hint+"; "+a.opts.Continue, "; ")}
+}
+
+func (a *applier) progress() string {
+	s := a.state()
+	return fmt.Sprintf("%d of %d factors deleted, %d left", s.Deleted, s.Planned, s.Planned-s.Deleted-s.Gone-s.Kept)
+}
+
 // partial is the error of a run that ended with something left to do.
 func (a *applier) partial(format string, args ...any) error {
-	s := a.state()
-	return &verify.Error{Kind: verify.KindPartial, Hint: a.opts.Continue,
-		Message: fmt.Sprintf("%s: %d of %d factors deleted, %d left", fmt.Sprintf(format, args...), s.Deleted, s.Planned, s.Planned-s.Deleted-s.Gone-s.Kept)}
+	return &verify.Error{Kind: verify.KindPartial, Hint: a.opts.Continue, Message: fmt.Sprintf(format, args...) + ": " + a.progress()}
 }
 
 // stageEnd gives the number after the last item of a stage.

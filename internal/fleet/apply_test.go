@@ -352,18 +352,45 @@ func TestNamedFactorsAreDeletedUntilTheKeysAreRefused(t *testing.T) {
 func TestOneFailureAfterTheOtherEndsTheRun(t *testing.T) {
 	w := deadWorld(300)
 	plan := w.mustPlan(t, worldEnv)
-	f := &faulty{world: w, fail: func(string, verify.FactorSID) error {
-		return &verify.Error{Kind: verify.KindUnreachable, Message: "no answer"}
-	}}
-	f.fail = func(request string, _ verify.FactorSID) error {
+	f := &faulty{world: w, fail: func(request string, _ verify.FactorSID) error {
 		if request == "read" {
-			return &verify.Error{Kind: verify.KindUnreachable, Message: "no answer"}
+			return &verify.Error{Kind: verify.KindUnreachable, Message: "internal error", HTTPStatus: 500}
 		}
 		return nil
-	}
+	}}
 	s, err := Apply(t.Context(), plan, f.target(), ApplyOptions{})
 	mustAdd(t, s)
 	if err == nil || s.Failed > failuresInARow+deleteConcurrency || len(w.deleted) > 0 {
 		t.Errorf("%+v, %v", s, err)
+	}
+}
+
+// Where nothing answers, the run ends before it has tried every factor of a stage, and the same command goes on from there.
+func TestApplyStopsWhereNothingAnswers(t *testing.T) {
+	w := deadWorld(30)
+	plan := w.mustPlan(t, worldEnv)
+	reads := 0
+	f := &faulty{world: w, fail: func(request string, _ verify.FactorSID) error {
+		if request != "read" {
+			return nil
+		}
+		if reads++; reads > 4 {
+			return &verify.Error{Kind: verify.KindUnreachable, Message: "no answer", Hint: "check the network"}
+		}
+		return nil
+	}}
+	opts := ApplyOptions{Concurrency: 1, Continue: "go on: verifyctl again"}
+	s, err := Apply(t.Context(), plan, f.target(), opts)
+	mustAdd(t, s)
+	told, ok := errors.AsType[*verify.Error](err)
+	done := s.Deleted
+	want := fmt.Sprintf("stopped after 3 failures in a row: no answer: %d of 30 factors deleted, %d left", done, 30-done)
+	if !ok || done == 0 || s.Failed != unansweredInARow || s.Unknown > 0 || told.Kind != verify.KindUnreachable || told.Message != want ||
+		told.Hint != "check the network; go on: verifyctl again" {
+		t.Fatalf("%+v, %+v", s, err)
+	}
+	f.fail = func(string, verify.FactorSID) error { return nil }
+	if s, err = Apply(t.Context(), plan, f.target(), opts); err != nil || s.Deleted != 30 {
+		t.Errorf("again: %+v, %v", s, err)
 	}
 }

@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"sync"
@@ -57,10 +58,14 @@ type batch struct {
 	do       func(ctx context.Context, item int) Result
 	report   func(Result)
 
-	mu      sync.Mutex
-	fatal   error
-	failing int // results in a row that failed
+	mu         sync.Mutex
+	fatal      error
+	failing    int // results in a row that failed
+	unanswered int // results in a row that failed because nothing answered
 }
+
+// unansweredInARow ends a batch: each attempt has its own retries, and what does not answer will not answer the next.
+const unansweredInARow = 3
 
 // run does every item, several at the same time, and gives what made it stop before the last. It starts nothing after
 // ctx ends or after a fatal error, and waits for what it has started. The outcome of an item is on disk before its worker
@@ -93,25 +98,34 @@ func (b *batch) stopped() error {
 }
 
 // finish puts a result on disk and reports it. It stops the batch when results can no longer be remembered, when the
-// account keys are refused, or when one item after the other fails.
+// account keys are refused, when one item after the other fails, or when nothing answers.
 func (b *batch) finish(ctx context.Context, r Result) {
 	err := b.record(ctx, r)
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.count(r)
 	switch {
 	case r.Err == nil:
-		b.failing = 0
 	case verify.KindOf(r.Err) == verify.KindAuth || verify.KindOf(r.Err) == verify.KindRefused:
 		b.fatal = r.Err
-	default:
-		if b.failing++; b.failing >= failuresInARow {
-			b.fatal = fmt.Errorf("stopped after %d failures in a row: %w", b.failing, r.Err)
-		}
+	case b.failing >= failuresInARow, b.unanswered >= unansweredInARow:
+		b.fatal = fmt.Errorf("stopped after %d failures in a row: %w", b.failing, r.Err)
 	}
 	if err != nil {
 		b.fatal = err
 	}
 	b.report(r)
+}
+
+func (b *batch) count(r Result) {
+	b.failing++
+	b.unanswered++
+	if r.Err == nil {
+		b.failing = 0
+	}
+	if e, ok := errors.AsType[*verify.Error](r.Err); !ok || r.Outcome != Failed || e.Kind != verify.KindUnreachable || e.HTTPStatus != 0 {
+		b.unanswered = 0
+	}
 }
 
 func (b *batch) record(ctx context.Context, r Result) error {
