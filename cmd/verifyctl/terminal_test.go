@@ -184,16 +184,33 @@ func TestEnvAddPicksTheService(t *testing.T) {
 			t.Errorf("%q is current, want %s", got, next.current)
 		}
 	}
-	// A wrong token ends it before more is asked.
-	term = add("fourth")
-	term.answer(t, "The auth token of", "wrong0secret"+enter)
-	if status, screen := term.end(t); status != 4 || !strings.Contains(screen, "nothing was stored") || strings.Contains(screen, "wrong0secret") {
-		t.Errorf("status %d, screen %q", status, screen)
+	// A wrong token is asked again, when the Services are listed and when the one that was given is read; the third ends it.
+	for name, more := range map[string][]string{"fourth": nil, "fifth": {"--service-sid", simulator.DemoDevServiceSID, "--use"}} {
+		for _, tokens := range [][]string{{"wrong1secret", "wrong2secret", "wrong3secret"}, {"wrong1secret", simulator.DefaultAuthToken}} {
+			term = add(name, more...)
+			for i, token := range tokens {
+				if i > 0 {
+					term.answer(t, "The API key", enter)
+				}
+				term.answer(t, "The auth token of", token+enter)
+			}
+			want, says := 4, "nothing was stored"
+			switch {
+			case len(tokens) == 2 && more == nil:
+				term.answer(t, "Which Verify Service?", "\x03")
+				want, says = 130, "please type it again"
+			case len(tokens) == 2:
+				want, says = 0, "added fifth to"
+			}
+			if status, screen := term.end(t); status != want || !strings.Contains(screen, says) || strings.Contains(screen, "wrong1secret") {
+				t.Errorf("%s, %q: status %d, screen %q", name, tokens, status, screen)
+			}
+		}
 	}
 	// Where there is no Service yet, its SID is typed.
 	empty := h.serve(t, "--state", ":memory:", "--seed", "empty")
 	server.BaseURL = empty.BaseURL
-	term = add("fifth")
+	term = add("sixth")
 	term.answer(t, "The auth token of", simulator.DefaultAuthToken+enter)
 	term.answer(t, "The Verify Service SID", "\x03")
 	if status, screen := term.end(t); status != 130 || !strings.Contains(screen, "the account has no Verify Service") {

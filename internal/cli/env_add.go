@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/verifyctl/verifyctl/internal/config"
+	"github.com/verifyctl/verifyctl/internal/prompt"
 	"github.com/verifyctl/verifyctl/internal/verify"
 )
 
@@ -37,6 +38,8 @@ type envAddOptions struct {
 	use, noCheck           bool
 
 	addition config.Addition
+	asked    []func(context.Context, *prompt.Prompter) error // what of the keys was asked for, and is again when they are refused
+	attempts int                                             // to use the keys
 }
 
 // credentialFlags are the flags that say with which keys an environment signs in. They alone may be given for an
@@ -52,7 +55,8 @@ func newEnvAddCmd(s *shell) *cobra.Command {
 account; elsewhere it has to be given.
 
 Before anything is stored the Service is read once with the keys. Keys that Twilio refuses, keys of another account and a
-Service that the account does not have are errors, and nothing is stored. --no-check sends nothing.
+Service that the account does not have are errors, and nothing is stored. What was asked of refused keys is asked again, up to
+three times. --no-check sends nothing.
 
 The secret is that of the --api-key or, without one, the account's auth token. It is read from standard input
 (--secret-stdin) or asked, and kept in the system's keychain, or where there is none in a file that only you can read. With
@@ -214,7 +218,7 @@ func (o *envAddOptions) run(ctx context.Context) error {
 	if err := o.ask(ctx); err != nil {
 		return err
 	}
-	if err := o.check(ctx); err != nil {
+	if err := o.tryKeys(ctx, o.check); err != nil {
 		return err
 	}
 	change, err := cfg.Add(ctx, o.addition)
@@ -255,7 +259,7 @@ func (o *envAddOptions) replaceCredentials(ctx context.Context, cfg *config.Conf
 	if err := o.askSecret(ctx, o.shell.prompter()); err != nil {
 		return err
 	}
-	if err := o.check(ctx); err != nil {
+	if err := o.tryKeys(ctx, o.check); err != nil {
 		return err
 	}
 	change, err := cfg.SetCredentials(ctx, o.name, o.addition.Credentials)

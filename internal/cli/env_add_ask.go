@@ -44,12 +44,9 @@ func (o *envAddOptions) missing() error {
 	return verify.Usagef("env add needs %s when there is no terminal to ask on", strings.Join(flags, " and "))
 }
 
-// askSID asks for a SID unless it is known.
+// askSID asks for a SID; Enter keeps the one there is.
 func askSID[T ~string](ctx context.Context, p *prompt.Prompter, sid *T, text, help string, parse func(string) (T, error)) error {
-	if *sid != "" {
-		return nil
-	}
-	answer, err := p.Input(ctx, prompt.Question{Text: text, Help: help, Check: func(s string) error {
+	answer, err := p.Input(ctx, prompt.Question{Text: text, Help: help, Default: string(*sid), Check: func(s string) error {
 		_, err := parse(strings.TrimSpace(s))
 		return err
 	}})
@@ -58,6 +55,10 @@ func askSID[T ~string](ctx context.Context, p *prompt.Prompter, sid *T, text, he
 }
 
 func (o *envAddOptions) askAccount(ctx context.Context, p *prompt.Prompter) error {
+	if o.account != "" {
+		return nil
+	}
+	o.askedFor(o.askAccount)
 	return askSID(ctx, p, &o.addition.Environment.AccountSID, "The account SID (AC…):", "It is on the first page of the Twilio Console.", verify.ParseAccountSID)
 }
 
@@ -65,7 +66,11 @@ func (o *envAddOptions) askAccount(ctx context.Context, p *prompt.Prompter) erro
 func (o *envAddOptions) askService(ctx context.Context, p *prompt.Prompter) error {
 	service := &o.addition.Environment.ServiceSID
 	if *service == "" && !o.noCheck {
-		services, err := o.services(ctx)
+		var services []verify.Service
+		err := o.tryKeys(ctx, func(ctx context.Context) (err error) {
+			services, err = o.services(ctx)
+			return err
+		})
 		if err != nil {
 			return err
 		}
@@ -78,6 +83,9 @@ func (o *envAddOptions) askService(ctx context.Context, p *prompt.Prompter) erro
 			*service = picked.SID
 		}
 	}
+	if *service != "" {
+		return nil
+	}
 	return askSID(ctx, p, service, "The Verify Service SID (VA…):", "", verify.ParseServiceSID)
 }
 
@@ -86,8 +94,14 @@ func (o *envAddOptions) askKey(ctx context.Context, p *prompt.Prompter) error {
 	if slices.ContainsFunc(credentialFlags, o.flags.Changed) {
 		return nil
 	}
+	o.askedFor(o.askKey)
+	key := &o.addition.Credentials.APIKey
+	help := "Empty for the account's auth token, which may do everything."
+	if *key != "" {
+		help = "Empty for the same one."
+	}
 	answer, err := p.Input(ctx, prompt.Question{
-		Text: "The API key to sign in with (SK…):", Help: "Empty for the account's auth token, which may do everything.",
+		Text: "The API key to sign in with (SK…):", Help: help, Default: string(*key),
 		Check: func(s string) error {
 			if s == "" {
 				return nil
@@ -96,7 +110,7 @@ func (o *envAddOptions) askKey(ctx context.Context, p *prompt.Prompter) error {
 			return err
 		},
 	})
-	o.addition.Credentials.APIKey = verify.APIKeySID(strings.TrimSpace(answer))
+	*key = verify.APIKeySID(strings.TrimSpace(answer))
 	return err
 }
 
@@ -175,6 +189,7 @@ func (o *envAddOptions) askSecret(ctx context.Context, p *prompt.Prompter) error
 	case !o.secretStdin && !o.shell.canAsk():
 		return nil // nothing was said about it; that is told afterwards
 	}
+	o.askedFor(o.askSecret)
 	what := "auth token"
 	if o.addition.Credentials.APIKey != "" {
 		what = "secret"

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/verifyctl/verifyctl/internal/prompt"
 	"github.com/verifyctl/verifyctl/internal/verify"
 )
 
@@ -22,6 +23,40 @@ func (o *envAddOptions) reach(ctx context.Context) (*connection, error) {
 	}
 	c, err := o.shell.connect(ctx, target)
 	return c, o.untried(err)
+}
+
+// keyAttempts is how often keys that somebody types may be refused.
+const keyAttempts = 3
+
+// tryKeys uses the keys, and where they are refused asks again for what was asked of them: a mistyped secret must not cost the other
+// answers.
+func (o *envAddOptions) tryKeys(ctx context.Context, use func(context.Context) error) error {
+	for {
+		err := use(ctx)
+		if o.attempts++; o.attempts == keyAttempts || !o.mistyped(err) {
+			return err
+		}
+		o.shell.note("%v; please type it again, or press Ctrl-C", err)
+		delete(o.shell.opened.byName, o.name)
+		asked := o.asked
+		o.asked = nil
+		for _, ask := range asked {
+			if err := ask(ctx, o.shell.prompter()); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// mistyped tells whether an error may be of keys that somebody typed.
+func (o *envAddOptions) mistyped(err error) bool {
+	e, ok := errors.AsType[*verify.Error](err)
+	return ok && e.Kind == verify.KindAuth && e.HTTPStatus != http.StatusForbidden && len(o.asked) > 0 && o.addition.Credentials.Source.Secret != ""
+}
+
+// askedFor notes a question about the keys that is put to somebody.
+func (o *envAddOptions) askedFor(ask func(context.Context, *prompt.Prompter) error) {
+	o.asked = append(o.asked, ask)
 }
 
 // check reads the Service with the keys, so that what is stored works.
