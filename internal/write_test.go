@@ -27,7 +27,7 @@ var guarded = []struct {
 	{"twilio.Writer", []string{"ledger", "twilio.Writer", "(*twilio.Client).Writer"}, everyWriteIsRecorded},
 	{"(*twilio.Client).Writer", []string{"ledger"}, everyWriteIsRecorded},
 	{"(twilio.Writer).begin", []string{"twilio.Writer"}, "a write is a method of Writer"},
-	{"twilio.call.writesTo", []string{"(twilio.Writer).begin", "(*twilio.call).send"}, "a call without it only reads, so only Writer sets it"},
+	{"twilio.call.writes", []string{"(twilio.Writer).begin", "(*twilio.call).send"}, "a call without it only reads, so only Writer sets it"},
 	{"(*twilio.Client).exchange", []string{"(*twilio.call).send"}, sendRefuses},
 	{"(*twilio.Client).try", []string{"(*twilio.Client).exchange"}, sendRefuses},
 	{"(*twilio.Client).roundTrip", []string{"(*twilio.Client).try"}, sendRefuses},

@@ -48,10 +48,19 @@ func (s *shell) begin(ctx context.Context, need needs) (*connection, *render.Pri
 		return nil, nil, err
 	}
 	if need != needsAccount && c.env.ServiceSID == "" {
-		return nil, nil, verify.Usagef("no Verify Service was given").
-			WithHint("give --service VA…, or add an environment: verifyctl env add")
+		return nil, nil, noService(c.env)
 	}
 	return c, s.printer(c.now), nil
+}
+
+// noService says what to do where an environment has no Verify Service: a declared one may not have been made yet.
+func noService(env verify.Environment) *verify.Error {
+	if env.Name == "" {
+		return verify.Usagef("no Verify Service was given").
+			WithHint("give --service VA…, or add an environment: verifyctl env add")
+	}
+	return verify.Usagef("the environment %s has no Service yet: it is declared, and not made", env.Name).
+		WithHint("when it is made, name it: %s", verify.Command("", "env", "set", env.Name, "service_sid=VA…"))
 }
 
 // connect reaches an environment with its account keys; commands on several environments begin with it.

@@ -64,6 +64,8 @@ func (e *examination) environments(toChange bool) (chosen []*config.Target, decl
 		return chosen, demoEnvironments(), err
 	case target.Environment.Demo:
 		return chosen, demoEnvironments(), nil
+	case target.Environment.ServiceSID == "" && target.Environment.Name != "":
+		return nil, nil, noService(target.Environment)
 	case target.Environment.ServiceSID == "":
 		return nil, nil, verify.Usagef("which Verify Service? Name it with --service VA…")
 	case len(own) == 0: // or the file is wrong elsewhere, which keeps this one from being compared and not from being checked
@@ -105,6 +107,10 @@ func (e *examination) target(ctx context.Context, from *config.Target) (doctor.T
 		t.Line, _ = strconv.Atoi(line)
 	}
 	t.Connection = doctor.Connection{KeySID: from.Username, Region: from.Region, Edge: from.Edge, BaseURL: from.BaseURL, CAFile: from.CAFile}
+	if from.Environment.ServiceSID == "" {
+		t.Err = noService(from.Environment)
+		return t, nil
+	}
 	c, err := e.shell.connect(ctx, from)
 	if verify.KindOf(err) == verify.KindAuth && err != nil {
 		t.Err = err

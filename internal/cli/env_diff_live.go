@@ -18,6 +18,10 @@ func (o *envDiffOptions) compareLive(ctx context.Context, a, b *config.Target) (
 	setups := make([]liveSetup, 2)
 	var group errgroup.Group
 	for i, target := range []*config.Target{a, b} {
+		if target.Environment.ServiceSID == "" {
+			setups[i].fail(target, "the Service", noService(target.Environment))
+			continue
+		}
 		c, err := o.shell.connect(ctx, target) // not side by side: connections of one run are shared
 		if err != nil {
 			setups[i].fail(target, "the environment", err)

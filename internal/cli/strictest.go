@@ -47,8 +47,12 @@ func (s *shell) strictest(t *config.Target) (verify.Environment, strictness) {
 	return env, rules
 }
 
-// sameService tells whether two environments name one Service. A server on this machine has Services of its own.
+// sameService tells whether two environments name one Service. A server on this machine has Services of its own, and a
+// Service that was not made yet is nobody else's.
 func sameService(a, b *config.Target) bool {
+	if a.Environment.ServiceSID == "" {
+		return a.Environment.Name == b.Environment.Name
+	}
 	return verify.SameSID(a.Environment.ServiceSID, b.Environment.ServiceSID) &&
 		(a.BaseURL == b.BaseURL || !isLocal(a.BaseURL) && !isLocal(b.BaseURL)) && a.Environment.Demo == b.Environment.Demo
 }

@@ -235,7 +235,9 @@ func (e *environments) join(mine *environments) error {
 			}
 			return err.WithHint("a personal file adds credentials to environments of the team's file; remove it there or add it here")
 		}
-		theirs.join(m)
+		if err := theirs.join(m); err != nil {
+			return err
+		}
 	}
 	if mine.current.value != "" {
 		e.current = mine.current

@@ -21,6 +21,8 @@ type declaration struct {
 	texts       string             // the messages file, "" for none
 	listenerURL string             // where Twilio posts debugger events to
 
+	service *serviceBlock // nil when the environment declares no set-up of its Service
+
 	baseURL, caFile, region, edge located
 	allowBaseURL                  bool
 }
@@ -83,6 +85,7 @@ func (d *document) fields(to *declaration) []field {
 		{"webhook_secrets", nil, d.webhooksInto(&to.webhooks)},
 		{"attestations", facts, into(&to.env.Attestations, d.attestations)},
 		{"credential_notes", facts, into(&to.env.CredentialNotes, d.credentialNotes)},
+		{"service", nil, into(&to.service, d.service)},
 	}
 }
 
@@ -104,8 +107,10 @@ func (decl *declaration) complete() error {
 	switch {
 	case decl.env.AccountSID == "":
 		return at("the environment %s has no account_sid", decl.env.Name)
-	case decl.env.ServiceSID == "":
+	case decl.env.ServiceSID == "" && decl.service == nil:
 		return at("the environment %s has no service_sid", decl.env.Name)
+	case decl.env.ServiceSID == "" && decl.service.states.Settings["friendly_name"] == "":
+		return verify.Usagef("%s: the service of %s has no friendly_name, and there is no service_sid of one that exists", decl.service.states.At, decl.env.Name)
 	case c.apiKey != "" && c.token != nil:
 		return verify.Usagef("%s: %s has an api_key and an auth token; only one of them can be used", c.token.at, decl.env.Name)
 	case c.apiKey == "" && c.secret != nil:
@@ -117,7 +122,7 @@ func (decl *declaration) complete() error {
 
 // join lays a personal declaration over the team's. Credentials are replaced as one set; only a secret without a name
 // belongs to the team's api_key.
-func (decl *declaration) join(mine *declaration) {
+func (decl *declaration) join(mine *declaration) error {
 	if mine.credentials.declared() {
 		theirs := decl.credentials
 		decl.credentials = mine.credentials
@@ -139,6 +144,13 @@ func (decl *declaration) join(mine *declaration) {
 	}
 	decl.env.ReadOnly = decl.env.ReadOnly || mine.env.ReadOnly
 	decl.allowBaseURL = mine.allowBaseURL
+	switch {
+	case mine.service == nil:
+		return nil
+	case decl.service == nil:
+		return verify.Usagef("%s: the team's file declares no service of %s", mine.service.states.At, decl.env.Name)
+	}
+	return decl.service.join(mine.service)
 }
 
 func sid[T ~string](d *document, parse func(string) (T, error)) func(*yaml.Node, string) (T, error) {

@@ -42,6 +42,8 @@ type Target struct {
 	Declared string
 	// ListenerURL is where Twilio posts debugger events to, "" when that is not declared.
 	ListenerURL string
+	// Service is how the environment's Verify Service is to be set up, nil when that is not declared.
+	Service *verify.ServiceDeclaration
 	// ReadOnlyFrom is what makes the environment read-only: file:line, or the name of a variable; "" when it is not.
 	ReadOnlyFrom string
 
@@ -49,6 +51,10 @@ type Target struct {
 	identity identityRule
 	secret   reference
 	webhooks []webhookReference
+	push     map[verify.Platform]pushReferences
+
+	file     string // that declares the environment, "" for standard input and what is built in
+	fileRole role
 }
 
 // accountKeys are account keys: one set from one source.
@@ -238,8 +244,9 @@ func (c *Config) target(decl *declaration) (*Target, error) {
 	t := &Target{
 		Environment: decl.env, Chosen: ByNobody, Declared: decl.at.String(), IdentityFrom: cmp.Or(decl.identity.from, identityRaw),
 		Texts: resolvePath(decl.texts, decl.at.file), ListenerURL: decl.listenerURL,
-		identity: decl.identity, webhooks: decl.webhooks, config: c,
+		identity: decl.identity, webhooks: decl.webhooks, config: c, file: c.path, fileRole: c.role,
 	}
+	t.take(decl.service)
 	t.Username, t.secret = decl.credentials.resolve(decl.env.AccountSID)
 	t.SecretFrom = t.secret.String()
 	return t, c.connect(t, decl)

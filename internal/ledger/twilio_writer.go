@@ -99,6 +99,64 @@ func (w *Writer) SetServiceCredential(ctx context.Context, service verify.Servic
 	})
 }
 
+// CreateService makes a Service. See [twilio.Writer.CreateService].
+func (w *Writer) CreateService(ctx context.Context, settings verify.ServiceSettings) (made verify.Service, err error) {
+	err = w.recorded(ctx, "", nil, func(ctx context.Context) (_ string, err error) {
+		made, err = w.twilio.CreateService(ctx, settings)
+		return string(made.SID), err
+	})
+	return made, err
+}
+
+// UpdateService changes settings of a Service.
+func (w *Writer) UpdateService(ctx context.Context, service verify.ServiceSID, settings verify.ServiceSettings) error {
+	return w.recorded(ctx, "", []string{string(service)}, func(ctx context.Context) (string, error) {
+		_, err := w.twilio.UpdateService(ctx, service, settings)
+		return "", err
+	})
+}
+
+// CreateCredential makes a push credential. See [twilio.Writer.CreateCredential].
+func (w *Writer) CreateCredential(ctx context.Context, n verify.CredentialWrite) (made verify.Credential, err error) {
+	err = w.recorded(ctx, "", nil, func(ctx context.Context) (_ string, err error) {
+		made, err = w.twilio.CreateCredential(ctx, n)
+		return string(made.SID), err
+	})
+	return made, err
+}
+
+// UpdateCredential changes a push credential; empty fields stay as they are.
+func (w *Writer) UpdateCredential(ctx context.Context, credential verify.CredentialSID, n verify.CredentialWrite) (changed verify.Credential, err error) {
+	err = w.recorded(ctx, "", []string{string(credential)}, func(ctx context.Context) (_ string, err error) {
+		changed, err = w.twilio.UpdateCredential(ctx, credential, n)
+		return "", err
+	})
+	return changed, err
+}
+
+// DeleteCredential deletes a push credential.
+func (w *Writer) DeleteCredential(ctx context.Context, credential verify.Credential) error {
+	return w.recorded(ctx, "", []string{string(credential.SID)}, func(ctx context.Context) (string, error) {
+		return "", w.twilio.DeleteCredential(ctx, credential)
+	})
+}
+
+// CreateWebhook makes a webhook.
+func (w *Writer) CreateWebhook(ctx context.Context, service verify.ServiceSID, hook verify.Webhook) (made verify.Webhook, err error) {
+	err = w.recorded(ctx, "", nil, func(ctx context.Context) (_ string, err error) {
+		made, err = w.twilio.CreateWebhook(ctx, service, hook)
+		return string(made.SID), err
+	})
+	return made, err
+}
+
+// DeleteWebhook deletes a webhook.
+func (w *Writer) DeleteWebhook(ctx context.Context, service verify.ServiceSID, hook verify.WebhookSID) error {
+	return w.recorded(ctx, "", []string{string(hook)}, func(ctx context.Context) (string, error) {
+		return "", w.twilio.DeleteWebhook(ctx, service, hook)
+	})
+}
+
 // UpdateWebhook changes a webhook to what hook says; empty fields stay as they are.
 func (w *Writer) UpdateWebhook(ctx context.Context, service verify.ServiceSID, hook verify.Webhook) error {
 	return w.recorded(ctx, "", []string{string(hook.SID)}, func(ctx context.Context) (string, error) {

@@ -70,7 +70,7 @@ type Options struct {
 // LintFiles reads files that belong together, such as a certificate and its key. The error is a usage error about a file
 // that cannot be read at all, or that of asking for a pass phrase.
 func LintFiles(files []string, options Options) (*Lint, error) {
-	lint := &Lint{options: options, files: files}
+	lint := &Lint{options: options}
 	for _, file := range files {
 		text, err := readCredentialFile(file, options.Stdin)
 		var inFile *fs.PathError
@@ -80,12 +80,18 @@ func LintFiles(files []string, options Options) (*Lint, error) {
 		if err != nil {
 			return nil, verify.Usagef("cannot read the credential file %s: %w", file, err)
 		}
-		if err := lint.add(file, text); err != nil {
+		if err := lint.take(file, text); err != nil {
 			return nil, err
 		}
 	}
 	lint.finish()
 	return lint, nil
+}
+
+// take reads one file.
+func (l *Lint) take(file string, text []byte) error {
+	l.files = append(l.files, file)
+	return l.add(file, text)
 }
 
 func readCredentialFile(file string, in io.Reader) ([]byte, error) {

@@ -12,6 +12,8 @@ import (
 	"github.com/verifyctl/verifyctl/internal/verify"
 )
 
+const pkcs12Words = "PKCS #12"
+
 // maxIterations bounds how slow a PKCS #12 file may make the way from its pass phrase to its key: a few seconds here.
 const maxIterations = 10_000_000
 
@@ -22,7 +24,7 @@ func looksLikePKCS12(text []byte) bool {
 
 // addPKCS12 opens a PKCS #12 file, with an empty pass phrase first, and reads what is in it as if it were PEM text.
 func (l *Lint) addPKCS12(file string, text []byte) error {
-	const what = "PKCS #12"
+	const what = pkcs12Words
 	if !isDER(text) && len(text) > 2 && text[1] != 0x80 { // 0x80 is BER without a length
 		l.say(file, Fail, what, wholeAgain, "it is cut off or damaged")
 		return nil
@@ -70,7 +72,7 @@ func (l *Lint) sayWrongPassphrase(file, what string) {
 
 // sayPKCS12 says why a PKCS #12 file could not be read, and what then to do.
 func (l *Lint) sayPKCS12(file string, err error) {
-	const what, both = "PKCS #12", "export the certificate together with its key: in Keychain Access, choose both under My Certificates"
+	const what, both = pkcs12Words, "export the certificate together with its key: in Keychain Access, choose both under My Certificates"
 	switch message := err.Error(); {
 	case errors.Is(err, pkcs12.ErrIncorrectPassword):
 		l.say(file, Unknown, what, verify.Command("", "credentials", "lint", file, "--passphrase-env", "NAME")+", with the pass phrase in that variable",

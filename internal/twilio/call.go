@@ -27,7 +27,8 @@ type call struct {
 	ctx      context.Context
 	client   *Client
 	what     string            // what is attempted, for messages: "delete factor YF…"
-	writesTo verify.ServiceSID // whose account is checked before a write; a call without one only reads
+	writes   bool              // a call without it only reads
+	writesTo verify.ServiceSID // by which the account of the keys is told before a write; "" for a write in the account itself
 	identity verify.Identity   // whom the reply has to be about, "" for anybody
 	product  string            // whose API was asked
 	decode   func(body []byte) error
@@ -72,7 +73,7 @@ func (c *call) send(product, method, path string, data url.Values) error {
 	c.product = product
 	switch {
 	case c.err != nil || method == http.MethodGet:
-	case c.writesTo == "":
+	case !c.writes:
 		c.err = verify.Refusedf("cannot %s: it was not begun as a write, so nothing was sent", c.what)
 	default:
 		c.err = c.client.checkAccount(c.ctx, c.writesTo)

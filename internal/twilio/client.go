@@ -229,15 +229,14 @@ func (a *accountCheck) known() verify.AccountSID {
 	return a.seen
 }
 
-// checkAccount makes sure, before something is written to a Service, that the keys belong to the expected account. Where
-// no reply has told yet, the Service is read.
+// checkAccount makes sure, before something is written, that the keys belong to the expected account.
 func (c *Client) checkAccount(ctx context.Context, service verify.ServiceSID) error {
 	want := c.account.want
 	if want == "" {
 		return nil
 	}
 	if c.account.known() == "" {
-		if _, err := c.Service(ctx, service); err != nil {
+		if err := c.learnAccount(ctx, service); err != nil {
 			return err
 		}
 	}
@@ -253,4 +252,27 @@ func (c *Client) checkAccount(ctx context.Context, service verify.ServiceSID) er
 		}
 		return refusal
 	}
+}
+
+// learnAccount reads something whose reply tells the account of the keys: the Service, or without one the account's list of
+// Services. Of an account without Services its own usage is asked: keys of another account do not get it
+// (https://www.twilio.com/docs/iam/api-keys).
+func (c *Client) learnAccount(ctx context.Context, service verify.ServiceSID) error {
+	if service != "" {
+		_, err := c.Service(ctx, service)
+		return err
+	}
+	for _, err := range c.Services(ctx) {
+		return err
+	}
+	if want := c.account.want; !verify.SameSID(verify.AccountSID(c.opts.Username), want) {
+		now := c.opts.Now()
+		for _, err := range c.UsageRecords(ctx, want, verify.UsageVerifyPush, now, now) {
+			if err != nil {
+				return err
+			}
+		}
+	}
+	c.account.note(c.account.want)
+	return nil
 }

@@ -326,6 +326,8 @@ func calls(c *twilio.Client) []namedCall {
 		{"UpdateService", func(ctx context.Context) error {
 			return second(w.SetServiceCredential(ctx, service, verify.PlatformFCM, cred))
 		}},
+		{"CreateService", func(ctx context.Context) error { return second(w.CreateService(ctx, everySetting())) }},
+		{"UpdateService", func(ctx context.Context) error { return second(w.UpdateService(ctx, service, everySetting())) }},
 		{"ListEntity", func(ctx context.Context) error { return drain(c.Entities(ctx, service)) }},
 		{"ListEntity", func(ctx context.Context) error {
 			_, _, err := c.EntityPage(ctx, service, "Page=3&PageToken=PT.7", 50)
@@ -362,6 +364,15 @@ func calls(c *twilio.Client) []namedCall {
 		}},
 		{"ListWebhook", func(ctx context.Context) error { return drain(c.Webhooks(ctx, service)) }},
 		{"UpdateWebhook", func(ctx context.Context) error { return second(w.UpdateWebhook(ctx, service, webhook)) }},
+		{"CreateWebhook", func(ctx context.Context) error { return second(w.CreateWebhook(ctx, service, webhook)) }},
+		{"DeleteWebhook", func(ctx context.Context) error { return w.DeleteWebhook(ctx, service, webhook.SID) }},
+		{"CreateCredential", func(ctx context.Context) error {
+			return second(w.CreateCredential(ctx, verify.CredentialWrite{Type: verify.CredentialAPN, FriendlyName: "iOS", Sandbox: verify.SandboxFalse, Certificate: "C", PrivateKey: "K"}))
+		}},
+		{"UpdateCredential", func(ctx context.Context) error {
+			return second(w.UpdateCredential(ctx, cred, verify.CredentialWrite{Type: verify.CredentialFCM, FriendlyName: "Android", Secret: "{}"}))
+		}},
+		{"DeleteCredential", func(ctx context.Context) error { return w.DeleteCredential(ctx, verify.Credential{SID: cred}) }},
 		{"ListCredential", func(ctx context.Context) error { return drain(c.Credentials(ctx)) }},
 		{"FetchCredential", func(ctx context.Context) error { return second(c.Credential(ctx, cred)) }},
 		{"ListAlert", func(ctx context.Context) error { return drain(c.Alerts(ctx, verify.AlertFilter{})) }},
@@ -373,6 +384,21 @@ func calls(c *twilio.Client) []namedCall {
 			return drain(c.AuditEvents(ctx, verify.AuditFilter{ResourceSID: string(service), Start: now.Add(-time.Hour), End: now}))
 		}},
 	}
+}
+
+// everySetting has a value that is allowed for each setting of a Service.
+func everySetting() verify.ServiceSettings {
+	settings := verify.ServiceSettings{}
+	for _, s := range verify.ServiceSettingNames {
+		settings[s.Name] = map[string]string{
+			"push.apn_credential_sid": string(cred), "push.fcm_credential_sid": string(cred), "code_length": "6", "lookup_enabled": "true",
+			"totp.time_step": "30", "totp.code_length": "6", "totp.skew": "0", "verify_event_subscription_enabled": "false",
+		}[s.Name]
+		if settings[s.Name] == "" {
+			settings[s.Name] = "word"
+		}
+	}
+	return settings
 }
 
 func drain[R any](seq func(func(R, error) bool)) error {

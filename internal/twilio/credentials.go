@@ -16,6 +16,17 @@ const (
 	readFromConversations = "conversations"
 )
 
+// credentialsPath is where both APIs have push credentials.
+const credentialsPath = "/v1/Credentials"
+
+// credentialProduct gives the product whose API a credential was read from.
+func credentialProduct(readFrom string) string {
+	if readFrom == readFromConversations {
+		return productConversations
+	}
+	return productNotify
+}
+
 // largestConversationsPage is twilio_conversations_v1.json's, ListCredential, PageSize.
 const largestConversationsPage = 100
 

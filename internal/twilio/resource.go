@@ -75,6 +75,7 @@ func complete(resource any, body []byte) error {
 		var wire struct{ TOTP, Passkeys json.RawMessage }
 		err := json.Unmarshal(body, &wire)
 		r.TOTP, r.Passkeys = hasMembers(wire.TOTP), hasMembers(wire.Passkeys)
+		r.Settings = settingsIn(body)
 		return err
 	case *verify.Credential:
 		var wire struct{ Sandbox *text } // "True", "False" or null; a boolean is understood, too
@@ -84,6 +85,34 @@ func complete(resource any, body []byte) error {
 		return err
 	}
 	return nil
+}
+
+// settingsIn reads the settings of a Service. What has another shape than documented is left out, and so not known.
+func settingsIn(body []byte) verify.ServiceSettings {
+	settings := verify.ServiceSettings{}
+	for _, setting := range verify.ServiceSettingNames {
+		raw := json.RawMessage(body)
+		for name := range strings.SplitSeq(setting.Name, ".") {
+			var members map[string]json.RawMessage
+			if decodeObject(raw, &members) != nil {
+				raw = nil
+				break
+			}
+			raw = members[name]
+		}
+		var list []string
+		var one text
+		switch {
+		case len(raw) == 0 || raw[0] == '{':
+		case raw[0] == '[':
+			if json.Unmarshal(raw, &list) == nil {
+				settings[setting.Name] = strings.Join(list, ",")
+			}
+		case json.Unmarshal(raw, &one) == nil:
+			settings[setting.Name] = string(one)
+		}
+	}
+	return settings
 }
 
 // hasMembers tells whether a value is an object with something in it.

@@ -2,6 +2,8 @@ package twilio_test
 
 import (
 	"context"
+	"errors"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -174,6 +176,39 @@ func TestWritingToTheDemoWorld(t *testing.T) {
 		}
 	}
 
+	settings := verify.ServiceSettings{"friendly_name": "Bank test", "totp.skew": "0", "passkeys.relying_party.origins": "a.example,b.example"}
+	made, err := c.Writer().CreateService(ctx, settings)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range settings {
+		if got, known := made.Settings[name]; got != want || !known {
+			t.Errorf("%s is %q, %v", name, got, known)
+		}
+	}
+	if got, known := made.Settings["push.apn_credential_sid"]; got != "" || !known {
+		t.Errorf("a Service without a credential has %q, %v", got, known)
+	}
+	credential, err := c.Writer().CreateCredential(ctx, verify.CredentialWrite{Type: verify.CredentialFCM, FriendlyName: "Android", Secret: `{"type":"service_account","project_id":"p"}`})
+	if err != nil || credential.FriendlyName != "Android" || credential.ReadFrom != "notify" {
+		t.Fatalf("%+v, %v", credential, err)
+	}
+	if changed, err := c.Writer().UpdateCredential(ctx, credential.SID, verify.CredentialWrite{Type: verify.CredentialFCM, FriendlyName: "Android live"}); err != nil || changed.FriendlyName != "Android live" {
+		t.Errorf("%+v, %v", changed, err)
+	}
+	if s, err := c.Writer().UpdateService(ctx, made.SID, verify.ServiceSettings{"push.fcm_credential_sid": string(credential.SID)}); err != nil || s.Push.FCMCredentialSID != credential.SID {
+		t.Errorf("%+v, %v", s, err)
+	}
+	_, err = c.Writer().UpdateService(ctx, made.SID, verify.ServiceSettings{"no_such_setting": "1"})
+	wantKind(t, err, verify.KindUsage)
+	hook, err := c.Writer().CreateWebhook(ctx, made.SID, verify.Webhook{FriendlyName: "answers", EventTypes: []string{"*"}, URL: "https://bank.example/"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(c.Writer().DeleteWebhook(ctx, made.SID, hook.SID), c.Writer().DeleteCredential(ctx, credential)); err != nil {
+		t.Error(err)
+	}
+
 	if err := c.Writer().DeleteFactor(ctx, demo, amara, tablet); err != nil {
 		t.Fatal(err)
 	}
@@ -247,4 +282,28 @@ func TestWrongKeys(t *testing.T) {
 	wantKind(t, err, verify.KindAuth)
 	_, err = c.Credential(t.Context(), simulator.DemoAPNCredentialSID)
 	wantKind(t, err, verify.KindAuth)
+}
+
+// TestTheFirstWriteIntoAnEmptyAccount: no Service tells whose the keys are, and keys of another account write nothing.
+func TestTheFirstWriteIntoAnEmptyAccount(t *testing.T) {
+	key := simulator.Key{SID: "SK00000000000000000000000000000001", Secret: "secret", Account: simulator.DefaultAccountSID}
+	for account, isOurs := range map[verify.AccountSID]bool{simulator.DefaultAccountSID: true, "AC00000000000000000000000000000099": false} {
+		sim, err := simulator.Open(t.Context(), simulator.Options{World: simulator.World{Keys: []simulator.Key{key}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		server := httptest.NewServer(sim)
+		client, err := twilio.New(twilio.Options{Username: key.SID, Password: key.Secret, Account: account, BaseURL: server.URL})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err = client.Writer().CreateService(t.Context(), verify.ServiceSettings{"friendly_name": "Bank"}); (err == nil) != isOurs {
+			t.Errorf("keys of %s: %v", account, err)
+		}
+		client.Close()
+		server.Close()
+		if err := sim.Close(); err != nil {
+			t.Error(err)
+		}
+	}
 }

@@ -1,8 +1,11 @@
 package twilio
 
 import (
+	"cmp"
 	"context"
 	"maps"
+	"net/http"
+	"net/url"
 	"time"
 
 	verifyv2 "github.com/twilio/twilio-go/rest/verify/v2"
@@ -16,10 +19,11 @@ type Writer struct{ client *Client }
 // Writer gives the writes that the account keys may make.
 func (c *Client) Writer() Writer { return Writer{c} }
 
-// begin starts a write in a Service, whose account is compared with the environment's before anything is sent.
+// begin starts a write in a Service, whose account is compared with the environment's before anything is sent. Without a
+// Service it is a write of the account's own.
 func (w Writer) begin(ctx context.Context, service verify.ServiceSID, what string, args ...any) *call {
 	call := w.client.begin(ctx, what, args...)
-	call.writesTo = service
+	call.writes, call.writesTo = true, service
 	return call
 }
 
@@ -96,6 +100,87 @@ func (w Writer) SetServiceCredential(ctx context.Context, service verify.Service
 		_, err := call.verify().UpdateService(segment(call, service), params)
 		return err
 	})
+}
+
+// CreateService makes a Service of the settings, friendly_name among them (CreateService).
+func (w Writer) CreateService(ctx context.Context, settings verify.ServiceSettings) (verify.Service, error) {
+	call := w.begin(ctx, "", "create the Service %q", settings["friendly_name"])
+	return writeService(call, "", "/v2/Services", settings)
+}
+
+// UpdateService changes settings of a Service and leaves the others (UpdateService).
+func (w Writer) UpdateService(ctx context.Context, service verify.ServiceSID, settings verify.ServiceSettings) (verify.Service, error) {
+	call := w.begin(ctx, service, "change Service %s", service)
+	return writeService(call, string(service), "/v2/Services/"+segment(call, service), settings)
+}
+
+func writeService(call *call, key, path string, settings verify.ServiceSettings) (verify.Service, error) {
+	form := url.Values{}
+	for _, setting := range verify.ServiceSettingNames {
+		if value, given := settings[setting.Name]; given {
+			form.Set(setting.Param, value)
+		}
+	}
+	if len(form) != len(settings) {
+		return verify.Service{}, verify.Usagef("cannot %s: there is a setting that cannot be written", call.what)
+	}
+	return fetch[verify.Service](call, key, func() error { return call.send(productVerify, http.MethodPost, path, form) })
+}
+
+// CreateCredential makes a push credential of the account (CreateCredential). It is sent once: after an error of
+// [verify.KindPartial] it may exist, and has to be looked for before another is made.
+func (w Writer) CreateCredential(ctx context.Context, n verify.CredentialWrite) (verify.Credential, error) {
+	call := w.begin(ctx, "", "create the %s credential %q", n.Type, n.FriendlyName)
+	return writeCredential(call, "", "", n)
+}
+
+// UpdateCredential changes a push credential to what n has; empty fields stay as they are (UpdateCredential).
+func (w Writer) UpdateCredential(ctx context.Context, credential verify.CredentialSID, n verify.CredentialWrite) (verify.Credential, error) {
+	call := w.begin(ctx, "", "change push credential %s", credential)
+	n.Type = ""
+	return writeCredential(call, string(credential), "/"+segment(call, credential), n)
+}
+
+func writeCredential(call *call, key, path string, n verify.CredentialWrite) (verify.Credential, error) {
+	form := url.Values{}
+	for name, value := range map[string]string{
+		"Type": n.Type, "FriendlyName": n.FriendlyName, "Sandbox": string(n.Sandbox), "Certificate": n.Certificate,
+		"PrivateKey": n.PrivateKey.Reveal(), "Secret": n.Secret.Reveal(),
+	} {
+		if value != "" {
+			form.Set(name, value)
+		}
+	}
+	written, err := fetch[verify.Credential](call, key, func() error {
+		return call.send(credentialProduct(n.ReadFrom), http.MethodPost, credentialsPath+path, form)
+	})
+	written.ReadFrom = cmp.Or(n.ReadFrom, readFromNotify)
+	return written, err
+}
+
+// DeleteCredential deletes a push credential, also one in use: pushes through it then fail (DeleteCredential).
+func (w Writer) DeleteCredential(ctx context.Context, credential verify.Credential) error {
+	call := w.begin(ctx, "", "delete push credential %s", credential.SID)
+	path := credentialsPath + "/" + segment(call, credential.SID)
+	return call.end(call.send(credentialProduct(credential.ReadFrom), http.MethodDelete, path, nil))
+}
+
+// CreateWebhook makes a webhook of hook's FriendlyName, EventTypes, URL, Status and Version (CreateWebhook).
+func (w Writer) CreateWebhook(ctx context.Context, service verify.ServiceSID, hook verify.Webhook) (verify.Webhook, error) {
+	call := w.begin(ctx, service, "create the webhook %q", hook.FriendlyName)
+	return fetch[verify.Webhook](call, "", func() error {
+		_, err := call.verify().CreateWebhook(segment(call, service), &verifyv2.CreateWebhookParams{
+			FriendlyName: given(hook.FriendlyName), EventTypes: givenList(hook.EventTypes), WebhookUrl: given(hook.URL),
+			Status: given(hook.Status), Version: given(hook.Version),
+		})
+		return err
+	})
+}
+
+// DeleteWebhook deletes a webhook (DeleteWebhook).
+func (w Writer) DeleteWebhook(ctx context.Context, service verify.ServiceSID, hook verify.WebhookSID) error {
+	call := w.begin(ctx, service, "delete webhook %s", hook)
+	return call.end(call.verify().DeleteWebhook(segment(call, service), segment(call, hook)))
 }
 
 // UpdateWebhook changes the webhook of hook.SID to the FriendlyName, EventTypes, URL, Status and Version of hook; empty

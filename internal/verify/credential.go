@@ -81,6 +81,18 @@ type Credential struct {
 	ReadFrom     string        `json:"read_from"` // notify or conversations: which API answered
 }
 
+// CredentialWrite is what a push credential is made of, or changed to: empty fields are not sent (twilio_notify_v1.json,
+// CreateCredential and UpdateCredential; only the first takes Type).
+type CredentialWrite struct {
+	Type         string
+	FriendlyName string  // at most 64 characters
+	Sandbox      Sandbox // of an APNs credential
+	Certificate  string  // of an APNs credential, PEM
+	PrivateKey   Secret  // of an APNs credential, PEM
+	Secret       Secret  // of an FCM credential, the JSON of a service account
+	ReadFrom     string  // the API that answers with credentials, as [Credential.ReadFrom]; "" for Notify
+}
+
 // CredentialFile is what the file of a push credential told before it was uploaded, which no API gives back. It never has
 // the key.
 type CredentialFile struct {

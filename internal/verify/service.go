@@ -15,6 +15,33 @@ type Service struct {
 	Passkeys     bool        `json:"passkeys_configured"`
 	DateCreated  time.Time   `json:"date_created"`
 	DateUpdated  time.Time   `json:"date_updated"`
+
+	Settings ServiceSettings `json:"-"` // as the reply had them; one that it lacked is not known
+}
+
+// ServiceSettings are settings of a Service by their names in [ServiceSettingNames], as text: true, 6, a,b. An empty text is
+// null.
+type ServiceSettings map[string]string
+
+// ServiceSettingNames are the settings of a Service that can be declared, by the path of each in Twilio's replies, and
+// Twilio's parameter for it (twilio_verify_v2.json, CreateService and UpdateService).
+var ServiceSettingNames = []struct{ Name, Param string }{
+	{"friendly_name", "FriendlyName"},
+	{"push.apn_credential_sid", "Push.ApnCredentialSid"},
+	{"push.fcm_credential_sid", "Push.FcmCredentialSid"},
+	{"code_length", "CodeLength"},
+	{"lookup_enabled", "LookupEnabled"},
+	{"totp.issuer", "Totp.Issuer"},
+	{"totp.time_step", "Totp.TimeStep"},
+	{"totp.code_length", "Totp.CodeLength"},
+	{"totp.skew", "Totp.Skew"},
+	{"passkeys.relying_party.id", "Passkeys.RelyingParty.Id"},
+	{"passkeys.relying_party.name", "Passkeys.RelyingParty.Name"},
+	{"passkeys.relying_party.origins", "Passkeys.RelyingParty.Origins"},
+	{"passkeys.authenticator_attachment", "Passkeys.AuthenticatorAttachment"},
+	{"passkeys.discoverable_credentials", "Passkeys.DiscoverableCredentials"},
+	{"passkeys.user_verification", "Passkeys.UserVerification"},
+	{"verify_event_subscription_enabled", "VerifyEventSubscriptionEnabled"},
 }
 
 // PushConfig is a Service's push object: exactly one credential for each platform (twilio_verify_v2.json, push).
