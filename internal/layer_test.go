@@ -35,7 +35,7 @@ var layers = map[string]struct {
 	"internal/simulator":    {nil, "a misreading of Twilio must not be wrong on both sides at once and still pass its tests"},
 	"internal/inspector":    {[]string{"internal/simulator", "internal/event", "internal/verify"}, "the page shows the simulator and explains what it tells"},
 	"internal/render":       {[]string{"internal/verify"}, "output knows only the vocabulary"},
-	"internal/config":       {[]string{"internal/verify"}, "configuration knows only the vocabulary"},
+	"internal/config":       {[]string{"internal/verify", "internal/statedir"}, "configuration knows only the vocabulary, and how files are written"},
 	"internal/prompt":       {[]string{"internal/verify", "internal/prompt/quiet"}, "questions know only the vocabulary"},
 	"internal/prompt/quiet": {nil, "it must be initialised before everything else"},
 }

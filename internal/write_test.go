@@ -14,9 +14,9 @@ import (
 	"testing"
 )
 
-// guarded are the things by which a write reaches Twilio, and who alone may use each: packages, types with all their
-// methods, fields or functions. Together they say that a write is confirmed, and sent by package ledger, which leaves a
-// record of it, or not at all.
+// guarded are the things by which a write reaches Twilio or a file, and who alone may use each: packages, types with all their
+// methods, fields or functions. Together they say that a write to Twilio is confirmed, and sent by package ledger, which leaves a
+// record of it, or not at all; and that a file is written in one way. The simulator knows nothing of ours.
 var guarded = []struct {
 	thing string
 	may   []string
@@ -32,11 +32,16 @@ var guarded = []struct {
 	{"(*twilio.Client).try", []string{"(*twilio.Client).exchange"}, sendRefuses},
 	{"(*twilio.Client).roundTrip", []string{"(*twilio.Client).try"}, sendRefuses},
 	{"twilio.Client.http", []string{"twilio.New", "(*twilio.Client).roundTrip"}, sendRefuses},
+	{"os.CreateTemp", []string{"statedir"}, filesAreWhole},
+	{"os.OpenFile", []string{"statedir", "simulator"}, filesAreWhole},
+	{"os.WriteFile", []string{"gen", "simulator"}, filesAreWhole},
+	{"os.Rename", []string{"statedir", "store"}, filesAreWhole},
 	{"twilio.Client.transport", []string{"twilio.New", "(*twilio.Client).Close", "(*twilio.Client).Probe"}, sendRefuses},
 }
 
 const (
 	everyWriteIsRecorded = "a write is sent by package ledger, which leaves a record of it"
+	filesAreWhole        = "files are written by statedir.WriteFile, whole or not at all, and what fails says which and what to do"
 	sendRefuses          = "every request but a probe goes through send, which refuses a write that Writer did not begin"
 )
 

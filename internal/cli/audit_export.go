@@ -1,10 +1,11 @@
 package cli
 
 import (
+	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 
 	"github.com/verifyctl/verifyctl/internal/ledger"
 	"github.com/verifyctl/verifyctl/internal/render"
+	"github.com/verifyctl/verifyctl/internal/statedir"
 	"github.com/verifyctl/verifyctl/internal/verify"
 )
 
@@ -47,15 +49,15 @@ func exportAudit(ctx context.Context, audit *ledger.Ledger, out string) (ledger.
 	if out == "" {
 		return audit.Export(ctx, io.Discard, time.Now())
 	}
-	f, err := os.OpenFile(out, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if info, err := os.Lstat(out); err == nil && info.Mode().Type()&fs.ModeDevice == 0 {
+		return ledger.Export{}, verify.Usagef("--out: %s exists already", out).WithHint("name a new file")
+	}
+	var file bytes.Buffer
+	export, err := audit.Export(ctx, &file, time.Now())
 	if err != nil {
-		return ledger.Export{}, verify.Usagef("--out: %w", err)
+		return ledger.Export{}, err
 	}
-	export, err := audit.Export(ctx, f, time.Now())
-	if err = errors.Join(err, f.Close()); err != nil {
-		_ = os.Remove(out) // half a copy, which would be in the way of the next
-	}
-	return export, err
+	return export, statedir.WriteFile(out, file.Bytes(), 0o600)
 }
 
 var auditExportResource = render.Resource[ledger.Export]{Columns: []render.Column[ledger.Export]{

@@ -1,15 +1,12 @@
 package cli
 
 import (
-	"errors"
-	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
 	"github.com/verifyctl/verifyctl/internal/doctor"
 	"github.com/verifyctl/verifyctl/internal/render"
+	"github.com/verifyctl/verifyctl/internal/statedir"
 	"github.com/verifyctl/verifyctl/internal/verify"
 )
 
@@ -74,28 +71,7 @@ func (o *doctorOptions) printMetrics(report doctor.Report) error {
 	if err := doctor.WritePrometheus(&text, report); err != nil {
 		return err
 	}
-	if err := replaceFile(o.out, text.String()); err != nil {
-		return &verify.Error{Kind: verify.KindFailed, Message: fmt.Sprintf("--out: cannot write the metrics: %v", err), Cause: err}
-	}
-	return nil
-}
-
-// replaceFile puts a whole file that everybody may read in the place of another, so that a reader sees either.
-func replaceFile(path, text string) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*") // node_exporter reads what ends in .prom
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			_ = os.Remove(f.Name())
-		}
-	}()
-	_, err = f.WriteString(text)
-	if err = errors.Join(err, f.Chmod(0o644), f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
+	return statedir.WriteFile(o.out, []byte(text.String()), 0o644) // Prometheus's node_exporter is another user
 }
 
 // paintStatus colours text by a check's status.

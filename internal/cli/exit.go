@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -117,9 +118,7 @@ func asError(err error) reported {
 	case errors.Is(err, context.Canceled):
 		r.Error, r.text = verify.Error{Kind: verify.KindInterrupted}, "interrupted"
 	}
-	if r.Hint == "" && statedir.IsFull(err) {
-		r.Hint = statedir.FullHint
-	}
+	r.Hint = cmp.Or(r.Hint, statedir.HintOf(err))
 	return r
 }
 

@@ -7,11 +7,11 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/renameio/v2/maybe"
 	"github.com/spf13/cobra"
 
 	"github.com/verifyctl/verifyctl/internal/fleet"
 	"github.com/verifyctl/verifyctl/internal/render"
+	"github.com/verifyctl/verifyctl/internal/statedir"
 	"github.com/verifyctl/verifyctl/internal/verify"
 )
 
@@ -150,8 +150,8 @@ func (f *planFile) write(c *connection, p *render.Printer, resource render.Resou
 	if _, err := plan.WriteTo(&text); err != nil {
 		return err
 	}
-	if err := maybe.WriteFile(f.out, []byte(text.String()), 0o600); err != nil {
-		return &verify.Error{Kind: verify.KindFailed, Message: fmt.Sprintf("cannot write the plan: %v", err), Cause: err}
+	if err := statedir.WriteFile(f.out, []byte(text.String()), 0o600); err != nil {
+		return err
 	}
 	s.note("the plan is in %s, SHA-256 %s, good until %s", f.out, plan.ID, plan.Header.Expires.Format(time.RFC3339))
 	if plan.Header.Delete > 0 {

@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/spf13/cobra"
+
 	"github.com/verifyctl/verifyctl/internal/statedir"
 	"github.com/verifyctl/verifyctl/internal/verify"
 )
@@ -122,4 +124,29 @@ func TestWhateverCannotBeWrittenOnAFullDiskSaysSo(t *testing.T) {
 	if got := asError(sent).Hint; got != "the write was sent" {
 		t.Errorf("what is more important is lost: %q", got)
 	}
+}
+
+// TestAFileOnAFullDiskIsSaidToBe: every command with --out says which file could not be written and what to do.
+func TestAFileOnAFullDiskIsSaidToBe(t *testing.T) {
+	if _, err := os.Stat("/dev/full"); err != nil {
+		t.Skipf("this system has no /dev/full: %v", err)
+	}
+	m := newMachine(t)
+	if status, _, stderr := m.run(t.Context(), "-e", "demo", "fleet", "sync"); status != 0 {
+		t.Fatal(stderr)
+	}
+	lines := map[string]string{"audit export": "", "doctor": "-o prometheus --only SVC-01", "factors plan": "--where status=verified", "factors prune": "--idle 30d"}
+	walk(Root(), func(cmd *cobra.Command) {
+		if cmd.LocalFlags().Lookup("out") == nil {
+			return
+		}
+		more, ok := lines[commandOf(cmd)]
+		if !ok {
+			t.Errorf("%s has --out, and no line here", cmd.CommandPath())
+		}
+		status, _, stderr := m.run(t.Context(), strings.Fields("-e demo "+commandOf(cmd)+" --out /dev/full "+more)...)
+		if status != 1 || !strings.Contains(stderr, "cannot write /dev/full: no space left on device") || !strings.Contains(stderr, "hint: "+statedir.FullHint) {
+			t.Errorf("%s: status %d, %s", cmd.CommandPath(), status, stderr)
+		}
+	})
 }

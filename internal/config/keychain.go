@@ -12,9 +12,9 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/google/renameio/v2/maybe"
 	"github.com/zalando/go-keyring"
 
+	"github.com/verifyctl/verifyctl/internal/statedir"
 	"github.com/verifyctl/verifyctl/internal/verify"
 )
 
@@ -204,15 +204,12 @@ const (
 	ownerDirectory fs.FileMode = 0o700
 )
 
-// writeWhole replaces a file so that readers see the old content or the new, never a part. On Windows it is not atomic.
+// writeWhole writes a file, and makes its folder.
 func writeWhole(path string, data []byte, mode fs.FileMode) error {
 	if err := os.MkdirAll(filepath.Dir(path), ownerDirectory); err != nil {
 		return fmt.Errorf("%s cannot be written: %w", path, err)
 	}
-	if err := maybe.WriteFile(path, data, mode); err != nil {
-		return fmt.Errorf("%s cannot be written: %w", path, err)
-	}
-	return nil
+	return statedir.WriteFile(path, data, mode)
 }
 
 func othersCanReadSecrets(file string) *verify.Error {

@@ -54,8 +54,11 @@ func (l *Lint) Extract(dir string) ([]string, error) {
 			for _, done := range written[:i] {
 				err = errors.Join(err, folder.Remove(done))
 			}
-			return nil, verify.Refusedf("--extract %s: %s cannot be written: %w; nothing was written", dir, name, err).
-				WithHint("choose a new folder, or move what is there away")
+			failed := &verify.Error{Kind: verify.KindFailed, Cause: err, Message: fmt.Sprintf("--extract %s: %s cannot be written: %v; nothing was written", dir, name, err)}
+			if errors.Is(err, fs.ErrExist) {
+				failed.Kind, failed.Hint = verify.KindRefused, "choose a new folder, or move what is there away"
+			}
+			return nil, failed
 		}
 	}
 	for i, name := range written {

@@ -151,12 +151,7 @@ func WriteNew(path string, content []byte) error {
 	if err != nil {
 		return err
 	}
-	_, err = f.Write(content)
-	err = errors.Join(err, f.Sync(), f.Close())
-	if err == nil {
-		err = os.Rename(temporary, path)
-	}
-	if err != nil {
+	if err := fill(f, path, content, 0o600); err != nil {
 		return err
 	}
 	return SyncDirectory(filepath.Dir(path))
@@ -164,11 +159,7 @@ func WriteNew(path string, content []byte) error {
 
 // Failure makes an error about the state directory or a file in it.
 func Failure(doing string, err error) *verify.Error {
-	failed := &verify.Error{Kind: verify.KindFailed, Message: doing + ": " + err.Error(), Cause: err}
-	if IsFull(err) {
-		failed.Hint = FullHint
-	}
-	return failed
+	return &verify.Error{Kind: verify.KindFailed, Message: doing + ": " + err.Error(), Hint: HintOf(err), Cause: err}
 }
 
 // FullHint is what helps when a disk is full.
