@@ -33,7 +33,7 @@ const (
 func openDB(state string) (*sql.DB, error) {
 	const settings = "_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)&_txlock=immediate"
 	if state == Memory {
-		db, err := sql.Open("sqlite", "file::memory:?"+settings)
+		db, err := openStatements("file::memory:?" + settings)
 		if err != nil {
 			return nil, err
 		}
@@ -52,7 +52,7 @@ func openDB(state string) (*sql.DB, error) {
 		path = "/" + path // a drive letter
 	}
 	file := url.URL{Scheme: "file", Path: path, RawQuery: settings}
-	db, err := sql.Open("sqlite", file.String())
+	db, err := openStatements(file.String())
 	if err != nil {
 		return nil, err
 	}
