@@ -11,6 +11,12 @@ import (
 	"github.com/verifyctl/verifyctl/internal/verify"
 )
 
+// examplesOfTexts are a file in small, and one that is the user's own.
+func examplesOfTexts(command string) string {
+	return "  echo '{texts: {login: {locales: {default: {message: Approve}}}}}' |\n    " + command + " -\n\n" +
+		"  # texts.yaml is yours: your texts, in all their languages\n  " + command + " texts.yaml"
+}
+
 func newChallengeTemplatesCmd(s *shell) *cobra.Command {
 	return group(&cobra.Command{
 		Use:     "templates",
@@ -59,7 +65,7 @@ func newTemplatesListCmd(s *shell) *cobra.Command {
 		Long: `List the texts of a messages file, the languages each is there in, and the values it takes by --set.
 
 ` + exitHelp(0),
-		Example: "  verifyctl challenge templates list texts.yaml",
+		Example: examplesOfTexts("verifyctl challenge templates list"),
 		Args:    argsBetween(0, 1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			texts, err := s.textsArg(args)
@@ -109,7 +115,7 @@ long as it is declared: a text that only fits a short city name is an error. So 
 A language that shows other values or fields than the default is a warning.
 
 ` + exitHelp(0, 1),
-		Example: "  verifyctl challenge templates lint texts.yaml",
+		Example: examplesOfTexts("verifyctl challenge templates lint"),
 		Args:    argsBetween(0, 1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			texts, err := s.textsArg(args)

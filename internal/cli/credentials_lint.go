@@ -50,8 +50,13 @@ Attributes, in rich text. The files are for their owner only; nothing is written
 --record notes expiry and bundle ids in the environment file, so that doctor warns a month before (PUSH-APN-11).
 
 ` + exitHelp(0, 1, 6),
-		Example: `  verifyctl credentials lint apns.pem apns.key
+		Example: `  # apns.pem and apns.key are yours: the certificate and the key that Twilio is to get
+  verifyctl credentials lint apns.pem apns.key
+
+  # apns.p12 is yours too, and its pass phrase is in P12_PASSPHRASE
   verifyctl credentials lint apns.p12 --passphrase-env P12_PASSPHRASE --extract clean
+
+  # service-account.json is from the Firebase console; note its facts in the environment staging
   verifyctl credentials lint service-account.json --record staging`,
 		Args: argsBetween(1, -1),
 		RunE: parseThenRun(o.parse, o.run),
@@ -76,7 +81,8 @@ func (o *credentialsLintOptions) parse(args []string) (err error) {
 	if o.passphraseEnv != "" {
 		passphrase := o.shell.getenv(o.passphraseEnv)
 		if passphrase == "" {
-			return verify.Usagef("--passphrase-env %s: the variable is not set, or empty; an empty pass phrase is tried without it", o.passphraseEnv)
+			return verify.Usagef("--passphrase-env %s: the variable is not set, or empty; an empty pass phrase is tried without it", o.passphraseEnv).
+				WithHint("type it: read -rs %s && export %[1]s", o.passphraseEnv)
 		}
 		o.passphrase = &passphrase
 	}

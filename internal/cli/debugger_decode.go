@@ -44,9 +44,11 @@ prune_evidence says what an event counts for "factors prune": only an exact, una
 With --resolve an ambiguous or masked factor is looked up by reading which candidate exists; never guessed.
 
 ` + exitHelp(0, 1, 4, 5, 6, 7, 9),
-		Example: `  verifyctl debugger decode event.txt
-  verifyctl debugger decode -q event.txt
-  verifyctl debugger decode --group-by code -o csv export.ndjson`,
+		Example: `  verifyctl -e demo debugger alerts -o ndjson | verifyctl debugger decode -q -
+  verifyctl -e demo debugger alerts -o ndjson | verifyctl debugger decode --group-by code -o csv -
+
+  # event.txt is yours: what Twilio posted, or a log that holds it
+  verifyctl debugger decode event.txt`,
 		Args: argsBetween(0, -1),
 		RunE: parseThenRun(o.parse, o.run),
 	}

@@ -61,7 +61,7 @@ takes it back.
 		Example: `  verifyctl -e demo doctor
   verifyctl -e demo doctor --only 'PUSH-*' -o json
   verifyctl -e demo doctor --sample 50 --fail-on warn
-  verifyctl doctor -o prometheus --out /var/lib/node_exporter/verifyctl.prom`,
+  verifyctl -e demo doctor -o prometheus --out verifyctl.prom`,
 		Args: unknownCommand,
 		RunE: parseThenRun(o.parse, o.run),
 	}

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"os"
 	"slices"
 
 	"github.com/verifyctl/verifyctl/internal/render"
@@ -119,7 +121,19 @@ func asError(err error) reported {
 		r.Error, r.text = verify.Error{Kind: verify.KindInterrupted}, "interrupted"
 	}
 	r.Hint = cmp.Or(r.Hint, statedir.HintOf(err))
+	if r.Hint == "" && r.Kind == verify.KindUsage && errors.Is(err, fs.ErrNotExist) {
+		r.Hint = "check the path" + fromHere()
+	}
 	return r
+}
+
+// fromHere says where a path begins that is not absolute.
+func fromHere() string {
+	here, err := os.Getwd()
+	if err != nil {
+		return ""
+	}
+	return "; one without / in front begins at " + here
 }
 
 func reportJSON(w io.Writer, e reported) {

@@ -23,9 +23,10 @@ import (
 	"github.com/verifyctl/verifyctl/internal/simulator"
 )
 
-// TestPrintedCommandsRunAsPrinted runs every command that help, pages and the program's own output print, on the demo world
-// with the files that pages name, and every command that those print, until nothing new is printed. None is wrong usage, no
-// failure leads back to itself, and what is an example for the demo does not fail.
+// TestPrintedCommandsRunAsPrinted runs every command that help, pages and the program's own output print, on the demo world,
+// and every command that those print, until nothing new is printed. None is wrong usage, no failure leads back to itself, and
+// what is an example for the demo does not fail. Pages find the files that they name; an example has to make its files, or to say
+// that they are the user's own.
 func TestPrintedCommandsRunAsPrinted(t *testing.T) {
 	if testing.Short() {
 		t.Skip("run without -short")
@@ -33,12 +34,12 @@ func TestPrintedCommandsRunAsPrinted(t *testing.T) {
 	pages := pagesOfDocs(t)
 	p := newPaper(t)
 	walk(Root(), func(cmd *cobra.Command) {
-		p.page("an example of "+cmd.CommandPath(), strings.Split(cmd.Example, "\n"))
+		p.page(p.bare, "an example of "+cmd.CommandPath(), strings.Split(cmd.Example, "\n"))
 		p.prose("the help of "+cmd.CommandPath(), cmd.Long)
 	})
 	for _, file := range slices.Sorted(maps.Keys(pages)) {
 		code, prose := splitPage(pages[file])
-		p.page(file, code)
+		p.page(p.fresh, file, code)
 		p.prose(file, prose)
 	}
 	for _, line := range p.screens() {
@@ -57,7 +58,8 @@ func TestPrintedCommandsRunAsPrinted(t *testing.T) {
 // paper is what is printed, and a machine on which it is run.
 type paper struct {
 	*testing.T
-	fresh   machine
+	fresh   machine // with the files that pages name
+	bare    machine // without any
 	seen    map[string]bool
 	ran     int
 	origins map[string]int // kinds of places that printed a command that ran
@@ -102,6 +104,11 @@ func newPaper(t *testing.T) *paper {
 	}
 	p := &paper{T: t, fresh: m, seen: map[string]bool{}, origins: map[string]int{}, spared: map[string][]string{}}
 	p.run(m, []string{"verifyctl", "-e", "demo", "services", "list"}) // makes the demo world, for all copies
+	p.bare = m.copy(t)
+	work := filepath.Join(p.bare.dir, "work")
+	if err := cmp.Or(os.RemoveAll(work), os.Mkdir(work, 0o700)); err != nil {
+		t.Fatal(err)
+	}
 	return p
 }
 
@@ -133,16 +140,64 @@ func zipOf(t *testing.T, name, content string) string {
 	return archive.String()
 }
 
-// page runs the commands of a page in their order, in one world.
-func (p *paper) page(from string, lines []string) {
-	m := p.fresh.copy(p.T)
-	for _, line := range lines {
+// page runs the lines of a page in their order, on one machine.
+func (p *paper) page(on machine, from string, lines []string) {
+	m, comments := on.copy(p.T), ""
+	for i, line := range lines {
 		p.stdin = pageEvent
+		if strings.HasPrefix(strings.TrimSpace(line), "# ") {
+			comments += line
+		}
+		if i > 0 {
+			if echo := echoed.FindStringSubmatch(lines[i-1]); echo != nil {
+				p.stdin = echo[1]
+			}
+		}
 		for _, command := range commandsIn(line) {
+			if on == p.bare {
+				p.bring(m, from, command, comments)
+			}
 			p.stdin = p.try(m, from, command, nil, true)
 		}
 	}
 }
+
+// supply puts the files that placeholders stand for on a machine that has them not.
+func (p *paper) supply(m machine) {
+	files, err := os.ReadDir(filepath.Join(p.fresh.dir, "work"))
+	if err != nil {
+		p.Fatal(err)
+	}
+	for _, file := range files {
+		to := filepath.Join("work", file.Name())
+		if _, err := os.Stat(filepath.Join(m.dir, to)); err != nil {
+			m.write(p.T, to, read(p.T, p.fresh, file.Name()))
+		}
+	}
+}
+
+// echoed is a line that gives the command of the next one its standard input.
+var echoed = regexp.MustCompile(`^ *echo '([^']*)' \|$`)
+
+// bring puts the user's own files that a command names where it looks for them, when comments say that they are. Without one the
+// command says what it lacks.
+func (p *paper) bring(m machine, from, command, comments string) {
+	words, _ := shellWords(command)
+	for _, word := range words {
+		file := filepath.Join("work", word)
+		if _, err := os.Stat(filepath.Join(m.dir, file)); err == nil || !ownFile.MatchString(word) {
+			continue
+		}
+		status, _, stderr := p.run(m, words)
+		if status != 64 || !strings.Contains(stderr, word+": no such file") || !strings.Contains(stderr, "hint: ") || !strings.Contains(comments, word+" ") {
+			p.Errorf("%s prints %q, and %s is neither made nor said to be the user's own, or the error is no help: status %d, %s", from, command, word, status, stderr)
+		}
+		m.write(p.T, file, read(p.T, p.fresh, word))
+	}
+}
+
+// ownFile is a file that only its user can have.
+var ownFile = regexp.MustCompile(`^(apns\.\w+|service-account\.json|event\.txt|texts\.yaml)$`)
 
 // prose runs the commands that a text names, each in a fresh world: on the environment that its reader has chosen, and where
 // it is no more than the name of a command, its help.
@@ -168,7 +223,9 @@ var quotedCommand = regexp.MustCompile("`(verifyctl [a-z-][^`\n]*)`|\"(verifyctl
 
 func (p *paper) once(m machine, from, command string, chain []string) {
 	if !p.seen[anywhere(command)] {
-		p.try(m.copy(p.T), from, command, chain, false)
+		m = m.copy(p.T)
+		p.supply(m)
+		p.try(m, from, command, chain, false)
 	}
 }
 
