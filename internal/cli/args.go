@@ -57,11 +57,11 @@ func unknownCommand(cmd *cobra.Command, args []string) error {
 
 // destroying are the names of commands that delete or overwrite. No hint suggests one for a word that was mistyped: it may be
 // pasted unread.
-var destroying = []string{"apply", "clear", "delete", "erase", "prune", "purge", "remove", "reset", "retire", "rm", "uninstall"}
+var destroying = []string{"apply", "clear", "delete", "erase", "prune", "purge", "remove", "reset", "retire", "rm", "rotate", "uninstall"}
 
 // widening are the flags that let a command destroy, send or trust more, or that answer its question. No hint suggests one for a
 // flag that was mistyped.
-var widening = []string{"all", "all-envs", "all-factors", "allow-base-url", "confirm", "fix", "idle", "max-lockouts", "max-resends",
+var widening = []string{"all", "all-envs", "all-factors", "allow-base-url", "canary", "confirm", "confirm-delete", "fix", "idle", "in-place", "max-lockouts", "max-resends",
 	"max-share", "new", "no-check", "or-recreate", "resend-after", "through", "webhooks-anywhere", "yes"}
 
 func subcommandNames(cmd *cobra.Command) []string {

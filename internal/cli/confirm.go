@@ -130,3 +130,27 @@ func targetName(t *config.Target) string {
 
 // prompter asks the person at the terminal.
 func (s *shell) prompter() *prompt.Prompter { return prompt.New(s.in, s.err, s.canAsk()) }
+
+// deletionFlag is --confirm-delete: the name of a push credential that is to be deleted, which a person types.
+type deletionFlag struct{ name string }
+
+func (f *deletionFlag) register(flags *pflag.FlagSet) {
+	flags.StringVar(&f.name, "confirm-delete", "", "the `name` of the push credential that is to be deleted")
+}
+
+// confirm has the name of a push credential typed before it is deleted: whether another product of Twilio uses it cannot be
+// seen. One without a name has its SID typed.
+func (f *deletionFlag) confirm(ctx context.Context, s *shell, credential verify.Credential) error {
+	name := cmp.Or(credential.FriendlyName, string(credential.SID))
+	switch {
+	case f.name == name:
+		return nil
+	case f.name != "":
+		return verify.Refusedf("--confirm-delete %q is not the name of push credential %s", f.name, credential.SID).
+			WithHint("confirm with --confirm-delete %s", verify.Quote(name))
+	case !s.canAsk():
+		return verify.Refusedf("not confirmed: push credential %s may be used by other products of Twilio, which cannot be seen", credential.SID).
+			WithHint("confirm with --confirm-delete %s", verify.Quote(name))
+	}
+	return s.prompter().TypeName(ctx, "Other products of Twilio may use it, which cannot be seen. Delete it all the same?", name)
+}

@@ -16,12 +16,12 @@ func newCredentialsCmd(s *shell) *cobra.Command {
 	return group(&cobra.Command{
 		Use:     "credentials",
 		Aliases: []string{"credential"},
-		Short:   "List, show and lint push credentials",
+		Short:   "List, show, lint and replace push credentials",
 		Long: `A push credential lets Twilio send pushes through Apple (apn) or Google (fcm). Its sandbox setting must fit how the iOS
 app is signed: true for debug builds from Xcode, false for TestFlight, Ad Hoc and the App Store.
 
 No API gives back a certificate's expiry, its bundle id, or the kind of a Google key.`,
-	}, newCredentialsListCmd(s), newCredentialsShowCmd(s), newCredentialsLintCmd(s))
+	}, newCredentialsListCmd(s), newCredentialsShowCmd(s), newCredentialsLintCmd(s), newCredentialsRotateCmd(s), newCredentialsRetireCmd(s))
 }
 
 // credentialUse is a credential with the Services that push through it.

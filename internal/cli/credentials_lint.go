@@ -10,26 +10,24 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/verifyctl/verifyctl/internal/doctor"
-	"github.com/verifyctl/verifyctl/internal/prompt"
 	"github.com/verifyctl/verifyctl/internal/pushfile"
 	"github.com/verifyctl/verifyctl/internal/render"
 	"github.com/verifyctl/verifyctl/internal/verify"
 )
 
 type credentialsLintOptions struct {
-	shell         *shell
-	record        string
-	credential    string
-	passphraseEnv string
-	extract       string
+	shell      *shell
+	record     string
+	credential string
+	extract    string
+	passphrase passphraseFlag
 
-	files      []string
-	attach     verify.CredentialSID
-	passphrase *string // from the variable; nil when none was named
+	files  []string
+	attach verify.CredentialSID
 }
 
 func newCredentialsLintCmd(s *shell) *cobra.Command {
-	o := credentialsLintOptions{shell: s}
+	o := credentialsLintOptions{shell: s, passphrase: passphraseFlag{shell: s}}
 	cmd := &cobra.Command{
 		Use:   "lint FILE…|-",
 		Short: "Check a certificate, its key, or a service account before you upload it",
@@ -62,7 +60,7 @@ Attributes, in rich text. The files are for their owner only; nothing is written
 		RunE: parseThenRun(o.parse, o.run),
 	}
 	cmd.Flags().StringVar(&o.record, "record", "", "note what the files tell in this `environment` of the file")
-	cmd.Flags().StringVar(&o.passphraseEnv, "passphrase-env", "", "the environment `variable` that holds the pass phrase of a .p12 or an encrypted key")
+	o.passphrase.register(cmd.Flags())
 	cmd.Flags().StringVar(&o.extract, "extract", "", "write clean files for Twilio into this `folder`")
 	cmd.Flags().StringVar(&o.credential, "credential", "", "with --record, the push credential CR… that was made of them")
 	return cmd
@@ -78,36 +76,21 @@ func (o *credentialsLintOptions) parse(args []string) (err error) {
 			return err
 		}
 	}
-	if o.passphraseEnv != "" {
-		passphrase := o.shell.getenv(o.passphraseEnv)
-		if passphrase == "" {
-			return verify.Usagef("--passphrase-env %s: the variable is not set, or empty; an empty pass phrase is tried without it", o.passphraseEnv).
-				WithHint("type it: read -rs %s && export %[1]s", o.passphraseEnv)
-		}
-		o.passphrase = &passphrase
-	}
-	return nil
+	return o.passphrase.parse()
 }
 
 func (o *credentialsLintOptions) run(ctx context.Context) error {
 	now := time.Now()
 	p := o.shell.printer(func() time.Time { return now })
-	passphraseUsed := false
 	in := o.shell.input
 	if slices.Contains(o.files, "-") {
 		in = o.shell.standardInput("the credential")
 	}
-	lint, err := pushfile.LintFiles(o.files, pushfile.Options{Now: now, Stdin: in, Passphrase: func(file string) (string, error) {
-		if o.passphrase != nil {
-			passphraseUsed = true
-			return *o.passphrase, nil
-		}
-		return o.shell.prompter().Secret(ctx, prompt.Question{Text: "Pass phrase of " + file + ":", Instead: "--passphrase-env NAME"})
-	}})
+	lint, err := pushfile.LintFiles(o.files, pushfile.Options{Now: now, Stdin: in, Passphrase: o.passphrase.of(ctx)})
 	if err != nil {
 		return err
 	}
-	if o.passphrase != nil && !passphraseUsed {
+	if o.passphrase.value != nil && !o.passphrase.used {
 		o.shell.note("the passphrase was not needed")
 	}
 	var written []string

@@ -3,6 +3,11 @@ package cli
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/json"
+	"encoding/pem"
 	"io/fs"
 	"net/http/httptest"
 	"os"
@@ -10,6 +15,7 @@ import (
 	"regexp"
 	"runtime/debug"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -54,8 +60,24 @@ func newMachine(t *testing.T) machine {
 	m.write(t, "work/events.ndjson", masked+"\n"+masked+"\n"+`{"error_code":"11200","more_info":{"url":"https://bank.example"}}`+"\n")
 	m.write(t, "work/list.csv", "identity,factor_sid\nuser-1001-amara,"+simulator.DemoTabletFactorSID+"\n")
 	m.write(t, "work/key.json", `{"type":"service_account"}`)
+	m.write(t, "work/service-account.json", serviceAccount())
 	return m
 }
+
+// serviceAccount is the JSON of a service account.
+var serviceAccount = sync.OnceValue(func() string {
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		panic(err)
+	}
+	account, err := json.Marshal(map[string]string{"type": "service_account", "project_id": "bank-example", "private_key_id": "1",
+		"private_key":  string(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)})),
+		"client_email": "push@bank-example.iam.gserviceaccount.com", "token_uri": "https://oauth2.googleapis.com/token"})
+	if err != nil {
+		panic(err)
+	}
+	return string(account)
+})
 
 // rememberingMachine gives a machine that has read the fleet and the events of live and of the demo, and made a plan.
 func rememberingMachine(t *testing.T) machine {
@@ -188,4 +210,4 @@ func skipping(now func() time.Time) clock {
 	}
 }
 
-var workFile = regexp.MustCompile(`^\w+\.(yaml|json|ndjson|csv)$`)
+var workFile = regexp.MustCompile(`^[\w-]+\.(yaml|json|ndjson|csv)$`)

@@ -39,6 +39,7 @@ var printed = []struct {
 	{"challenge why, why", []columned{causeResource}},
 	{"credentials lint", []columned{lintResource}},
 	{"credentials list, credentials show", []columned{credentialResource}},
+	{"credentials rotate", []columned{rotationResource}},
 	{"debugger alerts, debugger decode, debugger replay", []columned{eventResource, eventGroupResource}},
 	{"debugger explain", []columned{codeResource}},
 	{"debugger listen", []columned{eventResource}},
@@ -73,7 +74,7 @@ var printed = []struct {
 	{"state list", []columned{keptResource}},
 	{"version", []columned{buildResource}},
 	{"simulator serve", []columned{noColumns{}}},
-	{"audit acknowledge, completion, demo, demo reset, doctor undo, env add, env remove, env rename, env set, " +
+	{"audit acknowledge, completion, credentials retire, demo, demo reset, doctor undo, env add, env remove, env rename, env set, " +
 		"env use, state purge", nil},
 }
 

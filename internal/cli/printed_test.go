@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"encoding/json"
 	"maps"
 	"os"
 	"path/filepath"
@@ -95,9 +94,6 @@ func newPaper(t *testing.T) *paper {
 			m.write(t, "work/"+file.Name, string(file.Data))
 		}
 	}
-	account, _ := json.Marshal(map[string]string{"type": "service_account", "project_id": "bank-example", "private_key_id": "1", "private_key": read(t, m, "apns.key"),
-		"client_email": "push@bank-example.iam.gserviceaccount.com", "token_uri": "https://oauth2.googleapis.com/token"})
-	m.write(t, "work/service-account.json", string(account))
 	m.write(t, "work/Bank.ipa", zipOf(t, "Payload/Bank.app/embedded.mobileprovision", read(t, m, "store.mobileprovision")))
 	for _, name := range []string{"event.json", "event.txt", "export.ndjson"} {
 		m.write(t, "work/"+name, pageEvent)
@@ -242,6 +238,9 @@ func (p *paper) try(m machine, from, command string, chain []string, inOrder boo
 	if strings.Contains(command, "challenge watch ") {
 		words = append(words, "--wait", "1ms")
 	}
+	if strings.Contains(command, "credentials rotate ") {
+		words = append(words, "--watch", "1ms")
+	}
 	status, stdout, stderr := p.run(m, words)
 	text := stdout + stderr
 	p.ran++
@@ -282,7 +281,7 @@ func asked(command string) string {
 
 // mayEnd tells whether a command of a page may end so: what it examines in the demo world is broken, or takes longer.
 func mayEnd(command string, status int) bool {
-	return status == 1 && strings.Contains(command, " doctor") || status == 8 && strings.Contains(command, " challenge watch ")
+	return status == 1 && strings.Contains(command, " doctor") || status == 3 && strings.Contains(command, " credentials rotate ") || status == 8 && strings.Contains(command, " challenge watch ")
 }
 
 // otherText are commands whose output is a script, or a help that is looked at by itself.
@@ -331,9 +330,9 @@ var environmentFlag = regexp.MustCompile(`^verifyctl( -e \S+)?`)
 
 // placeholders gives what the demo world, and the folder of work, have for them.
 var placeholders = strings.NewReplacer("create IDENTITY", "create user-1013-mateo", "IDENTITY", simulator.DemoIdentity, "--action-id ID", "--action-id payment-1",
-	"--message TEXT", "--message Pay?", "lint FILE", "lint texts.yaml", "--out FILE", "--out some.ndjson", "CERT.pem", "apns.pem", "KEY.pem", "apns.key",
+	"--message TEXT", "--message Pay?", "lint FILE", "lint texts.yaml", "--file FILE", "--file service-account.json", "--out FILE", "--out some.ndjson", "CERT.pem", "apns.pem", "KEY.pem", "apns.key",
 	"--passphrase-env NAME", "--passphrase-env P12_PASSPHRASE", "env use NAME", "env use live", "--record ENV", "--record staging", "EXPRESSION", "platform=apn",
-	"AC…", simulator.DefaultAccountSID, "VA…", simulator.DemoServiceSID, "SK…", mainKey, "YC…", simulator.DemoPendingChallengeSID, "YF…", simulator.DemoTabletFactorSID)
+	"AC…", simulator.DefaultAccountSID, "VA…", simulator.DemoServiceSID, "SK…", mainKey, "CR…", "CR843c081ac3b5c0fceffec673a81d207a", "YC…", simulator.DemoPendingChallengeSID, "YF…", simulator.DemoTabletFactorSID)
 
 // anywhere leaves out which environment of the demo a command is for.
 func anywhere(command string) string {

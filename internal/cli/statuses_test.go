@@ -233,7 +233,8 @@ func parsedModes(t *testing.T) []mode {
 // words gives the words of a mode on the environment that confirms by a name.
 func (m mode) words(environment string) []string {
 	line := strings.NewReplacer("--confirm demo", "--confirm "+environment, "demo.ndjson", environment+".ndjson").Replace(m.line)
-	return strings.Fields(line)
+	words, _ := shellWords(line)
+	return words
 }
 
 // environmentFor gives live, and for the simulator's own commands the demo.

@@ -18,6 +18,19 @@ type strictness struct {
 
 // strictest gives a target's environment with the rules of the strictest one on the same Service.
 func (s *shell) strictest(t *config.Target) (verify.Environment, strictness) {
+	return s.strictestWhere(t, sameService)
+}
+
+// strictestOfAccount gives the rules of the strictest environment of the same account, for a write to what all its Services
+// share.
+func (s *shell) strictestOfAccount(t *config.Target) strictness {
+	_, rules := s.strictestWhere(t, func(a, b *config.Target) bool {
+		return verify.SameSID(a.Environment.AccountSID, b.Environment.AccountSID) && sameServer(a, b)
+	})
+	return rules
+}
+
+func (s *shell) strictestWhere(t *config.Target, shared func(a, b *config.Target) bool) (verify.Environment, strictness) {
 	var rules strictness
 	all := []*config.Target{t}
 	if !t.Environment.Demo {
@@ -29,7 +42,7 @@ func (s *shell) strictest(t *config.Target) (verify.Environment, strictness) {
 	}
 	env := t.Environment
 	for _, other := range all {
-		if !sameService(t, other) {
+		if !shared(t, other) {
 			continue
 		}
 		if other.Environment.GuardsAsProduction() {
@@ -53,8 +66,11 @@ func sameService(a, b *config.Target) bool {
 	if a.Environment.ServiceSID == "" {
 		return a.Environment.Name == b.Environment.Name
 	}
-	return verify.SameSID(a.Environment.ServiceSID, b.Environment.ServiceSID) &&
-		(a.BaseURL == b.BaseURL || !isLocal(a.BaseURL) && !isLocal(b.BaseURL)) && a.Environment.Demo == b.Environment.Demo
+	return verify.SameSID(a.Environment.ServiceSID, b.Environment.ServiceSID) && sameServer(a, b)
+}
+
+func sameServer(a, b *config.Target) bool {
+	return (a.BaseURL == b.BaseURL || !isLocal(a.BaseURL) && !isLocal(b.BaseURL)) && a.Environment.Demo == b.Environment.Demo
 }
 
 func isLocal(baseURL string) bool {

@@ -4,10 +4,13 @@ import (
 	"context"
 	"os"
 	"os/user"
+	"path/filepath"
+	"strings"
 
 	"github.com/verifyctl/verifyctl/internal/challenge"
 	"github.com/verifyctl/verifyctl/internal/fleet"
 	"github.com/verifyctl/verifyctl/internal/ledger"
+	"github.com/verifyctl/verifyctl/internal/statedir"
 	"github.com/verifyctl/verifyctl/internal/store"
 	"github.com/verifyctl/verifyctl/internal/twilio"
 	"github.com/verifyctl/verifyctl/internal/verify"
@@ -62,6 +65,15 @@ func (s *shell) ledger(ctx context.Context) (*ledger.Ledger, error) {
 	}
 	s.opened.ledger, s.opened.closers = audit, append(s.opened.closers, audit)
 	return audit, nil
+}
+
+// lockAccount keeps a second run on this machine from changing the set-up of an account at the same time.
+func (s *shell) lockAccount(ctx context.Context, account verify.AccountSID) (unlock func(), err error) {
+	dir, err := s.stateDir()
+	if err != nil {
+		return nil, err
+	}
+	return statedir.LockFile(ctx, filepath.Join(dir, "changes-"+strings.ToLower(string(account))+".lock"))
 }
 
 // once creates challenges once: what it looks up is read as everywhere, what it sends is recorded.

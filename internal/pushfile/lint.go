@@ -191,3 +191,21 @@ func (l *Lint) Contents() []byte {
 	}
 	return nil
 }
+
+// LintDeclared reads the files of a push credential as an environment declares them. The pass phrase is the declared one.
+func LintDeclared(declared verify.PushFile, options Options) (*Lint, error) {
+	options.Passphrase = func(string) (string, error) {
+		if !declared.HasPass {
+			return "", verify.Refusedf("%s: no pass phrase is declared", declared.At)
+		}
+		return declared.Passphrase.Reveal(), nil
+	}
+	lint := &Lint{options: options}
+	for _, file := range declared.Files {
+		if err := lint.take(file.Name, []byte(file.Content.Reveal())); err != nil {
+			return nil, err
+		}
+	}
+	lint.finish()
+	return lint, nil
+}

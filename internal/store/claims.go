@@ -36,22 +36,22 @@ func (s *Store) ClaimChallenge(ctx context.Context, key verify.ClaimKey) (verify
 // answered or expired. It answers as [Store.ClaimChallenge] does; when another caller has replaced old already, with that
 // one's.
 func (s *Store) ReplaceClaim(ctx context.Context, key verify.ClaimKey, old verify.ChallengeSID) (claim verify.Claim, err error) {
-	err = s.change(ctx, onRecords, "cannot claim the challenge", func(tx session) error {
+	err = s.update(ctx, "cannot claim the challenge", func(tx *sql.Tx) error {
 		claim, err = s.claim(ctx, tx, key, old)
 		return err
 	})
 	return claim, err
 }
 
-func (s *Store) claim(ctx context.Context, tx session, key verify.ClaimKey, old verify.ChallengeSID) (verify.Claim, error) {
+func (s *Store) claim(ctx context.Context, tx *sql.Tx, key verify.ClaimKey, old verify.ChallengeSID) (verify.Claim, error) {
 	claim := verify.Claim{Key: key, State: verify.ClaimMine}
 	me, err := s.owner.name(ctx)
 	if err != nil {
 		return verify.Claim{}, err
 	}
 	var owner string
-	err = tx.queryRow(ctx, `SELECT owner, challenge_sid FROM claims WHERE fold(service_sid) = fold(?) AND action_id = ?
-		AND fold(factor_sid) = fold(?)`, key.ServiceSID, key.ActionID, key.FactorSID).Scan(&owner, &claim.ChallengeSID)
+	err = tx.QueryRowContext(ctx, `SELECT owner, challenge_sid FROM claims WHERE service_sid = ? AND action_id = ?
+		AND factor_sid = ?`, key.ServiceSID, key.ActionID, key.FactorSID).Scan(&owner, &claim.ChallengeSID)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 	case err != nil:
@@ -73,8 +73,8 @@ func (s *Store) claim(ctx context.Context, tx session, key verify.ClaimKey, old 
 		claim.LookFirst = true
 	}
 	claim.Ticket = newTicket()
-	_, err = tx.exec(ctx, `INSERT INTO claims (service_sid, action_id, factor_sid, ticket, owner) VALUES (?, ?, ?, ?, ?)
-		ON CONFLICT (fold(service_sid), action_id, fold(factor_sid)) DO UPDATE SET ticket = excluded.ticket, owner = excluded.owner, challenge_sid = ''`,
+	_, err = tx.ExecContext(ctx, `INSERT INTO claims (service_sid, action_id, factor_sid, ticket, owner) VALUES (?, ?, ?, ?, ?)
+		ON CONFLICT DO UPDATE SET ticket = excluded.ticket, owner = excluded.owner, challenge_sid = ''`,
 		key.ServiceSID, key.ActionID, key.FactorSID, claim.Ticket, me)
 	return claim, err
 }
@@ -83,14 +83,14 @@ func (s *Store) claim(ctx context.Context, tx session, key verify.ClaimKey, old 
 // It does so even when ctx is cancelled, because the challenge is there.
 func (s *Store) FulfilClaim(ctx context.Context, claim verify.Claim, c verify.CreatedChallenge) error {
 	ctx = context.WithoutCancel(ctx)
-	return s.change(ctx, onRecords, "cannot remember the challenge", func(tx session) error {
+	return s.update(ctx, "cannot remember the challenge", func(tx *sql.Tx) error {
 		if err := insertChallenge(ctx, tx, c); err != nil {
 			return err
 		}
 		// A claim that was purged meanwhile comes back; one that somebody else has taken stays theirs.
-		_, err := tx.exec(ctx, `INSERT INTO claims (service_sid, action_id, factor_sid, ticket, owner, challenge_sid)
-			VALUES (?, ?, ?, ?, '', ?) ON CONFLICT (fold(service_sid), action_id, fold(factor_sid))
-			DO UPDATE SET owner = '', challenge_sid = excluded.challenge_sid WHERE claims.ticket = excluded.ticket`,
+		_, err := tx.ExecContext(ctx, `INSERT INTO claims (service_sid, action_id, factor_sid, ticket, owner, challenge_sid)
+			VALUES (?, ?, ?, ?, '', ?) ON CONFLICT DO UPDATE SET owner = '', challenge_sid = excluded.challenge_sid
+			WHERE ticket = excluded.ticket`,
 			claim.Key.ServiceSID, claim.Key.ActionID, claim.Key.FactorSID, claim.Ticket, c.SID)
 		return err
 	})
@@ -106,7 +106,7 @@ func (s *Store) AbandonClaim(ctx context.Context, claim verify.Claim, uncertain 
 		change = `UPDATE claims SET owner = ''`
 	}
 	return s.exec(ctx, "cannot give up the claim",
-		change+` WHERE ticket = ? AND fold(service_sid) = fold(?) AND action_id = ? AND fold(factor_sid) = fold(?) AND challenge_sid = ''`,
+		change+` WHERE ticket = ? AND service_sid = ? AND action_id = ? AND factor_sid = ? AND challenge_sid = ''`,
 		claim.Ticket, claim.Key.ServiceSID, claim.Key.ActionID, claim.Key.FactorSID)
 }
 

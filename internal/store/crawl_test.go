@@ -83,9 +83,9 @@ func crawlAll(t testing.TB, s *Store, n int) verify.Crawl {
 	return must[verify.Crawl](t)(s.FinishCrawl(t.Context(), crawl, noon.Add(time.Hour)))
 }
 
-func aFullCrawlFillsTheIndexAndForgetsWhatIsGone(t *testing.T, w *world) {
+func TestAFullCrawlFillsTheIndexAndForgetsWhatIsGone(t *testing.T) {
 	ctx := t.Context()
-	s := w.open(t)
+	s := openStore(t, t.TempDir())
 	done := crawlAll(t, s, 30)
 	if done.Entities != 30 || done.Factors != 30 || !done.Finished.Equal(noon.Add(time.Hour)) {
 		t.Errorf("the crawl reports %+v", done)
@@ -112,21 +112,16 @@ func aFullCrawlFillsTheIndexAndForgetsWhatIsGone(t *testing.T, w *world) {
 	if diff := cmp.Diff(truth(1, 3), indexed(t, s)); diff != "" {
 		t.Error(diff)
 	}
-}
-
-func TestAfterACrawlChangesAreSyncedAgain(t *testing.T) {
-	s := openStore(t, t.TempDir())
-	crawlAll(t, s, 3)
 	var level int
-	check(t, s.engine.(*sqliteEngine).write.QueryRow(`PRAGMA synchronous`).Scan(&level))
+	check(t, s.write.QueryRow(`PRAGMA synchronous`).Scan(&level))
 	if level != 2 {
 		t.Errorf("after a crawl, changes are synced at level %d only", level)
 	}
 }
 
-func aChangedCrawlReadsWhatIsOnItsListOnly(t *testing.T, w *world) {
+func TestAChangedCrawlReadsWhatIsOnItsListOnly(t *testing.T) {
 	ctx := t.Context()
-	s := w.open(t)
+	s := openStore(t, t.TempDir())
 	crawlAll(t, s, 10)
 	crawl := begin(t, s, verify.CrawlChanged)
 	check(t, s.QueueEntities(ctx, crawl, []verify.Identity{identityOf(4), "unheard-of"}))
@@ -153,9 +148,10 @@ func aChangedCrawlReadsWhatIsOnItsListOnly(t *testing.T, w *world) {
 	}
 }
 
-func onlyOneProcessCrawls(t *testing.T, w *world) {
+func TestOnlyOneProcessCrawls(t *testing.T) {
 	ctx := t.Context()
-	a, b := w.open(t), w.open(t)
+	dir := t.TempDir()
+	a, b := openStore(t, dir), openStore(t, dir)
 	crawl := begin(t, a, verify.CrawlFull)
 	if _, err := b.BeginCrawl(ctx, account, service, verify.CrawlFull, noon); verify.KindOf(err) != verify.KindRefused {
 		t.Errorf("a second crawl at the same time: %v", err)
@@ -175,9 +171,9 @@ func onlyOneProcessCrawls(t *testing.T, w *world) {
 	}
 }
 
-func theIndexIsOfOneService(t *testing.T, w *world) {
+func TestTheIndexIsOfOneService(t *testing.T) {
 	ctx := t.Context()
-	s := w.open(t)
+	s := openStore(t, t.TempDir())
 	crawlAll(t, s, 5)
 	crawl := must[verify.Crawl](t)(s.BeginCrawl(ctx, account, other, verify.CrawlFull, noon))
 	if left := indexed(t, s); len(left) != 0 {
@@ -194,7 +190,7 @@ const serviceOfChild = 300
 // crawlForEver crawls until it is done or killed, and says what it reads.
 func crawlForEver(dir string) error {
 	ctx := context.Background()
-	s, err := openAsChild(ctx, dir)
+	s, err := Open(ctx, dir, "production")
 	if err != nil {
 		return err
 	}
@@ -247,11 +243,12 @@ func crawlForEver(dir string) error {
 	return s.Close()
 }
 
-func aCrawlThatIsKilledGoesOn(t *testing.T, w *world) {
+func TestACrawlThatIsKilledGoesOn(t *testing.T) {
+	dir := t.TempDir()
 	saved := map[string]bool{}
 	kills := 0
 	for done := false; !done; {
-		cmd := w.child(t, "crawl")
+		cmd := childProcess(t, "crawl", dir)
 		out := must[io.ReadCloser](t)(cmd.StdoutPipe())
 		check(t, cmd.Start())
 		enough := 3 + rand.IntN(12)
@@ -282,22 +279,22 @@ func aCrawlThatIsKilledGoesOn(t *testing.T, w *world) {
 				t.Fatalf("after %d kills work is repeated: %s", kills, line)
 			}
 		}
-		s := w.open(t)
+		s := must[*Store](t)(Open(t.Context(), dir, "production"))
 		done = must[verify.Freshness](t)(s.Freshness(t.Context())).LastFull.ID != 0
 		check(t, s.Close())
 	}
 	if kills < 5 {
 		t.Fatalf("it was killed %d times only", kills)
 	}
-	s := w.open(t)
+	s := openStore(t, dir)
 	if diff := cmp.Diff(truth(upTo(serviceOfChild)...), indexed(t, s)); diff != "" {
 		t.Error(diff)
 	}
 }
 
-func duplicatesAreFound(t *testing.T, w *world) {
+func TestDuplicatesAreFound(t *testing.T) {
 	ctx := t.Context()
-	s := w.open(t)
+	s := openStore(t, t.TempDir())
 	crawl := begin(t, s, verify.CrawlFull)
 	a, b, c, d := factorOf(1), factorOf(2), factorOf(3), factorOf(4)
 	b.Config.Token = a.Config.Token // of another identity
@@ -329,9 +326,9 @@ func duplicatesAreFound(t *testing.T, w *world) {
 	}
 }
 
-func declaredMetadataGivesTheSameAnswers(t *testing.T, w *world) {
+func TestDeclaredMetadataGivesTheSameAnswers(t *testing.T) {
 	ctx := t.Context()
-	s := w.open(t)
+	s := openStore(t, t.TempDir())
 	crawl := begin(t, s, verify.CrawlFull)
 	put := func(n int, metadata map[string]string) {
 		f := factorOf(n)
@@ -385,9 +382,10 @@ func declaredMetadataGivesTheSameAnswers(t *testing.T, w *world) {
 	}
 }
 
-func outcomesAreKeptByItem(t *testing.T, w *world) {
+func TestOutcomesAreKeptByItem(t *testing.T) {
+	dir := t.TempDir()
 	ctx := t.Context()
-	s := w.open(t)
+	s := openStore(t, dir)
 	outcome := func(item int, what string) verify.ItemOutcome {
 		return verify.ItemOutcome{Plan: "plan-1", Item: item, SID: string(factorSID(item)), Outcome: what, Detail: "why", At: noon}
 	}
@@ -396,7 +394,7 @@ func outcomesAreKeptByItem(t *testing.T, w *world) {
 	}
 	check(t, s.RecordOutcome(ctx, verify.ItemOutcome{Plan: "plan-2", Item: 1}))
 	var got []verify.ItemOutcome
-	for o, err := range w.open(t).Outcomes(ctx, "plan-1") {
+	for o, err := range openStore(t, dir).Outcomes(ctx, "plan-1") {
 		check(t, err)
 		got = append(got, o)
 	}
@@ -411,9 +409,10 @@ func credentialFile(s *Store) verify.CredentialFile {
 		NotAfter: noon.AddDate(1, 0, 0), Topics: []string{"com.bank.example"}, At: noon}
 }
 
-// aCredentialFileIsRemembered says that a file is known again by what is in it, which is itself not kept.
-func aCredentialFileIsRemembered(t *testing.T, w *world) {
-	s := w.open(t)
+// TestACredentialFileIsRemembered says that a file is known again by what is in it, which is itself not kept.
+func TestACredentialFileIsRemembered(t *testing.T) {
+	dir := t.TempDir()
+	s := openStore(t, dir)
 	file := credentialFile(s)
 	account := verify.CredentialFile{Platform: verify.PlatformFCM, Fingerprint: s.HashCredential([]byte("a service account")), Project: "bank", KeyID: "k1", At: noon.Add(time.Minute)}
 	check(t, s.RememberCredentialFile(t.Context(), verify.CredentialFile{Fingerprint: file.Fingerprint}))
@@ -428,7 +427,7 @@ func aCredentialFileIsRemembered(t *testing.T, w *world) {
 		t.Error(diff)
 	}
 	check(t, s.Close())
-	if bytes.Contains(w.content(t), []byte("a certificate")) {
+	if bytes.Contains(everyByte(t, dir), []byte("a certificate")) {
 		t.Error("the contents of the file are kept")
 	}
 }
@@ -458,9 +457,10 @@ func fillEverything(t testing.TB, s *Store) {
 	must[bool](t)(s.PutEvent(ctx, event0("of somebody else: "+string(identityOf(2))+"0"), eventNothing))
 }
 
-func anErasedIdentityIsNowhere(t *testing.T, w *world) {
+func TestAnErasedIdentityIsInNoFile(t *testing.T) {
+	dir := t.TempDir()
 	ctx := t.Context()
-	s := w.open(t)
+	s := openStore(t, dir)
 	fillEverything(t, s)
 	gone := must[map[Kind]int](t)(s.PurgeIdentity(ctx, identityOf(2)))
 	want := map[Kind]int{kindIndex: 1, kindEvents: 2, kindChallenges: 1, kindDeletions: 1, kindOutcomes: 1, kindSeen: 2}
@@ -468,7 +468,7 @@ func anErasedIdentityIsNowhere(t *testing.T, w *world) {
 		t.Error(diff)
 	}
 	check(t, s.Close())
-	content := bytes.ReplaceAll(w.content(t), []byte(identityOf(2)+"0"), nil)
+	content := bytes.ReplaceAll(everyByte(t, dir), []byte(identityOf(2)+"0"), nil)
 	for _, trace := range []string{string(identityOf(2)), string(factorSID(2)), string(challengeSID(2)), string(entityOf(2).SID)} {
 		if bytes.Contains(content, []byte(trace)) {
 			t.Errorf("%s is still in a file", trace)
@@ -479,9 +479,10 @@ func anErasedIdentityIsNowhere(t *testing.T, w *world) {
 	}
 }
 
-func whatIsKeptIsListedAndPurged(t *testing.T, w *world) {
+func TestWhatIsKeptIsListedAndPurged(t *testing.T) {
+	dir := t.TempDir()
 	ctx := t.Context()
-	s := w.open(t)
+	s := openStore(t, dir)
 	fillEverything(t, s)
 	rows := func() map[Kind]int {
 		counts := map[Kind]int{}
@@ -494,7 +495,7 @@ func whatIsKeptIsListedAndPurged(t *testing.T, w *world) {
 	if diff := cmp.Diff(full, rows()); diff != "" {
 		t.Error(diff)
 	}
-	if state := must[EnvironmentState](t)(s.State(ctx)); state.Bytes == 0 || state.Environment != w.environment || !state.Kept[0].Oldest.Equal(noon) {
+	if state := must[EnvironmentState](t)(s.State(ctx)); state.Bytes == 0 || state.Environment != "production" || !state.Kept[0].Oldest.Equal(noon) {
 		t.Errorf("listed as %+v", state)
 	}
 	if n := must[int](t)(s.PurgeBefore(ctx, kindEvents, noon.Add(2*time.Second))); n != 1 {
@@ -520,15 +521,9 @@ func whatIsKeptIsListedAndPurged(t *testing.T, w *world) {
 		}
 	}
 	check(t, s.Close())
-	if bytes.Contains(w.content(t), []byte("customer-")) {
-		t.Error("an identity is left")
+	if bytes.Contains(everyByte(t, dir), []byte("customer-")) {
+		t.Error("an identity is left in a file")
 	}
-}
-
-func TestFilesOfEnvironmentsAreListed(t *testing.T) {
-	dir := t.TempDir()
-	ctx := t.Context()
-	check(t, openStore(t, dir).Close())
 	if names, _, err := Environments(ctx, dir); err != nil || !slices.Equal(names, []string{"production"}) {
 		t.Errorf("environments: %v, %v", names, err)
 	}
@@ -541,10 +536,10 @@ func TestFilesOfEnvironmentsAreListed(t *testing.T) {
 	}
 }
 
-// countsAreThoseOfTheFactors counts by any fields in any order, and compares with counting one by one.
-func countsAreThoseOfTheFactors(t *testing.T, w *world) {
+// TestCountsAreThoseOfTheFactors counts by any fields in any order, and compares with counting one by one.
+func TestCountsAreThoseOfTheFactors(t *testing.T) {
 	ctx := t.Context()
-	s := w.open(t)
+	s := openStore(t, t.TempDir())
 	check(t, s.DeclareMetadata(ctx, []string{"app_version", "os"}))
 	crawl := begin(t, s, verify.CrawlFull)
 	var factors []verify.Factor

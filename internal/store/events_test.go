@@ -50,8 +50,8 @@ func storedKeys(t testing.TB, s *Store, filter event.StoredFilter) (keys []strin
 	return keys
 }
 
-func anEventIsStoredOnce(t *testing.T, w *world) {
-	s := w.open(t)
+func TestAnEventIsStoredOnce(t *testing.T) {
+	s := openStore(t, t.TempDir())
 	stored, decoded := delivery(1)
 	if !must[bool](t)(s.PutEvent(t.Context(), stored, decoded)) {
 		t.Error("the first delivery is not new")
@@ -72,8 +72,8 @@ func anEventIsStoredOnce(t *testing.T, w *world) {
 	}
 }
 
-func anEventWithoutASIDIsKnownByItsBody(t *testing.T, w *world) {
-	s := w.open(t)
+func TestAnEventWithoutASIDIsKnownByItsBody(t *testing.T) {
+	s := openStore(t, t.TempDir())
 	put := func(body, sid string) bool {
 		return must[bool](t)(s.PutEvent(t.Context(), event.Stored{Body: []byte(body), Received: noon}, event.Event{EventSID: sid}))
 	}
@@ -87,9 +87,9 @@ func anEventWithoutASIDIsKnownByItsBody(t *testing.T, w *world) {
 	}
 }
 
-func theShapeThatNamesAFactorIsKept(t *testing.T, w *world) {
+func TestTheShapeThatNamesAFactorIsKept(t *testing.T) {
 	for _, order := range [][]string{{"alert", "webhook"}, {"webhook", "alert"}} {
-		s := w.fresh(t).open(t)
+		s := openStore(t, t.TempDir())
 		for _, source := range append(order, "a later one that names another factor") {
 			stored, decoded := delivery(1)
 			if len(source) > 7 {
@@ -113,8 +113,9 @@ func theShapeThatNamesAFactorIsKept(t *testing.T, w *world) {
 	}
 }
 
-func concurrentDeliveriesAreAllStored(t *testing.T, w *world) {
-	a, b := w.open(t), w.open(t)
+func TestConcurrentDeliveriesAreAllStored(t *testing.T) {
+	dir := t.TempDir()
+	a, b := openStore(t, dir), openStore(t, dir)
 	var senders sync.WaitGroup
 	var mu sync.Mutex
 	added := 0
@@ -152,16 +153,16 @@ func concurrentDeliveriesAreAllStored(t *testing.T, w *world) {
 	}
 }
 
-func aFailedCommitIsNoSuccess(t *testing.T, w *world) {
-	s := w.open(t)
-	s.engine.close()
+func TestAFailedCommitIsNoSuccess(t *testing.T) {
+	s := openStore(t, t.TempDir())
+	s.write.Close()
 	stored, decoded := delivery(1)
 	if _, err := s.PutEvent(t.Context(), stored, decoded); err == nil {
 		t.Error("an event that was not stored is reported as stored")
 	}
 	cancelled, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := w.open(t).PutEvent(cancelled, stored, decoded); err != nil && cancelled.Err() == nil {
+	if _, err := openStore(t, t.TempDir()).PutEvent(cancelled, stored, decoded); err != nil && cancelled.Err() == nil {
 		t.Error(err)
 	}
 }
@@ -169,7 +170,7 @@ func aFailedCommitIsNoSuccess(t *testing.T, w *world) {
 // storeEventsForEver stores events and says of each when it may be answered with success, until it is killed.
 func storeEventsForEver(dir string) error {
 	ctx := context.Background()
-	s, err := openAsChild(ctx, dir)
+	s, err := Open(ctx, dir, "production")
 	if err != nil {
 		return err
 	}
@@ -196,10 +197,11 @@ func storeEventsForEver(dir string) error {
 	select {}
 }
 
-func killLosesNoAcknowledgedEvent(t *testing.T, w *world) {
+func TestKillLosesNoAcknowledgedEvent(t *testing.T) {
+	dir := t.TempDir()
 	acknowledged := map[string]bool{}
 	for round := range 6 {
-		cmd := w.child(t, "store")
+		cmd := childProcess(t, "store", dir)
 		out := must[io.ReadCloser](t)(cmd.StdoutPipe())
 		check(t, cmd.Start())
 		// Killed after it has acknowledged some: where in its work that hits is chance.
@@ -222,7 +224,7 @@ func killLosesNoAcknowledgedEvent(t *testing.T, w *world) {
 				acknowledged[strings.ToUpper(sid)] = true
 			}
 		}
-		s := w.open(t)
+		s := must[*Store](t)(Open(t.Context(), dir, "production"))
 		have := map[string]bool{}
 		for _, key := range storedKeys(t, s, event.StoredFilter{}) {
 			have[key] = true
@@ -236,8 +238,8 @@ func killLosesNoAcknowledgedEvent(t *testing.T, w *world) {
 	}
 }
 
-func storedEventsAreFound(t *testing.T, w *world) {
-	s := w.open(t)
+func TestStoredEventsAreFound(t *testing.T) {
+	s := openStore(t, t.TempDir())
 	var all []putEvent
 	for n := 2*eventPage + 10; n > 0; n-- { // newest first, and more than two pages
 		stored, decoded := delivery(n)
@@ -290,9 +292,9 @@ func storedEventsAreFound(t *testing.T, w *world) {
 	}
 }
 
-// coverageIsTheUnionOfItsSpans compares with a line of a hundred minutes that are marked one by one.
-func coverageIsTheUnionOfItsSpans(t *testing.T, w *world) {
-	s := w.open(t)
+// TestCoverageIsTheUnionOfItsSpans compares with a line of a hundred minutes that are marked one by one.
+func TestCoverageIsTheUnionOfItsSpans(t *testing.T) {
+	s := openStore(t, t.TempDir())
 	at := func(minute int) time.Time { return noon.Add(time.Duration(minute) * time.Minute) }
 	minutes := func(spans []event.Span) (marked [100]bool) {
 		for _, span := range spans {
@@ -310,7 +312,8 @@ func coverageIsTheUnionOfItsSpans(t *testing.T, w *world) {
 				t.Fatal(err)
 			}
 		}
-		check(s.exec(t.Context(), "", `DELETE FROM coverage`))
+		_, err := s.write.Exec(`DELETE FROM coverage`)
+		check(err)
 		var want, ofAlerts [100]bool
 		for range rapid.IntRange(0, 8).Draw(t, "spans") {
 			from := rapid.IntRange(0, 99).Draw(t, "from")
@@ -337,7 +340,7 @@ func coverageIsTheUnionOfItsSpans(t *testing.T, w *world) {
 			}
 		}
 		var touching int
-		check(s.read.queryRow(t.Context(), `SELECT count(*) FROM coverage a JOIN coverage b ON a.source = b.source AND a.until_time >= b.from_time
+		check(s.read.QueryRow(`SELECT count(*) FROM coverage a JOIN coverage b ON a.source = b.source AND a.until_time >= b.from_time
 			AND a.from_time < b.from_time`).Scan(&touching))
 		if touching > 0 {
 			t.Fatalf("%d spans are kept that touch another of the same source", touching)

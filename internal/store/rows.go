@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"iter"
-	"math"
 
 	"github.com/verifyctl/verifyctl/internal/verify"
 )
@@ -41,16 +40,16 @@ func (t tellingScanner) Scan(dest ...any) error {
 func rows[T any](ctx context.Context, s *Store, doing, query string, args []any, scan func(scanner) (T, error)) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		var none T
-		found, err := s.read.query(ctx, query, args...)
+		found, err := s.read.QueryContext(ctx, query, args...)
 		if err != nil {
-			yield(none, s.engine.failure(doing, err))
+			yield(none, s.failure(doing, err))
 			return
 		}
 		defer found.Close()
 		for found.Next() {
-			row, err := scan(s.telling(s.read.mending(found)))
+			row, err := scan(s.telling(found))
 			if err != nil {
-				yield(none, s.engine.failure(doing, err))
+				yield(none, s.failure(doing, err))
 				return
 			}
 			if !yield(row, nil) {
@@ -58,7 +57,7 @@ func rows[T any](ctx context.Context, s *Store, doing, query string, args []any,
 			}
 		}
 		if err := found.Err(); err != nil {
-			yield(none, s.engine.failure(doing, err))
+			yield(none, s.failure(doing, err))
 		}
 	}
 }
@@ -77,11 +76,11 @@ func all[T any](ctx context.Context, s *Store, doing, query string, args []any, 
 
 // one gives the row of a query that has at most one, and whether there was one.
 func one[T any](ctx context.Context, s *Store, doing, query string, args []any, scan func(scanner) (T, error)) (row T, found bool, err error) {
-	row, err = scan(s.telling(s.read.queryRow(ctx, query, args...)))
+	row, err = scan(s.telling(s.read.QueryRowContext(ctx, query, args...)))
 	if err == sql.ErrNoRows {
 		return row, false, nil
 	}
-	return row, err == nil, s.engine.failure(doing, err)
+	return row, err == nil, s.failure(doing, err)
 }
 
 func scanText[T ~string](row scanner) (text T, err error) {
@@ -89,15 +88,20 @@ func scanText[T ~string](row scanner) (text T, err error) {
 	return text, err
 }
 
+// querier is a transaction, or the connections that read.
+type querier interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}
+
 // gather gives all rows of an answer, read within a transaction for example; [all] also says what could not be done.
-func gather[T any](ctx context.Context, from session, scan func(scanner) (T, error), query string, args ...any) (list []T, err error) {
-	found, err := from.query(ctx, query, args...)
+func gather[T any](ctx context.Context, from querier, scan func(scanner) (T, error), query string, args ...any) (list []T, err error) {
+	found, err := from.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, err
 	}
 	defer found.Close()
 	for found.Next() {
-		row, err := scan(from.mending(found))
+		row, err := scan(found)
 		if err != nil {
 			return nil, err
 		}
@@ -109,7 +113,7 @@ func gather[T any](ctx context.Context, from session, scan func(scanner) (T, err
 // eraser deletes rows within a transaction. Once a statement has failed it does nothing more.
 type eraser struct {
 	ctx context.Context
-	tx  session
+	tx  *sql.Tx
 	err error
 }
 
@@ -118,9 +122,13 @@ func (e *eraser) delete(from string, args ...any) int {
 	if e.err != nil {
 		return 0
 	}
-	n, err := e.tx.exec(e.ctx, `DELETE FROM `+from, args...)
+	result, err := e.tx.ExecContext(e.ctx, `DELETE FROM `+from, args...)
+	if e.err = err; err != nil {
+		return 0
+	}
+	n, err := result.RowsAffected()
 	e.err = err
-	return n
+	return int(n)
 }
 
 // entity takes an entity out of the index, with its factors.
@@ -132,7 +140,7 @@ func (e *eraser) entity(identity verify.Identity) {
 // challenges deletes what hangs on the challenges that fit a condition; the challenges themselves are left to the caller.
 func (e *eraser) challenges(condition string, arg any) {
 	for _, table := range []string{"resends", "receipts", "claims"} {
-		e.delete(table+` WHERE fold(challenge_sid) IN (SELECT fold(sid) FROM challenges WHERE `+condition+`)`, arg)
+		e.delete(table+` WHERE challenge_sid IN (SELECT sid FROM challenges WHERE `+condition+`)`, arg)
 	}
 }
 
@@ -155,10 +163,10 @@ func (c *conditions) addIf(wanted bool, condition string, args ...any) {
 	c.args = append(c.args, args...)
 }
 
-// limitOf gives a limit of rows: 0 is none.
+// limitOf gives a limit as SQLite takes it: 0 is none.
 func limitOf(n int) int {
 	if n <= 0 {
-		return math.MaxInt64
+		return -1
 	}
 	return n
 }

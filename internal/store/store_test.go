@@ -36,6 +36,14 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
+func childProcess(t *testing.T, role, dir string) *exec.Cmd {
+	t.Helper()
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), "STORE_TEST_CHILD="+role, "STORE_TEST_DIR="+dir)
+	cmd.Stderr = os.Stderr
+	return cmd
+}
+
 const (
 	account = verify.AccountSID("AC00000000000000000000000000000001")
 	service = verify.ServiceSID("VA00000000000000000000000000000001")
@@ -69,7 +77,7 @@ func openStore(t testing.TB, dir string) *Store {
 }
 
 func openOnly(dir string) error {
-	s, err := openAsChild(context.Background(), dir)
+	s, err := Open(context.Background(), dir, "production")
 	if err != nil {
 		return err
 	}
@@ -91,6 +99,20 @@ func check(t testing.TB, err error) {
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+// everyByte gives all that is in the state directory.
+func everyByte(t testing.TB, dir string) []byte {
+	t.Helper()
+	var content []byte
+	files := must[[]os.DirEntry](t)(os.ReadDir(dir))
+	if len(files) == 0 {
+		t.Fatal("the state directory is empty")
+	}
+	for _, file := range files {
+		content = append(content, must[[]byte](t)(os.ReadFile(filepath.Join(dir, file.Name())))...)
+	}
+	return content
 }
 
 func TestNothingIsOpenToOthers(t *testing.T) {
@@ -185,12 +207,12 @@ func TestADamagedFileIsNeverReplaced(t *testing.T) {
 		},
 		"emptied": func(t *testing.T, path string) { check(t, os.Truncate(path, 0)) },
 		"another's": func(t *testing.T, path string) {
-			db := openFile(path, "")
+			db := open(path, "")
 			defer db.Close()
 			must[any](t)(db.Exec(`PRAGMA application_id = 7`))
 		},
 		"another environment's": func(t *testing.T, path string) {
-			db := openFile(path, "")
+			db := open(path, "")
 			defer db.Close()
 			must[any](t)(db.Exec(`UPDATE meta SET value = 'staging'`))
 		},
@@ -229,7 +251,7 @@ func TestADamagedFileIsNeverReplaced(t *testing.T) {
 func TestAFileOfANewerVerifyctlIsRefused(t *testing.T) {
 	dir := t.TempDir()
 	s := openStore(t, dir)
-	must[any](t)(s.engine.(*sqliteEngine).write.Exec(`PRAGMA user_version = 999`))
+	must[any](t)(s.write.Exec(`PRAGMA user_version = 999`))
 	check(t, s.Close())
 	_, err := Open(t.Context(), dir, "production")
 	if err == nil || !strings.Contains(err.Error(), "newer verifyctl") {
@@ -237,27 +259,28 @@ func TestAFileOfANewerVerifyctlIsRefused(t *testing.T) {
 	}
 }
 
-func processesThatOpenAtOnceMakeOneMemory(t *testing.T, w *world) {
-	w.dir = filepath.Join(w.dir, "state")
+func TestProcessesThatOpenAtOnceMakeOneFileAndOneKey(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "state")
 	var running []*exec.Cmd
 	for range 8 {
-		cmd := w.child(t, "open")
+		cmd := childProcess(t, "open", dir)
 		check(t, cmd.Start())
 		running = append(running, cmd)
 	}
 	for _, cmd := range running {
 		check(t, cmd.Wait())
 	}
-	for _, file := range must[[]os.DirEntry](t)(os.ReadDir(w.dir)) {
+	for _, file := range must[[]os.DirEntry](t)(os.ReadDir(dir)) {
 		if strings.Contains(file.Name(), ".new") {
 			t.Errorf("%s was left behind", file.Name())
 		}
 	}
-	w.open(t)
+	openStore(t, dir)
 }
 
-func aTokenIsKeptAsAHashOnly(t *testing.T, w *world) {
-	s := w.open(t)
+func TestATokenIsKeptAsAHashOnly(t *testing.T) {
+	dir := t.TempDir()
+	s := openStore(t, dir)
 	ctx := t.Context()
 	f := factorOf(7)
 	must[int64](t)(s.RecordDeletion(ctx, f, "operator", "lost", noon))
@@ -272,17 +295,21 @@ func aTokenIsKeptAsAHashOnly(t *testing.T, w *world) {
 	if first == s.HashToken("b") || first != again || s.HashToken("") != "" {
 		t.Error("hashes do not tell tokens apart")
 	}
-	for _, when := range []string{"before closing", "after closing"} {
-		if bytes.Contains(w.content(t), []byte(f.Config.Token.Reveal())) {
-			t.Errorf("the token is kept %s", when)
+	if elsewhere := openStore(t, t.TempDir()); elsewhere.HashToken("a") == s.HashToken("a") {
+		t.Error("another machine has the same hash")
+	}
+	for _, file := range []string{"before closing", "after closing"} {
+		if bytes.Contains(everyByte(t, dir), []byte(f.Config.Token.Reveal())) {
+			t.Errorf("the token is in a file %s", file)
 		}
 		s.Close()
 	}
 }
 
-func deletionsAreKeptFromBeforeTheyAreSent(t *testing.T, w *world) {
+func TestDeletionsAreKeptFromBeforeTheyAreSent(t *testing.T) {
+	dir := t.TempDir()
 	ctx := t.Context()
-	s := w.open(t)
+	s := openStore(t, dir)
 	first := must[int64](t)(s.RecordDeletion(ctx, factorOf(1), "operator", "lost phone", noon))
 	second := must[int64](t)(s.RecordDeletion(ctx, factorOf(2), "operator", "", noon.Add(time.Hour)))
 	cancelled, cancel := context.WithCancel(ctx)
@@ -290,7 +317,7 @@ func deletionsAreKeptFromBeforeTheyAreSent(t *testing.T, w *world) {
 	check(t, s.FinishDeletion(cancelled, first, "deleted", noon.Add(time.Second)))
 	check(t, s.Close())
 
-	s = w.open(t)
+	s = openStore(t, dir)
 	list := func(filter verify.DeletionFilter) (list []verify.Deletion) {
 		for d, err := range s.Deletions(ctx, filter) {
 			check(t, err)

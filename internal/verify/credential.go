@@ -57,7 +57,8 @@ func (e Environment) CheckSandbox(credentialType string, sandbox Sandbox) error 
 	case !strings.EqualFold(credentialType, CredentialAPN):
 		return Refusedf("it is of type %q, which serves neither APNs nor FCM", credentialType)
 	case e.IOSBuild == IOSNone:
-		return Refusedf("%s declares ios_build: none, so it needs no APNs credential", e.Name)
+		return Refusedf("%s declares ios_build: none, so it needs no APNs credential", e.Name).
+			WithHint("if it has an iOS app, declare how it is signed: %s, or debug", Command("", "env", "set", e.Name, "ios_build=distribution"))
 	case want == SandboxUnknown:
 		return Refusedf("%s does not declare how its iOS app is signed, so which APNs credential would serve it is not known", e.Name).
 			WithHint("declare it: %s, or distribution", Command("", "env", "set", e.Name, "ios_build=debug"))

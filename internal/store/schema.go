@@ -1,11 +1,32 @@
 package store
 
+import (
+	"context"
+	"database/sql"
+	"fmt"
+)
+
 // applicationID marks a database as ours: "vfyc" in ASCII, where SQLite keeps a program's number.
 const applicationID = 0x76667963
 
-// fileMigrations bring a file from one version to the next; the version is how many were run. One that was released is
-// never changed, only followed by another.
-var fileMigrations = []string{firstSchema, credentialFiles}
+// migrations bring a file from one version to the next; the version is how many were run. One that was released is never
+// changed, only followed by another.
+var migrations = []string{firstSchema, credentialFiles, rotations}
+
+// migrate runs what a file of the given version lacks, each step in a transaction of its own.
+func migrate(ctx context.Context, db *sql.DB, version int) error {
+	for ; version < len(migrations); version++ {
+		marks := fmt.Sprintf("PRAGMA application_id = %d; PRAGMA user_version = %d;", applicationID, version+1)
+		err := transact(ctx, db, func(tx *sql.Tx) error {
+			_, err := tx.ExecContext(ctx, migrations[version]+marks)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 // In every table: times are microseconds since 1970, 0 when unknown; SIDs compare without regard to letter case, as their
 // hexadecimal digits may have either.
@@ -141,7 +162,7 @@ CREATE TABLE factors (
 );
 CREATE INDEX factors_identity ON factors (identity);
 CREATE INDEX factors_token ON factors (token_hash) WHERE token_hash <> '';
-CREATE INDEX factors_groups ON factors (platform, app_id, sdk_version, status, factor_type, date_updated); -- see countBy
+CREATE INDEX factors_groups ON factors (platform, app_id, sdk_version, status, factor_type, date_updated); -- see createGroups
 
 -- The columns of factors that hold declared metadata keys: metadata_1, metadata_2, … by number. A column is ready when
 -- the factors that were there before it have it filled in.
@@ -182,5 +203,20 @@ CREATE TABLE credential_files (
 	project        TEXT NOT NULL,
 	key_id         TEXT NOT NULL,
 	at             INTEGER NOT NULL
+) WITHOUT ROWID;
+`
+
+// How far the exchange of a Service's push credential has come.
+const rotations = `
+CREATE TABLE rotations (
+	service_sid TEXT NOT NULL COLLATE NOCASE,
+	platform    TEXT NOT NULL,
+	began       INTEGER NOT NULL,
+	fingerprint TEXT NOT NULL,
+	old_sid     TEXT NOT NULL COLLATE NOCASE,
+	new_sid     TEXT NOT NULL COLLATE NOCASE,
+	attached    INTEGER NOT NULL,
+	outcome     TEXT NOT NULL,
+	PRIMARY KEY (service_sid, platform, began)
 ) WITHOUT ROWID;
 `

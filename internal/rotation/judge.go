@@ -1,0 +1,103 @@
+package rotation
+
+import (
+	"context"
+	"time"
+
+	"github.com/verifyctl/verifyctl/internal/verify"
+)
+
+// The alerts are read this often: a twentieth of the watch, within bounds. They show minutes late, and a list costs requests.
+const (
+	shortestPause = time.Second
+	longestPause  = 15 * time.Second
+)
+
+// judge asks the canary, watches, and ends the rotation by what it saw.
+func (r *Rotator) judge(ctx context.Context, p Plan) (Report, error) {
+	canary := false
+	if r.Canary != nil {
+		var err error
+		if canary, err = r.Canary(ctx, p.State.New); err != nil {
+			return p.report(Tally{}, 0), err
+		}
+	}
+	tally, watched, err := r.watch(ctx, p)
+	tally.Canary = canary
+	report := p.report(tally, watched)
+	if err != nil {
+		return report, err
+	}
+	return r.end(ctx, &p, report)
+}
+
+// watch counts until the time is over, or until enough pushes were refused.
+func (r *Rotator) watch(ctx context.Context, p Plan) (Tally, time.Duration, error) {
+	until := p.State.Attached.Add(p.Watch)
+	if p.Watch > 0 && r.Clock.Now().Before(until) {
+		r.Notice("watching for refused pushes until %s; Ctrl-C ends the watch, and the same command goes on with it", verify.Stamp(until))
+	}
+	pause := min(max(p.Watch/20, shortestPause), longestPause)
+	for {
+		now := r.Clock.Now()
+		tally, err := r.count(ctx, p, now)
+		enough := p.RollbackOn > 0 && tally.excess() >= p.RollbackOn
+		if err != nil || enough || !now.Before(until) {
+			return tally, now.Sub(p.State.Attached), err
+		}
+		if err := r.Clock.Sleep(ctx, min(pause, until.Sub(now))); err != nil {
+			return tally, now.Sub(p.State.Attached), err
+		}
+	}
+}
+
+// end draws the conclusion. What is not known is not kept: without a push that went through there is no outcome.
+func (r *Rotator) end(ctx context.Context, p *Plan, report Report) (Report, error) {
+	refused := report.excess()
+	switch {
+	case p.RollbackOn > 0 && refused >= p.RollbackOn:
+		return r.rollBack(ctx, p, report)
+	case refused > 0:
+		report.Outcome = verify.RotationFailing
+	case report.proves():
+		report.Outcome = verify.RotationKept
+	default:
+		report.Outcome = unknown
+		return report, (&verify.Error{Kind: verify.KindPartial, Message: "no push was seen since " + verify.Stamp(report.Attached) + ", so whether the new credential works is unknown"}).
+			WithHint("run the same command again when people have logged in, or ask one: --canary IDENTITY")
+	}
+	p.State.Outcome = report.Outcome
+	if err := r.Memory.SaveRotation(ctx, p.State); err != nil {
+		return report, err
+	}
+	if report.Outcome == verify.RotationKept {
+		return report, nil
+	}
+	failing := &verify.Error{Kind: verify.KindFailed, Message: verify.Count(refused, "push was", "pushes were") + " refused because of the new credential"}
+	if p.InPlace || p.State.Old == "" {
+		return report, failing.WithHint("find out why: %s", verify.Command(p.Environment.Name, "doctor"))
+	}
+	return report, failing.WithHint("put the old one back: %s", verify.Command(p.Environment.Name, "doctor", "undo", string(p.Platform)+"="+string(p.State.Old)))
+}
+
+// rollBack attaches the old credential again, if it still fits.
+func (r *Rotator) rollBack(ctx context.Context, p *Plan, report Report) (Report, error) {
+	old, err := r.Twilio.Credential(ctx, p.State.Old)
+	if err == nil {
+		err = p.fits(old)
+	}
+	if err == nil {
+		r.Notice("putting %s back", old.SID)
+		err = r.set(ctx, p, p.State.Old, p.State.New)
+	}
+	if err != nil {
+		return report, &verify.Error{Kind: verify.KindOf(err), Cause: err,
+			Message: verify.Count(report.excess(), "push was", "pushes were") + " refused, and the old credential could not be put back: " + err.Error()}
+	}
+	report.Outcome, p.State.Outcome = verify.RotationRolledBack, verify.RotationRolledBack
+	if err := r.Memory.SaveRotation(ctx, p.State); err != nil {
+		return report, err
+	}
+	return report, (&verify.Error{Kind: verify.KindFailed, Message: verify.Count(report.excess(), "push was", "pushes were") + " refused because of the new credential; the old one, " + string(old.SID) + ", is attached again"}).
+		WithHint("find out why: %s; delete the new one: %s", verify.Command(p.Environment.Name, "doctor"), verify.Command(p.Environment.Name, "credentials", "retire", string(p.State.New)))
+}

@@ -1,0 +1,27 @@
+package verify
+
+import "time"
+
+// RotationOutcome is how the exchange of a push credential ended.
+type RotationOutcome string
+
+// The outcomes of a rotation. One without an outcome has not ended, and the same command goes on with it.
+const (
+	RotationKept       RotationOutcome = "kept"        // pushes are known to have gone through the new credential
+	RotationRolledBack RotationOutcome = "rolled_back" // the old one is attached again
+	RotationFailing    RotationOutcome = "failing"     // pushes are refused, and nobody asked for the old one back
+	RotationSuperseded RotationOutcome = "superseded"  // another file was taken before it ended
+)
+
+// Rotation is the exchange of the push credential that a Service has for one platform, as far as it has come. Times are
+// the environment's.
+type Rotation struct {
+	ServiceSID  ServiceSID
+	Platform    Platform
+	Fingerprint string    // keyed hash of the file that the new credential is made of
+	Began       time.Time // with Service and platform it is the key
+	Old         CredentialSID
+	New         CredentialSID   // "" until it is known; Old itself where the contents are replaced in place
+	Attached    time.Time       // just before the request that attached it; zero until then
+	Outcome     RotationOutcome // "" until it ended
+}
