@@ -145,7 +145,7 @@ func (o *doctorOptions) run(ctx context.Context) error {
 		return err
 	}
 	if o.verbose {
-		o.shell.note("%s sent", verify.Count(o.requests(), "request"))
+		o.shell.note("%s sent", verify.Count(o.shell.requests(), "request"))
 	}
 	if err := outcome(report, o.failOn); err != nil {
 		return err
@@ -162,16 +162,6 @@ func outcome(report doctor.Report, on doctor.FailOn) error {
 		return status{verify.KindOf(err)}
 	}
 	return nil
-}
-
-// requests counts what was sent in this run.
-func (o *doctorOptions) requests() int {
-	total := 0
-	for _, limiter := range o.shell.opened.limiters {
-		n, _ := limiter.Counts()
-		total += n
-	}
-	return total
 }
 
 // examination is what doctor and its subcommands look at: the environments, how far back, and how much of them.

@@ -12,14 +12,15 @@ func newEnvCmd(s *shell) *cobra.Command {
 	return group(&cobra.Command{
 		Use:     "env",
 		Aliases: []string{"envs", "environment", "environments"},
-		Short:   "List, add, choose and compare environments",
+		Short:   "List, add, choose, compare and declare environments",
 		Long: `An environment is a name for one Verify Service with the account keys for it, and what no API can tell: how careful to be,
 how its iOS app is signed, which platforms and apps it serves.
 
 Environments stand in a file of yours, or in one that a team shares (--config, VERIFYCTL_CONFIG). Secrets do not: they are
 in the keychain, in an environment variable, or printed by a program. The environments demo, demo-dev and demo-staging
 always exist and need no account.`,
-	}, newEnvListCmd(s), newEnvShowCmd(s), newEnvUseCmd(s), newEnvAddCmd(s), newEnvSetCmd(s), newEnvRenameCmd(s), newEnvRemoveCmd(s), newEnvDiffCmd(s))
+	}, newEnvListCmd(s), newEnvShowCmd(s), newEnvUseCmd(s), newEnvAddCmd(s), newEnvSetCmd(s), newEnvRenameCmd(s), newEnvRemoveCmd(s), newEnvDiffCmd(s),
+		newEnvPlanCmd(s), newEnvDriftCmd(s), newEnvExportCmd(s))
 }
 
 // envRow is an environment as it is shown: declared facts and how it is reached, without any secret.

@@ -126,6 +126,7 @@ func (m machine) reaches(t *testing.T, url string) {
     kind: production
     ios_build: distribution
     base_url: `+url+`
+    service: {code_length: 7}
   staging:
     account_sid: AC00000000000000000000000000000001
     service_sid: VA00000000000000000000000000000001

@@ -50,6 +50,7 @@ var printed = []struct {
 	{"entities erase", []columned{eraseResource}},
 	{"entities list, entities show", []columned{entityResource}},
 	{"env diff, fleet stats", []columned{anyColumns{}}},
+	{"env drift, env plan", []columned{setupResource}},
 	{"env list, env show", []columned{envResource}},
 	{"factors apply", []columned{outcomeResource, planResource}},
 	{"factors delete", []columned{deletionResource}},
@@ -74,7 +75,7 @@ var printed = []struct {
 	{"state list", []columned{keptResource}},
 	{"version", []columned{buildResource}},
 	{"simulator serve", []columned{noColumns{}}},
-	{"audit acknowledge, completion, credentials retire, demo, demo reset, doctor undo, env add, env remove, env rename, env set, " +
+	{"audit acknowledge, completion, credentials retire, demo, demo reset, doctor undo, env add, env export, env remove, env rename, env set, " +
 		"env use, state purge", nil},
 }
 
@@ -93,6 +94,8 @@ func formatsOf(command string) []string {
 	switch command {
 	case "doctor":
 		return append(render.FormatNames(), string(render.HTML), formJUnit, formSARIF, formPrometheus)
+	case "env drift":
+		return append(render.FormatNames(), formJUnit, formSARIF)
 	case "why", "challenge why":
 		return append(render.FormatNames(), string(render.HTML))
 	case "simulator serve":

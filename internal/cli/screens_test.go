@@ -129,6 +129,9 @@ func TestEveryScreenFitsEightyColumns(t *testing.T) {
 	screens := 0
 	for _, command := range slices.Sorted(maps.Keys(commands)) {
 		args := commands[command]
+		if strings.Contains(strings.Join(args, " "), "env export") { // YAML to keep, as -o yaml is
+			continue
+		}
 		if slices.Contains(args, "-o") || slices.Contains(args, "--columns") || slices.Contains(args, "--jq") {
 			continue
 		}

@@ -239,7 +239,10 @@ func (d *document) webhookDeclarations(n *yaml.Node, key string) (hooks []verify
 		if err != nil {
 			return nil, err
 		}
-		if i := slices.IndexFunc(hooks, func(h verify.WebhookDeclaration) bool { return h.Webhook.FriendlyName == hook.Webhook.FriendlyName }); i >= 0 {
+		same := func(h verify.WebhookDeclaration) bool {
+			return h.Webhook.FriendlyName == hook.Webhook.FriendlyName && (h.Webhook.SID == "" || hook.Webhook.SID == "")
+		}
+		if i := slices.IndexFunc(hooks, same); i >= 0 {
 			return nil, d.errorAt(item, "the webhook %s stands twice, first on line %d", shown(hook.Webhook.FriendlyName), hooks[i].At.Line)
 		}
 		hooks = append(hooks, hook)
@@ -263,8 +266,8 @@ func (d *document) webhookDeclaration(n *yaml.Node) (w verify.WebhookDeclaration
 	w.Absent = ensure == ensureAbsent
 	switch {
 	case err != nil:
-	case h.FriendlyName == "":
-		err = d.errorAt(n, "a webhook needs a name")
+	case h.FriendlyName == "" && h.SID == "":
+		err = d.errorAt(n, "a webhook needs a name, or the sid of one that exists")
 	case !w.Absent && h.SID == "" && (h.URL == "" || len(h.EventTypes) == 0):
 		err = d.errorAt(n, "the webhook %s needs a url and events", shown(h.FriendlyName))
 	}

@@ -45,7 +45,7 @@ type (
 // WriteJUnit writes the report as JUnit XML. What makes the run fail is a failure, a check of severity fail that a
 // failed read left unknown is an error, and what else is unknown, skipped or known from the baseline is skipped.
 func WriteJUnit(w io.Writer, r Report, on FailOn) error {
-	all := junitSuites{Name: "verifyctl doctor"}
+	all := junitSuites{Name: r.toolName()}
 	at := map[string]int{}
 	for _, result := range r.Results {
 		i, ok := at[result.where()]
@@ -53,7 +53,7 @@ func WriteJUnit(w io.Writer, r Report, on FailOn) error {
 			i, at[result.where()] = len(all.Suites), len(all.Suites)
 			all.Suites = append(all.Suites, junitSuite{Name: result.where(), Timestamp: r.At.UTC().Format("2006-01-02T15:04:05")})
 		}
-		c := junitCaseOf(result, on)
+		c := junitCaseOf(r.toolName()[strings.LastIndex(r.toolName(), " ")+1:], result, on)
 		all.Suites[i].Cases = append(all.Suites[i].Cases, c)
 		all.Suites[i].count(c)
 		all.count(c)
@@ -78,8 +78,8 @@ func (n *junitCounts) count(c junitCase) {
 	}
 }
 
-func junitCaseOf(r Result, on FailOn) junitCase {
-	c := junitCase{Class: "doctor." + r.where(), Name: r.Check + " " + r.Title}
+func junitCaseOf(tool string, r Result, on FailOn) junitCase {
+	c := junitCase{Class: tool + "." + r.where(), Name: r.Check + " " + r.Title}
 	problem := &junitProblem{Message: r.Reason, Type: string(r.Status), Text: strings.Join(r.advice(), "\n")}
 	switch {
 	case r.Known:

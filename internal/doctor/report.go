@@ -23,6 +23,7 @@ type Report struct {
 	Summary      summary      `json:"summary"`
 
 	snapshots []*snapshot // what was read, for planning changes
+	tool      string      // what made the report; "" is doctor
 }
 
 // header tells which environment was examined, and what it declares.
@@ -57,6 +58,7 @@ type Result struct {
 	Fingerprint string `json:"fingerprint"`     // stays the same from run to run while the finding is the same
 
 	perAccount bool
+	at         verify.Place // the line it is about; the zero value is that of its environment
 }
 
 // where names what the result is about. An environment of TWILIO_* variables has no name.

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"io"
 	"strings"
+
+	"github.com/verifyctl/verifyctl/internal/verify"
 )
 
 const checksPage = "https://github.com/verifyctl/verifyctl/blob/main/docs/reference/checks.md"
@@ -71,13 +73,7 @@ type (
 // line of the environment file that declares the environment, where there is one.
 func WriteSARIF(w io.Writer, r Report, version string) error {
 	run := sarifRun{Results: []sarifResult{}}
-	run.Tool.Driver = sarifDriver{Name: "verifyctl doctor", Version: version, InformationURI: checksPage}
-	for _, c := range Catalogue() {
-		rule := sarifRule{ID: c.ID, Name: c.ID, ShortDescription: sarifText{c.Title}, Help: sarifText{c.Remedy},
-			HelpURI: checksPage + "#" + strings.ToLower(c.ID)}
-		rule.Default.Level = sarifLevels[string(c.Severity)]
-		run.Tool.Driver.Rules = append(run.Tool.Driver.Rules, rule)
-	}
+	run.Tool.Driver = sarifDriver{Name: r.toolName(), Version: version, InformationURI: checksPage, Rules: r.rules()}
 	for _, result := range r.Results {
 		if level := sarifLevels[string(result.Status)]; level != "" {
 			run.Results = append(run.Results, r.sarif(result, level))
@@ -89,6 +85,22 @@ func WriteSARIF(w io.Writer, r Report, version string) error {
 		Schema: "https://raw.githubusercontent.com/oasis-tcs/sarif-spec/main/sarif-2.1/schema/sarif-schema-2.1.0.json"})
 }
 
+// rules are the checks that a report can have results of.
+func (r Report) rules() (rules []sarifRule) {
+	if r.tool != "" {
+		rule := sarifRule{ID: driftRule.id, Name: driftRule.id, ShortDescription: sarifText{driftRule.title}, Help: sarifText{driftRule.help}, HelpURI: driftRule.page}
+		rule.Default.Level = sarifLevels[string(severityFail)]
+		return []sarifRule{rule}
+	}
+	for _, c := range Catalogue() {
+		rule := sarifRule{ID: c.ID, Name: c.ID, ShortDescription: sarifText{c.Title}, Help: sarifText{c.Remedy},
+			HelpURI: checksPage + "#" + strings.ToLower(c.ID)}
+		rule.Default.Level = sarifLevels[string(c.Severity)]
+		rules = append(rules, rule)
+	}
+	return rules
+}
+
 // sarifLevels are the levels of our statuses and severities.
 var sarifLevels = map[string]string{string(Fail): "error", string(Warn): "warning", string(Unknown): "note", string(severityInfo): "note"}
 
@@ -98,6 +110,11 @@ func (r Report) sarif(result Result, level string) sarifResult {
 		location.PhysicalLocation = &sarifPlace{}
 		location.PhysicalLocation.ArtifactLocation.URI = env.File
 		location.PhysicalLocation.Region.StartLine = max(1, env.Line)
+	}
+	if result.at != (verify.Place{}) {
+		location.PhysicalLocation = &sarifPlace{}
+		location.PhysicalLocation.ArtifactLocation.URI = result.at.File
+		location.PhysicalLocation.Region.StartLine = max(1, result.at.Line)
 	}
 	out := sarifResult{RuleID: result.Check, Kind: "fail", Level: level, Locations: []sarifLocation{location},
 		Message:             sarifText{strings.Join(append([]string{string(result.Status) + ": " + result.Reason}, result.advice()...), "\n")},

@@ -85,3 +85,8 @@ func (l *Lint) checkTopics(c pushCertificate, env verify.Environment) error {
 func (l *Lint) refusal(problem, fix string) error {
 	return verify.Refusedf("%s: %s", strings.Join(l.files, ", "), problem).WithHint("%s", fix)
 }
+
+// Warnings gives what is worth saying of files that can be uploaded. What is taken off before they are sent is not.
+func (l *Lint) Warnings() []Line {
+	return slices.DeleteFunc(slices.Clone(l.Lines), func(line Line) bool { return line.Status != Warn || line.mends })
+}

@@ -24,7 +24,7 @@ func (r *Rotator) create(ctx context.Context, p *Plan) error {
 	}
 	p.State.New = made.SID
 	file := p.File
-	file.CredentialSID, file.At = made.SID, r.Clock.Now()
+	file.CredentialSID, file.At, file.Updated = made.SID, r.Clock.Now(), made.DateUpdated
 	if err := r.Memory.RememberCredentialFile(ctx, file); err != nil {
 		return err
 	}

@@ -18,17 +18,17 @@ func (s *Store) RememberCredentialFile(ctx context.Context, f verify.CredentialF
 		return err
 	}
 	return s.exec(ctx, "cannot remember the credential file",
-		`REPLACE INTO credential_files (fingerprint, credential_sid, platform, not_after, topics, project, key_id, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
-		f.Fingerprint, f.CredentialSID, f.Platform, micros(f.NotAfter), topics, f.Project, f.KeyID, micros(f.At))
+		`REPLACE INTO credential_files (fingerprint, credential_sid, platform, not_after, topics, project, key_id, at, updated) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		f.Fingerprint, f.CredentialSID, f.Platform, micros(f.NotAfter), topics, f.Project, f.KeyID, micros(f.At), micros(f.Updated))
 }
 
 // CredentialFiles gives every credential file that is remembered, the newest first.
 func (s *Store) CredentialFiles(ctx context.Context) iter.Seq2[verify.CredentialFile, error] {
 	return rows(ctx, s, "cannot read the credential files",
-		`SELECT fingerprint, credential_sid, platform, not_after, topics, project, key_id, at FROM credential_files ORDER BY at DESC`, nil,
+		`SELECT fingerprint, credential_sid, platform, not_after, topics, project, key_id, at, updated FROM credential_files ORDER BY at DESC`, nil,
 		func(row scanner) (f verify.CredentialFile, err error) {
 			var topics []byte
-			err = row.Scan(&f.Fingerprint, &f.CredentialSID, &f.Platform, timeInto(&f.NotAfter), &topics, &f.Project, &f.KeyID, timeInto(&f.At))
+			err = row.Scan(&f.Fingerprint, &f.CredentialSID, &f.Platform, timeInto(&f.NotAfter), &topics, &f.Project, &f.KeyID, timeInto(&f.At), timeInto(&f.Updated))
 			if err == nil {
 				err = json.Unmarshal(topics, &f.Topics)
 			}

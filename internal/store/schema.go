@@ -11,7 +11,7 @@ const applicationID = 0x76667963
 
 // migrations bring a file from one version to the next; the version is how many were run. One that was released is never
 // changed, only followed by another.
-var migrations = []string{firstSchema, credentialFiles, rotations}
+var migrations = []string{firstSchema, credentialFiles, rotations, credentialFilesUpdated}
 
 // migrate runs what a file of the given version lacks, each step in a transaction of its own.
 func migrate(ctx context.Context, db *sql.DB, version int) error {
@@ -219,4 +219,9 @@ CREATE TABLE rotations (
 	outcome     TEXT NOT NULL,
 	PRIMARY KEY (service_sid, platform, began)
 ) WITHOUT ROWID;
+`
+
+// When the credential that was made of a file was changed last, by Twilio's clock.
+const credentialFilesUpdated = `
+ALTER TABLE credential_files ADD COLUMN updated INTEGER NOT NULL DEFAULT 0;
 `

@@ -87,12 +87,16 @@ func complete(resource any, body []byte) error {
 	return nil
 }
 
-// settingsIn reads the settings of a Service. What has another shape than documented is left out, and so not known.
+// settingsIn reads the settings of a Service. What has another shape than documented is left out, and so not known; what is
+// below a null is null.
 func settingsIn(body []byte) verify.ServiceSettings {
 	settings := verify.ServiceSettings{}
 	for _, setting := range verify.ServiceSettingNames {
 		raw := json.RawMessage(body)
 		for name := range strings.SplitSeq(setting.Name, ".") {
+			if string(raw) == "null" {
+				break
+			}
 			var members map[string]json.RawMessage
 			if decodeObject(raw, &members) != nil {
 				raw = nil
@@ -100,19 +104,25 @@ func settingsIn(body []byte) verify.ServiceSettings {
 			}
 			raw = members[name]
 		}
-		var list []string
-		var one text
-		switch {
-		case len(raw) == 0 || raw[0] == '{':
-		case raw[0] == '[':
-			if json.Unmarshal(raw, &list) == nil {
-				settings[setting.Name] = strings.Join(list, ",")
-			}
-		case json.Unmarshal(raw, &one) == nil:
-			settings[setting.Name] = string(one)
+		if value, known := settingText(raw); known {
+			settings[setting.Name] = value
 		}
 	}
 	return settings
+}
+
+func settingText(raw json.RawMessage) (value string, known bool) {
+	var list []string
+	var one text
+	switch {
+	case len(raw) == 0 || raw[0] == '{':
+		return "", false
+	case raw[0] == '[':
+		err := json.Unmarshal(raw, &list)
+		return strings.Join(list, ","), err == nil
+	}
+	err := json.Unmarshal(raw, &one)
+	return string(one), err == nil
 }
 
 // hasMembers tells whether a value is an object with something in it.

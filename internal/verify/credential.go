@@ -105,4 +105,5 @@ type CredentialFile struct {
 	Project       string    // of Firebase, as a service account names it
 	KeyID         string    // of a service account
 	At            time.Time // when it was uploaded or recorded
+	Updated       time.Time // date_updated of the credential then, by Twilio's clock; zero when it is not known
 }
