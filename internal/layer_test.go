@@ -39,6 +39,7 @@ var layers = map[string]struct {
 	"internal/render":       {[]string{"internal/verify"}, "output knows only the vocabulary"},
 	"internal/config":       {[]string{"internal/verify", "internal/statedir"}, "configuration knows only the vocabulary, and how files are written"},
 	"internal/prompt":       {[]string{"internal/verify", "internal/prompt/quiet"}, "questions know only the vocabulary"},
+	"internal/pgtest":       {nil, "it starts a database for tests, and knows nothing of what is put in it"},
 	"internal/prompt/quiet": {nil, "it must be initialised before everything else"},
 }
 
@@ -53,6 +54,7 @@ var onlyImporters = map[string]string{
 	"github.com/charmbracelet/huh":       "internal/prompt",
 	"github.com/charmbracelet/bubbletea": "internal/prompt",
 	"github.com/spf13/viper":             "internal/config",
+	"github.com/jackc/pgx/v5":            "internal/store",
 	"github.com/zalando/go-keyring":      "internal/config",
 	"howett.net/plist":                   "internal/pushfile",
 	"software.sslmate.com/src/go-pkcs12": "internal/pushfile",

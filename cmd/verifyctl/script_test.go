@@ -1,10 +1,13 @@
 package main
 
 import (
+	"bufio"
 	"cmp"
 	"context"
 	"errors"
 	"flag"
+	"fmt"
+	"io"
 	"io/fs"
 	"net/http/httptest"
 	"os"
@@ -13,6 +16,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -51,10 +55,18 @@ func TestScripts(t *testing.T) {
 				RequireUniqueNames:  true,
 				RequireExplicitExec: false,
 				Setup:               setUp,
+				Condition: func(name string) (bool, error) {
+					if name != "postgres" {
+						return false, fmt.Errorf("no condition %s", name)
+					}
+					address, err := database()
+					return address != "", err
+				},
 				Cmds: map[string]func(*testscript.TestScript, bool, []string){
 					"exits":    exits,
 					"contains": contains,
 					"simulate": simulate,
+					"postgres": postgres,
 				},
 			})
 		})
@@ -93,12 +105,16 @@ func setUp(env *testscript.Env) error {
 	return nil
 }
 
-// simulate serves the demo world for the rest of the script, at $SIMULATOR.
+// simulate serves the demo world for the rest of the script, at $SIMULATOR; with "now" its clock is the machine's.
 func simulate(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) > 0 {
-		ts.Fatalf("usage: simulate")
+	opts := simulator.Options{Seed: simulator.SeedDemo}
+	switch {
+	case !neg && len(args) == 1 && args[0] == "now":
+		opts.Clock = simulator.Clock{Mode: simulator.ClockWall}
+	case neg || len(args) > 0:
+		ts.Fatalf("usage: simulate [now]")
 	}
-	sim, err := simulator.Open(context.Background(), simulator.Options{Seed: simulator.SeedDemo})
+	sim, err := simulator.Open(context.Background(), opts)
 	ts.Check(err)
 	server := httptest.NewServer(sim)
 	ts.Defer(func() {
@@ -106,6 +122,37 @@ func simulate(ts *testscript.TestScript, neg bool, args []string) {
 		_ = sim.Close()
 	})
 	ts.Setenv("SIMULATOR", server.URL)
+}
+
+// databaseInput is what the database runs for: it is closed when this process ends, however it ends.
+var databaseInput io.Closer
+
+// database is a PostgreSQL server for scripts, "" where there is none.
+var database = sync.OnceValues(func() (address string, err error) {
+	cmd := exec.Command("go", "run", "github.com/verifyctl/verifyctl/internal/pgtest")
+	if databaseInput, err = cmd.StdinPipe(); err != nil {
+		return "", err
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return "", err
+	}
+	if err := cmd.Start(); err != nil {
+		return "", err
+	}
+	line, err := bufio.NewReader(out).ReadString('\n')
+	_, address, _ = strings.Cut(strings.TrimSpace(line), " ")
+	return address, err
+})
+
+// postgres puts the address of a database into $POSTGRES.
+func postgres(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) > 0 {
+		ts.Fatalf("usage: postgres")
+	}
+	address, err := database()
+	ts.Check(err)
+	ts.Setenv("POSTGRES", address)
 }
 
 // exits runs a program and checks its exact exit status: "exits 4 verifyctl -e prod factors list". What it printed is

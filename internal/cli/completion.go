@@ -97,7 +97,7 @@ func (s *shell) remembered(ctx context.Context, ask func(context.Context, *store
 	if err != nil {
 		return nil
 	}
-	memory, err := s.openMemory(ctx, memoryName(target.Environment))
+	memory, err := s.openMemory(ctx, target)
 	if err != nil {
 		return nil
 	}

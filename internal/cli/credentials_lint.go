@@ -167,7 +167,7 @@ func (o *credentialsLintOptions) note(ctx context.Context, lint *pushfile.Lint) 
 
 // remember keeps what the files tell of the credential that was made of them.
 func (o *credentialsLintOptions) remember(ctx context.Context, lint *pushfile.Lint) error {
-	memory, err := o.shell.openMemory(ctx, o.record)
+	memory, err := o.shell.openMemoryOf(ctx, o.record)
 	if err != nil {
 		return err
 	}

@@ -195,7 +195,7 @@ func (o *debuggerListenOptions) address(ctx context.Context, c *connection) (str
 func (o *debuggerListenOptions) programEnvironment(all []string) []string {
 	return slices.DeleteFunc(slices.Clone(all), func(variable string) bool {
 		name, value, _ := strings.Cut(variable, "=")
-		isOurs := strings.HasPrefix(name, "TWILIO_") || strings.HasPrefix(name, "VERIFYCTL_")
+		isOurs := strings.HasPrefix(name, "TWILIO_") || strings.HasPrefix(name, "VERIFYCTL_") || name == "PGPASSWORD"
 		return isOurs || slices.ContainsFunc(o.secrets, func(secret string) bool { return strings.Contains(value, secret) })
 	})
 }
@@ -287,7 +287,7 @@ func (s sanitized) Write(text []byte) (int, error) {
 // eventStores are the memories that events go to; this environment's is given.
 func (c *connection) eventStores(own *store.Store) *debugger.EventStores {
 	return &debugger.EventStores{Environment: c.env.Name, Own: own, Open: func(environment string) (debugger.Keeper, error) {
-		s, err := c.shell.openMemory(context.Background(), environment)
+		s, err := c.shell.openMemoryOf(context.Background(), environment)
 		if err != nil {
 			return nil, err
 		}

@@ -8,12 +8,13 @@ import (
 	"sync"
 	"time"
 
+	"github.com/verifyctl/verifyctl/internal/config"
 	"github.com/verifyctl/verifyctl/internal/statedir"
 	"github.com/verifyctl/verifyctl/internal/store"
 	"github.com/verifyctl/verifyctl/internal/verify"
 )
 
-// memory opens what this machine remembers of the environment, on first use.
+// memory opens what is remembered of the environment, on first use.
 func (c *connection) memory(ctx context.Context) (*store.Store, error) {
 	c.shell.opening.Lock()
 	defer c.shell.opening.Unlock()
@@ -21,7 +22,7 @@ func (c *connection) memory(ctx context.Context) (*store.Store, error) {
 		return c.store, nil
 	}
 	var err error
-	if c.store, err = c.shell.openMemory(ctx, memoryName(c.env)); err != nil {
+	if c.store, err = c.shell.openMemory(ctx, c.target); err != nil {
 		return nil, err
 	}
 	c.shell.opened.closers = append(c.shell.opened.closers, c.store)
@@ -31,13 +32,30 @@ func (c *connection) memory(ctx context.Context) (*store.Store, error) {
 	return c.store, nil
 }
 
-// openMemory opens what this machine remembers under a name.
-func (s *shell) openMemory(ctx context.Context, name string) (*store.Store, error) {
+// openMemory opens what is remembered of an environment: by this machine, or by the team.
+func (s *shell) openMemory(ctx context.Context, target *config.Target) (*store.Store, error) {
 	dir, err := s.stateDir()
 	if err != nil {
 		return nil, err
 	}
-	return store.Open(ctx, dir, name)
+	name := memoryName(target.Environment)
+	if target.Store == "" {
+		return store.Open(ctx, dir, name)
+	}
+	password, key, err := target.StoreSecrets(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return store.OpenShared(ctx, dir, name, store.Shared{URL: target.Store, Password: password, Key: key})
+}
+
+// openMemoryOf is [shell.openMemory] of the environment of a name.
+func (s *shell) openMemoryOf(ctx context.Context, name string) (*store.Store, error) {
+	target, err := s.named(name)
+	if err != nil {
+		return nil, err
+	}
+	return s.openMemory(ctx, target)
 }
 
 // hashToken gives the keyed hash that tells two push tokens apart, "" when this machine has no key and cannot make one:
@@ -49,17 +67,29 @@ func (s *shell) hashToken(token verify.PushToken) string {
 	s.opening.Lock()
 	defer s.opening.Unlock()
 	if s.opened.key == nil {
-		dir, err := s.stateDir()
-		if err != nil {
-			return ""
-		}
-		key, err := statedir.OpenKey(context.Background(), dir)
+		key, err := s.hashKey(context.Background())
 		if err != nil {
 			return ""
 		}
 		s.opened.key = key
 	}
 	return s.opened.key.HashToken(token)
+}
+
+// hashKey gives the key by which the memory of the chosen environment tells push tokens apart.
+func (s *shell) hashKey(ctx context.Context) (*statedir.Key, error) {
+	if target, err := s.chosen(); err == nil && target.Store != "" {
+		_, key, err := target.StoreSecrets(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return statedir.TeamKey(key)
+	}
+	dir, err := s.stateDir()
+	if err != nil {
+		return nil, err
+	}
+	return statedir.OpenKey(ctx, dir)
 }
 
 // memoryName is the name under which this machine remembers an environment. Without one it is the Service.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/verifyctl/verifyctl/internal/config"
 	"github.com/verifyctl/verifyctl/internal/render"
 	"github.com/verifyctl/verifyctl/internal/store"
 	"github.com/verifyctl/verifyctl/internal/verify"
@@ -18,10 +19,10 @@ import (
 func newStateCmd(s *shell) *cobra.Command {
 	return group(&cobra.Command{
 		Use:   "state",
-		Short: "What this machine remembers, and how to make it forget",
+		Short: "What is remembered, and how to make it forget",
 		Long: `The state directory holds one file for each environment: the index of factors, stored debugger events, challenges created
-here, factors deleted from here, and identities seen. Push tokens are kept as keyed hashes only. The audit file is not part
-of it and is never purged.`,
+here, factors deleted from here, and identities seen. An environment with a store has a team's PostgreSQL database in the
+place of its file. Push tokens are kept as keyed hashes only. The audit file is not part of it and is never purged.`,
 	}, newStateListCmd(s), newStatePurgeCmd(s))
 }
 
@@ -29,7 +30,8 @@ of it and is never purged.`,
 type keptRow struct {
 	Environment string `json:"environment"`
 	store.Kept
-	Bytes int64 `json:"bytes"` // of the environment's whole file
+	Bytes int64  `json:"bytes"` // of the environment's whole file, or of its tables
+	Path  string `json:"path"`  // the file, or the team's database
 }
 
 var keptResource = render.Resource[keptRow]{Columns: []render.Column[keptRow]{
@@ -39,6 +41,7 @@ var keptResource = render.Resource[keptRow]{Columns: []render.Column[keptRow]{
 	{Name: "oldest", Time: func(r keptRow) time.Time { return r.Oldest }},
 	{Name: "newest", Time: func(r keptRow) time.Time { return r.Newest }},
 	{Name: "bytes", Text: func(r keptRow) string { return fmt.Sprint(r.Bytes) }, Wide: true},
+	{Name: "path", Text: func(r keptRow) string { return r.Path }, Wide: true},
 }}
 
 func newStateListCmd(s *shell) *cobra.Command {
@@ -46,7 +49,7 @@ func newStateListCmd(s *shell) *cobra.Command {
 		Use:     "list",
 		Aliases: []string{"ls"},
 		Short:   "List what is kept, by environment and kind",
-		Long:    "List what this machine keeps of each environment.\n\n" + exitHelp(0, 1),
+		Long:    "List what is kept of each environment: by this machine, and by the team where an environment has a store.\n\n" + exitHelp(0, 1, 6),
 		Example: "  verifyctl state list",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			rows, unread := keptRows(cmd.Context(), s)
@@ -77,30 +80,60 @@ func keptRows(ctx context.Context, s *shell) ([]keptRow, error) {
 	}
 	var rows []keptRow
 	for _, name := range names {
-		state, err := stateOf(ctx, dir, name)
+		memory, err := store.Open(ctx, dir, name)
 		if err != nil {
 			return rows, err
 		}
-		for _, kept := range state.Kept {
-			if kept.Rows > 0 {
-				rows = append(rows, keptRow{name, kept, state.Bytes})
-			}
+		own, err := rowsIn(ctx, memory)
+		if err != nil {
+			return rows, err
 		}
+		rows = append(rows, own...)
 	}
-	var unknown []error
+	shared, err := sharedRows(ctx, s)
+	rows = append(rows, shared...)
+	unknown := []error{err}
 	for _, path := range slices.Sorted(maps.Keys(unreadable)) {
 		unknown = append(unknown, fmt.Errorf("what is kept in %s is unknown: %w", path, unreadable[path]))
 	}
 	return rows, errors.Join(unknown...)
 }
 
-func stateOf(ctx context.Context, dir, name string) (store.EnvironmentState, error) {
-	memory, err := store.Open(ctx, dir, name)
-	if err != nil {
-		return store.EnvironmentState{}, err
-	}
+// rowsIn tells what is in a memory, and closes it.
+func rowsIn(ctx context.Context, memory *store.Store) (rows []keptRow, err error) {
 	defer memory.Close()
-	return memory.State(ctx)
+	state, err := memory.State(ctx)
+	for _, kept := range state.Kept {
+		if kept.Rows > 0 {
+			rows = append(rows, keptRow{state.Environment, kept, state.Bytes, state.Path})
+		}
+	}
+	return rows, err
+}
+
+// sharedRows gives what teams keep of the environments that have a store; with an error, what could be read.
+func sharedRows(ctx context.Context, s *shell) (rows []keptRow, err error) {
+	targets, err := s.environments()
+	if err != nil {
+		return nil, err
+	}
+	var unknown []error
+	for _, target := range targets {
+		name := target.Environment.Name
+		if target.Store == "" || s.flags.env != "" && s.flags.env != name {
+			continue
+		}
+		var shared []keptRow
+		memory, err := s.openMemory(ctx, target)
+		if err == nil {
+			shared, err = rowsIn(ctx, memory)
+		}
+		if err != nil {
+			unknown = append(unknown, fmt.Errorf("what the team keeps of %s is unknown: %w", name, err))
+		}
+		rows = append(rows, shared...)
+	}
+	return rows, errors.Join(unknown...)
 }
 
 type statePurgeOptions struct {
@@ -151,10 +184,10 @@ func (o *statePurgeOptions) run(ctx context.Context) error {
 		}
 	}
 	name := memoryName(target.Environment)
-	if err := o.confirm(ctx, name); err != nil {
+	if err := o.confirm(ctx, target); err != nil {
 		return err
 	}
-	memory, err := o.shell.openMemory(ctx, name)
+	memory, err := o.shell.openMemory(ctx, target)
 	if err != nil {
 		return err
 	}
@@ -193,15 +226,18 @@ func (o *statePurgeOptions) parse(args []string) error {
 	return nil
 }
 
-func (o *statePurgeOptions) confirm(ctx context.Context, name string) error {
-	what := "everything"
+func (o *statePurgeOptions) confirm(ctx context.Context, target *config.Target) error {
+	what, whose := "everything", "this machine keeps"
+	if target.Store != "" {
+		whose = "the team keeps, for everybody,"
+	}
 	switch {
 	case o.identity != "":
 		what = "all about " + string(o.identity)
 	case len(o.kinds) > 0:
 		what = joined(o.kinds, ", ")
 	}
-	return o.shell.confirm(ctx, o.yes, fmt.Sprintf("Remove %s that this machine keeps for %s?", what, name))
+	return o.shell.confirm(ctx, o.yes, fmt.Sprintf("Remove %s that %s for %s?", what, whose, memoryName(target.Environment)))
 }
 
 func (o *statePurgeOptions) purge(ctx context.Context, memory *store.Store) (map[store.Kind]int, error) {

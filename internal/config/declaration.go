@@ -20,6 +20,7 @@ type declaration struct {
 	webhooks    []webhookReference // to what signs what Twilio posts
 	texts       string             // the messages file, "" for none
 	listenerURL string             // where Twilio posts debugger events to
+	store       teamStore          // where a team keeps what is remembered
 
 	service *serviceBlock // nil when the environment declares no set-up of its Service
 
@@ -50,7 +51,7 @@ var (
 
 // fields are the keys of an environment, in the order in which they are written, each with its place in a declaration.
 func (d *document) fields(to *declaration) []field {
-	return []field{
+	return append([]field{
 		{"account_sid", facts, into(&to.env.AccountSID, sid(d, verify.ParseAccountSID))},
 		{"service_sid", facts, into(&to.env.ServiceSID, sid(d, verify.ParseServiceSID))},
 		{"api_key", nil, into(&to.credentials.apiKey, sid(d, verify.ParseAPIKeySID))},
@@ -86,7 +87,7 @@ func (d *document) fields(to *declaration) []field {
 		{"attestations", facts, into(&to.env.Attestations, d.attestations)},
 		{"credential_notes", facts, into(&to.env.CredentialNotes, d.credentialNotes)},
 		{"service", nil, into(&to.service, d.service)},
-	}
+	}, d.storeFields(&to.store)...)
 }
 
 // fieldsOfAll are the keys of any environment, to look something up about them.
@@ -142,6 +143,7 @@ func (decl *declaration) join(mine *declaration) error {
 	if mine.caFile.value != "" {
 		decl.caFile = mine.caFile
 	}
+	decl.store.join(mine.store)
 	decl.env.ReadOnly = decl.env.ReadOnly || mine.env.ReadOnly
 	decl.allowBaseURL = mine.allowBaseURL
 	switch {

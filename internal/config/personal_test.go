@@ -61,6 +61,8 @@ func TestWhatATeamsFileMustNotHold(t *testing.T) {
 		{"allow_base_url: true"},
 		{"identity: {from: command, command: [id]}"},
 		{"webhook_secret: [{command: [pass]}]"},
+		{"store_password_command: [pass]"},
+		{"store_key_command: [pass]"},
 	} {
 		team, mine := teamFile(t, environment(lines...), "")
 		_, err := open(t, "--config", team, "-e", "s").Choose()

@@ -15,7 +15,7 @@ var settable = []settableKey{
 	{"account_sid", textNode}, {"service_sid", textNode}, {"kind", textNode}, {"readonly", plainNode}, {"ios_build", textNode},
 	{"platforms", listNode}, {"app_ids", listNode}, {"max_factors", plainNode}, {"metadata_keys", listNode}, {"base_url", textNode},
 	{"ca_file", textNode}, {"region", textNode}, {"edge", textNode}, {"allow_base_url", plainNode}, {"webhook_url", textNode},
-	{"listener_url", textNode},
+	{"listener_url", textNode}, {"store", textNode},
 }
 
 type settableKey struct {

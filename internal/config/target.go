@@ -33,6 +33,7 @@ type Target struct {
 	CAFile   string // PEM file of an authority to trust besides the system's, "" for none
 	Region   string // "" is us1
 	Edge     string // "" lets Twilio choose
+	Store    string // the address of the team's store, "" where this machine has its own
 	Texts    string // the messages file of challenges, "" for none
 
 	SecretFrom   string // where the secret of the keys is kept, in words
@@ -51,6 +52,7 @@ type Target struct {
 	identity identityRule
 	secret   reference
 	webhooks []webhookReference
+	store    teamStore
 	push     map[verify.Platform]pushReferences
 
 	file     string // that declares the environment, "" for standard input and what is built in
@@ -255,6 +257,9 @@ func (c *Config) target(decl *declaration) (*Target, error) {
 // connect says how a target is reached.
 func (c *Config) connect(t *Target, decl *declaration) error {
 	if err := c.settings.connect(t, decl); err != nil {
+		return err
+	}
+	if err := c.settings.connectStore(t, decl); err != nil {
 		return err
 	}
 	if err := checkBaseURL(t.BaseURL, decl.allowBaseURL, decl.env.IsProduction()); err != nil {

@@ -94,10 +94,29 @@ func readKey(path string) (*Key, error) {
 			Hint: "restore it from a backup; without it, move it away: a new one is made, and what was hashed with the " +
 				"old one is not recognised any more"}
 	}
+	return newKey(secret), nil
+}
+
+// leastSecret is how long a secret has to be that people make, in bytes.
+const leastSecret = 32
+
+// TeamKey makes a key of the secret that a team shares, the same on every machine.
+func TeamKey(secret verify.Secret) (*Key, error) {
+	if n := len(secret.Reveal()); n < leastSecret {
+		return nil, verify.Usagef("the key of the team's store has %d bytes, and needs %d", n, leastSecret).
+			WithHint("make one once, and give it to everybody as a secret: openssl rand -hex 32")
+	}
+	return newKey([]byte(secret.Reveal())), nil
+}
+
+func newKey(secret []byte) *Key {
 	key := &Key{secret: secret}
 	key.id = key.hash("key", "")[:8]
-	return key, nil
+	return key
 }
+
+// Proof gives a keyed hash of nothing, by which a store knows its key again. It does not give the key away.
+func (k *Key) Proof() string { return k.mac("store", nil) }
 
 // HashToken gives a keyed hash of a push token, which tells two tokens apart and gives neither away; "" for "".
 func (k *Key) HashToken(token verify.PushToken) string {

@@ -25,7 +25,7 @@ func created(n int) verify.CreatedChallenge {
 // claimOnce does what creating a challenge does, with a file of a line for each challenge in the place of Twilio.
 func claimOnce(dir string) error {
 	ctx := context.Background()
-	s, err := Open(ctx, dir, "production")
+	s, err := openAsChild(ctx, dir)
 	if err != nil {
 		return err
 	}
@@ -63,12 +63,12 @@ func claimOnce(dir string) error {
 	}
 }
 
-func TestFiftyProcessesMakeOneChallenge(t *testing.T) {
+func fiftyProcessesMakeOneChallenge(t *testing.T, w *world) {
 	for _, dies := range []bool{false, true} {
 		t.Run(fmt.Sprintf("the first one dies %v", dies), func(t *testing.T) {
-			dir := t.TempDir()
+			w := w.fresh(t)
 			if dies {
-				first := childProcess(t, "claim", dir)
+				first := w.child(t, "claim")
 				first.Env = append(first.Env, "STORE_TEST_DIE=1")
 				if err := first.Run(); err == nil {
 					t.Fatal("the first process did not die")
@@ -76,20 +76,20 @@ func TestFiftyProcessesMakeOneChallenge(t *testing.T) {
 			}
 			var running []*exec.Cmd
 			for range 50 {
-				cmd := childProcess(t, "claim", dir)
+				cmd := w.child(t, "claim")
 				check(t, cmd.Start())
 				running = append(running, cmd)
 			}
 			for _, cmd := range running {
 				check(t, cmd.Wait())
 			}
-			sent := strings.Fields(string(must[[]byte](t)(os.ReadFile(dir + "/twilio"))))
+			sent := strings.Fields(string(must[[]byte](t)(os.ReadFile(w.dir + "/twilio"))))
 			if len(sent) != 1 {
 				t.Fatalf("%d challenges were made: %v", len(sent), sent)
 			}
 			var n int
 			fmt.Sscan(sent[0], &n)
-			claim := must[verify.Claim](t)(openStore(t, dir).ClaimChallenge(t.Context(), theKey))
+			claim := must[verify.Claim](t)(w.open(t).ClaimChallenge(t.Context(), theKey))
 			if claim.State != verify.ClaimMade || claim.ChallengeSID != challengeSID(n) {
 				t.Errorf("afterwards the claim is %+v, and %s was made", claim, challengeSID(n))
 			}
@@ -97,8 +97,8 @@ func TestFiftyProcessesMakeOneChallenge(t *testing.T) {
 	}
 }
 
-func TestFiftyCallersInOneProcessMakeOneChallenge(t *testing.T) {
-	s := openStore(t, t.TempDir())
+func fiftyCallersInOneProcessMakeOneChallenge(t *testing.T, w *world) {
+	s := w.open(t)
 	ctx := t.Context()
 	var mine sync.Map
 	var all sync.WaitGroup
@@ -119,7 +119,7 @@ func TestFiftyCallersInOneProcessMakeOneChallenge(t *testing.T) {
 	}
 }
 
-func TestAClaimFromItsBeginningToItsEnd(t *testing.T) {
+func aClaimFromItsBeginningToItsEnd(t *testing.T, w *world) {
 	ctx := t.Context()
 	claim := func(s *Store) verify.Claim { return must[verify.Claim](t)(s.ClaimChallenge(ctx, theKey)) }
 	state := func(c verify.Claim) string { return fmt.Sprintf("%s look=%v %s", c.State, c.LookFirst, c.ChallengeSID) }
@@ -130,8 +130,8 @@ func TestAClaimFromItsBeginningToItsEnd(t *testing.T) {
 		}
 	}
 	stores := func(t *testing.T) (*Store, *Store) {
-		dir := t.TempDir()
-		return openStore(t, dir), openStore(t, dir)
+		w := w.fresh(t)
+		return w.open(t), w.open(t)
 	}
 	t.Run("fulfilled", func(t *testing.T) {
 		a, b := stores(t)
@@ -195,10 +195,9 @@ func TestAClaimFromItsBeginningToItsEnd(t *testing.T) {
 	})
 }
 
-func TestResendsAreCountedBeforeTheyAreSent(t *testing.T) {
-	dir := t.TempDir()
+func resendsAreCountedBeforeTheyAreSent(t *testing.T, w *world) {
 	ctx := t.Context()
-	s := openStore(t, dir)
+	s := w.open(t)
 	reserve := func(s *Store) (int64, int) {
 		t.Helper()
 		id, used, err := s.ReserveResend(ctx, challengeSID(1), noon, 3)
@@ -209,7 +208,7 @@ func TestResendsAreCountedBeforeTheyAreSent(t *testing.T) {
 	check(t, s.FinishResend(ctx, first, verify.SendDone, "NT00000000000000000000000000000001"))
 	refused, _ := reserve(s)
 	check(t, s.FinishResend(ctx, refused, verify.SendRefused, ""))
-	again := openStore(t, dir) // another process; nobody finishes the second
+	again := w.open(t) // another process; nobody finishes the second
 	if _, used := reserve(again); used != 1 {
 		t.Errorf("%d count as used, want 1", used)
 	}
@@ -226,8 +225,8 @@ func TestResendsAreCountedBeforeTheyAreSent(t *testing.T) {
 	}
 }
 
-func TestTheFirstReceiptOfASourceCounts(t *testing.T) {
-	s := openStore(t, t.TempDir())
+func theFirstReceiptOfASourceCounts(t *testing.T, w *world) {
+	s := w.open(t)
 	ctx := t.Context()
 	for i, source := range []string{"app", "backend", "app"} {
 		check(t, s.RecordReceipt(ctx, verify.Receipt{ChallengeSID: challengeSID(1), Source: source, At: noon.Add(time.Duration(i) * time.Second)}))
@@ -238,8 +237,8 @@ func TestTheFirstReceiptOfASourceCounts(t *testing.T) {
 	}
 }
 
-func TestWhatWasMetIsOfferedAgain(t *testing.T) {
-	s := openStore(t, t.TempDir())
+func whatWasMetIsOfferedAgain(t *testing.T, w *world) {
+	s := w.open(t)
 	ctx := t.Context()
 	check(t, s.Saw(ctx, noon, map[verify.Identity][]string{"alice-001": {string(factorSID(1))}}))
 	check(t, s.Saw(ctx, noon.Add(time.Hour), map[verify.Identity][]string{"bernd-001": {}}))

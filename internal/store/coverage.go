@@ -2,8 +2,8 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"slices"
+	"time"
 
 	"github.com/verifyctl/verifyctl/internal/event"
 )
@@ -14,18 +14,21 @@ func (s *Store) AddCoverage(ctx context.Context, source string, span event.Span)
 	if !span.From.Before(span.Until) {
 		return nil
 	}
-	from, until := micros(span.From), micros(span.Until)
-	return s.update(ctx, "cannot record the coverage", func(tx *sql.Tx) error {
-		err := tx.QueryRowContext(ctx, `SELECT min(?1, coalesce(min(from_time), ?1)), max(?2, coalesce(max(until_time), ?2))
-			FROM coverage WHERE source = ?3 AND from_time <= ?2 AND until_time >= ?1`, from, until, source).Scan(&from, &until)
+	return s.change(ctx, onRecords, "cannot record the coverage", func(tx session) error {
+		touching, err := gather(ctx, tx, scanSpan, `SELECT from_time, until_time FROM coverage
+			WHERE source = ? AND from_time <= ? AND until_time >= ?`, source, span.Until, span.From)
 		if err != nil {
 			return err
 		}
-		_, err = tx.ExecContext(ctx, `DELETE FROM coverage WHERE source = ? AND from_time >= ? AND until_time <= ?`, source, from, until)
+		whole := span
+		for _, other := range touching {
+			whole = event.Span{From: earlier(whole.From, other.From), Until: later(whole.Until, other.Until)}
+		}
+		_, err = tx.exec(ctx, `DELETE FROM coverage WHERE source = ? AND from_time >= ? AND until_time <= ?`, source, whole.From, whole.Until)
 		if err != nil {
 			return err
 		}
-		_, err = tx.ExecContext(ctx, `INSERT INTO coverage (source, from_time, until_time) VALUES (?, ?, ?)`, source, from, until)
+		_, err = tx.exec(ctx, `INSERT INTO coverage (source, from_time, until_time) VALUES (?, ?, ?)`, source, whole.From, whole.Until)
 		return err
 	})
 }
@@ -38,9 +41,10 @@ func (s *Store) Coverage(ctx context.Context, within event.Span, sources ...stri
 		source string
 	}
 	parts, err := all(ctx, s, "cannot read the coverage",
-		`SELECT source, max(from_time, ?1), min(until_time, ?2) FROM coverage WHERE from_time < ?2 AND until_time > ?1 ORDER BY from_time`,
-		[]any{micros(within.From), micros(within.Until)}, func(row scanner) (p part, err error) {
+		`SELECT source, from_time, until_time FROM coverage WHERE from_time < ? AND until_time > ? ORDER BY from_time`,
+		[]any{within.Until, within.From}, func(row scanner) (p part, err error) {
 			err = row.Scan(&p.source, timeInto(&p.From), timeInto(&p.Until))
+			p.From, p.Until = later(p.From, within.From), earlier(p.Until, within.Until)
 			return p, err
 		})
 	if err != nil {
@@ -60,6 +64,25 @@ func (s *Store) Coverage(ctx context.Context, within event.Span, sources ...stri
 		covered = append(covered, p.Span)
 	}
 	return covered, nil
+}
+
+func scanSpan(row scanner) (span event.Span, err error) {
+	err = row.Scan(timeInto(&span.From), timeInto(&span.Until))
+	return span, err
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
 }
 
 // Gaps gives the parts of a span of which events may be missing, oldest first; sources as in [Store.Coverage].

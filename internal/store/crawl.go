@@ -3,13 +3,12 @@ package store
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
-	"github.com/verifyctl/verifyctl/internal/statedir"
 	"github.com/verifyctl/verifyctl/internal/verify"
 )
 
@@ -19,8 +18,8 @@ import (
 
 const selectCrawls = `SELECT id, service_sid, kind, started, finished, cursor, listed, entities, factors FROM crawls `
 
-// unfinishedCrawl is the crawl that was cut off or is running.
-const unfinishedCrawl = selectCrawls + `WHERE finished = 0 ORDER BY id DESC LIMIT 1`
+// unfinishedCrawl is the crawl that was cut off or is running; its argument is the zero time.
+const unfinishedCrawl = selectCrawls + `WHERE finished = ? ORDER BY id DESC LIMIT 1`
 
 func scanCrawl(row scanner) (c verify.Crawl, err error) {
 	err = row.Scan(&c.ID, &c.ServiceSID, &c.Kind, timeInto(&c.Started), timeInto(&c.Finished), &c.Cursor, &c.Listed, &c.Entities, &c.Factors)
@@ -38,99 +37,114 @@ func (s *Store) BeginCrawl(ctx context.Context, account verify.AccountSID, servi
 			return c, err
 		}
 	}
-	me, err := s.owner.name(ctx)
+	me, err := s.me(ctx)
 	if err != nil {
-		return c, statedir.Failure("cannot begin the crawl", err)
+		return c, s.engine.failure("cannot begin the crawl", err)
 	}
-	err = s.update(ctx, "cannot begin the crawl", func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `INSERT INTO meta (name, value) VALUES ('index_account', ?), ('index_service', ?)
-			ON CONFLICT DO UPDATE SET value = excluded.value`, account, service)
+	err = s.change(ctx, onBoth, "cannot begin the crawl", func(tx session) error {
+		_, err := tx.exec(ctx, `INSERT INTO meta (name, value) VALUES ('index_account', ?), ('index_service', ?)
+			ON CONFLICT (name) DO UPDATE SET value = excluded.value`, account, service)
 		if err != nil {
 			return err
 		}
-		if c, err = s.takeOverCrawl(ctx, tx, me, kind); err != nil || c.ID != 0 {
+		other, err := s.takeLease(ctx, tx, me, crawlLease)
+		if err != nil {
+			return err
+		}
+		if c, err = s.takeOverCrawl(ctx, tx, me, kind, other); err != nil || c.ID != 0 {
 			return err
 		}
 		c = verify.Crawl{ServiceSID: service, Kind: kind, Started: now}
-		return tx.QueryRowContext(ctx, `INSERT INTO crawls (service_sid, kind, owner, started) VALUES (?, ?, ?, ?) RETURNING id`,
-			service, kind, me, micros(now)).Scan(&c.ID)
+		return tx.queryRow(ctx, `INSERT INTO crawls (service_sid, kind, owner, started) VALUES (?, ?, ?, ?) RETURNING id`,
+			service, kind, me, now).Scan(&c.ID)
 	})
+	if err == nil {
+		s.crawling()
+		var keeping context.Context
+		keeping, s.crawling = context.WithCancel(context.WithoutCancel(ctx))
+		go s.keepLease(keeping, crawlLease)
+	}
 	return c, err
 }
 
 // takeOverCrawl gives the crawl that was cut off, for me to continue; ID 0 when there is none of the kind.
-func (s *Store) takeOverCrawl(ctx context.Context, tx *sql.Tx, me string, kind verify.CrawlKind) (c verify.Crawl, err error) {
-	c, err = scanCrawl(tx.QueryRowContext(ctx, unfinishedCrawl))
+func (s *Store) takeOverCrawl(ctx context.Context, tx session, me string, kind verify.CrawlKind, other string) (c verify.Crawl, err error) {
+	c, err = scanCrawl(tx.queryRow(ctx, unfinishedCrawl, time.Time{}))
+	if other != "" && (err == nil || errors.Is(err, sql.ErrNoRows)) {
+		return c, crawledBy(other, c)
+	}
 	if errors.Is(err, sql.ErrNoRows) {
 		return verify.Crawl{}, nil
 	}
 	if err != nil {
 		return c, err
 	}
-	var owner string
-	if err := tx.QueryRowContext(ctx, `SELECT owner FROM crawls WHERE id = ?`, c.ID).Scan(&owner); err != nil {
-		return c, err
-	}
-	if owner != me {
-		alive, err := s.owner.alive(owner)
-		if err != nil {
-			return c, err
-		}
-		if alive {
-			return c, verify.Refusedf("another verifyctl is crawling this environment since %s", c.Started.Format(time.RFC3339)).
-				WithHint("wait until it is done")
-		}
-	}
 	if c.Kind == kind {
 		c.Resumed = true
-		_, err = tx.ExecContext(ctx, `UPDATE crawls SET owner = ? WHERE id = ?`, me, c.ID)
+		_, err = tx.exec(ctx, `UPDATE crawls SET owner = ? WHERE id = ?`, me, c.ID)
 		return c, err
 	}
-	_, err = tx.ExecContext(ctx, `UPDATE entities SET todo_for = NULL WHERE todo_for IS NOT NULL; DELETE FROM crawls WHERE finished = 0`)
+	if _, err := tx.exec(ctx, `UPDATE entities SET todo_for = NULL WHERE todo_for IS NOT NULL`); err != nil {
+		return c, err
+	}
+	_, err = tx.exec(ctx, `DELETE FROM crawls WHERE finished = ?`, time.Time{})
 	return verify.Crawl{}, err
+}
+
+// crawledBy refuses a crawl that another process is at.
+func crawledBy(other string, c verify.Crawl) error {
+	where := ""
+	if host := hostOf(other); host != "" {
+		where = " on " + host
+	}
+	return verify.Refusedf("another verifyctl%s is crawling this environment since %s", where, c.Started.Format(time.RFC3339)).
+		WithHint("wait until it is done")
 }
 
 // SaveEntityPage puts a page of entities into the index, in the same transaction as the cursor of the next page ("" after
 // the last). A full crawl puts all of them on its list; a changed one only those that the index has not read yet.
 func (s *Store) SaveEntityPage(ctx context.Context, crawl verify.Crawl, page []verify.Entity, next string) error {
-	return s.updateIndex(ctx, "cannot save the page of entities", func(tx *sql.Tx) error {
-		if err := stillRuns(ctx, tx, crawl); err != nil {
+	return s.change(ctx, onIndex, "cannot save the page of entities", func(tx session) error {
+		if err := s.stillRuns(ctx, tx, crawl); err != nil {
 			return err
 		}
-		put, err := tx.PrepareContext(ctx, `INSERT INTO entities (identity, sid, date_created, date_updated, listed_by, todo_for)
-			VALUES (?1, ?2, ?3, ?4, ?5, ?5) ON CONFLICT DO UPDATE SET sid = excluded.sid, date_created = excluded.date_created,
+		var rows [][]any
+		known := map[verify.Identity]bool{}
+		for _, e := range slices.Backward(page) {
+			if !known[e.Identity] {
+				known[e.Identity] = true
+				rows = append(rows, []any{e.Identity, e.SID, e.DateCreated, e.DateUpdated, crawl.ID, crawl.ID})
+			}
+		}
+		err := tx.insert(ctx, `entities (identity, sid, date_created, date_updated, listed_by, todo_for)`, rows,
+			`ON CONFLICT (identity) DO UPDATE SET sid = excluded.sid, date_created = excluded.date_created,
 			date_updated = excluded.date_updated, listed_by = excluded.listed_by,
-			todo_for = CASE WHEN listed_by = ?5 OR (?6 AND read_at > 0) THEN todo_for ELSE ?5 END`)
+			todo_for = CASE WHEN entities.listed_by = excluded.listed_by OR (? AND entities.read_at > ?) THEN entities.todo_for
+				ELSE excluded.todo_for END`, crawl.Kind == verify.CrawlChanged, time.Time{})
 		if err != nil {
 			return err
 		}
-		defer put.Close()
-		for _, e := range page {
-			_, err := put.ExecContext(ctx, e.Identity, e.SID, micros(e.DateCreated), micros(e.DateUpdated), crawl.ID,
-				crawl.Kind == verify.CrawlChanged)
-			if err != nil {
-				return err
-			}
-		}
-		_, err = tx.ExecContext(ctx, `UPDATE crawls SET cursor = ?, listed = ? WHERE id = ?`, next, next == "", crawl.ID)
+		_, err = tx.exec(ctx, `UPDATE crawls SET cursor = ?, listed = ? WHERE id = ?`, next, next == "", crawl.ID)
 		return err
 	})
 }
 
 // QueueEntities puts identities on a crawl's list, whether the index has them or not.
 func (s *Store) QueueEntities(ctx context.Context, crawl verify.Crawl, identities []verify.Identity) error {
-	return s.updateIndex(ctx, "cannot put entities on the crawl's list", func(tx *sql.Tx) error {
-		if err := stillRuns(ctx, tx, crawl); err != nil {
+	return s.change(ctx, onIndex, "cannot put entities on the crawl's list", func(tx session) error {
+		if err := s.stillRuns(ctx, tx, crawl); err != nil {
 			return err
 		}
+		var rows [][]any
+		known := map[verify.Identity]bool{}
 		for _, identity := range identities {
-			_, err := tx.ExecContext(ctx, `INSERT INTO entities (identity, sid, date_created, date_updated, listed_by, todo_for)
-				VALUES (?1, '', 0, 0, ?2, ?2) ON CONFLICT DO UPDATE SET todo_for = ?2`, identity, crawl.ID)
-			if err != nil {
-				return err
+			if !known[identity] {
+				known[identity] = true
+				rows = append(rows, []any{identity, "", time.Time{}, time.Time{}, crawl.ID, crawl.ID})
 			}
 		}
-		return nil
+		return tx.insert(ctx, `entities (identity, sid, date_created, date_updated, listed_by, todo_for)`, rows,
+			`ON CONFLICT (identity) DO UPDATE SET todo_for = excluded.todo_for`)
 	})
 }
 
@@ -164,117 +178,120 @@ func (s *Store) SaveFactors(ctx context.Context, crawl verify.Crawl, read []veri
 }
 
 func (s *Store) saveFactors(ctx context.Context, crawl verify.Crawl, read []verify.EntityFactors) error {
-	return s.updateIndex(ctx, "cannot save the factors", func(tx *sql.Tx) error {
-		if err := stillRuns(ctx, tx, crawl); err != nil {
+	return s.change(ctx, onIndex, "cannot save the factors", func(tx session) error {
+		if err := s.stillRuns(ctx, tx, crawl); err != nil {
 			return err
 		}
-		w, err := prepareIndexWriter(ctx, tx, s.key)
+		rows, err := s.indexRows(ctx, tx, crawl, read)
 		if err != nil {
 			return err
 		}
-		defer w.close()
-		for _, e := range read {
-			if err := w.put(ctx, crawl, e); err != nil {
-				return err
-			}
-		}
-		return nil
+		return rows.replace(ctx, tx)
 	})
 }
 
-// indexWriter has the statements that put one entity's factors into the index.
-type indexWriter struct {
-	key                                                 *statedir.Key
-	dropFactors, dropEntity, insertEntity, insertFactor *sql.Stmt
-	metadata                                            []string // the declared keys, in the order of their columns
+// indexRows are what the index is to have of some entities. No entity and no factor is in it twice: what was read last
+// counts, also where Twilio says that a factor is another entity's now.
+type indexRows struct {
+	read, gone        []any // identities: all of them, and those that are not there any more
+	entities, factors [][]any
+	metadata          []string // the declared keys, in the order of their columns
+	columns           string   // of factors
 }
 
-func prepareIndexWriter(ctx context.Context, tx *sql.Tx, key *statedir.Key) (*indexWriter, error) {
+func (s *Store) indexRows(ctx context.Context, tx session, crawl verify.Crawl, read []verify.EntityFactors) (*indexRows, error) {
 	declared, err := declaredKeys(ctx, tx)
 	if err != nil {
 		return nil, err
 	}
-	w := &indexWriter{key: key}
-	columns, values := "", ""
+	r := &indexRows{columns: factorFields}
 	for _, d := range declared {
-		w.metadata = append(w.metadata, d.key)
-		columns += ", " + metadataColumn(d.number)
-		values += ", ?"
+		r.metadata = append(r.metadata, d.key)
+		r.columns += ", " + metadataColumn(d.number)
 	}
-	for _, s := range []struct {
-		into **sql.Stmt
-		text string
-	}{
-		{&w.dropFactors, `DELETE FROM factors WHERE identity = ?`},
-		{&w.dropEntity, `DELETE FROM entities WHERE identity = ?`},
-		{&w.insertEntity, `INSERT INTO entities (identity, sid, date_created, date_updated, listed_by, read_at)
-			VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET sid = iif(excluded.sid = '', sid, excluded.sid),
-			listed_by = max(listed_by, excluded.listed_by), read_at = excluded.read_at, todo_for = NULL`},
-		// A factor never changes its entity; if Twilio ever says so, what it says last counts.
-		{&w.insertFactor, `INSERT OR REPLACE INTO factors (sid, identity, entity_sid, status, factor_type, platform, app_id, sdk_version,
-			friendly_name, credential_sid, token_hash, date_created, date_updated, read_at, metadata` + columns + `)
-			VALUES (` + strings.Repeat("?, ", 14) + `?` + values + `)`},
-	} {
-		if *s.into, err = tx.PrepareContext(ctx, s.text); err != nil {
-			w.close()
-			return nil, err
+	entities, factors := map[verify.Identity]bool{}, map[string]bool{}
+	for _, e := range slices.Backward(read) {
+		if entities[e.Entity.Identity] {
+			continue
+		}
+		entities[e.Entity.Identity] = true
+		r.read = append(r.read, e.Entity.Identity)
+		if e.Gone {
+			r.gone = append(r.gone, e.Entity.Identity)
+			continue
+		}
+		r.entities = append(r.entities, []any{e.Entity.Identity, e.Entity.SID, e.Entity.DateCreated, e.Entity.DateUpdated, crawl.ID, e.ReadAt})
+		for _, f := range e.Factors {
+			if !verify.SameSID(f.ServiceSID, crawl.ServiceSID) {
+				return nil, fmt.Errorf("factor %s is of the Service %s, and the index of %s", f.SID, f.ServiceSID, crawl.ServiceSID)
+			}
+			if folded := strings.ToUpper(string(f.SID)); !factors[folded] {
+				factors[folded] = true
+				r.factors = append(r.factors, r.factor(f, e, s.HashToken(f.Config.Token)))
+			}
 		}
 	}
-	return w, nil
+	return r, nil
 }
 
-func (w *indexWriter) close() {
-	for _, s := range []*sql.Stmt{w.dropFactors, w.dropEntity, w.insertEntity, w.insertFactor} {
-		if s != nil {
-			s.Close()
-		}
+// factorFields are what the index has of a factor, without declared metadata; see [indexRows.factor].
+const factorFields = `sid, identity, entity_sid, status, factor_type, platform, app_id, sdk_version, friendly_name, credential_sid,
+	token_hash, date_created, date_updated, read_at, metadata`
+
+func (r *indexRows) factor(f verify.Factor, e verify.EntityFactors, token string) []any {
+	row := []any{f.SID, e.Entity.Identity, f.EntitySID, f.Status, f.Type, f.Config.Platform, f.Config.AppID, f.Config.SDKVersion,
+		f.FriendlyName, f.Config.CredentialSID, token, f.DateCreated, f.DateUpdated, e.ReadAt, metadata(f.Metadata)}
+	for _, key := range r.metadata {
+		row = append(row, f.Metadata[key])
 	}
+	return row
 }
 
-// put replaces the factors of one entity.
-func (w *indexWriter) put(ctx context.Context, crawl verify.Crawl, e verify.EntityFactors) error {
-	if _, err := w.dropFactors.ExecContext(ctx, e.Entity.Identity); err != nil {
+// replace puts the rows in the place of what the index had.
+func (r *indexRows) replace(ctx context.Context, tx session) error {
+	if err := deleteAmong(ctx, tx, "factors", "identity", r.read); err != nil {
 		return err
 	}
-	if e.Gone {
-		_, err := w.dropEntity.ExecContext(ctx, e.Entity.Identity)
+	if err := deleteAmong(ctx, tx, "entities", "identity", r.gone); err != nil {
 		return err
 	}
-	_, err := w.insertEntity.ExecContext(ctx, e.Entity.Identity, e.Entity.SID, micros(e.Entity.DateCreated),
-		micros(e.Entity.DateUpdated), crawl.ID, micros(e.ReadAt))
+	err := tx.insert(ctx, `entities (identity, sid, date_created, date_updated, listed_by, read_at)`, r.entities,
+		`ON CONFLICT (identity) DO UPDATE SET sid = CASE WHEN excluded.sid = '' THEN entities.sid ELSE excluded.sid END,
+			listed_by = CASE WHEN entities.listed_by > excluded.listed_by THEN entities.listed_by ELSE excluded.listed_by END,
+			read_at = excluded.read_at, todo_for = NULL`)
 	if err != nil {
 		return err
 	}
-	for _, f := range e.Factors {
-		if !verify.SameSID(f.ServiceSID, crawl.ServiceSID) {
-			return fmt.Errorf("factor %s is of the Service %s, and the index of %s", f.SID, f.ServiceSID, crawl.ServiceSID)
-		}
-		if err := w.putFactor(ctx, e, f); err != nil {
+	var set []string
+	for _, column := range strings.Split(r.columns, ",") {
+		column = strings.TrimSpace(column)
+		set = append(set, column+" = excluded."+column)
+	}
+	return tx.insert(ctx, `factors (`+r.columns+`)`, r.factors, `ON CONFLICT (fold(sid)) DO UPDATE SET `+strings.Join(set, ", "))
+}
+
+// deleteAmong deletes the rows whose column is one of some values.
+func deleteAmong(ctx context.Context, tx session, table, column string, values []any) error {
+	for some := range slices.Chunk(values, manyRows) {
+		if _, err := tx.exec(ctx, `DELETE FROM `+table+` WHERE `+column+` IN (`+places(len(some))+`)`, some...); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (w *indexWriter) putFactor(ctx context.Context, e verify.EntityFactors, f verify.Factor) error {
-	metadata, err := json.Marshal(f.Metadata)
+// stillRuns refuses what a crawl wants to save after another process has given it up or finished it.
+func (s *Store) stillRuns(ctx context.Context, tx session, crawl verify.Crawl) error {
+	holds, err := s.holdsLease(ctx, tx, crawlLease)
 	if err != nil {
 		return err
 	}
-	args := []any{f.SID, e.Entity.Identity, f.EntitySID, f.Status, f.Type, f.Config.Platform, f.Config.AppID, f.Config.SDKVersion,
-		f.FriendlyName, f.Config.CredentialSID, w.key.HashToken(f.Config.Token), micros(f.DateCreated), micros(f.DateUpdated),
-		micros(e.ReadAt), string(metadata)}
-	for _, key := range w.metadata {
-		args = append(args, f.Metadata[key])
+	if !holds {
+		return verify.Refusedf("this crawl is not this run's any more: it was away for too long, or another verifyctl goes on with it").
+			WithHint("see who is at it, or go on: %s", verify.Command(s.environment, "fleet", "sync"))
 	}
-	_, err = w.insertFactor.ExecContext(ctx, args...)
-	return err
-}
-
-// stillRuns refuses what a crawl wants to save after another process has given it up or finished it.
-func stillRuns(ctx context.Context, tx *sql.Tx, crawl verify.Crawl) error {
 	var running bool
-	err := tx.QueryRowContext(ctx, `SELECT count(*) FROM crawls WHERE id = ? AND finished = 0`, crawl.ID).Scan(&running)
+	err = tx.queryRow(ctx, `SELECT count(*) FROM crawls WHERE id = ? AND finished = ?`, crawl.ID, time.Time{}).Scan(&running)
 	if err == nil && !running {
 		return verify.Refusedf("this crawl was ended by another verifyctl").WithHint("let one finish before starting the next")
 	}
@@ -289,32 +306,35 @@ func (s *Store) FinishCrawl(ctx context.Context, crawl verify.Crawl, now time.Ti
 			return crawl, err
 		}
 	}
-	err := s.update(ctx, "cannot finish the crawl", func(tx *sql.Tx) error {
-		if err := isDone(ctx, tx, crawl); err != nil {
+	err := s.change(ctx, onBoth, "cannot finish the crawl", func(tx session) error {
+		if err := s.isDone(ctx, tx, crawl); err != nil {
 			return err
 		}
-		_, err := tx.ExecContext(ctx, `UPDATE crawls SET finished = ?, cursor = '', entities = (SELECT count(*) FROM entities),
-			factors = (SELECT count(*) FROM factors) WHERE id = ?`, micros(now), crawl.ID)
+		_, err := tx.exec(ctx, `UPDATE crawls SET finished = ?, cursor = '', entities = (SELECT count(*) FROM entities),
+			factors = (SELECT count(*) FROM factors) WHERE id = ?`, now, crawl.ID)
 		if err != nil {
 			return err
 		}
-		crawl, err = scanCrawl(tx.QueryRowContext(ctx, selectCrawls+`WHERE id = ?`, crawl.ID))
-		return err
+		if crawl, err = scanCrawl(tx.queryRow(ctx, selectCrawls+`WHERE id = ?`, crawl.ID)); err != nil {
+			return err
+		}
+		return s.endLease(ctx, tx, crawlLease)
 	})
 	if err != nil {
 		return crawl, err
 	}
-	return crawl, s.truncateLog(ctx)
+	s.crawling()
+	return crawl, s.engine.settle(ctx)
 }
 
 // isDone refuses to end a crawl of which something is left to read.
-func isDone(ctx context.Context, tx *sql.Tx, crawl verify.Crawl) error {
-	if err := stillRuns(ctx, tx, crawl); err != nil {
+func (s *Store) isDone(ctx context.Context, tx session, crawl verify.Crawl) error {
+	if err := s.stillRuns(ctx, tx, crawl); err != nil {
 		return err
 	}
 	var listed bool
 	var waiting int
-	err := tx.QueryRowContext(ctx, `SELECT listed, (SELECT count(*) FROM entities WHERE todo_for = ?1) FROM crawls WHERE id = ?1`,
+	err := tx.queryRow(ctx, `SELECT listed, (SELECT count(*) FROM entities WHERE todo_for = ?1) FROM crawls WHERE id = ?1`,
 		crawl.ID).Scan(&listed, &waiting)
 	switch {
 	case err != nil:
@@ -331,8 +351,8 @@ func isDone(ctx context.Context, tx *sql.Tx, crawl verify.Crawl) error {
 func (s *Store) dropUnlisted(ctx context.Context, crawl verify.Crawl) error {
 	for {
 		var dropped []verify.Identity // in this batch
-		err := s.updateIndex(ctx, "cannot clean the index", func(tx *sql.Tx) error {
-			if err := isDone(ctx, tx, crawl); err != nil {
+		err := s.change(ctx, onIndex, "cannot clean the index", func(tx session) error {
+			if err := s.isDone(ctx, tx, crawl); err != nil {
 				return err
 			}
 			var err error
@@ -351,13 +371,13 @@ func (s *Store) dropUnlisted(ctx context.Context, crawl verify.Crawl) error {
 
 // ForgetFactor takes a factor that was deleted at Twilio out of the index.
 func (s *Store) ForgetFactor(ctx context.Context, sid verify.FactorSID) error {
-	return s.exec(context.WithoutCancel(ctx), "cannot take the factor out of the index", `DELETE FROM factors WHERE sid = ?`, sid)
+	return s.exec(context.WithoutCancel(ctx), "cannot take the factor out of the index", `DELETE FROM factors WHERE fold(sid) = fold(?)`, sid)
 }
 
 // ForgetEntity takes an entity that was deleted at Twilio out of the index, with its factors.
 func (s *Store) ForgetEntity(ctx context.Context, identity verify.Identity) error {
 	ctx = context.WithoutCancel(ctx)
-	return s.update(ctx, "cannot take the entity out of the index", func(tx *sql.Tx) error {
+	return s.change(ctx, onBoth, "cannot take the entity out of the index", func(tx session) error {
 		e := eraser{ctx: ctx, tx: tx}
 		e.entity(identity)
 		return e.err

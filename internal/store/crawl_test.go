@@ -83,9 +83,9 @@ func crawlAll(t testing.TB, s *Store, n int) verify.Crawl {
 	return must[verify.Crawl](t)(s.FinishCrawl(t.Context(), crawl, noon.Add(time.Hour)))
 }
 
-func TestAFullCrawlFillsTheIndexAndForgetsWhatIsGone(t *testing.T) {
+func aFullCrawlFillsTheIndexAndForgetsWhatIsGone(t *testing.T, w *world) {
 	ctx := t.Context()
-	s := openStore(t, t.TempDir())
+	s := w.open(t)
 	done := crawlAll(t, s, 30)
 	if done.Entities != 30 || done.Factors != 30 || !done.Finished.Equal(noon.Add(time.Hour)) {
 		t.Errorf("the crawl reports %+v", done)
@@ -112,16 +112,21 @@ func TestAFullCrawlFillsTheIndexAndForgetsWhatIsGone(t *testing.T) {
 	if diff := cmp.Diff(truth(1, 3), indexed(t, s)); diff != "" {
 		t.Error(diff)
 	}
+}
+
+func TestAfterACrawlChangesAreSyncedAgain(t *testing.T) {
+	s := openStore(t, t.TempDir())
+	crawlAll(t, s, 3)
 	var level int
-	check(t, s.write.QueryRow(`PRAGMA synchronous`).Scan(&level))
+	check(t, s.engine.(*sqliteEngine).write.QueryRow(`PRAGMA synchronous`).Scan(&level))
 	if level != 2 {
 		t.Errorf("after a crawl, changes are synced at level %d only", level)
 	}
 }
 
-func TestAChangedCrawlReadsWhatIsOnItsListOnly(t *testing.T) {
+func aChangedCrawlReadsWhatIsOnItsListOnly(t *testing.T, w *world) {
 	ctx := t.Context()
-	s := openStore(t, t.TempDir())
+	s := w.open(t)
 	crawlAll(t, s, 10)
 	crawl := begin(t, s, verify.CrawlChanged)
 	check(t, s.QueueEntities(ctx, crawl, []verify.Identity{identityOf(4), "unheard-of"}))
@@ -148,10 +153,9 @@ func TestAChangedCrawlReadsWhatIsOnItsListOnly(t *testing.T) {
 	}
 }
 
-func TestOnlyOneProcessCrawls(t *testing.T) {
+func onlyOneProcessCrawls(t *testing.T, w *world) {
 	ctx := t.Context()
-	dir := t.TempDir()
-	a, b := openStore(t, dir), openStore(t, dir)
+	a, b := w.open(t), w.open(t)
 	crawl := begin(t, a, verify.CrawlFull)
 	if _, err := b.BeginCrawl(ctx, account, service, verify.CrawlFull, noon); verify.KindOf(err) != verify.KindRefused {
 		t.Errorf("a second crawl at the same time: %v", err)
@@ -171,9 +175,9 @@ func TestOnlyOneProcessCrawls(t *testing.T) {
 	}
 }
 
-func TestTheIndexIsOfOneService(t *testing.T) {
+func theIndexIsOfOneService(t *testing.T, w *world) {
 	ctx := t.Context()
-	s := openStore(t, t.TempDir())
+	s := w.open(t)
 	crawlAll(t, s, 5)
 	crawl := must[verify.Crawl](t)(s.BeginCrawl(ctx, account, other, verify.CrawlFull, noon))
 	if left := indexed(t, s); len(left) != 0 {
@@ -190,7 +194,7 @@ const serviceOfChild = 300
 // crawlForEver crawls until it is done or killed, and says what it reads.
 func crawlForEver(dir string) error {
 	ctx := context.Background()
-	s, err := Open(ctx, dir, "production")
+	s, err := openAsChild(ctx, dir)
 	if err != nil {
 		return err
 	}
@@ -243,12 +247,11 @@ func crawlForEver(dir string) error {
 	return s.Close()
 }
 
-func TestACrawlThatIsKilledGoesOn(t *testing.T) {
-	dir := t.TempDir()
+func aCrawlThatIsKilledGoesOn(t *testing.T, w *world) {
 	saved := map[string]bool{}
 	kills := 0
 	for done := false; !done; {
-		cmd := childProcess(t, "crawl", dir)
+		cmd := w.child(t, "crawl")
 		out := must[io.ReadCloser](t)(cmd.StdoutPipe())
 		check(t, cmd.Start())
 		enough := 3 + rand.IntN(12)
@@ -279,22 +282,22 @@ func TestACrawlThatIsKilledGoesOn(t *testing.T) {
 				t.Fatalf("after %d kills work is repeated: %s", kills, line)
 			}
 		}
-		s := must[*Store](t)(Open(t.Context(), dir, "production"))
+		s := w.open(t)
 		done = must[verify.Freshness](t)(s.Freshness(t.Context())).LastFull.ID != 0
 		check(t, s.Close())
 	}
 	if kills < 5 {
 		t.Fatalf("it was killed %d times only", kills)
 	}
-	s := openStore(t, dir)
+	s := w.open(t)
 	if diff := cmp.Diff(truth(upTo(serviceOfChild)...), indexed(t, s)); diff != "" {
 		t.Error(diff)
 	}
 }
 
-func TestDuplicatesAreFound(t *testing.T) {
+func duplicatesAreFound(t *testing.T, w *world) {
 	ctx := t.Context()
-	s := openStore(t, t.TempDir())
+	s := w.open(t)
 	crawl := begin(t, s, verify.CrawlFull)
 	a, b, c, d := factorOf(1), factorOf(2), factorOf(3), factorOf(4)
 	b.Config.Token = a.Config.Token // of another identity
@@ -326,9 +329,9 @@ func TestDuplicatesAreFound(t *testing.T) {
 	}
 }
 
-func TestDeclaredMetadataGivesTheSameAnswers(t *testing.T) {
+func declaredMetadataGivesTheSameAnswers(t *testing.T, w *world) {
 	ctx := t.Context()
-	s := openStore(t, t.TempDir())
+	s := w.open(t)
 	crawl := begin(t, s, verify.CrawlFull)
 	put := func(n int, metadata map[string]string) {
 		f := factorOf(n)
@@ -382,10 +385,9 @@ func TestDeclaredMetadataGivesTheSameAnswers(t *testing.T) {
 	}
 }
 
-func TestOutcomesAreKeptByItem(t *testing.T) {
-	dir := t.TempDir()
+func outcomesAreKeptByItem(t *testing.T, w *world) {
 	ctx := t.Context()
-	s := openStore(t, dir)
+	s := w.open(t)
 	outcome := func(item int, what string) verify.ItemOutcome {
 		return verify.ItemOutcome{Plan: "plan-1", Item: item, SID: string(factorSID(item)), Outcome: what, Detail: "why", At: noon}
 	}
@@ -394,7 +396,7 @@ func TestOutcomesAreKeptByItem(t *testing.T) {
 	}
 	check(t, s.RecordOutcome(ctx, verify.ItemOutcome{Plan: "plan-2", Item: 1}))
 	var got []verify.ItemOutcome
-	for o, err := range openStore(t, dir).Outcomes(ctx, "plan-1") {
+	for o, err := range w.open(t).Outcomes(ctx, "plan-1") {
 		check(t, err)
 		got = append(got, o)
 	}
@@ -406,13 +408,12 @@ func TestOutcomesAreKeptByItem(t *testing.T) {
 // fillEverything keeps something of every kind about three identities.
 func credentialFile(s *Store) verify.CredentialFile {
 	return verify.CredentialFile{CredentialSID: "CR0123456789abcdef0123456789abcdef", Platform: verify.PlatformAPN, Fingerprint: s.HashCredential([]byte("a certificate")),
-		NotAfter: noon.AddDate(1, 0, 0), Topics: []string{"com.bank.example"}, At: noon}
+		NotAfter: noon.AddDate(1, 0, 0), Updated: noon.Add(time.Second), Topics: []string{"com.bank.example"}, At: noon}
 }
 
-// TestACredentialFileIsRemembered says that a file is known again by what is in it, which is itself not kept.
-func TestACredentialFileIsRemembered(t *testing.T) {
-	dir := t.TempDir()
-	s := openStore(t, dir)
+// aCredentialFileIsRemembered says that a file is known again by what is in it, which is itself not kept.
+func aCredentialFileIsRemembered(t *testing.T, w *world) {
+	s := w.open(t)
 	file := credentialFile(s)
 	account := verify.CredentialFile{Platform: verify.PlatformFCM, Fingerprint: s.HashCredential([]byte("a service account")), Project: "bank", KeyID: "k1", At: noon.Add(time.Minute)}
 	check(t, s.RememberCredentialFile(t.Context(), verify.CredentialFile{Fingerprint: file.Fingerprint}))
@@ -427,8 +428,27 @@ func TestACredentialFileIsRemembered(t *testing.T) {
 		t.Error(diff)
 	}
 	check(t, s.Close())
-	if bytes.Contains(everyByte(t, dir), []byte("a certificate")) {
+	if bytes.Contains(w.content(t), []byte("a certificate")) {
 		t.Error("the contents of the file are kept")
+	}
+}
+
+func aRotationIsRememberedUntilItEnds(t *testing.T, w *world) {
+	ctx := t.Context()
+	s := w.open(t)
+	began := verify.Rotation{ServiceSID: service, Platform: verify.PlatformAPN, Began: noon, Fingerprint: "a hash", Old: "CR0123456789abcdef0123456789abcdef"}
+	check(t, s.SaveRotation(ctx, began))
+	check(t, s.SaveRotation(ctx, verify.Rotation{ServiceSID: other, Platform: verify.PlatformAPN, Began: noon.Add(time.Hour)}))
+	began.New, began.Attached = "CR0123456789abcdef0123456789abcde0", noon.Add(time.Minute)
+	check(t, s.SaveRotation(ctx, began))
+	got, found, err := s.UnfinishedRotation(ctx, verify.ServiceSID(strings.ToLower(string(service))), verify.PlatformAPN)
+	if diff := cmp.Diff(began, got); diff != "" || !found || err != nil {
+		t.Errorf("%v, %v\n%s", found, err, diff)
+	}
+	began.Outcome = "kept"
+	check(t, s.SaveRotation(ctx, began))
+	if _, found, err := s.UnfinishedRotation(ctx, service, verify.PlatformAPN); found || err != nil {
+		t.Errorf("one that has ended goes on: %v", err)
 	}
 }
 
@@ -457,10 +477,9 @@ func fillEverything(t testing.TB, s *Store) {
 	must[bool](t)(s.PutEvent(ctx, event0("of somebody else: "+string(identityOf(2))+"0"), eventNothing))
 }
 
-func TestAnErasedIdentityIsInNoFile(t *testing.T) {
-	dir := t.TempDir()
+func anErasedIdentityIsNowhere(t *testing.T, w *world) {
 	ctx := t.Context()
-	s := openStore(t, dir)
+	s := w.open(t)
 	fillEverything(t, s)
 	gone := must[map[Kind]int](t)(s.PurgeIdentity(ctx, identityOf(2)))
 	want := map[Kind]int{kindIndex: 1, kindEvents: 2, kindChallenges: 1, kindDeletions: 1, kindOutcomes: 1, kindSeen: 2}
@@ -468,7 +487,7 @@ func TestAnErasedIdentityIsInNoFile(t *testing.T) {
 		t.Error(diff)
 	}
 	check(t, s.Close())
-	content := bytes.ReplaceAll(everyByte(t, dir), []byte(identityOf(2)+"0"), nil)
+	content := bytes.ReplaceAll(w.content(t), []byte(identityOf(2)+"0"), nil)
 	for _, trace := range []string{string(identityOf(2)), string(factorSID(2)), string(challengeSID(2)), string(entityOf(2).SID)} {
 		if bytes.Contains(content, []byte(trace)) {
 			t.Errorf("%s is still in a file", trace)
@@ -479,10 +498,9 @@ func TestAnErasedIdentityIsInNoFile(t *testing.T) {
 	}
 }
 
-func TestWhatIsKeptIsListedAndPurged(t *testing.T) {
-	dir := t.TempDir()
+func whatIsKeptIsListedAndPurged(t *testing.T, w *world) {
 	ctx := t.Context()
-	s := openStore(t, dir)
+	s := w.open(t)
 	fillEverything(t, s)
 	rows := func() map[Kind]int {
 		counts := map[Kind]int{}
@@ -495,7 +513,7 @@ func TestWhatIsKeptIsListedAndPurged(t *testing.T) {
 	if diff := cmp.Diff(full, rows()); diff != "" {
 		t.Error(diff)
 	}
-	if state := must[EnvironmentState](t)(s.State(ctx)); state.Bytes == 0 || state.Environment != "production" || !state.Kept[0].Oldest.Equal(noon) {
+	if state := must[EnvironmentState](t)(s.State(ctx)); state.Bytes == 0 || state.Environment != w.environment || !state.Kept[0].Oldest.Equal(noon) {
 		t.Errorf("listed as %+v", state)
 	}
 	if n := must[int](t)(s.PurgeBefore(ctx, kindEvents, noon.Add(2*time.Second))); n != 1 {
@@ -521,9 +539,15 @@ func TestWhatIsKeptIsListedAndPurged(t *testing.T) {
 		}
 	}
 	check(t, s.Close())
-	if bytes.Contains(everyByte(t, dir), []byte("customer-")) {
-		t.Error("an identity is left in a file")
+	if bytes.Contains(w.content(t), []byte("customer-")) {
+		t.Error("an identity is left")
 	}
+}
+
+func TestFilesOfEnvironmentsAreListed(t *testing.T) {
+	dir := t.TempDir()
+	ctx := t.Context()
+	check(t, openStore(t, dir).Close())
 	if names, _, err := Environments(ctx, dir); err != nil || !slices.Equal(names, []string{"production"}) {
 		t.Errorf("environments: %v, %v", names, err)
 	}
@@ -536,10 +560,10 @@ func TestWhatIsKeptIsListedAndPurged(t *testing.T) {
 	}
 }
 
-// TestCountsAreThoseOfTheFactors counts by any fields in any order, and compares with counting one by one.
-func TestCountsAreThoseOfTheFactors(t *testing.T) {
+// countsAreThoseOfTheFactors counts by any fields in any order, and compares with counting one by one.
+func countsAreThoseOfTheFactors(t *testing.T, w *world) {
 	ctx := t.Context()
-	s := openStore(t, t.TempDir())
+	s := w.open(t)
 	check(t, s.DeclareMetadata(ctx, []string{"app_version", "os"}))
 	crawl := begin(t, s, verify.CrawlFull)
 	var factors []verify.Factor

@@ -18,8 +18,10 @@ func (s *Store) RememberCredentialFile(ctx context.Context, f verify.CredentialF
 		return err
 	}
 	return s.exec(ctx, "cannot remember the credential file",
-		`REPLACE INTO credential_files (fingerprint, credential_sid, platform, not_after, topics, project, key_id, at, updated) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		f.Fingerprint, f.CredentialSID, f.Platform, micros(f.NotAfter), topics, f.Project, f.KeyID, micros(f.At), micros(f.Updated))
+		`INSERT INTO credential_files (fingerprint, credential_sid, platform, not_after, topics, project, key_id, at, updated) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+			ON CONFLICT (fingerprint) DO UPDATE SET credential_sid = excluded.credential_sid, platform = excluded.platform, not_after = excluded.not_after,
+			topics = excluded.topics, project = excluded.project, key_id = excluded.key_id, at = excluded.at, updated = excluded.updated`,
+		f.Fingerprint, f.CredentialSID, f.Platform, f.NotAfter, string(topics), f.Project, f.KeyID, f.At, f.Updated)
 }
 
 // CredentialFiles gives every credential file that is remembered, the newest first.

@@ -16,6 +16,11 @@ const (
 // databaseName gives the file name of an environment's database. Two names never share a file, not even where the file
 // system ignores letter case: capitals and everything but letters, digits, - and _ are written as = and two hex digits.
 func databaseName(environment string) string {
+	return databasePrefix + escapedName(environment, plainNameMax) + databaseSuffix
+}
+
+// escapedName gives the name of an environment in small letters, digits and -_=, in at most so many bytes.
+func escapedName(environment string, most int) string {
 	var name strings.Builder
 	for _, c := range []byte(environment) {
 		switch {
@@ -26,10 +31,11 @@ func databaseName(environment string) string {
 		}
 	}
 	escaped := name.String()
-	if len(escaped) > plainNameMax {
+	if len(escaped) > most {
 		// "==" is in no escaped name, so a shortened one cannot be taken for another's.
 		sum := sha256.Sum256([]byte(environment))
 		escaped = "==" + hex.EncodeToString(sum[:])
+		escaped = escaped[:min(len(escaped), most)]
 	}
-	return databasePrefix + escaped + databaseSuffix
+	return escaped
 }

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
 	"fmt"
 	"iter"
@@ -21,9 +20,9 @@ func (s *Store) RecordDeletion(ctx context.Context, factor verify.Factor, by, re
 	if err != nil {
 		return 0, statedir.Failure("cannot record the deletion", err)
 	}
-	err = s.update(ctx, "cannot record the deletion", func(tx *sql.Tx) error {
-		return tx.QueryRowContext(ctx, `INSERT INTO deletions (factor_sid, identity, factor, token_hash, by, reason, at)
-			VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING id`, factor.SID, factor.Identity, content, hash, by, reason, micros(at)).Scan(&id)
+	err = s.change(ctx, onRecords, "cannot record the deletion", func(tx session) error {
+		return tx.queryRow(ctx, `INSERT INTO deletions (factor_sid, identity, factor, token_hash, by, reason, at)
+			VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING id`, factor.SID, factor.Identity, content, hash, by, reason, at).Scan(&id)
 	})
 	return id, err
 }
@@ -31,30 +30,27 @@ func (s *Store) RecordDeletion(ctx context.Context, factor verify.Factor, by, re
 // FinishDeletion records what became of a deletion. It does so even when ctx is cancelled, because the delete was sent.
 func (s *Store) FinishDeletion(ctx context.Context, id int64, outcome string, at time.Time) error {
 	ctx = context.WithoutCancel(ctx)
-	return s.update(ctx, "cannot record what became of the deletion", func(tx *sql.Tx) error {
-		result, err := tx.ExecContext(ctx, `UPDATE deletions SET outcome = ?, finished_at = ? WHERE id = ?`, outcome, micros(at), id)
-		return mustChange(result, err, fmt.Sprintf("deletion %d", id))
+	return s.change(ctx, onRecords, "cannot record what became of the deletion", func(tx session) error {
+		changed, err := tx.exec(ctx, `UPDATE deletions SET outcome = ?, finished_at = ? WHERE id = ?`, outcome, at, id)
+		return mustChange(changed, err, fmt.Sprintf("deletion %d", id))
 	})
 }
 
 // mustChange makes an update that found nothing to change an error: the record it belongs to was purged.
-func mustChange(result sql.Result, err error, what string) error {
-	if err != nil {
-		return err
-	}
-	if n, err := result.RowsAffected(); err != nil || n == 0 {
+func mustChange(changed int, err error, what string) error {
+	if err == nil && changed == 0 {
 		return fmt.Errorf("the record of %s is not there any more", what)
 	}
-	return nil
+	return err
 }
 
 // Deletions gives the recorded deletions, newest first.
 func (s *Store) Deletions(ctx context.Context, filter verify.DeletionFilter) iter.Seq2[verify.Deletion, error] {
 	var where conditions
 	where.addIf(filter.Identity != "", "identity = ?", filter.Identity)
-	where.addIf(filter.FactorSID != "", "factor_sid = ?", filter.FactorSID)
-	where.addIf(!filter.Since.IsZero(), "at >= ?", micros(filter.Since))
-	where.addIf(!filter.Until.IsZero(), "at < ?", micros(filter.Until))
+	where.addIf(filter.FactorSID != "", "fold(factor_sid) = fold(?)", filter.FactorSID)
+	where.addIf(!filter.Since.IsZero(), "at >= ?", filter.Since)
+	where.addIf(!filter.Until.IsZero(), "at < ?", filter.Until)
 	query := `SELECT id, factor, token_hash, by, reason, at, outcome, finished_at FROM deletions` + where.sql +
 		` ORDER BY at DESC, id DESC LIMIT ?`
 	return rows(ctx, s, "cannot read the deletions", query, append(where.args, limitOf(filter.Limit)), scanDeletion)

@@ -3,9 +3,10 @@ package store
 import (
 	"context"
 	"crypto/sha256"
-	"database/sql"
 	"encoding/hex"
 	"iter"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -38,54 +39,104 @@ type putEvent struct {
 
 // commitEvents keeps a batch in one transaction, and tells for each whether it was new.
 func (s *Store) commitEvents(ctx context.Context, batch []putEvent) (added []bool, err error) {
-	err = s.update(ctx, "cannot store the event", func(tx *sql.Tx) error {
-		insert, err := tx.PrepareContext(ctx, `
-			INSERT INTO events (key, source, received, at, body, service_sid, identity, factor_sid, challenge_sid, credential_sid, code)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO NOTHING`)
+	err = s.change(ctx, onEvents, "cannot store the event", func(tx session) error {
+		inserted, err := insertEvents(ctx, tx, batch)
 		if err != nil {
 			return err
 		}
-		defer insert.Close()
-		for _, e := range batch {
-			isNew, err := insertEvent(ctx, tx, insert, e)
-			if err != nil {
-				return err
+		added = make([]bool, len(batch))
+		var again []putEvent // that may tell more than what is stored
+		for i, e := range batch {
+			if key := e.key(); inserted[key] {
+				added[i] = true
+				delete(inserted, key) // another one in the batch is the same event again
+			} else if e.decoded.FactorSID != "" {
+				again = append(again, e)
 			}
-			added = append(added, isNew)
 		}
-		return nil
+		return completeEvents(ctx, tx, again)
 	})
 	return added, err
 }
 
-func insertEvent(ctx context.Context, tx *sql.Tx, insert *sql.Stmt, e putEvent) (added bool, err error) {
+// eventColumns are what an event is stored by; see [putEvent.row].
+const eventColumns = `key, received, source, at, body, service_sid, identity, factor_sid, challenge_sid, credential_sid, code`
+
+// row gives the values of [eventColumns].
+func (e putEvent) row() []any {
 	d := e.decoded
-	key, at, code := eventKey(d.EventSID, e.stored.Body), e.stored.Received, 0
+	at, code, body := e.stored.Received, 0, e.stored.Body
 	if !d.Timestamp.IsZero() {
 		at = d.Timestamp
 	}
 	if d.ErrorCode != nil {
 		code = *d.ErrorCode
 	}
-	body := e.stored.Body
 	if body == nil {
 		body = []byte{}
 	}
-	result, err := insert.ExecContext(ctx, key, e.stored.Source, micros(e.stored.Received), micros(at), body,
-		d.ServiceSID, d.Identity, d.FactorSID, d.ChallengeSID, d.CredentialSID, code)
-	if err != nil {
-		return false, err
+	return []any{e.key(), e.stored.Received, e.stored.Source, at, body,
+		d.ServiceSID, d.Identity, d.FactorSID, d.ChallengeSID, d.CredentialSID, code}
+}
+
+func (e putEvent) key() string { return eventKey(e.decoded.EventSID, e.stored.Body) }
+
+// insertEvents stores those of a batch that are not there, and gives their keys. They go in order of their keys, so that
+// two writers with the same ones never wait for each other.
+func insertEvents(ctx context.Context, tx session, batch []putEvent) (inserted map[string]bool, err error) {
+	inserted = map[string]bool{}
+	first := map[string]putEvent{}
+	for _, e := range batch {
+		if _, known := first[e.key()]; !known {
+			first[e.key()] = e
+		}
 	}
-	if n, err := result.RowsAffected(); err != nil || n > 0 {
-		return n > 0, err
+	for some := range slices.Chunk(slices.Sorted(maps.Keys(first)), manyRows) {
+		var rows [][]any
+		for _, key := range some {
+			rows = append(rows, first[key].row())
+		}
+		keys, err := gather(ctx, tx, scanText[string], `INSERT INTO events (`+eventColumns+`)`+valuesOf(rows)+
+			`ON CONFLICT (key) DO NOTHING RETURNING key`, flat(rows)...)
+		if err != nil {
+			return nil, err
+		}
+		for _, key := range keys {
+			inserted[key] = true
+		}
 	}
-	if d.FactorSID == "" {
-		return false, nil
+	return inserted, nil
+}
+
+// completeEvents puts events in the place of the same ones that are stored in a shape that names no factor.
+func completeEvents(ctx context.Context, tx session, events []putEvent) error {
+	incomplete := map[string]bool{}
+	for some := range slices.Chunk(events, manyRows) {
+		var keys []any
+		for _, e := range some {
+			keys = append(keys, e.key())
+		}
+		found, err := gather(ctx, tx, scanText[string], `SELECT key FROM events WHERE factor_sid = '' AND key IN (`+places(len(keys))+`)`, keys...)
+		if err != nil {
+			return err
+		}
+		for _, key := range found {
+			incomplete[key] = true
+		}
 	}
-	_, err = tx.ExecContext(ctx, `UPDATE events SET source = ?, at = ?, body = ?, service_sid = ?, identity = ?, factor_sid = ?,
-		challenge_sid = ?, credential_sid = ?, code = ? WHERE key = ? AND factor_sid = ''`,
-		e.stored.Source, micros(at), body, d.ServiceSID, d.Identity, d.FactorSID, d.ChallengeSID, d.CredentialSID, code, key)
-	return false, err
+	slices.SortStableFunc(events, func(a, b putEvent) int { return strings.Compare(a.key(), b.key()) })
+	for _, e := range events {
+		if !incomplete[e.key()] {
+			continue
+		}
+		row := e.row()
+		_, err := tx.exec(ctx, `UPDATE events SET source = ?, at = ?, body = ?, service_sid = ?, identity = ?, factor_sid = ?,
+			challenge_sid = ?, credential_sid = ?, code = ? WHERE key = ? AND factor_sid = ''`, append(row[2:], e.key())...)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // eventKey gives what an event is known by.
@@ -155,7 +206,8 @@ func (c *eventCommits) lead(ctx context.Context, s *Store, group *eventGroup) {
 // Events gives stored events by the time they happened. Events that are stored during the walk may or may not be in it.
 func (s *Store) Events(ctx context.Context, filter event.StoredFilter) iter.Seq2[event.Stored, error] {
 	return func(yield func(event.Stored, error) bool) {
-		var after, afterID int64
+		var after time.Time
+		var afterID int64
 		for {
 			page, err := s.eventPage(ctx, filter, after, afterID)
 			if err != nil {
@@ -166,7 +218,7 @@ func (s *Store) Events(ctx context.Context, filter event.StoredFilter) iter.Seq2
 				if !yield(row.Stored, nil) {
 					return
 				}
-				after, afterID = micros(row.At), row.id
+				after, afterID = row.At, row.id
 			}
 			if len(page) < eventPage {
 				return
@@ -180,7 +232,7 @@ type eventRow struct {
 	id int64
 }
 
-func (s *Store) eventPage(ctx context.Context, filter event.StoredFilter, after, afterID int64) ([]eventRow, error) {
+func (s *Store) eventPage(ctx context.Context, filter event.StoredFilter, after time.Time, afterID int64) ([]eventRow, error) {
 	where := eventConditions(filter)
 	where.addIf(afterID > 0, "(at, id) > (?, ?)", after, afterID)
 	query := `SELECT id, key, source, received, at, body FROM events` + where.sql + ` ORDER BY at, id LIMIT ?`
@@ -192,16 +244,17 @@ func (s *Store) eventPage(ctx context.Context, filter event.StoredFilter, after,
 }
 
 func eventConditions(filter event.StoredFilter) (where conditions) {
-	where.addIf(!filter.Since.IsZero(), "at >= ?", micros(filter.Since))
-	where.addIf(!filter.Until.IsZero(), "at < ?", micros(filter.Until))
-	where.addIf(!filter.ReceivedSince.IsZero(), "received >= ?", micros(filter.ReceivedSince))
+	where.addIf(!filter.Since.IsZero(), "at >= ?", filter.Since)
+	where.addIf(!filter.Until.IsZero(), "at < ?", filter.Until)
+	where.addIf(!filter.ReceivedSince.IsZero(), "received >= ?", filter.ReceivedSince)
 	where.addIf(filter.Code != 0, "code = ?", filter.Code)
-	for _, text := range []struct{ column, value string }{
-		{"service_sid", filter.ServiceSID}, {"identity", filter.Identity}, {"factor_sid", filter.FactorSID},
-		{"challenge_sid", filter.ChallengeSID}, {"credential_sid", filter.CredentialSID},
+	// The second condition of each lets the partial index of the column be used.
+	where.addIf(filter.Identity != "", "identity = ? AND identity <> ''", filter.Identity)
+	for _, sid := range []struct{ column, value string }{
+		{"service_sid", filter.ServiceSID}, {"factor_sid", filter.FactorSID}, {"challenge_sid", filter.ChallengeSID},
+		{"credential_sid", filter.CredentialSID},
 	} {
-		// The second condition lets SQLite use the partial index of the column.
-		where.addIf(text.value != "", text.column+" = ? AND "+text.column+" <> ''", text.value)
+		where.addIf(sid.value != "", "fold("+sid.column+") = fold(?) AND "+sid.column+" <> ''", sid.value)
 	}
 	return where
 }
@@ -209,14 +262,14 @@ func eventConditions(filter event.StoredFilter) (where conditions) {
 // EventSpan gives how many events are stored, and when the first and the last of them happened; zero times when there is
 // none.
 func (s *Store) EventSpan(ctx context.Context) (count int, first, last time.Time, err error) {
-	err = s.read.QueryRowContext(ctx, `SELECT (SELECT count(*) FROM events), (SELECT coalesce(min(at), 0) FROM events),
-		(SELECT coalesce(max(at), 0) FROM events)`).Scan(&count, timeInto(&first), timeInto(&last))
-	return count, first, last, s.failure("cannot read stored events", err)
+	err = s.read.queryRow(ctx, `SELECT (SELECT count(*) FROM events), coalesce((SELECT min(at) FROM events), ?1),
+		coalesce((SELECT max(at) FROM events), ?1)`, time.Time{}).Scan(&count, timeInto(&first), timeInto(&last))
+	return count, first, last, s.engine.failure("cannot read stored events", err)
 }
 
 // ChangedIdentities gives the identities that events received since a time name, once each.
 func (s *Store) ChangedIdentities(ctx context.Context, receivedSince time.Time) ([]verify.Identity, error) {
 	return all(ctx, s, "cannot read stored events",
 		`SELECT DISTINCT identity FROM events WHERE received >= ? AND identity <> '' ORDER BY identity`,
-		[]any{micros(receivedSince)}, scanText[verify.Identity])
+		[]any{receivedSince}, scanText[verify.Identity])
 }

@@ -50,8 +50,8 @@ func storedKeys(t testing.TB, s *Store, filter event.StoredFilter) (keys []strin
 	return keys
 }
 
-func TestAnEventIsStoredOnce(t *testing.T) {
-	s := openStore(t, t.TempDir())
+func anEventIsStoredOnce(t *testing.T, w *world) {
+	s := w.open(t)
 	stored, decoded := delivery(1)
 	if !must[bool](t)(s.PutEvent(t.Context(), stored, decoded)) {
 		t.Error("the first delivery is not new")
@@ -72,8 +72,8 @@ func TestAnEventIsStoredOnce(t *testing.T) {
 	}
 }
 
-func TestAnEventWithoutASIDIsKnownByItsBody(t *testing.T) {
-	s := openStore(t, t.TempDir())
+func anEventWithoutASIDIsKnownByItsBody(t *testing.T, w *world) {
+	s := w.open(t)
 	put := func(body, sid string) bool {
 		return must[bool](t)(s.PutEvent(t.Context(), event.Stored{Body: []byte(body), Received: noon}, event.Event{EventSID: sid}))
 	}
@@ -87,9 +87,9 @@ func TestAnEventWithoutASIDIsKnownByItsBody(t *testing.T) {
 	}
 }
 
-func TestTheShapeThatNamesAFactorIsKept(t *testing.T) {
+func theShapeThatNamesAFactorIsKept(t *testing.T, w *world) {
 	for _, order := range [][]string{{"alert", "webhook"}, {"webhook", "alert"}} {
-		s := openStore(t, t.TempDir())
+		s := w.fresh(t).open(t)
 		for _, source := range append(order, "a later one that names another factor") {
 			stored, decoded := delivery(1)
 			if len(source) > 7 {
@@ -113,9 +113,8 @@ func TestTheShapeThatNamesAFactorIsKept(t *testing.T) {
 	}
 }
 
-func TestConcurrentDeliveriesAreAllStored(t *testing.T) {
-	dir := t.TempDir()
-	a, b := openStore(t, dir), openStore(t, dir)
+func concurrentDeliveriesAreAllStored(t *testing.T, w *world) {
+	a, b := w.open(t), w.open(t)
 	var senders sync.WaitGroup
 	var mu sync.Mutex
 	added := 0
@@ -153,16 +152,16 @@ func TestConcurrentDeliveriesAreAllStored(t *testing.T) {
 	}
 }
 
-func TestAFailedCommitIsNoSuccess(t *testing.T) {
-	s := openStore(t, t.TempDir())
-	s.write.Close()
+func aFailedCommitIsNoSuccess(t *testing.T, w *world) {
+	s := w.open(t)
+	s.engine.close()
 	stored, decoded := delivery(1)
 	if _, err := s.PutEvent(t.Context(), stored, decoded); err == nil {
 		t.Error("an event that was not stored is reported as stored")
 	}
 	cancelled, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := openStore(t, t.TempDir()).PutEvent(cancelled, stored, decoded); err != nil && cancelled.Err() == nil {
+	if _, err := w.open(t).PutEvent(cancelled, stored, decoded); err != nil && cancelled.Err() == nil {
 		t.Error(err)
 	}
 }
@@ -170,7 +169,7 @@ func TestAFailedCommitIsNoSuccess(t *testing.T) {
 // storeEventsForEver stores events and says of each when it may be answered with success, until it is killed.
 func storeEventsForEver(dir string) error {
 	ctx := context.Background()
-	s, err := Open(ctx, dir, "production")
+	s, err := openAsChild(ctx, dir)
 	if err != nil {
 		return err
 	}
@@ -197,11 +196,10 @@ func storeEventsForEver(dir string) error {
 	select {}
 }
 
-func TestKillLosesNoAcknowledgedEvent(t *testing.T) {
-	dir := t.TempDir()
+func killLosesNoAcknowledgedEvent(t *testing.T, w *world) {
 	acknowledged := map[string]bool{}
 	for round := range 6 {
-		cmd := childProcess(t, "store", dir)
+		cmd := w.child(t, "store")
 		out := must[io.ReadCloser](t)(cmd.StdoutPipe())
 		check(t, cmd.Start())
 		// Killed after it has acknowledged some: where in its work that hits is chance.
@@ -224,7 +222,7 @@ func TestKillLosesNoAcknowledgedEvent(t *testing.T) {
 				acknowledged[strings.ToUpper(sid)] = true
 			}
 		}
-		s := must[*Store](t)(Open(t.Context(), dir, "production"))
+		s := w.open(t)
 		have := map[string]bool{}
 		for _, key := range storedKeys(t, s, event.StoredFilter{}) {
 			have[key] = true
@@ -238,8 +236,8 @@ func TestKillLosesNoAcknowledgedEvent(t *testing.T) {
 	}
 }
 
-func TestStoredEventsAreFound(t *testing.T) {
-	s := openStore(t, t.TempDir())
+func storedEventsAreFound(t *testing.T, w *world) {
+	s := w.open(t)
 	var all []putEvent
 	for n := 2*eventPage + 10; n > 0; n-- { // newest first, and more than two pages
 		stored, decoded := delivery(n)
@@ -292,9 +290,9 @@ func TestStoredEventsAreFound(t *testing.T) {
 	}
 }
 
-// TestCoverageIsTheUnionOfItsSpans compares with a line of a hundred minutes that are marked one by one.
-func TestCoverageIsTheUnionOfItsSpans(t *testing.T) {
-	s := openStore(t, t.TempDir())
+// coverageIsTheUnionOfItsSpans compares with a line of a hundred minutes that are marked one by one.
+func coverageIsTheUnionOfItsSpans(t *testing.T, w *world) {
+	s := w.open(t)
 	at := func(minute int) time.Time { return noon.Add(time.Duration(minute) * time.Minute) }
 	minutes := func(spans []event.Span) (marked [100]bool) {
 		for _, span := range spans {
@@ -312,8 +310,7 @@ func TestCoverageIsTheUnionOfItsSpans(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		_, err := s.write.Exec(`DELETE FROM coverage`)
-		check(err)
+		check(s.exec(t.Context(), "", `DELETE FROM coverage`))
 		var want, ofAlerts [100]bool
 		for range rapid.IntRange(0, 8).Draw(t, "spans") {
 			from := rapid.IntRange(0, 99).Draw(t, "from")
@@ -340,7 +337,7 @@ func TestCoverageIsTheUnionOfItsSpans(t *testing.T) {
 			}
 		}
 		var touching int
-		check(s.read.QueryRow(`SELECT count(*) FROM coverage a JOIN coverage b ON a.source = b.source AND a.until_time >= b.from_time
+		check(s.read.queryRow(t.Context(), `SELECT count(*) FROM coverage a JOIN coverage b ON a.source = b.source AND a.until_time >= b.from_time
 			AND a.from_time < b.from_time`).Scan(&touching))
 		if touching > 0 {
 			t.Fatalf("%d spans are kept that touch another of the same source", touching)

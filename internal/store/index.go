@@ -2,12 +2,12 @@ package store
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"iter"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/verifyctl/verifyctl/internal/verify"
 	"github.com/verifyctl/verifyctl/internal/where"
@@ -17,7 +17,7 @@ import (
 func (s *Store) FindFactors(ctx context.Context, sids ...verify.FactorSID) ([]verify.IndexedFactor, error) {
 	found := []verify.IndexedFactor{}
 	for _, sid := range sids {
-		for f, err := range s.factorQuery(ctx, " WHERE sid = ?", sid) {
+		for f, err := range s.factorQuery(ctx, " WHERE fold(sid) = fold(?)", sid) {
 			if err != nil {
 				return nil, err
 			}
@@ -51,23 +51,16 @@ func (s *Store) factorQuery(ctx context.Context, rest string, args ...any) iter.
 }
 
 func scanFactor(row scanner) (f verify.IndexedFactor, err error) {
-	var metadata string
 	err = row.Scan(&f.SID, &f.Identity, &f.EntitySID, &f.Status, &f.Type, &f.Config.Platform, &f.Config.AppID,
-		&f.Config.SDKVersion, &f.FriendlyName, &f.Config.CredentialSID, &f.TokenHash, timeInto(&f.DateCreated), timeInto(&f.DateUpdated), timeInto(&f.ReadAt), &metadata)
-	if err != nil {
-		return f, err
-	}
-	if err := json.Unmarshal([]byte(metadata), &f.Metadata); err != nil {
-		return f, fmt.Errorf("factor %s: %w", f.SID, err)
-	}
-	return f, nil
+		&f.Config.SDKVersion, &f.FriendlyName, &f.Config.CredentialSID, &f.TokenHash, timeInto(&f.DateCreated), timeInto(&f.DateUpdated), timeInto(&f.ReadAt), (*metadata)(&f.Metadata))
+	return f, err
 }
 
 // indexedService gives the Service that the index is of; "" when there is no index.
 func (s *Store) indexedService(ctx context.Context) (account verify.AccountSID, service verify.ServiceSID, err error) {
-	err = s.read.QueryRowContext(ctx, `SELECT coalesce((SELECT value FROM meta WHERE name = 'index_account'), ''),
+	err = s.read.queryRow(ctx, `SELECT coalesce((SELECT value FROM meta WHERE name = 'index_account'), ''),
 		coalesce((SELECT value FROM meta WHERE name = 'index_service'), '')`).Scan(&account, &service)
-	return account, service, s.failure("cannot read the index", err)
+	return account, service, s.engine.failure("cannot read the index", err)
 }
 
 // factorColumn gives the SQL expression for a field of factors that is not computed. Declared metadata keys have a column
@@ -95,7 +88,7 @@ func (s *Store) factorColumn(ctx context.Context, field where.Field) (string, er
 	if strings.ContainsRune(key, 0) {
 		return "", verify.Usagef("%q is not a metadata key", key)
 	}
-	return "coalesce((SELECT value FROM json_each(metadata) WHERE key = '" + strings.ReplaceAll(key, "'", "''") + "'), '')", nil
+	return s.engine.metadata(quoted(key)), nil
 }
 
 // factorColumns gives the columns of the fields that [where.Fields] names.
@@ -133,7 +126,7 @@ func (s *Store) FactorGroupsWhere(ctx context.Context, by []where.Field, conditi
 		// Count first by all columns that the index is ordered by, which needs no sorting, and then add up the few
 		// groups that come out.
 		prefix := strings.Join(ordered, ", ")
-		from, counted = "(SELECT "+prefix+", count(*) AS part FROM "+from+" GROUP BY "+prefix+")", "sum(part)"
+		from, counted = "(SELECT "+prefix+", count(*) AS part FROM "+from+" GROUP BY "+prefix+") AS parts", "CAST(sum(part) AS BIGINT)"
 	}
 	query := `SELECT ` + list + `, ` + counted + ` AS n FROM ` + from + ` GROUP BY ` + places + ` ORDER BY n DESC, ` + places
 	return all(ctx, s, "cannot read the index", query, args, func(row scanner) (verify.FactorGroup, error) {
@@ -173,7 +166,7 @@ func groupPrefix(columns []string) (prefix []string, ok bool) {
 // app on one phone was enrolled more than once.
 func (s *Store) SameToken(ctx context.Context) iter.Seq2[[]verify.IndexedFactor, error] {
 	sharing := s.factorQuery(ctx, ` WHERE token_hash IN (SELECT token_hash FROM factors WHERE token_hash <> '' GROUP BY token_hash HAVING count(*) > 1)
-		ORDER BY token_hash, date_created, sid`)
+		ORDER BY token_hash, date_created, fold(sid)`)
 	return grouped(sharing, func(a, b verify.IndexedFactor) bool { return a.TokenHash == b.TokenHash })
 }
 
@@ -182,7 +175,7 @@ func (s *Store) SameToken(ctx context.Context) iter.Seq2[[]verify.IndexedFactor,
 func (s *Store) SameName(ctx context.Context) iter.Seq2[[]verify.IndexedFactor, error] {
 	named := s.factorQuery(ctx, ` WHERE factor_type = 'push' AND friendly_name <> '' AND (identity, friendly_name) IN (
 			SELECT identity, friendly_name FROM factors WHERE factor_type = 'push' GROUP BY identity, friendly_name HAVING count(*) > 1)
-		ORDER BY identity, friendly_name, date_created, sid`)
+		ORDER BY identity, friendly_name, date_created, fold(sid)`)
 	return grouped(named, func(a, b verify.IndexedFactor) bool {
 		return a.Identity == b.Identity && a.FriendlyName == b.FriendlyName
 	})
@@ -216,15 +209,15 @@ func (s *Store) Freshness(ctx context.Context) (f verify.Freshness, err error) {
 	if f.AccountSID, f.ServiceSID, err = s.indexedService(ctx); err != nil {
 		return f, err
 	}
-	err = s.read.QueryRowContext(ctx, `SELECT coalesce((SELECT min(read_at) FROM entities WHERE read_at > 0), 0),
-		(SELECT count(*) FROM entities WHERE todo_for IS NOT NULL)`).Scan(timeInto(&f.OldestRead), &f.Waiting)
+	err = s.read.queryRow(ctx, `SELECT coalesce((SELECT min(read_at) FROM entities WHERE read_at > ?1), ?1),
+		(SELECT count(*) FROM entities WHERE todo_for IS NOT NULL)`, time.Time{}).Scan(timeInto(&f.OldestRead), &f.Waiting)
 	if err != nil {
-		return f, s.failure("cannot read the index", err)
+		return f, s.engine.failure("cannot read the index", err)
 	}
-	if f.LastFull, _, err = one(ctx, s, "cannot read the index", selectCrawls+`WHERE kind = 'full' AND finished > 0 ORDER BY id DESC LIMIT 1`,
-		nil, scanCrawl); err != nil {
+	if f.LastFull, _, err = one(ctx, s, "cannot read the index", selectCrawls+`WHERE kind = 'full' AND finished > ? ORDER BY id DESC LIMIT 1`,
+		[]any{time.Time{}}, scanCrawl); err != nil {
 		return f, err
 	}
-	f.Unfinished, _, err = one(ctx, s, "cannot read the crawl", unfinishedCrawl, nil, scanCrawl)
+	f.Unfinished, _, err = one(ctx, s, "cannot read the crawl", unfinishedCrawl, []any{time.Time{}}, scanCrawl)
 	return f, err
 }

@@ -3,17 +3,12 @@ package store
 import (
 	"bytes"
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/verifyctl/verifyctl/internal/statedir"
 	"github.com/verifyctl/verifyctl/internal/verify"
 )
 
@@ -75,58 +70,16 @@ type EnvironmentState struct {
 	Kept        []Kept `json:"kept"`
 }
 
-// Environments gives the names of the environments that a state directory has a file of. It makes nothing: a directory
-// that is not there has none. A file whose environment cannot be read is given by path in unreadable, with the reason.
-func Environments(ctx context.Context, dir string) (names []string, unreadable map[string]error, err error) {
-	files, err := os.ReadDir(dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil, nil
-	}
-	if err != nil {
-		return nil, nil, statedir.Failure("cannot read the state directory", err)
-	}
-	unreadable = map[string]error{}
-	for _, file := range files {
-		name := file.Name()
-		if !strings.HasPrefix(name, databasePrefix) || !strings.HasSuffix(name, databaseSuffix) {
-			continue
-		}
-		path := filepath.Join(dir, name)
-		environment, err := environmentOf(ctx, path)
-		if err != nil {
-			unreadable[path] = err
-			continue
-		}
-		names = append(names, environment)
-	}
-	slices.Sort(names)
-	return names, unreadable, nil
-}
-
-func environmentOf(ctx context.Context, path string) (name string, err error) {
-	if err := statedir.CheckFile(path); err != nil {
-		return "", err
-	}
-	s := &Store{path: path, read: open(path, "&_pragma=query_only(1)")}
-	defer s.read.Close()
-	err = s.read.QueryRowContext(ctx, `SELECT value FROM meta WHERE name = 'environment'`).Scan(&name)
-	return name, s.failure("cannot read "+path, err)
-}
-
 // State tells how much is kept about the environment.
 func (s *Store) State(ctx context.Context) (EnvironmentState, error) {
-	state := EnvironmentState{Environment: s.environment, Path: s.path}
-	for _, path := range []string{s.path, s.path + "-wal"} {
-		if info, err := os.Stat(path); err == nil {
-			state.Bytes += info.Size()
-		}
-	}
+	state := EnvironmentState{Environment: s.environment}
+	state.Path, state.Bytes = s.engine.place(ctx)
 	for _, k := range keptKinds {
 		entry := Kept{Kind: k.kind}
-		err := s.read.QueryRowContext(ctx, fmt.Sprintf(`SELECT count(*), coalesce(min(%[1]s), 0), coalesce(max(%[1]s), 0) FROM %[2]s`,
-			k.time, k.table)).Scan(&entry.Rows, timeInto(&entry.Oldest), timeInto(&entry.Newest))
+		err := s.read.queryRow(ctx, fmt.Sprintf(`SELECT count(*), coalesce(min(%[1]s), ?1), coalesce(max(%[1]s), ?1) FROM %[2]s`,
+			k.time, k.table), time.Time{}).Scan(&entry.Rows, timeInto(&entry.Oldest), timeInto(&entry.Newest))
 		if err != nil {
-			return state, s.failure("cannot read what is kept", err)
+			return state, s.engine.failure("cannot read what is kept", err)
 		}
 		state.Kept = append(state.Kept, entry)
 	}
@@ -137,7 +90,7 @@ func (s *Store) State(ctx context.Context) (EnvironmentState, error) {
 // not left behind in the file's free space.
 func (s *Store) Purge(ctx context.Context, kinds ...Kind) (map[Kind]int, error) {
 	gone := map[Kind]int{}
-	err := s.update(ctx, "cannot purge", func(tx *sql.Tx) error {
+	err := s.change(ctx, onBoth, "cannot purge", func(tx session) error {
 		e := eraser{ctx: ctx, tx: tx}
 		for _, k := range keptKinds {
 			if len(kinds) > 0 && !slices.Contains(kinds, k.kind) {
@@ -157,7 +110,7 @@ func (s *Store) Purge(ctx context.Context, kinds ...Kind) (map[Kind]int, error) 
 	if err != nil {
 		return nil, err
 	}
-	return gone, s.vacuum(ctx)
+	return gone, s.engine.scrub(ctx)
 }
 
 // PurgeBefore forgets the events, challenges, deletions, outcomes or seen identities of before a time, and gives how many
@@ -167,22 +120,24 @@ func (s *Store) PurgeBefore(ctx context.Context, kind Kind, before time.Time) (g
 	if i < 0 || kind == kindIndex {
 		return 0, verify.Usagef("%s cannot be purged by age", kind)
 	}
-	err = s.update(ctx, "cannot purge", func(tx *sql.Tx) error {
+	err = s.change(ctx, onBoth, "cannot purge", func(tx session) error {
 		e := eraser{ctx: ctx, tx: tx}
 		switch kind {
 		case kindEvents:
-			_, e.err = tx.ExecContext(ctx, `DELETE FROM coverage WHERE until_time <= ?1;
-				UPDATE coverage SET from_time = ?1 WHERE from_time < ?1`, micros(before))
+			e.delete(`coverage WHERE until_time <= ?`, before)
+			if e.err == nil {
+				_, e.err = tx.exec(ctx, `UPDATE coverage SET from_time = ?1 WHERE from_time < ?1`, before)
+			}
 		case kindChallenges:
-			e.challenges(`created < ?`, micros(before))
+			e.challenges(`created < ?`, before)
 		}
-		gone = e.delete(keptKinds[i].table+` WHERE `+keptKinds[i].time+` < ?`, micros(before))
+		gone = e.delete(keptKinds[i].table+` WHERE `+keptKinds[i].time+` < ?`, before)
 		return e.err
 	})
 	if err != nil {
 		return 0, err
 	}
-	return gone, s.vacuum(ctx)
+	return gone, s.engine.scrub(ctx)
 }
 
 // PurgeIdentity forgets everything about an identity and gives how many rows of each kind went: also events in whose body
@@ -190,7 +145,7 @@ func (s *Store) PurgeBefore(ctx context.Context, kind Kind, before time.Time) (g
 // space.
 func (s *Store) PurgeIdentity(ctx context.Context, identity verify.Identity) (map[Kind]int, error) {
 	gone := map[Kind]int{}
-	err := s.update(ctx, "cannot purge the identity", func(tx *sql.Tx) error {
+	err := s.change(ctx, onBoth, "cannot purge the identity", func(tx session) error {
 		// Factors and challenges first lead to events and outcomes that do not name the identity itself.
 		sids, err := sidsOf(ctx, tx, identity)
 		if err != nil {
@@ -201,8 +156,8 @@ func (s *Store) PurgeIdentity(ctx context.Context, identity verify.Identity) (ma
 		}
 		e := eraser{ctx: ctx, tx: tx}
 		for sid := range sids {
-			gone[kindOutcomes] += e.delete(`outcomes WHERE sid = ?`, sid)
-			e.delete(`claims WHERE factor_sid = ?`, sid)
+			gone[kindOutcomes] += e.delete(`outcomes WHERE fold(sid) = fold(?)`, sid)
+			e.delete(`claims WHERE fold(factor_sid) = fold(?)`, sid)
 		}
 		e.challenges(`identity = ?`, identity)
 		for _, k := range keptKinds {
@@ -216,11 +171,11 @@ func (s *Store) PurgeIdentity(ctx context.Context, identity verify.Identity) (ma
 	if err != nil {
 		return nil, err
 	}
-	return gone, s.vacuum(ctx)
+	return gone, s.engine.scrub(ctx)
 }
 
 // sidsOf gives every factor and challenge SID that this machine knows of an identity, in upper case.
-func sidsOf(ctx context.Context, tx *sql.Tx, identity verify.Identity) (map[string]bool, error) {
+func sidsOf(ctx context.Context, tx session, identity verify.Identity) (map[string]bool, error) {
 	found, err := gather(ctx, tx, scanText[string], `
 		SELECT sid FROM challenges WHERE identity = ?1
 		UNION SELECT factor_sid FROM challenges WHERE identity = ?1
@@ -244,7 +199,7 @@ func sidsOf(ctx context.Context, tx *sql.Tx, identity verify.Identity) (map[stri
 
 // purgeEvents deletes the events that were decoded to an identity or to one of its SIDs, or in whose body the identity
 // stands.
-func purgeEvents(ctx context.Context, tx *sql.Tx, identity verify.Identity, sids map[string]bool) (gone int, err error) {
+func purgeEvents(ctx context.Context, tx session, identity verify.Identity, sids map[string]bool) (gone int, err error) {
 	matching, err := gather(ctx, tx, func(row scanner) (id int64, err error) { // 0 when it does not match
 		var named verify.Identity
 		var factor, challenge string
@@ -255,7 +210,7 @@ func purgeEvents(ctx context.Context, tx *sql.Tx, identity verify.Identity, sids
 		}
 		return 0, err
 	}, `SELECT id, identity, factor_sid, challenge_sid, body FROM events
-		WHERE identity = ?1 OR factor_sid <> '' OR challenge_sid <> '' OR instr(body, CAST(?1 AS BLOB)) > 0`, identity)
+		WHERE identity = ?1 OR factor_sid <> '' OR challenge_sid <> '' OR instr(body, ?2) > 0`, identity, []byte(identity))
 	e := eraser{ctx: ctx, tx: tx, err: err}
 	for _, id := range matching {
 		if id != 0 {
@@ -291,21 +246,4 @@ func startsWord(body []byte, i int) bool {
 
 func isWord(c byte) bool {
 	return c == '-' || '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
-}
-
-// vacuum writes the file anew without what was deleted, and empties the log. Other processes that are reading keep it
-// from that for as long as they do.
-func (s *Store) vacuum(ctx context.Context) error {
-	if _, err := s.write.ExecContext(ctx, `VACUUM`); err != nil {
-		return s.failure("purged, but the file's free space could not be cleared", err)
-	}
-	var blocked bool
-	var log, moved int
-	err := s.write.QueryRowContext(ctx, `PRAGMA wal_checkpoint(TRUNCATE)`).Scan(&blocked, &log, &moved)
-	if err == nil && blocked {
-		return &verify.Error{Kind: verify.KindPartial,
-			Message: "purged, but the log " + s.path + "-wal still holds it, because another verifyctl is reading",
-			Hint:    "purge again when that one has ended"}
-	}
-	return s.failure("purged, but cannot empty the log", err)
 }

@@ -22,7 +22,7 @@ func metadataColumn(number int) string { return fmt.Sprintf("metadata_%d", numbe
 func (s *Store) DeclareMetadata(ctx context.Context, keys []string) error {
 	declared, err := declaredKeys(ctx, s.read)
 	if err != nil {
-		return s.failure("cannot read the index", err)
+		return s.engine.failure("cannot read the index", err)
 	}
 	missing := slices.ContainsFunc(keys, func(key string) bool {
 		return !slices.ContainsFunc(declared, func(d declaredKey) bool { return d.key == key })
@@ -40,7 +40,7 @@ func (s *Store) DeclareMetadata(ctx context.Context, keys []string) error {
 	if err := s.rebuildGroups(ctx); err != nil {
 		return err
 	}
-	return s.truncateLog(ctx)
+	return s.engine.settle(ctx)
 }
 
 type declaredKey struct {
@@ -49,7 +49,7 @@ type declaredKey struct {
 	ready  bool
 }
 
-func declaredKeys(ctx context.Context, from querier) ([]declaredKey, error) {
+func declaredKeys(ctx context.Context, from session) ([]declaredKey, error) {
 	return gather(ctx, from, func(row scanner) (d declaredKey, err error) {
 		err = row.Scan(&d.number, &d.key, &d.ready)
 		return d, err
@@ -58,7 +58,7 @@ func declaredKeys(ctx context.Context, from querier) ([]declaredKey, error) {
 
 // addColumns makes columns for the keys that have none. From then on new factors have them filled in.
 func (s *Store) addColumns(ctx context.Context, keys []string) error {
-	return s.update(ctx, "cannot declare metadata keys", func(tx *sql.Tx) error {
+	return s.change(ctx, onBoth, "cannot declare metadata keys", func(tx session) error {
 		declared, err := declaredKeys(ctx, tx)
 		if err != nil {
 			return err
@@ -73,11 +73,10 @@ func (s *Store) addColumns(ctx context.Context, keys []string) error {
 			}
 			d := declaredKey{number: len(declared) + 1, key: key}
 			declared = append(declared, d)
-			if _, err := tx.ExecContext(ctx, `INSERT INTO metadata_keys (number, key) VALUES (?, ?)`, d.number, d.key); err != nil {
+			if _, err := tx.exec(ctx, `INSERT INTO metadata_keys (number, key) VALUES (?, ?)`, d.number, d.key); err != nil {
 				return err
 			}
-			_, err := tx.ExecContext(ctx, `ALTER TABLE factors ADD COLUMN `+metadataColumn(d.number)+` TEXT NOT NULL DEFAULT ''`)
-			if err != nil {
+			if err := s.engine.addColumn(ctx, tx.on, d.number); err != nil {
 				return err
 			}
 		}
@@ -89,13 +88,13 @@ func (s *Store) addColumns(ctx context.Context, keys []string) error {
 func (s *Store) fillColumns(ctx context.Context) error {
 	declared, err := declaredKeys(ctx, s.read)
 	if err != nil {
-		return s.failure("cannot read the index", err)
+		return s.engine.failure("cannot read the index", err)
 	}
 	var set []string
 	var args []any
 	for _, d := range declared {
 		if !d.ready {
-			set = append(set, metadataColumn(d.number)+` = coalesce((SELECT value FROM json_each(metadata) WHERE key = ?), '')`)
+			set = append(set, metadataColumn(d.number)+` = `+s.engine.metadata("?"))
 			args = append(args, d.key)
 		}
 	}
@@ -104,13 +103,13 @@ func (s *Store) fillColumns(ctx context.Context) error {
 	}
 	for from := int64(0); ; {
 		var until sql.NullInt64
-		err := s.updateIndex(ctx, "cannot fill in declared metadata keys", func(tx *sql.Tx) error {
-			err := tx.QueryRowContext(ctx, `SELECT max(id) FROM (SELECT id FROM factors WHERE id > ? ORDER BY id LIMIT ?)`,
+		err := s.change(ctx, onIndex, "cannot fill in declared metadata keys", func(tx session) error {
+			err := tx.queryRow(ctx, `SELECT max(id) FROM (SELECT id FROM factors WHERE id > ? ORDER BY id LIMIT ?) AS batch`,
 				from, batchRows).Scan(&until)
 			if err != nil || !until.Valid {
 				return err
 			}
-			_, err = tx.ExecContext(ctx, `UPDATE factors SET `+strings.Join(set, ", ")+` WHERE id > ? AND id <= ?`,
+			_, err = tx.exec(ctx, `UPDATE factors SET `+strings.Join(set, ", ")+` WHERE id > ? AND id <= ?`,
 				append(slices.Clone(args), from, until.Int64)...)
 			return err
 		})
@@ -128,46 +127,42 @@ func (s *Store) fillColumns(ctx context.Context) error {
 // out of it in this order, so counting by its first columns needs no sorting.
 var groupColumns = []string{"platform", "app_id", "sdk_version", "status"}
 
-// createGroups makes the index for counting cover some metadata columns.
-func createGroups(ctx context.Context, tx *sql.Tx, metadata []declaredKey) error {
-	columns := slices.Clone(groupColumns)
-	for _, d := range metadata {
-		columns = append(columns, metadataColumn(d.number))
+func numbersOf(declared []declaredKey) (numbers []int) {
+	for _, d := range declared {
+		numbers = append(numbers, d.number)
 	}
-	columns = append(columns, "factor_type", "date_updated")
-	_, err := tx.ExecContext(ctx, `DROP INDEX IF EXISTS factors_groups; CREATE INDEX factors_groups ON factors (`+strings.Join(columns, ", ")+`)`)
-	return err
+	return numbers
 }
 
 // rebuildGroups makes the index for counting cover every declared key, and marks the keys ready.
 func (s *Store) rebuildGroups(ctx context.Context) error {
-	return s.updateIndex(ctx, "cannot index declared metadata keys", func(tx *sql.Tx) error {
+	return s.change(ctx, onIndex, "cannot index declared metadata keys", func(tx session) error {
 		declared, err := declaredKeys(ctx, tx)
 		if err != nil {
 			return err
 		}
-		if err := createGroups(ctx, tx, declared); err != nil {
+		if err := s.engine.countBy(ctx, tx.on, numbersOf(declared)); err != nil {
 			return err
 		}
-		_, err = tx.ExecContext(ctx, `UPDATE metadata_keys SET ready = 1`)
+		_, err = tx.exec(ctx, `UPDATE metadata_keys SET ready = ?`, true)
 		return err
 	})
 }
 
 // forgetMetadata drops the columns of declared keys, when the index is emptied.
-func forgetMetadata(ctx context.Context, tx *sql.Tx) error {
+func forgetMetadata(ctx context.Context, tx session) error {
 	declared, err := declaredKeys(ctx, tx)
 	if err != nil || len(declared) == 0 {
 		return err
 	}
-	if err := createGroups(ctx, tx, nil); err != nil {
+	if err := tx.engine.countBy(ctx, tx.on, nil); err != nil {
 		return err
 	}
 	for _, d := range declared {
-		if _, err := tx.ExecContext(ctx, `ALTER TABLE factors DROP COLUMN `+metadataColumn(d.number)); err != nil {
+		if err := tx.engine.dropColumn(ctx, tx.on, d.number); err != nil {
 			return err
 		}
 	}
-	_, err = tx.ExecContext(ctx, `DELETE FROM metadata_keys`)
+	_, err = tx.exec(ctx, `DELETE FROM metadata_keys`)
 	return err
 }

@@ -13,8 +13,8 @@ import (
 func (s *Store) RecordOutcome(ctx context.Context, o verify.ItemOutcome) error {
 	return s.exec(context.WithoutCancel(ctx), "cannot record what became of the item",
 		`INSERT INTO outcomes (plan, item, sid, outcome, detail, at) VALUES (?, ?, ?, ?, ?, ?)
-			ON CONFLICT DO UPDATE SET sid = excluded.sid, outcome = excluded.outcome, detail = excluded.detail, at = excluded.at`,
-		o.Plan, o.Item, o.SID, o.Outcome, o.Detail, micros(o.At))
+			ON CONFLICT (plan, item) DO UPDATE SET sid = excluded.sid, outcome = excluded.outcome, detail = excluded.detail, at = excluded.at`,
+		o.Plan, o.Item, o.SID, o.Outcome, o.Detail, o.At)
 }
 
 // Outcomes gives what became of the items of a plan so far, in the plan's order.

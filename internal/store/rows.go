@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"iter"
+	"math"
 
 	"github.com/verifyctl/verifyctl/internal/verify"
 )
@@ -40,16 +41,16 @@ func (t tellingScanner) Scan(dest ...any) error {
 func rows[T any](ctx context.Context, s *Store, doing, query string, args []any, scan func(scanner) (T, error)) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		var none T
-		found, err := s.read.QueryContext(ctx, query, args...)
+		found, err := s.read.query(ctx, query, args...)
 		if err != nil {
-			yield(none, s.failure(doing, err))
+			yield(none, s.engine.failure(doing, err))
 			return
 		}
 		defer found.Close()
 		for found.Next() {
-			row, err := scan(s.telling(found))
+			row, err := scan(s.telling(s.read.mending(found)))
 			if err != nil {
-				yield(none, s.failure(doing, err))
+				yield(none, s.engine.failure(doing, err))
 				return
 			}
 			if !yield(row, nil) {
@@ -57,7 +58,7 @@ func rows[T any](ctx context.Context, s *Store, doing, query string, args []any,
 			}
 		}
 		if err := found.Err(); err != nil {
-			yield(none, s.failure(doing, err))
+			yield(none, s.engine.failure(doing, err))
 		}
 	}
 }
@@ -76,11 +77,11 @@ func all[T any](ctx context.Context, s *Store, doing, query string, args []any, 
 
 // one gives the row of a query that has at most one, and whether there was one.
 func one[T any](ctx context.Context, s *Store, doing, query string, args []any, scan func(scanner) (T, error)) (row T, found bool, err error) {
-	row, err = scan(s.telling(s.read.QueryRowContext(ctx, query, args...)))
+	row, err = scan(s.telling(s.read.queryRow(ctx, query, args...)))
 	if err == sql.ErrNoRows {
 		return row, false, nil
 	}
-	return row, err == nil, s.failure(doing, err)
+	return row, err == nil, s.engine.failure(doing, err)
 }
 
 func scanText[T ~string](row scanner) (text T, err error) {
@@ -88,20 +89,15 @@ func scanText[T ~string](row scanner) (text T, err error) {
 	return text, err
 }
 
-// querier is a transaction, or the connections that read.
-type querier interface {
-	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
-}
-
 // gather gives all rows of an answer, read within a transaction for example; [all] also says what could not be done.
-func gather[T any](ctx context.Context, from querier, scan func(scanner) (T, error), query string, args ...any) (list []T, err error) {
-	found, err := from.QueryContext(ctx, query, args...)
+func gather[T any](ctx context.Context, from session, scan func(scanner) (T, error), query string, args ...any) (list []T, err error) {
+	found, err := from.query(ctx, query, args...)
 	if err != nil {
 		return nil, err
 	}
 	defer found.Close()
 	for found.Next() {
-		row, err := scan(found)
+		row, err := scan(from.mending(found))
 		if err != nil {
 			return nil, err
 		}
@@ -113,7 +109,7 @@ func gather[T any](ctx context.Context, from querier, scan func(scanner) (T, err
 // eraser deletes rows within a transaction. Once a statement has failed it does nothing more.
 type eraser struct {
 	ctx context.Context
-	tx  *sql.Tx
+	tx  session
 	err error
 }
 
@@ -122,13 +118,9 @@ func (e *eraser) delete(from string, args ...any) int {
 	if e.err != nil {
 		return 0
 	}
-	result, err := e.tx.ExecContext(e.ctx, `DELETE FROM `+from, args...)
-	if e.err = err; err != nil {
-		return 0
-	}
-	n, err := result.RowsAffected()
+	n, err := e.tx.exec(e.ctx, `DELETE FROM `+from, args...)
 	e.err = err
-	return int(n)
+	return n
 }
 
 // entity takes an entity out of the index, with its factors.
@@ -140,7 +132,7 @@ func (e *eraser) entity(identity verify.Identity) {
 // challenges deletes what hangs on the challenges that fit a condition; the challenges themselves are left to the caller.
 func (e *eraser) challenges(condition string, arg any) {
 	for _, table := range []string{"resends", "receipts", "claims"} {
-		e.delete(table+` WHERE challenge_sid IN (SELECT sid FROM challenges WHERE `+condition+`)`, arg)
+		e.delete(table+` WHERE fold(challenge_sid) IN (SELECT fold(sid) FROM challenges WHERE `+condition+`)`, arg)
 	}
 }
 
@@ -163,10 +155,10 @@ func (c *conditions) addIf(wanted bool, condition string, args ...any) {
 	c.args = append(c.args, args...)
 }
 
-// limitOf gives a limit as SQLite takes it: 0 is none.
+// limitOf gives a limit of rows: 0 is none.
 func limitOf(n int) int {
 	if n <= 0 {
-		return -1
+		return math.MaxInt64
 	}
 	return n
 }

@@ -2,7 +2,7 @@ package store
 
 import (
 	"context"
-	"database/sql"
+	"strings"
 	"time"
 
 	"github.com/verifyctl/verifyctl/internal/verify"
@@ -11,17 +11,19 @@ import (
 // Saw remembers that a command has met identities, and SIDs of them, for shell completion and for finding the identity of
 // a bare SID later.
 func (s *Store) Saw(ctx context.Context, at time.Time, met map[verify.Identity][]string) error {
-	return s.update(ctx, "cannot remember the identities", func(tx *sql.Tx) error {
-		for identity, sids := range met {
-			for _, sid := range append(sids, "") {
-				_, err := tx.ExecContext(ctx, `INSERT INTO seen (identity, sid, at) VALUES (?, ?, ?)
-					ON CONFLICT DO UPDATE SET at = max(at, excluded.at)`, identity, sid, micros(at))
-				if err != nil {
-					return err
-				}
+	var rows [][]any
+	for identity, sids := range met {
+		known := map[string]bool{}
+		for _, sid := range append(sids, "") {
+			if folded := strings.ToUpper(sid); !known[folded] {
+				known[folded] = true
+				rows = append(rows, []any{identity, sid, at})
 			}
 		}
-		return nil
+	}
+	return s.change(ctx, onRecords, "cannot remember the identities", func(tx session) error {
+		return tx.insert(ctx, `seen (identity, sid, at)`, rows,
+			`ON CONFLICT (identity, fold(sid)) DO UPDATE SET at = excluded.at WHERE seen.at < excluded.at`)
 	})
 }
 
@@ -30,26 +32,27 @@ func (s *Store) RecentIdentities(ctx context.Context, prefix string, limit int) 
 	from, until := prefixRange(prefix)
 	return all(ctx, s, "cannot look up identities", `
 		SELECT identity FROM (
-			SELECT * FROM (SELECT identity, at FROM seen WHERE sid = '' AND identity >= ?1 AND identity < ?2 ORDER BY at DESC LIMIT ?3)
+			SELECT * FROM (SELECT identity, at, 1 AS met FROM seen WHERE sid = '' AND identity >= ?1 AND identity < ?2 ORDER BY at DESC LIMIT ?3) AS seen
 			UNION ALL
-			SELECT * FROM (SELECT identity, max(created) FROM challenges WHERE identity >= ?1 AND identity < ?2
-				GROUP BY identity ORDER BY 2 DESC LIMIT ?3)
+			SELECT * FROM (SELECT identity, max(created), 1 FROM challenges WHERE identity >= ?1 AND identity < ?2
+				GROUP BY identity ORDER BY 2 DESC LIMIT ?3) AS asked
 			UNION ALL
-			SELECT * FROM (SELECT identity, 0 FROM entities WHERE identity >= ?1 AND identity < ?2 LIMIT ?3)
-		) GROUP BY identity ORDER BY max(at) DESC, identity LIMIT ?3`,
-		[]any{from, until, limitOf(limit)}, scanText[verify.Identity])
+			SELECT * FROM (SELECT identity, read_at, 0 FROM entities WHERE identity >= ?1 AND identity < ?2 LIMIT ?3) AS indexed
+		) AS known GROUP BY identity ORDER BY max(CASE WHEN met = 1 THEN at ELSE ?4 END) DESC, identity LIMIT ?3`,
+		[]any{from, until, limitOf(limit), time.Time{}}, scanText[verify.Identity])
 }
 
 // RecentSIDs gives SIDs of an identity that begin with prefix, such as "YF" or "YC03": those met last first.
 func (s *Store) RecentSIDs(ctx context.Context, identity verify.Identity, prefix string, limit int) ([]string, error) {
 	from, until := prefixRange(prefix)
 	return all(ctx, s, "cannot look up SIDs", `
-		SELECT sid FROM (
-			SELECT sid, at FROM seen WHERE identity = ?1
-			UNION ALL SELECT sid, created FROM challenges WHERE identity = ?1
-			UNION ALL SELECT sid, 0 FROM factors WHERE identity = ?1
-		) WHERE sid <> '' AND sid >= ?2 AND sid < ?3 GROUP BY sid ORDER BY max(at) DESC, sid LIMIT ?4`,
-		[]any{identity, from, until, limitOf(limit)}, scanText[string])
+		SELECT max(sid) FROM (
+			SELECT sid, at, 1 AS met FROM seen WHERE identity = ?1
+			UNION ALL SELECT sid, created, 1 FROM challenges WHERE identity = ?1
+			UNION ALL SELECT sid, read_at, 0 FROM factors WHERE identity = ?1
+		) AS known WHERE sid <> '' AND fold(sid) >= fold(?2) AND fold(sid) < fold(?3)
+		GROUP BY fold(sid) ORDER BY max(CASE WHEN met = 1 THEN at ELSE ?5 END) DESC, fold(sid) LIMIT ?4`,
+		[]any{identity, from, until, limitOf(limit), time.Time{}}, scanText[string])
 }
 
 // IdentityOf gives the identity that a bare factor, challenge or entity SID belongs to, as far as this machine knows:
@@ -58,13 +61,13 @@ func (s *Store) RecentSIDs(ctx context.Context, identity verify.Identity, prefix
 func (s *Store) IdentityOf(ctx context.Context, sid string) (verify.Identity, bool, error) {
 	return one(ctx, s, "cannot look up the identity", `
 		SELECT identity FROM (
-			SELECT 1 AS rank, identity FROM challenges WHERE sid = ?1
-			UNION ALL SELECT 2, identity FROM seen WHERE sid = ?1
-			UNION ALL SELECT 3, identity FROM deletions WHERE factor_sid = ?1
-			UNION ALL SELECT 4, identity FROM factors WHERE sid = ?1
-			UNION ALL SELECT 5, identity FROM entities WHERE sid = ?1
-		) ORDER BY rank LIMIT 1`, []any{sid}, scanText[verify.Identity])
+			SELECT 1 AS rank, identity FROM challenges WHERE fold(sid) = fold(?1)
+			UNION ALL SELECT 2, identity FROM seen WHERE fold(sid) = fold(?1)
+			UNION ALL SELECT 3, identity FROM deletions WHERE fold(factor_sid) = fold(?1)
+			UNION ALL SELECT 4, identity FROM factors WHERE fold(sid) = fold(?1)
+			UNION ALL SELECT 5, identity FROM entities WHERE fold(sid) = fold(?1)
+		) AS known ORDER BY rank LIMIT 1`, []any{sid}, scanText[verify.Identity])
 }
 
-// prefixRange gives the bounds between which all texts with the prefix are, as SQLite orders UTF-8.
+// prefixRange gives the bounds between which all texts with the prefix are, as bytes order UTF-8.
 func prefixRange(prefix string) (from, until string) { return prefix, prefix + "\U0010FFFF" }

@@ -36,14 +36,6 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-func childProcess(t *testing.T, role, dir string) *exec.Cmd {
-	t.Helper()
-	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), "STORE_TEST_CHILD="+role, "STORE_TEST_DIR="+dir)
-	cmd.Stderr = os.Stderr
-	return cmd
-}
-
 const (
 	account = verify.AccountSID("AC00000000000000000000000000000001")
 	service = verify.ServiceSID("VA00000000000000000000000000000001")
@@ -77,7 +69,7 @@ func openStore(t testing.TB, dir string) *Store {
 }
 
 func openOnly(dir string) error {
-	s, err := Open(context.Background(), dir, "production")
+	s, err := openAsChild(context.Background(), dir)
 	if err != nil {
 		return err
 	}
@@ -99,20 +91,6 @@ func check(t testing.TB, err error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-}
-
-// everyByte gives all that is in the state directory.
-func everyByte(t testing.TB, dir string) []byte {
-	t.Helper()
-	var content []byte
-	files := must[[]os.DirEntry](t)(os.ReadDir(dir))
-	if len(files) == 0 {
-		t.Fatal("the state directory is empty")
-	}
-	for _, file := range files {
-		content = append(content, must[[]byte](t)(os.ReadFile(filepath.Join(dir, file.Name())))...)
-	}
-	return content
 }
 
 func TestNothingIsOpenToOthers(t *testing.T) {
@@ -207,12 +185,12 @@ func TestADamagedFileIsNeverReplaced(t *testing.T) {
 		},
 		"emptied": func(t *testing.T, path string) { check(t, os.Truncate(path, 0)) },
 		"another's": func(t *testing.T, path string) {
-			db := open(path, "")
+			db := openFile(path, "")
 			defer db.Close()
 			must[any](t)(db.Exec(`PRAGMA application_id = 7`))
 		},
 		"another environment's": func(t *testing.T, path string) {
-			db := open(path, "")
+			db := openFile(path, "")
 			defer db.Close()
 			must[any](t)(db.Exec(`UPDATE meta SET value = 'staging'`))
 		},
@@ -251,7 +229,7 @@ func TestADamagedFileIsNeverReplaced(t *testing.T) {
 func TestAFileOfANewerVerifyctlIsRefused(t *testing.T) {
 	dir := t.TempDir()
 	s := openStore(t, dir)
-	must[any](t)(s.write.Exec(`PRAGMA user_version = 999`))
+	must[any](t)(s.engine.(*sqliteEngine).write.Exec(`PRAGMA user_version = 999`))
 	check(t, s.Close())
 	_, err := Open(t.Context(), dir, "production")
 	if err == nil || !strings.Contains(err.Error(), "newer verifyctl") {
@@ -259,28 +237,27 @@ func TestAFileOfANewerVerifyctlIsRefused(t *testing.T) {
 	}
 }
 
-func TestProcessesThatOpenAtOnceMakeOneFileAndOneKey(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "state")
+func processesThatOpenAtOnceMakeOneMemory(t *testing.T, w *world) {
+	w.dir = filepath.Join(w.dir, "state")
 	var running []*exec.Cmd
 	for range 8 {
-		cmd := childProcess(t, "open", dir)
+		cmd := w.child(t, "open")
 		check(t, cmd.Start())
 		running = append(running, cmd)
 	}
 	for _, cmd := range running {
 		check(t, cmd.Wait())
 	}
-	for _, file := range must[[]os.DirEntry](t)(os.ReadDir(dir)) {
+	for _, file := range must[[]os.DirEntry](t)(os.ReadDir(w.dir)) {
 		if strings.Contains(file.Name(), ".new") {
 			t.Errorf("%s was left behind", file.Name())
 		}
 	}
-	openStore(t, dir)
+	w.open(t)
 }
 
-func TestATokenIsKeptAsAHashOnly(t *testing.T) {
-	dir := t.TempDir()
-	s := openStore(t, dir)
+func aTokenIsKeptAsAHashOnly(t *testing.T, w *world) {
+	s := w.open(t)
 	ctx := t.Context()
 	f := factorOf(7)
 	must[int64](t)(s.RecordDeletion(ctx, f, "operator", "lost", noon))
@@ -295,21 +272,17 @@ func TestATokenIsKeptAsAHashOnly(t *testing.T) {
 	if first == s.HashToken("b") || first != again || s.HashToken("") != "" {
 		t.Error("hashes do not tell tokens apart")
 	}
-	if elsewhere := openStore(t, t.TempDir()); elsewhere.HashToken("a") == s.HashToken("a") {
-		t.Error("another machine has the same hash")
-	}
-	for _, file := range []string{"before closing", "after closing"} {
-		if bytes.Contains(everyByte(t, dir), []byte(f.Config.Token.Reveal())) {
-			t.Errorf("the token is in a file %s", file)
+	for _, when := range []string{"before closing", "after closing"} {
+		if bytes.Contains(w.content(t), []byte(f.Config.Token.Reveal())) {
+			t.Errorf("the token is kept %s", when)
 		}
 		s.Close()
 	}
 }
 
-func TestDeletionsAreKeptFromBeforeTheyAreSent(t *testing.T) {
-	dir := t.TempDir()
+func deletionsAreKeptFromBeforeTheyAreSent(t *testing.T, w *world) {
 	ctx := t.Context()
-	s := openStore(t, dir)
+	s := w.open(t)
 	first := must[int64](t)(s.RecordDeletion(ctx, factorOf(1), "operator", "lost phone", noon))
 	second := must[int64](t)(s.RecordDeletion(ctx, factorOf(2), "operator", "", noon.Add(time.Hour)))
 	cancelled, cancel := context.WithCancel(ctx)
@@ -317,7 +290,7 @@ func TestDeletionsAreKeptFromBeforeTheyAreSent(t *testing.T) {
 	check(t, s.FinishDeletion(cancelled, first, "deleted", noon.Add(time.Second)))
 	check(t, s.Close())
 
-	s = openStore(t, dir)
+	s = w.open(t)
 	list := func(filter verify.DeletionFilter) (list []verify.Deletion) {
 		for d, err := range s.Deletions(ctx, filter) {
 			check(t, err)

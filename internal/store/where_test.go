@@ -17,24 +17,22 @@ import (
 const filterService = verify.ServiceSID("VA00000000000000000000000000000001")
 
 // What the index answers is what the Go code says of each of its factors, for any factors and any condition.
-func TestIndexAnswersAsConditionsMean(t *testing.T) {
+func theIndexAnswersAsConditionsMean(t *testing.T, w *world) {
 	conditions := 10
 	if testing.Short() {
 		conditions = 2 // one thing after the other: there is no data race to be found
 	}
 	for _, declared := range [][]string{nil, {"os"}} {
-		s, err := Open(t.Context(), t.TempDir(), "test")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer s.Close()
+		s := w.fresh(t).open(t)
 		if err := s.DeclareMetadata(t.Context(), declared); err != nil {
 			t.Fatal(err)
 		}
 		now := time.Date(2026, 2, 1, 12, 0, 0, 0, time.UTC)
 		rapid.Check(t, func(t *rapid.T) {
-			if _, err := s.write.Exec(`DELETE FROM factors; DELETE FROM entities`); err != nil {
-				t.Fatal(err)
+			for _, table := range []string{"factors", "entities"} {
+				if err := s.exec(t.Context(), "", `DELETE FROM `+table); err != nil {
+					t.Fatal(err)
+				}
 			}
 			factors := drawFactors(t)
 			fill(t, s, now, factors)
@@ -79,12 +77,8 @@ func checkGroups(t *rapid.T, s *Store, c where.Condition, want int) {
 	}
 }
 
-func TestConditionsNeverBecomeSQL(t *testing.T) {
-	s, err := Open(t.Context(), t.TempDir(), "test")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
+func conditionsNeverBecomeSQL(t *testing.T, w *world) {
+	s := w.open(t)
 	for _, text := range []string{"'", "x' OR 1=1 --", `"; DROP TABLE factors; --`} {
 		for _, name := range []string{"identity", "friendly_name", "metadata.app", "metadata.it's", "metadata.x') OR 1=1 --"} {
 			c, err := where.Parse(name+" = "+strconv.Quote(text), time.Time{})
@@ -103,12 +97,8 @@ func TestConditionsNeverBecomeSQL(t *testing.T) {
 }
 
 // An expression of the greatest length that is read is not too deep for SQLite.
-func TestDeepConditionsAreAnswered(t *testing.T) {
-	s, err := Open(t.Context(), t.TempDir(), "test")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
+func deepConditionsAreAnswered(t *testing.T, w *world) {
+	s := w.open(t)
 	deep := "status = ''" + strings.Repeat(" and not (status = ''", 180) + strings.Repeat(")", 180)
 	wide := "status = ''" + strings.Repeat(" or status = ''", 270)
 	for _, expression := range []string{deep, wide, "not not (" + deep + ")"} {

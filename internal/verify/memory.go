@@ -65,6 +65,10 @@ type Claim struct {
 	// LookFirst is set when State is ClaimMine and an earlier claimer died, or did not learn the outcome of its
 	// request: the pending challenges must be read before anything is sent.
 	LookFirst bool
+	// Machine is the other machine whose run has the claim, when State is ClaimElsewhere; "" for this one.
+	Machine string
+	// Since is when the claim was taken, by the clock of its machine.
+	Since time.Time
 	// Ticket tells this claim from every other one of the same key.
 	Ticket int64
 }

@@ -1,32 +1,11 @@
 package store
 
-import (
-	"context"
-	"database/sql"
-	"fmt"
-)
-
 // applicationID marks a database as ours: "vfyc" in ASCII, where SQLite keeps a program's number.
 const applicationID = 0x76667963
 
-// migrations bring a file from one version to the next; the version is how many were run. One that was released is never
-// changed, only followed by another.
-var migrations = []string{firstSchema, credentialFiles, rotations, credentialFilesUpdated}
-
-// migrate runs what a file of the given version lacks, each step in a transaction of its own.
-func migrate(ctx context.Context, db *sql.DB, version int) error {
-	for ; version < len(migrations); version++ {
-		marks := fmt.Sprintf("PRAGMA application_id = %d; PRAGMA user_version = %d;", applicationID, version+1)
-		err := transact(ctx, db, func(tx *sql.Tx) error {
-			_, err := tx.ExecContext(ctx, migrations[version]+marks)
-			return err
-		})
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
+// fileMigrations bring a file from one version to the next; the version is how many were run. One that was released is
+// never changed, only followed by another.
+var fileMigrations = []string{firstSchema, credentialFiles, rotations, credentialFilesUpdated, leaseTable}
 
 // In every table: times are microseconds since 1970, 0 when unknown; SIDs compare without regard to letter case, as their
 // hexadecimal digits may have either.
@@ -162,7 +141,7 @@ CREATE TABLE factors (
 );
 CREATE INDEX factors_identity ON factors (identity);
 CREATE INDEX factors_token ON factors (token_hash) WHERE token_hash <> '';
-CREATE INDEX factors_groups ON factors (platform, app_id, sdk_version, status, factor_type, date_updated); -- see createGroups
+CREATE INDEX factors_groups ON factors (platform, app_id, sdk_version, status, factor_type, date_updated); -- see countBy
 
 -- The columns of factors that hold declared metadata keys: metadata_1, metadata_2, … by number. A column is ready when
 -- the factors that were there before it have it filled in.
@@ -224,4 +203,16 @@ CREATE TABLE rotations (
 // When the credential that was made of a file was changed last, by Twilio's clock.
 const credentialFilesUpdated = `
 ALTER TABLE credential_files ADD COLUMN updated INTEGER NOT NULL DEFAULT 0;
+`
+
+// What one client at a time may do, and how often it changed hands; and when claims were taken.
+const leaseTable = `
+CREATE TABLE leases (
+	name  TEXT PRIMARY KEY,
+	owner TEXT NOT NULL, -- the file that the process keeps locked
+	fence INTEGER NOT NULL,
+	until INTEGER NOT NULL
+) WITHOUT ROWID;
+INSERT INTO leases (name, owner, fence, until) SELECT 'crawl', owner, 0, 0 FROM crawls WHERE finished = 0 ORDER BY id DESC LIMIT 1;
+ALTER TABLE claims ADD COLUMN at INTEGER NOT NULL DEFAULT 0;
 `

@@ -1,0 +1,138 @@
+package store
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+)
+
+// behaviours are what a memory does, whatever engine it is in.
+var behaviours = []struct {
+	name string
+	test func(*testing.T, *world)
+}{
+	{"an event is stored once", anEventIsStoredOnce},
+	{"an event without a SID is known by its body", anEventWithoutASIDIsKnownByItsBody},
+	{"the shape that names a factor is kept", theShapeThatNamesAFactorIsKept},
+	{"concurrent deliveries are all stored", concurrentDeliveriesAreAllStored},
+	{"a failed commit is no success", aFailedCommitIsNoSuccess},
+	{"kill loses no acknowledged event", killLosesNoAcknowledgedEvent},
+	{"stored events are found", storedEventsAreFound},
+	{"coverage is the union of its spans", coverageIsTheUnionOfItsSpans},
+	{"fifty processes make one challenge", fiftyProcessesMakeOneChallenge},
+	{"fifty callers in one process make one challenge", fiftyCallersInOneProcessMakeOneChallenge},
+	{"a claim from its beginning to its end", aClaimFromItsBeginningToItsEnd},
+	{"resends are counted before they are sent", resendsAreCountedBeforeTheyAreSent},
+	{"the first receipt of a source counts", theFirstReceiptOfASourceCounts},
+	{"what was met is offered again", whatWasMetIsOfferedAgain},
+	{"a full crawl fills the index and forgets what is gone", aFullCrawlFillsTheIndexAndForgetsWhatIsGone},
+	{"a changed crawl reads what is on its list only", aChangedCrawlReadsWhatIsOnItsListOnly},
+	{"only one process crawls", onlyOneProcessCrawls},
+	{"the index is of one Service", theIndexIsOfOneService},
+	{"a crawl that is killed goes on", aCrawlThatIsKilledGoesOn},
+	{"duplicates are found", duplicatesAreFound},
+	{"declared metadata gives the same answers", declaredMetadataGivesTheSameAnswers},
+	{"outcomes are kept by item", outcomesAreKeptByItem},
+	{"a credential file is remembered", aCredentialFileIsRemembered},
+	{"an erased identity is nowhere", anErasedIdentityIsNowhere},
+	{"what is kept is listed and purged", whatIsKeptIsListedAndPurged},
+	{"counts are those of the factors", countsAreThoseOfTheFactors},
+	{"processes that open at once make one memory", processesThatOpenAtOnceMakeOneMemory},
+	{"a token is kept as a hash only", aTokenIsKeptAsAHashOnly},
+	{"deletions are kept from before they are sent", deletionsAreKeptFromBeforeTheyAreSent},
+	{"the index answers as conditions mean", theIndexAnswersAsConditionsMean},
+	{"conditions never become SQL", conditionsNeverBecomeSQL},
+	{"deep conditions are answered", deepConditionsAreAnswered},
+	{"a rotation is remembered until it ends", aRotationIsRememberedUntilItEnds},
+	{"hostile bytes come back as they came", hostileBytesComeBackAsTheyCame},
+	{"identities are ordered by their bytes", identitiesAreOrderedByTheirBytes},
+	{"a holder that lost its crawl writes nothing", aHolderThatLostItsCrawlWritesNothing},
+	{"one client at a time works alone", oneClientAtATimeWorksAlone},
+}
+
+// TestConformance runs every behaviour on every engine.
+func TestConformance(t *testing.T) {
+	for _, engine := range []struct {
+		name  string
+		world func(t *testing.T) *world
+	}{{"SQLite", fileWorld}, {"PostgreSQL", sharedWorld}} {
+		t.Run(engine.name, func(t *testing.T) {
+			engine.world(t) // skips all of it, saying so, where there is no such engine
+			for _, b := range behaviours {
+				t.Run(b.name, func(t *testing.T) { b.test(t, engine.world(t)) })
+			}
+		})
+	}
+}
+
+// world is a memory of its own, and a machine that uses it.
+type world struct {
+	dir         string // the machine's state directory
+	environment string
+	address     string                    // of the PostgreSQL server; "" for a file
+	fresh       func(t *testing.T) *world // another memory
+}
+
+// fileWorld is a SQLite file.
+func fileWorld(t *testing.T) *world {
+	return &world{dir: t.TempDir(), environment: "production", fresh: fileWorld}
+}
+
+// open opens the memory until the test ends.
+func (w *world) open(t testing.TB) *Store {
+	t.Helper()
+	if w.address == "" {
+		return openStore(t, w.dir)
+	}
+	s, err := OpenShared(t.Context(), w.dir, w.environment, w.shared())
+	check(t, err)
+	t.Cleanup(func() { s.Close() })
+	return s
+}
+
+// another is another machine that uses the same memory; a file has one.
+func (w *world) another(t *testing.T) *world {
+	other := *w
+	if w.address != "" {
+		other.dir = t.TempDir()
+	}
+	return &other
+}
+
+// child is another process of the machine.
+func (w *world) child(t *testing.T, role string) *exec.Cmd {
+	t.Helper()
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), "STORE_TEST_CHILD="+role, "STORE_TEST_DIR="+w.dir,
+		"STORE_TEST_ADDRESS="+w.address, "STORE_TEST_ENVIRONMENT="+w.environment)
+	cmd.Stderr = os.Stderr
+	return cmd
+}
+
+// openAsChild opens the memory in a process that [world.child] started.
+func openAsChild(ctx context.Context, dir string) (*Store, error) {
+	environment, address := os.Getenv("STORE_TEST_ENVIRONMENT"), os.Getenv("STORE_TEST_ADDRESS")
+	if address == "" {
+		return Open(ctx, dir, environment)
+	}
+	return OpenShared(ctx, dir, environment, Shared{URL: address, Key: teamKey})
+}
+
+// content gives all that the memory keeps.
+func (w *world) content(t testing.TB) []byte {
+	t.Helper()
+	if w.address != "" {
+		return w.everyRow(t)
+	}
+	var content []byte
+	files := must[[]os.DirEntry](t)(os.ReadDir(w.dir))
+	if len(files) == 0 {
+		t.Fatal("the state directory is empty")
+	}
+	for _, file := range files {
+		content = append(content, must[[]byte](t)(os.ReadFile(filepath.Join(w.dir, file.Name())))...)
+	}
+	return content
+}
