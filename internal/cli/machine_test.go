@@ -138,12 +138,15 @@ func (m machine) reaches(t *testing.T, url string) {
 
 func (m machine) write(t *testing.T, name, text string) {
 	t.Helper()
-	if err := os.WriteFile(filepath.Join(m.dir, name), []byte(text), 0o600); err != nil {
+	path := filepath.Join(m.dir, name)
+	os.Remove(path) // which leaves it to the machines that share it
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// copy gives another machine with the same memory.
+// copy gives another machine with the same memory. Its files in the work folder are those of the first: no command changes
+// one in place.
 func (m machine) copy(t *testing.T) machine {
 	t.Helper()
 	other := machine{t.TempDir()}
@@ -151,19 +154,25 @@ func (m machine) copy(t *testing.T) machine {
 		if err != nil {
 			return err
 		}
-		to := filepath.Join(other.dir, strings.TrimPrefix(path, m.dir))
-		if entry.IsDir() {
-			return os.MkdirAll(to, 0o700)
-		}
-		content, err := os.ReadFile(path)
-		if err != nil {
-			return err
+		name := strings.TrimPrefix(path, m.dir)
+		to := other.dir + name
+		switch {
+		case name == "":
+			return nil
+		case entry.IsDir():
+			return os.Mkdir(to, 0o700)
+		case filepath.Base(filepath.Dir(name)) == "work":
+			return os.Link(path, to)
 		}
 		info, err := entry.Info()
 		if err != nil {
 			return err
 		}
-		if err := os.WriteFile(to, content, 0o600); err != nil {
+		content, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(to, content, 0o600); err != nil || info.Mode() == 0o600 {
 			return err
 		}
 		return os.Chmod(to, info.Mode())
@@ -172,6 +181,13 @@ func (m machine) copy(t *testing.T) machine {
 		t.Fatal(err)
 	}
 	return other
+}
+
+// drop ends a copy before its test does, for those that make thousands.
+func (m machine) drop(t *testing.T) {
+	if err := os.RemoveAll(m.dir); err != nil {
+		t.Error(err)
+	}
 }
 
 // run runs the program in this process, with no terminal and without waiting between attempts. A word such as plan.ndjson

@@ -42,7 +42,9 @@ func TestPrintedCommandsRunAsPrinted(t *testing.T) {
 		p.prose(file, prose)
 	}
 	for _, line := range p.screens() {
-		p.look(p.fresh.copy(t), line)
+		m := p.fresh.copy(t)
+		p.look(m, line)
+		m.drop(t)
 	}
 	poor := p.fresh.copy(t)
 	for _, line := range mistakes() {
@@ -139,6 +141,7 @@ func zipOf(t *testing.T, name, content string) string {
 // page runs the lines of a page in their order, on one machine.
 func (p *paper) page(on machine, from string, lines []string) {
 	m, comments := on.copy(p.T), ""
+	defer m.drop(p.T)
 	for i, line := range lines {
 		p.stdin = pageEvent
 		if strings.HasPrefix(strings.TrimSpace(line), "# ") {
@@ -220,6 +223,7 @@ var quotedCommand = regexp.MustCompile("`(verifyctl [a-z-][^`\n]*)`|\"(verifyctl
 func (p *paper) once(m machine, from, command string, chain []string) {
 	if !p.seen[anywhere(command)] {
 		m = m.copy(p.T)
+		defer m.drop(p.T)
 		p.supply(m)
 		p.try(m, from, command, chain, false)
 	}

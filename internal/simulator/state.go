@@ -29,9 +29,10 @@ const (
 	applicationID = 0x76637374 // "vcst"
 )
 
-// openDB opens the file without looking into it. A state in memory has one connection, because each would be its own.
+// openDB opens the file without looking into it. A state in memory has one connection, because each would be its own. What
+// is committed survives a killed process, and may not survive a power loss: no request waits for the disk.
 func openDB(state string) (*sql.DB, error) {
-	const settings = "_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)&_txlock=immediate"
+	const settings = "_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(OFF)&_txlock=immediate"
 	if state == Memory {
 		db, err := openStatements("file::memory:?" + settings)
 		if err != nil {
