@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"fmt"
@@ -191,9 +192,20 @@ func theIndexIsOfOneService(t *testing.T, w *world) {
 // serviceOfChild is how many entities the Service of crawlForEver has, in pages of 25.
 const serviceOfChild = 300
 
-// crawlForEver crawls until it is done or killed, and says what it reads.
+// saidAhead is how many lines crawlForEver says at most before it is told to go on: on a busy machine it would come to its
+// end before it is killed.
+const saidAhead = 6
+
+// crawlForEver crawls until it is done or killed, and says what it reads, as far ahead of its standard input as it may.
 func crawlForEver(dir string) error {
 	ctx := context.Background()
+	heard, said := bufio.NewReader(os.Stdin), 0
+	say := func(format string, args ...any) {
+		fmt.Printf(format+"\n", args...)
+		if said++; said > saidAhead {
+			heard.ReadByte()
+		}
+	}
 	s, err := openAsChild(ctx, dir)
 	if err != nil {
 		return err
@@ -213,11 +225,11 @@ func crawlForEver(dir string) error {
 		if crawl.Listed = from+25 >= serviceOfChild; crawl.Listed {
 			crawl.Cursor = ""
 		}
-		fmt.Printf("page %d\n", from)
+		say("page %d", from)
 		if err := s.SaveEntityPage(ctx, crawl, page, crawl.Cursor); err != nil {
 			return err
 		}
-		fmt.Printf("saved page %d\n", from)
+		say("saved page %d", from)
 	}
 	for {
 		next, err := s.NextEntities(ctx, crawl, "", 7)
@@ -235,11 +247,11 @@ func crawlForEver(dir string) error {
 			read = append(read, readOf(n, noon))
 			names = append(names, string(e.Identity))
 		}
-		fmt.Println("read", strings.Join(names, " "))
+		say("read %s", strings.Join(names, " "))
 		if err := s.SaveFactors(ctx, crawl, read); err != nil {
 			return err
 		}
-		fmt.Println("saved", strings.Join(names, " "))
+		say("saved %s", strings.Join(names, " "))
 	}
 	if _, err := s.FinishCrawl(ctx, crawl, noon); err != nil {
 		return err
@@ -252,9 +264,10 @@ func aCrawlThatIsKilledGoesOn(t *testing.T, w *world) {
 	kills := 0
 	for done := false; !done; {
 		cmd := w.child(t, "crawl")
-		out := must[io.ReadCloser](t)(cmd.StdoutPipe())
+		out, goOn := must[io.ReadCloser](t)(cmd.StdoutPipe()), must[io.WriteCloser](t)(cmd.StdinPipe())
 		check(t, cmd.Start())
 		enough := 3 + rand.IntN(12)
+		goOn.Write(make([]byte, enough))
 		var said []byte
 		buffer := make([]byte, 512)
 		for bytes.Count(said, []byte("\n")) < enough {
