@@ -408,13 +408,18 @@ func TestExecutableIsLookedForInsideTheApp(t *testing.T) {
 }
 
 func FuzzProfile(f *testing.F) {
-	f.Add(profileText("production", "com.bank.example"))
-	f.Add(profileText("", ""))
-	f.Add([]byte("<plist><dict><key>Entitlements</key><dict></dict></dict></plist>"))
-	f.Add([]byte("<plist><dict><string>x</string></dict></plist>"))
-	f.Add(infoPlist(f, "Bank", "com.bank.example", plist.BinaryFormat))
-	f.Fuzz(func(t *testing.T, text []byte) {
-		app, err := parseProfileFile(text, ".mobileprovision")
+	profiles := [][]byte{
+		profileText("production", "com.bank.example"), profileText("", ""), infoPlist(f, "Bank", "com.bank.example", plist.BinaryFormat),
+		[]byte("<plist><dict><key>Entitlements</key><dict></dict></dict></plist>"), []byte("<plist><dict><string>x</string></dict></plist>"),
+	}
+	for which := range profiles {
+		f.Add(uint8(which), uint16(0), uint16(0), []byte{})
+	}
+	f.Fuzz(func(t *testing.T, which uint8, at, cut uint16, insert []byte) {
+		if len(insert) > longestEdit {
+			return
+		}
+		app, err := parseProfileFile(edited(profiles[int(which)%len(profiles)], at, cut, insert), ".mobileprovision")
 		if (app == nil) == (err == nil) {
 			t.Fatalf("got %v and %v", app, err)
 		}
@@ -483,10 +488,18 @@ func edited(file []byte, at, cut uint16, insert []byte) []byte {
 
 func FuzzSuperBlob(f *testing.F) {
 	signed := Entitlements{"production", team + ".com.bank.example"}
-	f.Add(superBlob(map[uint32][]byte{slotEntitlements: blob(magicEntitlements, entitlementsXML(signed)), slotEntitlementsDER: blob(magicEntitlementsDER, entitlementsDER(f, signed))}))
-	f.Add(blob(magicSuperBlob, []byte{0, 0, 0, 1, 0, 0, 0, 5, 0, 0, 0, 0}))
-	f.Fuzz(func(t *testing.T, signature []byte) {
-		if e, err := parseSignature(signature); err != nil && e != (Entitlements{}) {
+	blobs := [][]byte{
+		superBlob(map[uint32][]byte{slotEntitlements: blob(magicEntitlements, entitlementsXML(signed)), slotEntitlementsDER: blob(magicEntitlementsDER, entitlementsDER(f, signed))}),
+		blob(magicSuperBlob, []byte{0, 0, 0, 1, 0, 0, 0, 5, 0, 0, 0, 0}),
+	}
+	for which := range blobs {
+		f.Add(uint8(which), uint16(0), uint16(0), []byte{})
+	}
+	f.Fuzz(func(t *testing.T, which uint8, at, cut uint16, insert []byte) {
+		if len(insert) > longestEdit {
+			return
+		}
+		if e, err := parseSignature(edited(blobs[int(which)%len(blobs)], at, cut, insert)); err != nil && e != (Entitlements{}) {
 			t.Fatalf("%+v with %v", e, err)
 		}
 	})
