@@ -22,7 +22,7 @@ func (d *diagnosis) run() {
 	if err := d.unreachable(); err != nil {
 		d.causes.add(Cause{Kind: TwilioUnreachable, Confidence: Certain, Owner: OwnerOperator,
 			Summary:  "Twilio gave no usable answer, so nothing else could be checked",
-			Evidence: []string{err.Error()}, Next: verify.Command(d.env.Name, "latency")})
+			Evidence: []string{err.Error()}, Next: d.env.Command("latency")})
 	}
 	d.presence()
 	if d.isAbsent() {
@@ -51,7 +51,7 @@ func (d *diagnosis) answer() {
 	cause := Cause{Kind: Answered, Confidence: Certain, Owner: string(event.OwnerBackend),
 		Summary:  fmt.Sprintf("the user %s it %v after it was created", c.Status, took),
 		Evidence: []string{fmt.Sprintf("challenge %s was %s at %s", c.SID, c.Status, verify.Stamp(c.DateResponded))},
-		Next:     verify.Command(d.env.Name, "challenge", "show", string(c.SID), "--identity", string(c.Identity))}
+		Next:     d.env.Command("challenge", "show", string(c.SID), "--identity", string(c.Identity))}
 	if c.Status == verify.ChallengeApproved {
 		cause.Summary += "; if they are still waiting, the backend has not picked up the answer"
 	} else {
@@ -72,7 +72,7 @@ func (d *diagnosis) device() {
 			d.causes.add(Cause{Kind: FactorUnverified, Confidence: d.ifOnly(list), Owner: string(event.OwnerApp),
 				Summary:  fmt.Sprintf("factor %s (%q) is not verified: no challenge can be created for it", f.SID, f.FriendlyName),
 				Evidence: []string{fmt.Sprintf("it was created at %s; Twilio removes unverified factors after 1 to 24 hours", verify.Stamp(f.DateCreated))},
-				Next:     verify.Command(d.env.Name, "factors", "show", string(f.Identity), string(f.SID))})
+				Next:     d.env.Command("factors", "show", string(f.Identity), string(f.SID))})
 		case f.IsPush() && f.Config.Platform == verify.PlatformNone:
 			cause := Cause{Kind: PlatformNone, Confidence: d.ifOnly(list), Owner: OwnerUser,
 				Summary:  fmt.Sprintf("factor %s (%q) has the platform none: it never gets a push, its app must be opened", f.SID, f.FriendlyName),
@@ -98,7 +98,7 @@ func (d *diagnosis) isPending() bool {
 }
 
 func (d *diagnosis) watch() string {
-	return verify.Command(d.env.Name, "challenge", "watch", string(d.challengeID), "--identity", string(d.identity))
+	return d.env.Command("challenge", "watch", string(d.challengeID), "--identity", string(d.identity))
 }
 
 // setUp holds the Service and its push credentials against the platforms in question.
@@ -113,7 +113,7 @@ func (d *diagnosis) setUp() {
 
 func (d *diagnosis) slot(p verify.Platform) {
 	sid := d.setup.value.CredentialSID(p)
-	fix := verify.Command(d.env.Name, "doctor")
+	fix := d.env.Command("doctor")
 	if sid == "" {
 		if d.asked == "" {
 			d.causes.add(Cause{Kind: CredentialMissing, Confidence: d.unless(d.setup.value.DateUpdated, Certain), Owner: string(event.OwnerCredential),
@@ -235,7 +235,7 @@ func (d *diagnosis) silence() {
 	cause := Cause{Kind: ExpiredUnanswered, Confidence: confidence, Owner: OwnerUser,
 		Summary:  "nobody answered before it expired, and no error is known: the push was lost or not noticed, or the user did not respond",
 		Evidence: []string{fmt.Sprintf("challenge %s expired at %s", c.SID, verify.Stamp(c.ExpirationDate)), "no push error names it or its factor"},
-		Next: verify.Command(d.env.Name, "challenge", "create", string(c.Identity), "--factor", string(c.FactorSID), "--message",
+		Next: d.env.Command("challenge", "create", string(c.Identity), "--factor", string(c.FactorSID), "--message",
 			c.Details.Message)}
 	if len(d.receipts) > 0 {
 		cause.Summary = fmt.Sprintf("nobody answered before it expired, though the app confirmed at %s that it had it", verify.Stamp(d.receipts[0].At))

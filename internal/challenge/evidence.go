@@ -57,12 +57,12 @@ func (d *diagnosis) past(c Cause, until time.Time) Cause {
 	c.Summary = fmt.Sprintf("until %s, when that was changed, this was the cause: %s; no later push is known to have failed so", verify.Stamp(until), c.Summary)
 	switch {
 	case !d.challenge.ok():
-		c.Next = verify.Command(d.env.Name, "doctor")
+		c.Next = d.env.Command("doctor")
 	case d.lastPush().After(until):
 		c.Summary += fmt.Sprintf(", and this challenge was pushed again at %s", verify.Stamp(d.lastPush()))
 		c.Next = d.watch()
 	case d.isPending():
-		c.Next = verify.Command(d.env.Name, "challenge", "resend", string(d.challenge.value.SID), "--identity", string(d.identity))
+		c.Next = d.env.Command("challenge", "resend", string(d.challenge.value.SID), "--identity", string(d.identity))
 	}
 	return c
 }
@@ -340,10 +340,10 @@ func (d *diagnosis) next(kind CauseKind) string {
 	switch kind {
 	case TokenDead, TokenInvalid:
 		if d.identity != "" && d.factorID != "" {
-			return verify.Command(d.env.Name, "factors", "show", string(d.identity), string(d.factorID))
+			return d.env.Command("factors", "show", string(d.identity), string(d.factorID))
 		}
 	case Throttled:
-		return verify.Command(d.env.Name, "debugger", "alerts", "--since", "24h")
+		return d.env.Command("debugger", "alerts", "--since", "24h")
 	}
-	return verify.Command(d.env.Name, "doctor")
+	return d.env.Command("doctor")
 }

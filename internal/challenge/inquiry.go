@@ -126,7 +126,7 @@ func (q *inquiry) findIdentity(ctx context.Context, sid string) error {
 	}
 	return verify.Usagef("%s cannot be looked up: Twilio finds a challenge or factor only under its identity, and neither "+
 		"this machine nor an alert knows it", sid).
-		WithHint("add its identity: %s", verify.Command(q.env.Name, "why", sid, "--identity", "IDENTITY"))
+		WithHint("add its identity: %s", q.env.Command("why", sid, "--identity", "IDENTITY"))
 }
 
 // gather reads what the subject needs, the most telling first.

@@ -23,7 +23,7 @@ func (d *diagnosis) presence() {
 		d.causes.add(Cause{Kind: FactorGone, Confidence: Likely, Owner: string(event.OwnerApp),
 			Summary:  fmt.Sprintf("identity %s is here and has no factor: the device was removed or never finished its enrolment", d.identity),
 			Evidence: []string{"the list of its factors is empty; Twilio removes unverified factors after 1 to 24 hours"},
-			Next:     verify.Command(d.env.Name, "factors", "deleted", string(d.identity))})
+			Next:     d.env.Command("factors", "deleted", string(d.identity))})
 	case d.setup.absent():
 		d.neverHere("Service", string(d.facts.service), "the account's keys do not see it")
 	case d.asked != "" && d.credentials[d.asked].absent():
@@ -88,13 +88,13 @@ func (d *diagnosis) challengeAbsent() {
 		d.causes.add(Cause{Kind: NeverExistedHere, Confidence: Certain, Owner: OwnerOperator,
 			Summary:  fmt.Sprintf("challenge %s belongs to %s, not to %s", d.challengeID, d.knownIdentity, d.identity),
 			Evidence: []string{"this machine has seen it under that identity"},
-			Next:     verify.Command(d.env.Name, "why", string(d.challengeID), "--identity", string(d.knownIdentity))})
+			Next:     d.env.Command("why", string(d.challengeID), "--identity", string(d.knownIdentity))})
 	case d.knownHere:
 		d.causes.add(Cause{Kind: FactorGone, Confidence: Likely, Owner: OwnerOperator,
 			Summary: fmt.Sprintf("challenge %s was here and is gone with its entity: %s was deleted since", d.challengeID, d.identity),
 			Evidence: []string{"this machine has seen it in this environment",
 				"Twilio answers that it is not there, and challenges cannot be deleted by themselves"},
-			Next: verify.Command(d.env.Name, "entities", "show", string(d.identity))})
+			Next: d.env.Command("entities", "show", string(d.identity))})
 	case d.factors.ok():
 		d.neverHere("challenge", string(d.challengeID), fmt.Sprintf("identity %s is here, with %s", d.identity,
 			verify.Count(len(d.factors.value), "factor")))
@@ -106,7 +106,7 @@ func (d *diagnosis) challengeAbsent() {
 func (d *diagnosis) factorAbsent() {
 	gone := Cause{Kind: FactorGone, Confidence: Certain, Owner: string(event.OwnerApp),
 		Summary: fmt.Sprintf("factor %s was deleted: its phone gets no push and can answer nothing, it must enrol again", d.factorID),
-		Next:    verify.Command(d.env.Name, "factors", "list", string(d.identity))}
+		Next:    d.env.Command("factors", "list", string(d.identity))}
 	switch {
 	case len(d.deleted) > 0:
 		last := d.deleted[len(d.deleted)-1]

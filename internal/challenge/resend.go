@@ -90,7 +90,7 @@ type resendLog interface {
 
 // Resender sends pushes again, and counts each before it goes.
 type Resender struct {
-	Env      string // the environment's name, for the commands in hints
+	Env      string // the environment's selector, for the commands in hints
 	Notifier notifier
 	Log      resendLog
 	Clock    clock

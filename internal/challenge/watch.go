@@ -58,7 +58,7 @@ func (p Policy) Check() error {
 
 // Watcher follows challenges to their end.
 type Watcher struct {
-	Env      string // the environment's name, for the commands in hints
+	Env      string // the environment's selector, for the commands in hints
 	Reader   reader
 	Clock    clock
 	Policy   Policy

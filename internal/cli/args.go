@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -50,7 +51,7 @@ func unknownCommand(cmd *cobra.Command, args []string) error {
 	err := verify.Usagef("%q is not a command of %s", args[0], cmd.CommandPath())
 	if near := verify.Nearest(args[0], subcommandNames(cmd)); near != "" && !slices.Contains(destroying, near) {
 		words := append(strings.Fields(cmd.CommandPath())[1:], near)
-		return err.WithHint("did you mean %s?", verify.Command(cmd.Flag("env").Value.String(), words...))
+		return err.WithHint("did you mean %s?", verify.Command(cmp.Or(cmd.Flag("env").Value.String(), cmd.Flag("service").Value.String()), words...))
 	}
 	return err.WithHint("see the commands: %s --help", cmd.CommandPath())
 }

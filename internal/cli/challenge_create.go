@@ -151,7 +151,7 @@ func (o *challengeCreateOptions) run(ctx context.Context) error {
 		return errors.Join(err, printErr)
 	}
 	if err == nil {
-		o.shell.note("follow it: %s", verify.Command(c.env.Name, watchWords(made)...))
+		o.shell.note("follow it: %s", c.env.Command(watchWords(made)...))
 	}
 	return err
 }
@@ -161,7 +161,7 @@ func (o *challengeCreateOptions) takeText(c *connection) error {
 	if !o.text.isUsed() {
 		if c.env.TemplatesOnly {
 			return verify.Refusedf("%s takes the text of challenges from its messages file only, not from --message%s", c.label(), c.target.DeclaredAt()).
-				WithHint("name a text: --text NAME; see %s", verify.Command(c.env.Name, "challenge", "templates", "list"))
+				WithHint("name a text: --text NAME; see %s", c.env.Command("challenge", "templates", "list"))
 		}
 		return nil
 	}
@@ -188,16 +188,16 @@ func (o *challengeCreateOptions) chooseFactors(ctx context.Context, c *connectio
 		if err != nil {
 			return nil, err
 		}
-		return []verify.Factor{factor}, challenge.CheckFactor(c.env.Name, factor)
+		return []verify.Factor{factor}, challenge.CheckFactor(c.env.Selector(), factor)
 	}
 	factors, err := collect(c.client.Factors(ctx, c.service(), identity))
 	if err != nil {
 		return nil, err
 	}
 	if o.all {
-		return challenge.VerifiedPush(c.env.Name, identity, factors)
+		return challenge.VerifiedPush(c.env.Selector(), identity, factors)
 	}
-	factor, err := challenge.ChooseFactor(c.env.Name, identity, factors)
+	factor, err := challenge.ChooseFactor(c.env.Selector(), identity, factors)
 	if err != nil && o.shell.canAsk() {
 		factor, err = o.shell.pickFactor(ctx, err)
 	}
@@ -214,8 +214,8 @@ func (o *challengeCreateOptions) createAll(ctx context.Context, w *writer, facto
 	var made []verify.Challenge
 	var errs []error
 	for _, f := range factors {
-		created, err := once.Create(ctx, challenge.Order{Env: w.c.env.Name, Service: w.c.service(), Factor: f, Request: o.request,
-			Fresh: o.fresh, New: o.anew, Repeat: o.again(w.c.env.Name), AskNew: o.again(w.c.env.Name, "--new")})
+		created, err := once.Create(ctx, challenge.Order{Env: w.c.env.Selector(), Service: w.c.service(), Factor: f, Request: o.request,
+			Fresh: o.fresh, New: o.anew, Repeat: o.again(w.c.env.Selector()), AskNew: o.again(w.c.env.Selector(), "--new")})
 		if err != nil {
 			errs = append(errs, err)
 			if ctx.Err() != nil {

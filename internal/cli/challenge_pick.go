@@ -83,7 +83,7 @@ func (c *connection) challengeOrAsk(ctx context.Context, sid verify.ChallengeSID
 	}
 	if len(list) == 0 {
 		return verify.Challenge{}, notFound("%s has no pending challenge", identity).
-			WithHint("see what there is: %s", verify.Command(c.env.Name, "challenge", "list", string(identity)))
+			WithHint("see what there is: %s", c.env.Command("challenge", "list", string(identity)))
 	}
 	now := c.now()
 	options := optionsOf(list, func(ch verify.Challenge) string {

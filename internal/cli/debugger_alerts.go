@@ -74,7 +74,7 @@ func (o *debuggerAlertsOptions) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	from, err := alertsSince(o.since, c.now(), c.env.Name)
+	from, err := alertsSince(o.since, c.now(), c.env.Selector())
 	if err != nil {
 		return err
 	}

@@ -191,7 +191,7 @@ func (s *shell) explainSID(ctx context.Context, p *render.Printer, text, prefix 
 			return verify.Usagef("%s is a kind of SID that verifyctl does not know", text)
 		}
 		return verify.Usagef("%s is %s; explain takes error codes, and alerts NO…", text, verify.WithArticle(what)).
-			WithHint("find out what is wrong with it: %s", verify.Command(s.flags.env, whyWords(text, prefix)...))
+			WithHint("find out what is wrong with it: %s", s.typed(whyWords(text, prefix)...))
 	}
 	c, _, err := s.begin(ctx, needsAccount)
 	if err != nil {

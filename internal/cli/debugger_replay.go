@@ -57,7 +57,7 @@ func (o *debuggerReplayOptions) run(ctx context.Context) error {
 	o.filter.say()
 	if o.filter.shown+o.filter.others+o.filter.skipped() == 0 {
 		o.shell.note("no event of %s is stored here; keep them: %s, or %s", c.label(),
-			verify.Command(c.env.Name, "debugger", "listen"), verify.Command(c.env.Name, "debugger", "alerts", "--store"))
+			c.env.Command("debugger", "listen"), c.env.Command("debugger", "alerts", "--store"))
 	}
 	return nil
 }

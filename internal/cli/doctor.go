@@ -225,7 +225,7 @@ func (e *examination) examine(ctx context.Context, chosen []*config.Target, opts
 		}
 	}
 	if len(targets) > 0 && !e.since.IsZero() {
-		from, err := alertsSince(e.since, targets[0].Now, targets[0].Env.Name)
+		from, err := alertsSince(e.since, targets[0].Now, targets[0].Env.Selector())
 		if err != nil {
 			return doctor.Report{}, err
 		}

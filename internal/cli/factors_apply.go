@@ -196,7 +196,7 @@ func (o *factorsApplyOptions) next(c *connection) string {
 	if o.write.confirm != "" {
 		words = append(words, "--confirm", o.write.confirm)
 	}
-	return "go on: " + verify.Command(c.env.Name, words...)
+	return "go on: " + c.env.Command(words...)
 }
 
 // stateText adds the outcomes up.

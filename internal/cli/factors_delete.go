@@ -71,7 +71,7 @@ func (o *factorsDeleteOptions) parse(args []string) error {
 	switch {
 	case chosen == 0:
 		return verify.Usagef("name the factors by SID, or use --device GLOB or --all").
-			WithHint("see them: %s", verify.Command(o.shell.flags.env, "factors", "list", o.identityArg))
+			WithHint("see them: %s", o.shell.typed("factors", "list", o.identityArg))
 	case chosen > 1:
 		return verify.Usagef("factor SIDs, --device and --all cannot be combined")
 	}
@@ -122,7 +122,7 @@ func distinct(factors rowsOf[verify.Factor]) rowsOf[verify.Factor] {
 
 // choose picks the factors to delete out of all of the identity's.
 func (o *factorsDeleteOptions) choose(c *connection, identity verify.Identity, factors []verify.Factor) ([]verify.Factor, error) {
-	see := "see what there is: " + verify.Command(c.env.Name, "factors", "list", string(identity))
+	see := "see what there is: " + c.env.Command("factors", "list", string(identity))
 	if o.all || o.device != "" {
 		var fit []verify.Factor
 		for _, f := range factors {
@@ -199,7 +199,7 @@ func (o *factorsDeleteOptions) delete(ctx context.Context, c *connection, w *wri
 	}))
 	if left := len(rest) - 3; ctx.Err() != nil && left > 0 {
 		stopped := &verify.Error{Kind: verify.KindInterrupted, Message: fmt.Sprintf("interrupted: %d of %s not tried", left, verify.Count(len(selected), "factor")),
-			Hint: "go on with the rest: " + verify.Command(c.env.Name, rest...)}
+			Hint: "go on with the rest: " + c.env.Command(rest...)}
 		return errors.Join(stopped, deleteErr)
 	}
 	if ctx.Err() == nil {

@@ -71,5 +71,5 @@ func (o *factorsFindOptions) missing(c *connection, found []verify.IndexedFactor
 		return nil
 	}
 	return notFound("the index of %s has no %s", c.label(), strings.Join(missing, ", ")).
-		WithHint("it may be new, deleted, or in another environment; update the index: %s", verify.Command(c.env.Name, "fleet", "sync"))
+		WithHint("it may be new, deleted, or in another environment; update the index: %s", c.env.Command("fleet", "sync"))
 }

@@ -60,7 +60,7 @@ func (l *limitFlags) check(ctx context.Context, c *connection, plan fleet.Plan, 
 			return nil
 		}
 		return verify.Refusedf("the plan deletes %s, and how large a share that is, is unknown: this machine has no complete index of %s",
-			verify.Count(plan.Header.Delete, "factor"), c.label()).WithHint("make the index: %s", verify.Command(c.env.Name, "fleet", "sync"))
+			verify.Count(plan.Header.Delete, "factor"), c.label()).WithHint("make the index: %s", c.env.Command("fleet", "sync"))
 	}
 	if err != nil {
 		return err

@@ -56,7 +56,7 @@ func (o *factorsPlanOptions) parse([]string) error {
 	if (o.where == "") == (o.from == "") {
 		return verify.Usagef("give either --where EXPRESSION or --from FILE")
 	}
-	return o.file.check(verify.Command(o.shell.flags.env, "factors", "plan", "--where", "sdk_version < 3.0.1", "--out", "incident.ndjson"))
+	return o.file.check(o.shell.typed("factors", "plan", "--where", "sdk_version < 3.0.1", "--out", "incident.ndjson"))
 }
 
 func (o *factorsPlanOptions) run(ctx context.Context) error {
@@ -155,7 +155,7 @@ func (f *planFile) write(c *connection, p *render.Printer, resource render.Resou
 	}
 	s.note("the plan is in %s, SHA-256 %s, good until %s", f.out, plan.ID, plan.Header.Expires.Format(time.RFC3339))
 	if plan.Header.Delete > 0 {
-		s.note("review it, then: %s", verify.Command(c.env.Name, "factors", "apply", f.out))
+		s.note("review it, then: %s", c.env.Command("factors", "apply", f.out))
 	}
 	return nil
 }

@@ -71,7 +71,7 @@ func (o *factorsPruneOptions) parse([]string) error {
 	if o.rules.MinUnanswered < 1 {
 		return verify.Usagef("--min-unanswered %d: at least 1, because silence without a question proves nothing", o.rules.MinUnanswered)
 	}
-	if err := o.file.check(verify.Command(o.shell.flags.env, "factors", "prune", "--out", "dead.ndjson")); err != nil {
+	if err := o.file.check(o.shell.typed("factors", "prune", "--out", "dead.ndjson")); err != nil {
 		return err
 	}
 	return o.ceiling.set(o.shell)

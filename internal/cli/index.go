@@ -64,10 +64,10 @@ func (c *connection) index(ctx context.Context) (*store.Store, error) {
 	}
 	if fresh.LastFull.ID == 0 || !verify.SameSID(fresh.ServiceSID, c.service()) {
 		err := &verify.Error{Kind: verify.KindFailed, Message: fmt.Sprintf("this machine has no index of %s", c.label()),
-			Hint: "make it: " + verify.Command(c.env.Name, "fleet", "sync")}
+			Hint: "make it: " + c.env.Command("fleet", "sync")}
 		if fresh.Unfinished.ID != 0 {
 			err.Message += ": its first crawl was not finished"
-			err.Hint = "go on: " + verify.Command(c.env.Name, "fleet", "sync")
+			err.Hint = "go on: " + c.env.Command("fleet", "sync")
 		}
 		return nil, err
 	}

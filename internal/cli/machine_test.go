@@ -199,17 +199,22 @@ func (m machine) run(ctx context.Context, args ...string) (status int, stdout, s
 			args[i] = filepath.Join(m.dir, "work", arg)
 		}
 	}
-	var out, err bytes.Buffer
-	s := &shell{terminal: terminal{in: strings.NewReader(""), out: &out, err: &err, getenv: func(name string) string {
-		if name == "VERIFYCTL_STATE_DIR" {
-			return filepath.Join(m.dir, "state")
-		}
-		return ""
-	}}, sleep: withoutWaiting, clockOf: skipping}
+	s, out, err := m.shell()
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
 	status = run(ctx, s, args)
 	return status, out.String(), err.String()
+}
+
+// shell gives the shell of one run on the machine, and what it prints.
+func (m machine) shell() (s *shell, stdout, stderr *bytes.Buffer) {
+	stdout, stderr = &bytes.Buffer{}, &bytes.Buffer{}
+	return &shell{terminal: terminal{in: strings.NewReader(""), out: stdout, err: stderr, getenv: func(name string) string {
+		if name == "VERIFYCTL_STATE_DIR" {
+			return filepath.Join(m.dir, "state")
+		}
+		return ""
+	}}, sleep: withoutWaiting, clockOf: skipping}, stdout, stderr
 }
 
 // withoutWaiting is how a run waits between attempts whose faults a test made.

@@ -27,7 +27,7 @@ func (s *shell) nameMissing(ctx context.Context, err error) {
 
 // missing words what is not there, and how to see what is.
 func (c *connection) missing(m twilio.Missing) (message, hint string) {
-	see := func(words ...string) string { return "see what there is: " + verify.Command(c.env.Name, words...) }
+	see := func(words ...string) string { return "see what there is: " + c.env.Command(words...) }
 	prefix := m.SID[:min(len(m.SID), 2)]
 	noun := map[string]string{"YF": "factor", "YC": "challenge", "YW": "webhook", "CR": "push credential", "NO": "alert"}[prefix]
 	switch {
@@ -42,7 +42,7 @@ func (c *connection) missing(m twilio.Missing) (message, hint string) {
 		return fmt.Sprintf("the account of %s has no %s %s", c.label(), noun, m.SID), ""
 	case m.Identity != "":
 		return fmt.Sprintf("%s is not in %s", m.Identity, c.label()),
-			"check the environment and the spelling, including upper and lower case; see " + verify.Command(c.env.Name, "entities", "list")
+			"check the environment and the spelling, including upper and lower case; see " + c.env.Command("entities", "list")
 	}
 	return fmt.Sprintf("the account of %s has no Service %s", c.label(), m.Service), see("services", "list")
 }

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -108,10 +109,15 @@ func (s *shell) environments() ([]*config.Target, error) {
 // sameCommand gives the command line of this run for pasting, with its environment named and more words behind it.
 func (s *shell) sameCommand(env string, more ...string) string {
 	words := append(slices.Clone(s.args), more...)
-	if s.globalSet.Changed("env") {
+	if s.globalSet.Changed("env") || s.globalSet.Changed("service") {
 		env = ""
 	}
 	return verify.Command(env, words...)
+}
+
+// typed gives a command on what the command line names, before anything is read.
+func (s *shell) typed(words ...string) string {
+	return verify.Command(cmp.Or(s.flags.env, s.flags.service), words...)
 }
 
 // stateDir is where this machine keeps what it remembers.

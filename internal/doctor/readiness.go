@@ -110,7 +110,7 @@ func (r Report) Readiness() []ReadinessLine {
 
 func (r Report) answer(snap *snapshot, q question) ReadinessLine {
 	line := ReadinessLine{Environment: snap.Env.Name, Question: q.ID, Topic: q.Topic, Text: q.Text, Status: Pass, Why: []string{},
-		Command: plain(verify.Command(snap.Env.Name) + strings.TrimPrefix(q.Command, "verifyctl"))}
+		Command: plain(snap.Env.Command() + strings.TrimPrefix(q.Command, "verifyctl"))}
 	attested := answer{}
 	if q.Attest != "" {
 		attested = attestedQuestion(snap, q)

@@ -159,4 +159,4 @@ func (snap *snapshot) accountPeers() []*snapshot {
 }
 
 // command makes a verifyctl command for this snapshot's environment.
-func (snap *snapshot) command(words ...string) string { return verify.Command(snap.Env.Name, words...) }
+func (snap *snapshot) command(words ...string) string { return snap.Env.Command(words...) }

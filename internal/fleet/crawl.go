@@ -119,7 +119,7 @@ func (c *crawler) begin(ctx context.Context) error {
 		kind = verify.CrawlChanged
 		if fresh.LastFull.ID == 0 {
 			return verify.Refusedf("there is no index of %s yet, so nobody can say what changed", c.opts.Environment.Name).
-				WithHint("%s", verify.Command(c.opts.Environment.Name, "fleet", "sync"))
+				WithHint("%s", c.opts.Environment.Command("fleet", "sync"))
 		}
 	}
 	if c.crawl, err = c.memory.BeginCrawl(ctx, c.opts.Environment.AccountSID, c.opts.Environment.ServiceSID, kind, c.opts.Now()); err != nil {

@@ -102,7 +102,7 @@ func (p *planner) prepare(ctx context.Context) error {
 	}
 	if p.freshness.LastFull.ID == 0 || !verify.SameSID(p.freshness.ServiceSID, p.Environment.ServiceSID) {
 		return verify.Refusedf("the index does not know the factors of %s, so nobody can tell a broken push credential from uninstalled apps", p.Environment.Name).
-			WithHint("%s", verify.Command(p.Environment.Name, "fleet", "sync"))
+			WithHint("%s", p.Environment.Command("fleet", "sync"))
 	}
 	p.fleet, err = platformCounts(ctx, p.Index)
 	return err

@@ -20,7 +20,7 @@ func PlanWhere(ctx context.Context, index Index, env verify.Environment, conditi
 	}
 	if fresh.LastFull.ID == 0 || !verify.SameSID(fresh.ServiceSID, env.ServiceSID) {
 		return Plan{}, verify.Refusedf("there is no index of %s to query", env.Name).
-			WithHint("%s", verify.Command(env.Name, "fleet", "sync"))
+			WithHint("%s", env.Command("fleet", "sync"))
 	}
 	var items []PlanItem
 	for f, err := range index.FactorsWhere(ctx, condition) {

@@ -2,12 +2,14 @@ package verify
 
 import "strings"
 
-// Command gives a verifyctl command to paste into a POSIX shell: it names its environment and quotes what a shell would
-// change. An empty env leaves the environment out, for commands that have none.
-func Command(env string, words ...string) string {
+// Command gives a verifyctl command to paste into a POSIX shell: it names what it works on, as [Environment.Selector] gives it,
+// and quotes what a shell would change. An empty selector leaves it out, for commands that have none.
+func Command(selector string, words ...string) string {
 	line := []string{"verifyctl"}
-	if env != "" {
-		line = append(line, "-e", Quote(env))
+	if _, err := ParseServiceSID(selector); err == nil {
+		line = append(line, "--service", selector)
+	} else if selector != "" {
+		line = append(line, "-e", Quote(selector))
 	}
 	for _, word := range words {
 		line = append(line, Quote(word))

@@ -1,6 +1,9 @@
 package verify
 
-import "slices"
+import (
+	"cmp"
+	"slices"
+)
 
 // EnvironmentKind says how much care an environment needs. Absent counts as production.
 type EnvironmentKind string
@@ -72,6 +75,12 @@ func (e Environment) IsProduction() bool { return !e.Demo && e.GuardsAsProductio
 // GuardsAsProduction tells whether writes need the care of production: the environment's name as confirmation, limits on who
 // may be locked out, plans stage by stage. The demo's live environment asks for it too, where that is rehearsed.
 func (e Environment) GuardsAsProduction() bool { return e.Kind != Development && e.Kind != Staging }
+
+// Selector is what chooses the environment on a command line: its name, or with the TWILIO_* variables its Service.
+func (e Environment) Selector() string { return cmp.Or(e.Name, string(e.ServiceSID)) }
+
+// Command gives a verifyctl command on the environment, as [Command] does.
+func (e Environment) Command(words ...string) string { return Command(e.Selector(), words...) }
 
 // Uses tells whether the environment declares a platform.
 func (e Environment) Uses(p Platform) bool { return slices.Contains(e.Platforms, p) }
