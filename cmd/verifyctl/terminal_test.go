@@ -198,7 +198,7 @@ func TestEnvAddPicksTheService(t *testing.T) {
 			switch {
 			case len(tokens) == 2 && more == nil:
 				term.answer(t, "Which Verify Service?", "\x03")
-				want, says = 130, "please type it again"
+				want, says = 130, "the keys were refused; type them again"
 			case len(tokens) == 2:
 				want, says = 0, "added fifth to"
 			}

@@ -158,3 +158,11 @@ func (c *connection) label() string {
 	}
 	return c.env.Name
 }
+
+// account names the environment's account in messages.
+func (c *connection) account() string {
+	if c.env.Name == "" {
+		return c.label()
+	}
+	return "the account of " + c.env.Name
+}

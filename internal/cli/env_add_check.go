@@ -36,7 +36,7 @@ func (o *envAddOptions) tryKeys(ctx context.Context, use func(context.Context) e
 		if o.attempts++; o.attempts == keyAttempts || !o.mistyped(err) {
 			return err
 		}
-		o.shell.note("%v; please type it again, or press Ctrl-C", err)
+		o.shell.note("the keys were refused; type them again, or press Ctrl-C to end: %v", err)
 		delete(o.shell.opened.byName, o.name)
 		asked := o.asked
 		o.asked = nil

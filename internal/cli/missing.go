@@ -37,14 +37,14 @@ func (c *connection) missing(m twilio.Missing) (message, hint string) {
 	case m.SID != "" && m.Service != "":
 		return fmt.Sprintf("Service %s of %s has no %s %s", m.Service, c.label(), noun, m.SID), ""
 	case prefix == "CR":
-		return fmt.Sprintf("the account of %s has no push credential %s", c.label(), m.SID), see("credentials", "list")
+		return fmt.Sprintf("%s has no push credential %s", c.account(), m.SID), see("credentials", "list")
 	case m.SID != "":
-		return fmt.Sprintf("the account of %s has no %s %s", c.label(), noun, m.SID), ""
+		return fmt.Sprintf("%s has no %s %s", c.account(), noun, m.SID), ""
 	case m.Identity != "":
 		return fmt.Sprintf("%s is not in %s", m.Identity, c.label()),
 			"check the environment and the spelling, including upper and lower case; see " + c.env.Command("entities", "list")
 	}
-	return fmt.Sprintf("the account of %s has no Service %s", c.label(), m.Service), see("services", "list")
+	return fmt.Sprintf("%s has no Service %s", c.account(), m.Service), see("services", "list")
 }
 
 // notFound is the error of a thing that is not there.

@@ -30,6 +30,9 @@ func TestPrintedCommandsNameTheService(t *testing.T) {
 		line := "--service " + simulator.DemoServiceSID + " " + strings.ReplaceAll(mode, "--confirm demo", "--confirm "+simulator.DemoServiceSID)
 		s, out, err := m.shell()
 		run(t.Context(), s, strings.Fields(line))
+		if strings.Contains(err.String(), "the account of the account") {
+			t.Errorf("%s: %s", line, err)
+		}
 		for _, command := range commandsIn(out.String() + err.String()) {
 			switch {
 			case strings.HasPrefix(command, "verifyctl --service "+simulator.DemoServiceSID+" "):
