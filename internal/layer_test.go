@@ -28,7 +28,7 @@ var layers = map[string]struct {
 	"internal/debugger":     {[]string{"internal/verify", "internal/event"}, "what operators do is told what it needs through small interfaces"},
 	"internal/plan":         {[]string{"internal/verify"}, "it binds and seals plans, whatever they change"},
 	"internal/fleet":        {[]string{"internal/verify", "internal/event", "internal/plan", "internal/where"}, "what operators do is told what it needs through small interfaces"},
-	"internal/environments": {[]string{"internal/verify", "internal/pushfile"}, "what operators do is told what it needs through small interfaces"},
+	"internal/environments": {[]string{"internal/verify", "internal/plan", "internal/pushfile"}, "what operators do is told what it needs through small interfaces"},
 	"internal/rotation":     {[]string{"internal/verify", "internal/event"}, "what operators do is told what it needs through small interfaces"},
 	"internal/twilio":       {[]string{"internal/verify"}, "the real API speaks the vocabulary and nothing else"},
 	"internal/ledger":       {[]string{"internal/verify", "internal/twilio", "internal/statedir"}, "what leaves the record is told by others what to write"},

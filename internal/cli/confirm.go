@@ -77,7 +77,7 @@ func (c *connection) closedError() error {
 func (c *connection) confirmProduction(ctx context.Context, w writeFlags, question string) error {
 	name, flag := c.confirmName()
 	switch {
-	case !c.shell.globalSet.Changed(flag):
+	case !c.shell.globalSet.Changed(flag) && !c.named:
 		return verify.Refusedf("%s, and a write there needs --%s on the command line%s", c.whyProduction(), flag, c.declaresProduction()).
 			WithHint("add --%s %s", flag, cmp.Or(c.env.Name, name))
 	case w.confirm == name:

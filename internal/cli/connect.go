@@ -22,6 +22,7 @@ type connection struct {
 	now    func() time.Time // the environment's clock
 	store  *store.Store     // nil until memory is asked for
 	seen   seen
+	named  bool // an argument of the command line names the environment
 }
 
 // needs says what a command needs of the environment it works on.
@@ -60,7 +61,7 @@ func noService(env verify.Environment) *verify.Error {
 			WithHint("give --service VA…, or add an environment: verifyctl env add")
 	}
 	return verify.Usagef("the environment %s has no Service yet: it is declared, and not made", env.Name).
-		WithHint("when it is made, name it: %s", verify.Command("", "env", "set", env.Name, "service_sid=VA…"))
+		WithHint("make it: %s", verify.Command("", "env", "apply", env.Name))
 }
 
 // connect reaches an environment with its account keys; commands on several environments begin with it.

@@ -134,9 +134,17 @@ func (o *setup) fromFile(cfg *config.Config, names []string) ([]*config.Target, 
 	return targets, nil
 }
 
-// plan compares environments with what they declare. Everything that can be wrong without asking Twilio is wrong before the
-// first request; each account is read once.
+// plan compares environments with what they declare.
 func (o *setup) plan(ctx context.Context, targets []*config.Target) ([]planned, error) {
+	all, err := o.prepare(ctx, targets)
+	if err != nil {
+		return nil, err
+	}
+	return all, o.compare(ctx, all)
+}
+
+// prepare makes sure that everything that can be wrong without asking Twilio is in order, before the first request.
+func (o *setup) prepare(ctx context.Context, targets []*config.Target) ([]planned, error) {
 	all := make([]planned, len(targets))
 	var together []*environments.Environment
 	for i, target := range targets {
@@ -166,16 +174,21 @@ func (o *setup) plan(ctx context.Context, targets []*config.Target) ([]planned, 
 			return nil, err
 		}
 	}
+	return all, nil
+}
+
+// compare reads the accounts, each once, and says what differs.
+func (o *setup) compare(ctx context.Context, all []planned) error {
 	for i := range all {
 		account, err := o.account(ctx, all[i].c)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if all[i].diff, err = environments.Compare(ctx, all[i].env, account); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	return all, nil
+	return nil
 }
 
 // environment gives what a target declares, and the environments beside it.

@@ -65,6 +65,8 @@ var modes = []string{
 	"env add new --no-check --account-sid AC00000000000000000000000000000000 --service-sid VA00000000000000000000000000000000 --secret-env NEW_SECRET",
 	"env diff live demo-dev",
 	"env diff live demo-dev --declared",
+	"env apply live --confirm demo",
+	"env apply live --dry-run",
 	"env drift",
 	"env export",
 	"env list",

@@ -50,6 +50,7 @@ var printed = []struct {
 	{"entities erase", []columned{eraseResource}},
 	{"entities list, entities show", []columned{entityResource}},
 	{"env diff, fleet stats", []columned{anyColumns{}}},
+	{"env apply", []columned{setupResource, doctorResult}},
 	{"env drift, env plan", []columned{setupResource}},
 	{"env list, env show", []columned{envResource}},
 	{"factors apply", []columned{outcomeResource, planResource}},

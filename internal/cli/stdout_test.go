@@ -135,7 +135,7 @@ func TestAFileOnAFullDiskIsSaidToBe(t *testing.T) {
 	if status, _, stderr := m.run(t.Context(), "-e", "demo", "fleet", "sync"); status != 0 {
 		t.Fatal(stderr)
 	}
-	lines := map[string]string{"audit export": "", "doctor": "-o prometheus --only SVC-01", "factors plan": "--where status=verified", "factors prune": "--idle 30d"}
+	lines := map[string]string{"audit export": "", "doctor": "-o prometheus --only SVC-01", "factors plan": "--where status=verified", "factors prune": "--idle 30d", "env plan": "live"}
 	walk(Root(), func(cmd *cobra.Command) {
 		if cmd.LocalFlags().Lookup("out") == nil {
 			return

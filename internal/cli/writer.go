@@ -73,6 +73,9 @@ func (s *shell) lockAccount(ctx context.Context, account verify.AccountSID) (unl
 	if err != nil {
 		return nil, err
 	}
+	if err := statedir.Prepare(dir); err != nil {
+		return nil, err
+	}
 	return statedir.LockFile(ctx, filepath.Join(dir, "changes-"+strings.ToLower(string(account))+".lock"))
 }
 

@@ -42,6 +42,11 @@ func (a Action) Mark() string {
 	return map[Action]string{Create: "+", Update: "~", Replace: "-/+", Delete: "-"}[a]
 }
 
+// Past says that an action was done.
+func (a Action) Past() string {
+	return map[Action]string{Create: "made", Update: "changed", Replace: "made anew", Delete: "deleted"}[a]
+}
+
 // String names what is changed, in Twilio's words.
 func (c Change) String() string {
 	switch {

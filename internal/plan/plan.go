@@ -15,6 +15,9 @@ const format = 1
 // Purpose says what a plan is for, and so what is looked at again before each change.
 type Purpose string
 
+// SetUp is the purpose of a plan about how a Service is set up: the one whose Service may not exist yet.
+const SetUp Purpose = "set_up"
+
 // Header binds a plan to one environment and to a time. A kind of plan embeds it, first, in a header with more fields.
 type Header struct {
 	Format      int               `json:"verifyctl_plan"` // 1
@@ -51,7 +54,7 @@ func (h Header) check() error {
 	if _, err := verify.ParseAccountSID(string(h.AccountSID)); err != nil {
 		return err
 	}
-	if _, err := verify.ParseServiceSID(string(h.ServiceSID)); err != nil {
+	if _, err := verify.ParseServiceSID(string(h.ServiceSID)); err != nil && (h.Purpose != SetUp || h.ServiceSID != "") {
 		return err
 	}
 	if !h.Expires.After(h.Created) {
@@ -69,6 +72,8 @@ func (p Plan[H, I]) CheckTarget(env verify.Environment, now time.Time) error {
 		return verify.Refusedf("the plan is for %s, not for %s", nameOf(h.Environment), name).WithHint("%s", again)
 	case !verify.SameSID(h.AccountSID, env.AccountSID):
 		return verify.Refusedf("the plan is for account %s, and %s is of account %s", h.AccountSID, name, env.AccountSID).WithHint("%s", again)
+	case h.ServiceSID == "" && env.ServiceSID != "":
+		return verify.Refusedf("the plan makes the Service of %s, which has one by now: %s", name, env.ServiceSID).WithHint("%s", again)
 	case !verify.SameSID(h.ServiceSID, env.ServiceSID):
 		return verify.Refusedf("the plan is for Service %s, and %s has Service %s", h.ServiceSID, name, env.ServiceSID).WithHint("%s", again)
 	case !now.Before(h.Expires):

@@ -43,7 +43,7 @@ var keptKinds = []kept{
 	{kindDeletions, "deletions", "at", "identity", nil},
 	{kindOutcomes, "outcomes", "at", "", nil},
 	{kindSeen, "seen", "at", "identity", nil},
-	{kindCredentials, "credential_files", "at", "", []string{"rotations"}},
+	{kindCredentials, "credential_files", "at", "", []string{"rotations", "creations"}},
 }
 
 // Kinds gives every kind, in the order in which they are listed.

@@ -5,7 +5,7 @@ const applicationID = 0x76667963
 
 // fileMigrations bring a file from one version to the next; the version is how many were run. One that was released is
 // never changed, only followed by another.
-var fileMigrations = []string{firstSchema, credentialFiles, rotations, credentialFilesUpdated, leaseTable}
+var fileMigrations = []string{firstSchema, credentialFiles, rotations, credentialFilesUpdated, leaseTable, creations}
 
 // In every table: times are microseconds since 1970, 0 when unknown; SIDs compare without regard to letter case, as their
 // hexadecimal digits may have either.
@@ -215,4 +215,16 @@ CREATE TABLE leases (
 ) WITHOUT ROWID;
 INSERT INTO leases (name, owner, fence, until) SELECT 'crawl', owner, 0, 0 FROM crawls WHERE finished = 0 ORDER BY id DESC LIMIT 1;
 ALTER TABLE claims ADD COLUMN at INTEGER NOT NULL DEFAULT 0;
+`
+
+// What was about to be made on Twilio, before it was sent. outcome and sid are empty until they are known.
+const creations = `
+CREATE TABLE creations (
+	id          INTEGER PRIMARY KEY AUTOINCREMENT,
+	account_sid TEXT NOT NULL COLLATE NOCASE,
+	creation    BLOB NOT NULL, -- JSON
+	begun       INTEGER NOT NULL,
+	outcome     TEXT NOT NULL DEFAULT '',
+	sid         TEXT NOT NULL DEFAULT '' COLLATE NOCASE
+);
 `

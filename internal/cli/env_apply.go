@@ -1,0 +1,422 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/verifyctl/verifyctl/internal/config"
+	"github.com/verifyctl/verifyctl/internal/doctor"
+	"github.com/verifyctl/verifyctl/internal/environments"
+	"github.com/verifyctl/verifyctl/internal/ledger"
+	"github.com/verifyctl/verifyctl/internal/render"
+	"github.com/verifyctl/verifyctl/internal/verify"
+)
+
+type envApplyOptions struct {
+	setup
+	write    writeFlags
+	deletion deletionFlag
+
+	args   []string
+	sealed *environments.Sealed // the reviewed plan, nil without one
+}
+
+func newEnvApplyCmd(s *shell) *cobra.Command {
+	o := envApplyOptions{setup: setup{shell: s}}
+	cmd := &cobra.Command{
+		Use:   "apply [NAME… | PLAN]",
+		Short: "Set Services up as declared: credentials, Service, webhooks",
+		Long: `Plan as "env plan" does, and after confirmation make Twilio as declared: push credentials first, then the Service, then its
+webhooks, then what is declared absent. Afterwards everything is read back, and "doctor" checks the result.
+
+The SIDs of what was made go into the file that declares the environment. What is about to be made is noted on this machine
+before each request: an apply that was cut off anywhere is finished by the same command, and makes nothing twice. A new push
+credential is made beside the old one, which stays. A Service is never deleted.
+
+A PLAN of "env plan --out" is applied only while exactly what was reviewed would be done. A production environment is named
+on the command line, and confirmed by its name. A push credential is deleted only when no Verify Service uses it, and when its
+name is typed or given by --confirm-delete: other products' use of it cannot be seen.
+
+` + exitHelp(writeStatuses...),
+		Example: `  verifyctl -e demo env export | verifyctl env apply --file - --dry-run
+  verifyctl env apply staging production --dry-run`,
+		ValidArgsFunction: s.completeEnvironment,
+		Args:              argsBetween(0, -1),
+		RunE:              parseThenRun(o.parse, o.run),
+	}
+	o.register(cmd.Flags())
+	o.deletion.register(cmd.Flags())
+	o.write.register(cmd.Flags())
+	return cmd
+}
+
+// parse tells names from a plan: arguments that are all environments here are names.
+func (o *envApplyOptions) parse(args []string) error {
+	cfg, err := o.shell.config()
+	if err != nil {
+		return err
+	}
+	known, err := cfg.Names()
+	if err != nil {
+		return err
+	}
+	isName := func(arg string) bool { return slices.Contains(known, arg) }
+	stranger := slices.IndexFunc(args, func(arg string) bool { return !isName(arg) })
+	switch {
+	case stranger < 0:
+		o.names = args
+		return nil
+	case len(args) > 1 || config.CheckName(args[0]) == nil && !strings.Contains(args[0], "."):
+		_, err := cfg.Lookup(args[stranger])
+		return err
+	}
+	plan, err := readInput(o.shell, "the plan", args[0], environments.ReadSealed)
+	if err != nil {
+		return err
+	}
+	o.args, o.sealed, o.names = args, &plan, []string{plan.Header.Environment}
+	if e := o.shell.flags.env; o.shell.globalSet.Changed("env") && e != plan.Header.Environment {
+		return verify.Refusedf("the plan is for environment %s, not for %s", plan.Header.Environment, e)
+	}
+	return nil
+}
+
+func (o *envApplyOptions) run(ctx context.Context) error {
+	targets, err := o.targets()
+	if err != nil {
+		return err
+	}
+	if err := o.nameProduction(targets); err != nil {
+		return err
+	}
+	unlock, err := o.lock(ctx, targets)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	all, err := o.prepare(ctx, targets)
+	if err != nil {
+		return err
+	}
+	if !o.write.dryRun {
+		if err := o.settle(ctx, all); err != nil {
+			return err
+		}
+	}
+	if err := o.compare(ctx, all); err != nil {
+		return err
+	}
+	if o.sealed != nil {
+		if err := cmp.Or(o.sealed.CheckTarget(all[0].current(), all[0].c.now()), o.sealed.Moved(all[0].diff)); err != nil {
+			return err
+		}
+	}
+	if o.write.dryRun || o.report(all).Changes == 0 {
+		if err := o.print(all); err != nil {
+			return err
+		}
+		o.shell.note("%s", map[bool]string{true: "dry run: nothing was changed", false: "nothing to change"}[o.write.dryRun])
+		if o.write.dryRun {
+			return nil
+		}
+		return o.noteFound(all)
+	}
+	if err := o.show(all); err != nil {
+		return err
+	}
+	writers, err := o.confirm(ctx, all)
+	if err != nil {
+		return err
+	}
+	if err := o.noteFound(all); err != nil {
+		return err
+	}
+	return o.apply(ctx, all, writers)
+}
+
+// noteFound writes the SID of each Service that was found by its name into the file, so that every other command knows it.
+func (o *envApplyOptions) noteFound(all []planned) error {
+	for i := range all {
+		p := &all[i]
+		if p.env.ServiceSID != "" || p.diff.ServiceSID == "" {
+			continue
+		}
+		p.env.ServiceSID = p.diff.ServiceSID
+		if err := o.noteSID(p, environments.KindService, "", "", string(p.diff.ServiceSID)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// nameProduction refuses a production environment that the command line does not name, with the command that does.
+func (o *envApplyOptions) nameProduction(targets []*config.Target) error {
+	if len(o.names) > 0 && o.sealed == nil || o.shell.globalSet.Changed("env") || o.write.dryRun {
+		return nil
+	}
+	var names []string
+	production := ""
+	for _, target := range targets {
+		names = append(names, target.Environment.Name)
+		if target.Environment.GuardsAsProduction() {
+			production = cmp.Or(production, target.Environment.Name)
+		}
+	}
+	if production == "" {
+		return nil
+	}
+	words := append([]string{"env", "apply"}, names...)
+	env := ""
+	if o.sealed != nil {
+		words, env = append([]string{"env", "apply"}, o.args...), production
+	}
+	return verify.Refusedf("%s is production, and a write there names it on the command line", production).
+		WithHint("see what would be done: %s", verify.Command(env, append(append(words, o.fileWords()...), "--dry-run")...))
+}
+
+// lock keeps a second apply away from the accounts. A dry run needs none.
+func (o *envApplyOptions) lock(ctx context.Context, targets []*config.Target) (unlock func(), err error) {
+	var unlocks []func()
+	unlock = func() {
+		for _, u := range unlocks {
+			u()
+		}
+	}
+	locked := map[string]bool{}
+	for _, target := range targets {
+		account := strings.ToLower(string(target.Environment.AccountSID))
+		if o.write.dryRun || locked[account] {
+			continue
+		}
+		locked[account] = true
+		u, err := o.shell.lockAccount(ctx, target.Environment.AccountSID)
+		if err != nil {
+			unlock()
+			return nil, err
+		}
+		unlocks = append(unlocks, u)
+	}
+	return unlock, nil
+}
+
+// current is the environment with the Service that it has by now.
+func (p *planned) current() verify.Environment {
+	env := p.env.Environment
+	if env.ServiceSID == "" {
+		env.ServiceSID = p.diff.ServiceSID
+	}
+	return env
+}
+
+// applier makes one environment as declared, once it has a writer.
+func (o *envApplyOptions) applier(ctx context.Context, p *planned) (*environments.Applier, error) {
+	account, err := o.account(ctx, p.c)
+	if err != nil {
+		return nil, err
+	}
+	memory, err := p.c.memory(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &environments.Applier{
+		Env: p.env, Account: account, Journal: memory, Now: p.c.now,
+		Note: func(kind environments.Kind, platform verify.Platform, name, sid string) error {
+			return o.noteSID(p, kind, platform, name, sid)
+		},
+		Did: func(c environments.Change) {
+			o.shell.note("%s: %s %s", p.env.Name, c.Action.Past(), c)
+		},
+	}, nil
+}
+
+// noteSID writes the SID of what was made into the file. Where that cannot be, the lines to add are told.
+func (o *envApplyOptions) noteSID(p *planned, kind environments.Kind, platform verify.Platform, name, sid string) error {
+	var sids config.NotedSIDs
+	switch kind {
+	case environments.KindService:
+		sids.Service = verify.ServiceSID(sid)
+		p.c.env.ServiceSID, p.c.target.Environment.ServiceSID = sids.Service, sids.Service
+	case environments.KindCredential:
+		sids.Credentials = map[verify.Platform]verify.CredentialSID{platform: verify.CredentialSID(sid)}
+	default:
+		sids.Webhooks = map[string]verify.WebhookSID{name: verify.WebhookSID(sid)}
+	}
+	cfg, err := o.shell.config()
+	if err != nil {
+		return err
+	}
+	if _, err := cfg.NoteSIDs(p.c.target, sids); err != nil {
+		o.shell.note("%v", err)
+		if known, ok := errors.AsType[*verify.Error](err); ok {
+			o.shell.note("%s", known.Hint)
+		}
+	}
+	return nil
+}
+
+// settle finishes what an earlier apply had begun when it was cut off. It sends nothing but reads.
+func (o *envApplyOptions) settle(ctx context.Context, all []planned) error {
+	for i := range all {
+		p := &all[i]
+		applier, err := o.applier(ctx, p)
+		if err != nil {
+			return err
+		}
+		settled, err := applier.Settle(ctx)
+		if err != nil {
+			return err
+		}
+		made := ""
+		for _, s := range settled {
+			if made = s.SID; made != "" {
+				o.shell.note("%s: %s was made by an earlier apply, which did not see the reply: %s", p.env.Name, s.Name, made)
+			}
+		}
+		audit, err := o.shell.ledger(ctx)
+		if err != nil {
+			return err
+		}
+		origin := ledger.Entry{Environment: p.env.Name, AccountSID: p.env.AccountSID, Command: o.shell.command}
+		if err := audit.Settle(ctx, origin, made, time.Now()); err != nil {
+			return err
+		}
+		o.accounts = nil // what was found is in the list that is read next
+	}
+	return nil
+}
+
+// show writes what is about to be done on standard error, where the question follows.
+func (o *envApplyOptions) show(all []planned) error {
+	p, err := render.New(o.shell.err, render.Options{Names: o.shell.names, Terminal: o.shell.errTerminal, Width: o.shell.width, Color: o.shell.color})
+	if err != nil {
+		return err
+	}
+	var page strings.Builder
+	environments.WriteText(&page, o.report(all).Environments, func(a environments.Action, text string) string { return p.Paint(text, actionTone(a)) })
+	return p.WritePage(page.String())
+}
+
+// confirm has the changes of every environment confirmed before the first is made.
+func (o *envApplyOptions) confirm(ctx context.Context, all []planned) ([]*writer, error) {
+	writers := make([]*writer, len(all))
+	for i := range all {
+		p := &all[i]
+		if len(p.diff.Changes) == 0 {
+			continue
+		}
+		p.c.named = slices.Contains(o.names, p.env.Name) && o.sealed == nil
+		deletes := slices.IndexFunc(p.diff.Changes, func(c environments.Change) bool {
+			return c.Kind == environments.KindCredential && c.Action == environments.Delete
+		})
+		if deletes >= 0 { // its other users are of the whole account
+			p.c.rules = o.shell.strictestOfAccount(p.c.target)
+		}
+		w, err := p.c.writer(ctx, o.write, fmt.Sprintf("Apply to %s: %s?", p.env.Name, environments.Count([]*environments.Diff{p.diff})), destructive)
+		if err != nil {
+			return nil, err
+		}
+		if deletes >= 0 {
+			c := p.diff.Changes[deletes]
+			if err := o.deletion.confirm(ctx, o.shell, verify.Credential{SID: verify.CredentialSID(c.SID), FriendlyName: c.Name}); err != nil {
+				return nil, err
+			}
+		}
+		writers[i] = w
+	}
+	return writers, nil
+}
+
+// apply makes the changes, reads back, and has doctor look at the result.
+func (o *envApplyOptions) apply(ctx context.Context, all []planned, writers []*writer) error {
+	var changed []planned
+	for i := range all {
+		p := &all[i]
+		if writers[i] == nil {
+			continue
+		}
+		applier, err := o.applier(ctx, p)
+		if err != nil {
+			return err
+		}
+		applier.Writer = writers[i]
+		if err := applier.Apply(ctx, p.diff); err != nil {
+			return o.goOn(p, err)
+		}
+		changed = append(changed, *p)
+	}
+	o.accounts = nil
+	for i := range changed {
+		done := len(changed[i].diff.Changes)
+		if err := o.compare(ctx, changed[i:i+1]); err != nil {
+			return fmt.Errorf("%s: %s made, and reading back failed: %w", changed[i].env.Name, verify.Count(done, "change was", "changes were"), err)
+		}
+		if left := changed[i].diff; len(left.Changes) > 0 {
+			var still []string
+			for _, c := range left.Changes {
+				still = append(still, c.String())
+			}
+			return &verify.Error{Kind: verify.KindFailed, Message: fmt.Sprintf("%s still differs after it was applied: %s", changed[i].env.Name, strings.Join(still, ", ")),
+				Hint: "see how: " + verify.Command("", append([]string{"env", "plan", changed[i].env.Name}, o.fileWords()...)...)}
+		}
+	}
+	return o.examine(ctx, changed)
+}
+
+// goOn adds to an error the command that goes on.
+func (o *envApplyOptions) goOn(p *planned, err error) error {
+	problem, ok := errors.AsType[*verify.Error](err)
+	if !ok || problem.Hint != "" && problem.Kind != verify.KindPartial {
+		return err
+	}
+	words := append([]string{"env", "apply", p.env.Name}, o.fileWords()...)
+	return &verify.Error{Kind: problem.Kind, Message: err.Error(), Cause: err, Hint: "what was made stays; go on: " + verify.Command("", words...)}
+}
+
+// applyReport is what an apply did, as JSON.
+type applyReport struct {
+	setupReport
+	Doctor doctor.Report `json:"doctor"`
+}
+
+// examine has doctor check the environments that were changed. Push errors of before are history, and not looked at.
+func (o *envApplyOptions) examine(ctx context.Context, changed []planned) error {
+	report := applyReport{setupReport: o.report(changed)}
+	var targets []*config.Target
+	var declared []verify.Environment
+	for _, p := range changed {
+		targets, declared = append(targets, p.c.target), append(declared, p.current())
+	}
+	e := examination{shell: o.shell, noEvidence: true}
+	var err error
+	if report.Doctor, err = e.examine(ctx, targets, doctor.Options{Declared: declared}); err != nil {
+		return err
+	}
+	if err := o.printDone(report); err != nil {
+		return err
+	}
+	return outcome(report.Doctor, doctor.FailOnFail)
+}
+
+func (o *envApplyOptions) printDone(report applyReport) error {
+	s := o.shell
+	p := s.printer(func() time.Time { return report.Doctor.At })
+	format := render.Format(s.flags.output)
+	switch {
+	case s.flags.jq != "" || s.flags.template != "" || format == render.JSON || format == render.YAML:
+		return render.One(p, render.Resource[applyReport]{}, report)
+	case !p.PageForm() || format == render.Markdown:
+		return listAll(p, doctorResult, report.Doctor.Results)
+	}
+	var page strings.Builder
+	if err := doctor.WriteText(&page, report.Doctor, false, paintStatus(p)); err != nil {
+		return err
+	}
+	return p.WritePage(page.String())
+}
