@@ -7,7 +7,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -34,7 +36,9 @@ func onTerminal(t *testing.T, env []string, args ...string) *terminal {
 	if err != nil {
 		t.Fatal(err)
 	}
-	term := &terminal{cmd: exec.Command(path, args...)}
+	// The shell leads the session: when a leader ends, the kernel drops what its terminal has not passed on.
+	const wrapper = `trap : INT; "$@"; printf '\n[ended with %d]\n' $?; read -r _`
+	term := &terminal{cmd: exec.Command("sh", append([]string{"-c", wrapper, "sh", path}, args...)...)}
 	for _, kv := range os.Environ() {
 		name, _, _ := strings.Cut(kv, "=")
 		if !slices.Contains([]string{"CI", "TERM", "ACCESSIBLE", "STY", "TMUX"}, name) && !strings.HasPrefix(name, "VERIFYCTL_") && !strings.HasPrefix(name, "TWILIO_") {
@@ -72,12 +76,24 @@ func (term *terminal) answer(t *testing.T, waitFor, keys string) {
 	}
 }
 
+var ended = regexp.MustCompile(`\r?\n\[ended with (\d+)\]`)
+
 // end waits for the program and gives its exit status and all that the screen showed.
 func (term *terminal) end(t *testing.T) (int, string) {
 	t.Helper()
-	_, _ = io.Copy(&term.screen, term.tty) // ends with an error when the program has gone
-	_ = term.cmd.Wait()
-	return term.cmd.ProcessState.ExitCode(), term.screen.String()
+	buf := make([]byte, 1024)
+	for {
+		screen := term.screen.String()
+		if at := ended.FindStringSubmatchIndex(screen); at != nil {
+			status, _ := strconv.Atoi(screen[at[2]:at[3]]) //nolint:errcheck // digits
+			return status, screen[:at[0]]
+		}
+		n, err := term.tty.Read(buf)
+		term.screen.Write(buf[:n])
+		if err != nil {
+			t.Fatalf("the terminal ended before the program:\n%q", term.screen.String())
+		}
+	}
 }
 
 // TestVersionAsksTheTerminalNothing holds the guard around the prompt library in the whole program: without it, every
