@@ -2,6 +2,8 @@ package cli
 
 import (
 	"context"
+	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -24,7 +26,8 @@ func newEnvDriftCmd(s *shell) *cobra.Command {
 is gone, a push credential that is not the one that was uploaded from here.
 
 -o junit and -o sarif write a report for CI systems, where each finding points at the line that declares it. What could not
-be read is an error, and never counted as missing.
+be read is an error, and never counted as missing. Who changed a resource last is said where the account's events tell, which
+takes a request for each one.
 
 ` + exitHelp(readStatuses...),
 		Example: `  verifyctl -e demo env export | verifyctl env drift --file -
@@ -49,6 +52,7 @@ func (o *envDriftOptions) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	o.byWhom(ctx, all)
 	if err := o.printDrift(all); err != nil {
 		return err
 	}
@@ -56,6 +60,25 @@ func (o *envDriftOptions) run(ctx context.Context) error {
 		return status{verify.KindFailed}
 	}
 	return nil
+}
+
+// byWhom adds to what differs who changed it last, where the account's events tell. Which changes they cover is not documented,
+// and a key may not be allowed to read them: then nobody is named.
+func (o *envDriftOptions) byWhom(ctx context.Context, all []planned) {
+	for _, p := range all {
+		for i := range p.diff.Changes {
+			change := &p.diff.Changes[i]
+			if change.SID == "" {
+				continue
+			}
+			for e, err := range p.c.client.AuditEvents(ctx, verify.AuditFilter{ResourceSID: change.SID}) { // the newest first
+				if err == nil {
+					change.Effect = append(change.Effect, fmt.Sprintf("last changed %s by %s %s, source %s (%s)", verify.Stamp(e.EventDate), e.ActorType, e.ActorSID, e.Source, e.EventType))
+				}
+				break
+			}
+		}
+	}
 }
 
 // printDrift writes what differs, also in the forms that doctor writes for CI systems.
@@ -81,7 +104,7 @@ func (o *envDriftOptions) driftReport(all []planned) doctor.Report {
 			}
 			findings = append(findings, doctor.Finding{
 				Environment: p.env.Environment, At: change.At, What: change.String(), About: change.SID,
-				Reason: change.String() + " is not as declared: " + strings.Join(append(missingOrExtra(change), fields...), "; "),
+				Reason: change.String() + " is not as declared: " + strings.Join(slices.Concat(missingOrExtra(change), fields, change.Effect), "; "),
 				Fix:    "see what differs: " + verify.Command("", append([]string{"env", "plan", p.env.Name}, o.fileWords()...)...),
 			})
 		}

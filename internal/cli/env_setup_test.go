@@ -466,6 +466,9 @@ func TestEveryChangeByHandIsFound(t *testing.T) {
 func TestDriftInTheFormsOfCI(t *testing.T) {
 	a, sids := made(t)
 	a.post("/v2/Services/"+sids["$SERVICE"], "CodeLength", "8")
+	if _, stdout, _ := a.run("env", "drift"); !strings.Contains(stdout, "by account "+simulator.DefaultAccountSID+", source api (verify-service.updated)") {
+		t.Errorf("by whom is not said:\n%s", stdout)
+	}
 	status, stdout, _ := a.run("env", "drift", "-o", "junit")
 	var suites struct {
 		Failures int `xml:"failures,attr"`

@@ -46,6 +46,7 @@ var behaviours = []struct {
 	{"conditions never become SQL", conditionsNeverBecomeSQL},
 	{"deep conditions are answered", deepConditionsAreAnswered},
 	{"a rotation is remembered until it ends", aRotationIsRememberedUntilItEnds},
+	{"a creation is open until its SID is noted", aCreationIsOpenUntilItsSIDIsNoted},
 	{"hostile bytes come back as they came", hostileBytesComeBackAsTheyCame},
 	{"identities are ordered by their bytes", identitiesAreOrderedByTheirBytes},
 	{"a holder that lost its crawl writes nothing", aHolderThatLostItsCrawlWritesNothing},

@@ -465,6 +465,32 @@ func aRotationIsRememberedUntilItEnds(t *testing.T, w *world) {
 	}
 }
 
+func aCreationIsOpenUntilItsSIDIsNoted(t *testing.T, w *world) {
+	ctx := t.Context()
+	s := w.open(t)
+	account := verify.AccountSID("AC0123456789abcdef0123456789abcdef")
+	begun := verify.Creation{AccountSID: account, Kind: "credential", Platform: verify.PlatformAPN, Name: "iOS", Beside: []string{"CR1"}, Begun: noon, File: &verify.CredentialFile{Fingerprint: "a hash"}}
+	id, err := s.BeginCreation(ctx, begun)
+	check(t, err)
+	open := func() []verify.Creation {
+		list, err := s.Creations(ctx, verify.AccountSID(strings.ToUpper(string(account))))
+		check(t, err)
+		return list
+	}
+	begun.ID = id
+	if diff := cmp.Diff([]verify.Creation{begun}, open()); diff != "" {
+		t.Error(diff)
+	}
+	check(t, s.FinishCreation(ctx, id, verify.CreationDone, "CR2"))
+	if list := open(); len(list) != 1 || list[0].SID != "CR2" || list[0].Outcome != verify.CreationDone {
+		t.Errorf("%+v", list)
+	}
+	check(t, s.FinishCreation(ctx, id, verify.CreationNoted, "CR2"))
+	if list := open(); len(list) != 0 {
+		t.Errorf("%+v", list)
+	}
+}
+
 func fillEverything(t testing.TB, s *Store) {
 	t.Helper()
 	ctx := t.Context()
