@@ -101,6 +101,9 @@ func knownServices(snap *snapshot) answer {
 }
 
 func ownService(snap *snapshot) answer {
+	if snap.Env.ServiceSID == "" {
+		return skip("the environment has no Service yet")
+	}
 	var others []string
 	guard := "" // the production environment whose confirmation a write here needs
 	for _, env := range snap.Declared {
