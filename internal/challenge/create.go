@@ -37,7 +37,7 @@ type Creator interface {
 	Challenge(context.Context, verify.ServiceSID, verify.Identity, verify.ChallengeSID) (verify.Challenge, error)
 }
 
-// claims keeps the runs of one machine from creating the same challenge twice, and remembers what they created. Its
+// claims keeps the runs that share a memory from creating the same challenge twice, and remembers what they created. Its
 // writes are durable on return, and are decided across processes.
 type claims interface {
 	ClaimChallenge(context.Context, verify.ClaimKey) (verify.Claim, error)
@@ -46,16 +46,19 @@ type claims interface {
 	FulfilClaim(context.Context, verify.Claim, verify.CreatedChallenge) error
 	// AbandonClaim ends a claim without a challenge; uncertain tells that there may be one nevertheless.
 	AbandonClaim(ctx context.Context, claim verify.Claim, uncertain bool) error
+	// TakeOverClaim ends the claim of another machine, whose run is lost; the next one looks first.
+	TakeOverClaim(context.Context, verify.ClaimKey) error
 	CreatedChallenge(context.Context, verify.ChallengeSID) (verify.CreatedChallenge, bool, error)
 }
 
 // Once creates challenges at most once for each action id and factor.
 //
-// Twilio offers no idempotency key, so three things stand in for it: runs on this machine take turns by a claim; the
+// Twilio offers no idempotency key, so three things stand in for it: runs that share a memory take turns by a claim; the
 // action id in the hidden details lets the factor's challenges be searched before anything is sent; and a request
 // whose answer was lost is looked up and never repeated by the run that sent it. Another run with the same action id
 // repeats it only after it has looked for a minute, when the first request can be on its way no more. What remains is
-// the gap that Twilio leaves: two machines that create for one action at the very same moment can both find nothing.
+// the gap that Twilio leaves: two machines that share no memory and create for one action at the very same moment can both
+// find nothing.
 type Once struct {
 	Creator Creator
 	Claims  claims
@@ -65,14 +68,16 @@ type Once struct {
 
 // Order is one challenge to create.
 type Order struct {
-	Env     string // the environment's name, for the commands in hints
-	Service verify.ServiceSID
-	Factor  verify.Factor
-	Request Request // checked, with an action id
-	Fresh   bool    // the action id was made for this order, so no challenge can have it yet
-	New     bool    // create even when the action was already approved or denied
-	Repeat  string  // the command that continues this order; stands in hints
-	AskNew  string  // the command that asks again although the action was answered; stands in hints
+	Env      string // the environment's name, for the commands in hints
+	Service  verify.ServiceSID
+	Factor   verify.Factor
+	Request  Request // checked, with an action id
+	Fresh    bool    // the action id was made for this order, so no challenge can have it yet
+	New      bool    // create even when the action was already approved or denied
+	Repeat   string  // the command that continues this order; stands in hints
+	TakeOver bool    // the machine that has the claim is lost: go on without it, after looking
+	AskOver  string  // the command that does so; stands in a notice
+	AskNew   string  // the command that asks again although the action was answered; stands in hints
 }
 
 // Created is the outcome of an [Order].
@@ -92,6 +97,11 @@ func (o Once) Create(ctx context.Context, order Order) (Created, error) {
 		ActionID: order.Request.Action(), FactorSID: order.Factor.SID}}
 	if run.key.ActionID == "" {
 		return Created{}, fmt.Errorf("creating once needs an action id")
+	}
+	if order.TakeOver {
+		if err := o.Claims.TakeOverClaim(ctx, run.key); err != nil {
+			return Created{}, err
+		}
 	}
 	claim, err := run.turn(ctx, "")
 	for err == nil && claim.State == verify.ClaimMade {
@@ -136,12 +146,21 @@ func (c *creation) turn(ctx context.Context, old verify.ChallengeSID) (verify.Cl
 		}
 		if !c.waited {
 			c.waited = true
-			c.notice("another run on this machine is creating the challenge of action %s, waiting for it", c.key.ActionID)
+			c.waitsFor(claim)
 		}
 		if err := c.Clock.Sleep(ctx, turnPoll); err != nil {
 			return verify.Claim{}, err
 		}
 	}
+}
+
+func (c *creation) waitsFor(claim verify.Claim) {
+	if claim.Machine == "" {
+		c.notice("another run on this machine is creating the challenge of action %s, waiting for it", c.key.ActionID)
+		return
+	}
+	c.notice("a run on %s is creating the challenge of action %s since %s, waiting for it; if that machine is lost: %s",
+		claim.Machine, c.key.ActionID, claim.Since.UTC().Format(time.RFC3339), c.order.AskOver)
 }
 
 func (c *creation) ask(ctx context.Context, old verify.ChallengeSID) (verify.Claim, error) {

@@ -338,6 +338,46 @@ func TestCreateThatCouldNotLookLeavesTheDuty(t *testing.T) {
 	}
 }
 
+// The claim of a machine that is lost is gone on with by its word only, and after a look for what it may have sent.
+func TestCreateInThePlaceOfALostMachine(t *testing.T) {
+	for _, sent := range []bool{true, false} {
+		once, twilio, mem, clock := newOnce()
+		lost := order("login-1")
+		key := verify.ClaimKey{ServiceSID: lost.Service, ActionID: "login-1", FactorSID: lost.Factor.SID}
+		if _, err := mem.ClaimChallenge(t.Context(), key); err != nil {
+			t.Fatal(err)
+		}
+		if sent {
+			if _, err := twilio.CreateChallenge(t.Context(), lost.Service, lost.Factor.Identity, lost.Request.newChallenge(lost.Factor.SID, clock.Now())); err != nil {
+				t.Fatal(err)
+			}
+		}
+		began := clock.Now()
+		here := lost
+		here.TakeOver = true
+		created, err := once.Create(t.Context(), here)
+		if err != nil || twilio.creates != 1 || created.Existing != sent {
+			t.Errorf("sent %v: %+v, %v, %d requests", sent, created, err, twilio.creates)
+		}
+		if !sent && clock.Now().Sub(began) < inFlight {
+			t.Errorf("it was asked again after a look of %v only", clock.Now().Sub(began))
+		}
+	}
+}
+
+// A run on another machine is named, with what to do when that machine is lost.
+func TestAWaitForAnotherMachineSaysWhichAndWhatElse(t *testing.T) {
+	var said string
+	run := creation{Once: Once{Notice: func(s string) { said = s }}, order: Order{AskOver: "verifyctl … --take-over"},
+		key: verify.ClaimKey{ActionID: "login-1"}}
+	run.waitsFor(verify.Claim{Machine: "ci-7", Since: noon})
+	for _, word := range []string{"ci-7", "login-1", noon.UTC().Format(time.RFC3339), "verifyctl … --take-over"} {
+		if !strings.Contains(said, word) {
+			t.Errorf("%q does not say %q", said, word)
+		}
+	}
+}
+
 // A run that waited for another one has the same outcome, even when the user was faster than its next look.
 func TestCreateThatWaitedSharesTheOutcome(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -258,6 +258,15 @@ func (m *memory) FulfilClaim(_ context.Context, claim verify.Claim, c verify.Cre
 	return m.err
 }
 
+func (m *memory) TakeOverClaim(_ context.Context, key verify.ClaimKey) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if row := m.claims[key]; row != nil && row.made == "" {
+		row.held = false
+	}
+	return m.err
+}
+
 func (m *memory) AbandonClaim(_ context.Context, claim verify.Claim, uncertain bool) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -63,7 +63,7 @@ var destroying = []string{"apply", "clear", "delete", "erase", "prune", "purge",
 // widening are the flags that let a command destroy, send or trust more, or that answer its question. No hint suggests one for a
 // flag that was mistyped.
 var widening = []string{"all", "all-envs", "all-factors", "allow-base-url", "canary", "confirm", "confirm-delete", "fix", "idle", "in-place", "max-lockouts", "max-resends",
-	"max-share", "new", "no-check", "or-recreate", "resend-after", "through", "webhooks-anywhere", "yes"}
+	"max-share", "new", "no-check", "or-recreate", "resend-after", "take-over", "through", "webhooks-anywhere", "yes"}
 
 func subcommandNames(cmd *cobra.Command) []string {
 	var names []string

@@ -27,6 +27,7 @@ type challengeCreateOptions struct {
 	hidden      []string
 	all         bool
 	anew        bool
+	takeOver    bool
 	follow      bool
 
 	request challenge.Request
@@ -51,6 +52,10 @@ is sent. If Twilio's reply is lost, the factor's challenges are looked up and no
 again is safe. An action that was approved or denied is asked again only with --new. Without --action-id, one is generated
 and shown.
 
+Where a team shares a store that holds for all its machines. A run on another machine that is creating the challenge is waited
+for, however long it takes. When that machine is lost, --take-over goes on in its place, after looking for what it may have
+sent.
+
 ` + exitHelp(append(writeStatuses, 8, 10, 11)...),
 		Example: `  verifyctl -e demo challenge create user-1013-mateo --message 'Log in to Bank?' --confirm demo
   verifyctl -e demo challenge create user-1013-mateo --message 'Pay 20 EUR?' --field Amount='20 EUR' --expires 2m --action-id payment-4711 --confirm demo`,
@@ -68,6 +73,7 @@ and shown.
 	flags.Var((*verify.Period)(&o.request.Expires), "expires", "how long it can be answered, at most 1h")
 	flags.StringVar(&o.request.ActionID, "action-id", "", "your `id` for what is being approved; makes the command safe to repeat")
 	flags.BoolVar(&o.anew, "new", false, "ask again, although the action was approved or denied")
+	flags.BoolVar(&o.takeOver, "take-over", false, "go on for a run on another machine, which is lost; looks for its challenge first")
 	flags.BoolVar(&o.follow, "watch", false, "wait for the answer, as challenge watch does")
 	o.text.register(cmd)
 	o.watch.register(flags)
@@ -93,6 +99,8 @@ func (o *challengeCreateOptions) parse(args []string) error {
 		errs = append(errs, err)
 	}
 	switch {
+	case o.takeOver && o.request.Action() == "":
+		errs = append(errs, verify.Usagef("--take-over needs the --action-id of the run that is lost"))
 	case o.all && o.factorArg != "":
 		errs = append(errs, verify.Usagef("--factor and --all-factors cannot be combined"))
 	case o.watch.isUsed() && !o.follow:
@@ -215,7 +223,8 @@ func (o *challengeCreateOptions) createAll(ctx context.Context, w *writer, facto
 	var errs []error
 	for _, f := range factors {
 		created, err := once.Create(ctx, challenge.Order{Env: w.c.env.Selector(), Service: w.c.service(), Factor: f, Request: o.request,
-			Fresh: o.fresh, New: o.anew, Repeat: o.again(w.c.env.Selector()), AskNew: o.again(w.c.env.Selector(), "--new")})
+			Fresh: o.fresh, New: o.anew, Repeat: o.again(w.c.env.Selector()), TakeOver: o.takeOver,
+			AskNew: o.again(w.c.env.Selector(), "--new"), AskOver: o.again(w.c.env.Selector(), "--take-over")})
 		if err != nil {
 			errs = append(errs, err)
 			if ctx.Err() != nil {

@@ -148,6 +148,7 @@ func (o *challengeResendOptions) again(ctx context.Context, c *connection, p *re
 	order.Repeat = o.shell.sameCommand(c.env.Selector())
 	order.AskNew = c.env.Command("challenge", "create", string(old.Identity), "--factor", string(factor.SID),
 		"--message", old.Details.Message, "--action-id", order.Request.Action(), "--new")
+	order.AskOver = order.AskNew + " --take-over"
 	what := fmt.Sprintf("%s will be %s", old.Identity, challenge.Asked(old.Details.Message, factor))
 	if o.write.dryRun {
 		o.shell.note("dry run: %s expired; a new challenge would be created, and %s", old.SID, what)

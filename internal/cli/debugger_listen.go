@@ -67,6 +67,9 @@ New events are printed, and handed on: --exec runs a program with the event as J
 each word, without a shell; --forward posts it to a URL and follows no redirect. Events that cannot be handed on stay
 stored. /healthz and /metrics (Prometheus; no identities) are served beside the path.
 
+Any number of listeners may share a team's store: an event that several get is kept once and handed on by the one that stored
+it. While the store does not answer, deliveries get 503 and so does /healthz; what is missed comes with the alerts.
+
 ` + exitHelp(0, 1, 4),
 		Example: `  verifyctl -e prod debugger listen --public-url https://ops.bank.example/twilio/debugger
   verifyctl -e prod debugger listen --exec /usr/local/bin/page --exec --team=login`,
@@ -205,7 +208,7 @@ func (o *debuggerListenOptions) serve(ctx context.Context, c *connection, p *ren
 	printing, stores := debugger.NewPrintQueue(), c.eventStores(memory)
 	attribution := o.shell.attribution()
 	listener := &debugger.Listener{
-		Path: o.path, Signatures: signatures, Keeper: stores.For, Attribution: attribution, Now: c.now, Note: o.shell.note, Trusted: o.trusted,
+		Path: o.path, Signatures: signatures, Keeper: stores.For, Attribution: attribution, Now: c.now, Note: o.shell.note, Trusted: o.trusted, Reachable: memory.Reachable,
 		Received: func(e event.Event) { o.dispatch(printing, e) },
 	}
 	o.startQueues(ctx, c, listener)

@@ -135,6 +135,7 @@ var modes = []string{
 	"simulator generate --entities 3 -o json",
 	"simulator pushes",
 	"simulator settings",
+	"state check",
 	"state list",
 	"state purge events --yes",
 	"version",

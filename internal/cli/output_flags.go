@@ -73,11 +73,12 @@ var printed = []struct {
 	{"simulator generate", []columned{generatedResource}},
 	{"simulator pushes", []columned{pushResource}},
 	{"simulator settings", []columned{settingsResource}},
+	{"state check", []columned{memoryFindingResource}},
 	{"state list", []columned{keptResource}},
 	{"version", []columned{buildResource}},
 	{"simulator serve", []columned{noColumns{}}},
 	{"audit acknowledge, completion, credentials retire, demo, demo reset, doctor undo, env add, env export, env remove, env rename, env set, " +
-		"env use, state purge", nil},
+		"env use, state purge, state roles", nil},
 }
 
 // printedBy gives the resources that a command may print; ok is false for one that is not listed.

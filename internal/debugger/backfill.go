@@ -15,9 +15,12 @@ type Keeper interface {
 	AddCoverage(ctx context.Context, source string, span event.Span) error
 }
 
-// gapFinder tells of which spans not all events are stored.
-type gapFinder interface {
+// backfilled is the memory whose gaps are filled.
+type backfilled interface {
+	// Gaps tells of which spans not all events are stored.
 	Gaps(ctx context.Context, within event.Span, sources ...string) ([]event.Span, error)
+	// Alone does what one listener at a time does, and tells whether it was this one.
+	Alone(ctx context.Context, name string, work func(context.Context) error) (bool, error)
 }
 
 // The sources of stored events.
@@ -39,30 +42,39 @@ func storeAlert(a verify.Alert, received time.Time) (event.Stored, event.Event, 
 }
 
 // Backfill fills what is missing of the last 30 days at once, and then every so often again, because deliveries can be
-// lost: until ctx ends. A time that cannot be filled is reported to failed and tried again at the next turn.
-func Backfill(ctx context.Context, r *Recorder, gaps gapFinder, every time.Duration, clock clock, filled func(added int), failed func(error)) {
+// lost: until ctx ends. Of several listeners on one memory one does it at a time, and the others leave that turn to it. A time
+// that cannot be filled is reported to failed and tried again at the next turn.
+func Backfill(ctx context.Context, r *Recorder, memory backfilled, every time.Duration, clock clock, filled func(added int), failed func(error)) {
 	for {
-		now := clock.Now()
-		missing, err := gaps.Gaps(ctx, event.Span{From: now.Add(-AlertsKept + time.Hour), Until: now}, fromAlerts)
 		added := 0
-		for _, span := range missing {
-			if err != nil {
-				break
-			}
-			var n int
-			n, err = r.fill(ctx, span)
-			added += n
-		}
-		if ctx.Err() != nil {
+		alone, err := memory.Alone(ctx, "backfill", func(ctx context.Context) (err error) {
+			added, err = r.fillGaps(ctx, memory, clock.Now())
+			return err
+		})
+		switch {
+		case ctx.Err() != nil:
 			return
-		}
-		if err != nil {
+		case err != nil:
 			failed(err)
-		} else {
+		case alone:
 			filled(added)
 		}
 		if clock.Sleep(ctx, every) != nil {
 			return
 		}
 	}
+}
+
+// fillGaps fills what is missing of the last 30 days, and gives how many events were new.
+func (r *Recorder) fillGaps(ctx context.Context, memory backfilled, now time.Time) (added int, err error) {
+	missing, err := memory.Gaps(ctx, event.Span{From: now.Add(-AlertsKept + time.Hour), Until: now}, fromAlerts)
+	for _, span := range missing {
+		if err != nil {
+			break
+		}
+		var n int
+		n, err = r.fill(ctx, span)
+		added += n
+	}
+	return added, err
 }

@@ -84,6 +84,7 @@ type memory struct {
 	order   []string
 	covered []event.Span
 	fail    error
+	taken   bool // another listener works
 }
 
 func (m *memory) Events(_ context.Context, f event.StoredFilter) iter.Seq2[event.Stored, error] {
@@ -403,6 +404,27 @@ func TestRecorderCoversWhatItRead(t *testing.T) {
 	m.events = nil
 	if _, err := r.fill(t.Context(), span); err == nil || m.covered != nil {
 		t.Errorf("what is not stored covers %v, %v", m.covered, err)
+	}
+}
+
+// Alone lets everybody work.
+func (m *memory) Alone(ctx context.Context, _ string, work func(context.Context) error) (bool, error) {
+	if m.taken {
+		return false, nil
+	}
+	return true, work(ctx)
+}
+
+// TestOneListenerFillsAtATime: the others leave it to the one that is at it.
+func TestOneListenerFillsAtATime(t *testing.T) {
+	a := &account{alerts: []verify.Alert{alertOf(1, noon.Add(-48*time.Hour), true)}}
+	m := &memory{taken: true}
+	clock := &ticking{now: noon, sleeps: 2}
+	clock.onTick = func(int) { m.taken = false }
+	filled := 0
+	Backfill(t.Context(), recorder(a, m, func() time.Time { return clock.now }), m, time.Hour, clock, func(int) { filled++ }, func(err error) { t.Error(err) })
+	if filled != 2 || len(m.events) != 1 {
+		t.Errorf("filled %d times, %d events", filled, len(m.events))
 	}
 }
 

@@ -41,11 +41,13 @@ type Listener struct {
 	Now         func() time.Time
 	Received    func(event.Event) // is told every new event, one at a time; it must be quick
 	Note        func(format string, args ...any)
-	Trusted     []netip.Prefix // proxies, each of which is many clients
+	Reachable   func(context.Context) error // asks the store whether it answers; nil is one that always does
+	Trusted     []netip.Prefix              // proxies, each of which is many clients
 
 	grace    time.Duration // 0 is defaultGrace
 	refused  refusals
 	counters *counters
+	health   health
 	atOnce   chan struct{}
 	telling  sync.Mutex
 }
@@ -59,9 +61,48 @@ func (l *Listener) handler() http.Handler {
 	if path := strings.TrimSuffix(l.Path, "/"); path != "" {
 		mux.HandleFunc("POST "+path, l.deliver)
 	}
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
-	mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, _ *http.Request) { l.counters.write(w) })
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, r *http.Request) {
+		if !l.healthy(r.Context()) {
+			http.Error(w, "the store does not answer", http.StatusServiceUnavailable)
+			return
+		}
+		fmt.Fprintln(w, "ok")
+	})
+	mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, r *http.Request) {
+		l.healthy(r.Context())
+		l.counters.write(w)
+	})
 	return mux
+}
+
+// How long the store may take to tell that it is there, and how long its answer counts: anybody may ask.
+const (
+	healthTime = 2 * time.Second
+	healthKept = time.Second
+)
+
+// health is what the store answered last.
+type health struct {
+	mu    sync.Mutex
+	asked time.Time
+	away  bool
+}
+
+// healthy tells whether events can be stored, and sets the metric that says so.
+func (l *Listener) healthy(ctx context.Context) bool {
+	if l.Reachable == nil {
+		return true
+	}
+	l.health.mu.Lock()
+	defer l.health.mu.Unlock()
+	if now := time.Now(); now.Sub(l.health.asked).Abs() >= healthKept {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), healthTime)
+		defer cancel()
+		l.health.away = l.Reachable(ctx) != nil
+		l.health.asked = time.Now()
+		l.counters.setStoreUp(!l.health.away)
+	}
+	return !l.health.away
 }
 
 // deliver takes one delivery. What is not signed never waits for, nor takes, a place among those that are stored.

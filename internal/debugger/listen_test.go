@@ -374,6 +374,25 @@ func TestWhatTheListenerRefuses(t *testing.T) {
 	}
 }
 
+// TestAStoreThatIsAwayIsSaid: by /healthz, by which load balancers choose, and by a metric.
+func TestAStoreThatIsAwayIsSaid(t *testing.T) {
+	a := newListener(t)
+	asked := 0
+	a.Reachable = func(context.Context) error { asked++; return errors.New("away") }
+	for range 3 {
+		if status := a.do(httptest.NewRequest(http.MethodGet, "/healthz", nil)); status != http.StatusServiceUnavailable {
+			t.Errorf("healthz: %d", status)
+		}
+	}
+	if text := a.metrics(); !strings.Contains(text, "verifyctl_store_up 0\n") || asked != 1 {
+		t.Errorf("asked %d times, and told\n%s", asked, text)
+	}
+	a.Reachable, a.health.asked = func(context.Context) error { return nil }, time.Time{}
+	if text := a.metrics(); !strings.Contains(text, "verifyctl_store_up 1\n") {
+		t.Errorf("afterwards\n%s", text)
+	}
+}
+
 // TestMetricsNameNobody: labels are environments, codes and verdicts.
 func TestMetricsNameNobody(t *testing.T) {
 	a := newListener(t)

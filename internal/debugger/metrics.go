@@ -26,6 +26,9 @@ const (
 // lastEvent is the newest event's own time, in Unix seconds.
 const lastEvent = "verifyctl_last_event_timestamp_seconds"
 
+// storeUp is 1 while the store answers, 0 while it is away.
+const storeUp = "verifyctl_store_up"
+
 // counters are what a listener tells Prometheus. No label ever holds an identity or a SID.
 type counters struct {
 	mu         sync.Mutex
@@ -36,7 +39,7 @@ type counters struct {
 func newCounters() *counters {
 	return &counters{
 		values: map[string]int64{deliveries: 0, kept: 0, again: 0, badSignatures: 0, malformed: 0, storeErrors: 0,
-			forwardErrors: 0, lastEvent: 0},
+			forwardErrors: 0, lastEvent: 0, storeUp: 1},
 		undeclared: map[undeclaredKey]bool{},
 	}
 }
@@ -91,6 +94,15 @@ func codeLabel(e event.Event) string {
 		return "other"
 	}
 	return fmt.Sprint(*e.ErrorCode)
+}
+
+func (c *counters) setStoreUp(up bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.values[storeUp] = 0
+	if up {
+		c.values[storeUp] = 1
+	}
 }
 
 func (c *counters) seen(at time.Time) {

@@ -50,6 +50,7 @@ var behaviours = []struct {
 	{"hostile bytes come back as they came", hostileBytesComeBackAsTheyCame},
 	{"identities are ordered by their bytes", identitiesAreOrderedByTheirBytes},
 	{"a holder that lost its crawl writes nothing", aHolderThatLostItsCrawlWritesNothing},
+	{"what it stands on is checked", whatItStandsOnIsChecked},
 	{"one client at a time works alone", oneClientAtATimeWorksAlone},
 }
 

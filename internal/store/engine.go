@@ -46,6 +46,8 @@ type engine interface {
 	settle(ctx context.Context) error
 	// scrub makes what was deleted unreadable.
 	scrub(ctx context.Context) error
+	// check looks at what the memory stands on.
+	check(ctx context.Context) ([]Finding, error)
 	// place says where the memory is and how many bytes it takes.
 	place(ctx context.Context) (path string, bytes int64)
 	// failure says what could not be done and, where it helps, what to do. Typed errors, cancellation and nil pass through.

@@ -114,7 +114,7 @@ func theShapeThatNamesAFactorIsKept(t *testing.T, w *world) {
 }
 
 func concurrentDeliveriesAreAllStored(t *testing.T, w *world) {
-	a, b := w.open(t), w.open(t)
+	a, b := w.open(t), w.another(t).open(t)
 	var senders sync.WaitGroup
 	var mu sync.Mutex
 	added := 0

@@ -2,6 +2,8 @@ package store
 
 import (
 	"context"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -66,6 +68,40 @@ func oneClientAtATimeWorksAlone(t *testing.T, w *world) {
 	}))
 	if !alone || !must[bool](t)(b.Alone(ctx, "backfill", func(context.Context) error { return nil })) {
 		t.Error("the work is not free after it was done")
+	}
+}
+
+// TestFiftyRunsOfFiveMachinesMakeOneChallenge says that an action is claimed once, from wherever it is asked.
+func TestFiftyRunsOfFiveMachinesMakeOneChallenge(t *testing.T) {
+	w := sharedWorld(t)
+	var mine atomic.Int32
+	var all sync.WaitGroup
+	for range 5 {
+		s := w.another(t).open(t)
+		for range 10 {
+			all.Go(func() {
+				for {
+					claim, err := s.ClaimChallenge(t.Context(), theKey)
+					switch {
+					case err != nil:
+						t.Error(err)
+						return
+					case claim.State == verify.ClaimMade:
+						return
+					case claim.State == verify.ClaimMine:
+						mine.Add(1)
+						if err := s.FulfilClaim(t.Context(), claim, created(int(mine.Load()))); err != nil {
+							t.Error(err)
+						}
+						return
+					}
+				}
+			})
+		}
+	}
+	all.Wait()
+	if mine.Load() != 1 {
+		t.Errorf("%d of them made it", mine.Load())
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"reflect"
 	"strings"
+	"sync/atomic"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -33,6 +34,9 @@ const (
 	// eventPatience is how long an event may take to be stored: the webhook's sender is told to come again well before it
 	// gives up by itself.
 	eventPatience = 4 * time.Second
+	// awayTime is how long events are refused at once after one found that the server does not answer, so that those that
+	// wait do not wait for each other.
+	awayTime = time.Second
 )
 
 // Shared is where a team keeps its memory.
@@ -50,6 +54,7 @@ type postgresEngine struct {
 	schema      string
 	environment string
 	key         *statedir.Key
+	away        atomic.Int64 // until when, in Unix nanoseconds, no event is tried: the server did not answer just now
 }
 
 // openPostgres opens the schema of an environment, and makes it the first time. Nothing is written when the key is not that
@@ -402,8 +407,12 @@ func (e *postgresEngine) transact(ctx context.Context, work work, change func(tx
 	}
 	begin += fmt.Sprintf("SELECT only_version(%d)", len(schemaMigrations))
 	if work == onEvents {
+		silent := &verify.Error{Kind: verify.KindFailed, Message: "the team's store " + e.address() + " does not answer"}
+		if time.Now().UnixNano() < e.away.Load() {
+			return silent
+		}
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, eventPatience, &verify.Error{Kind: verify.KindFailed, Message: "the team's store " + e.address() + " does not answer"})
+		ctx, cancel = context.WithTimeoutCause(ctx, eventPatience, silent)
 		defer cancel()
 	}
 	err := transact(ctx, e.db, func(tx *sql.Tx) error {
@@ -413,6 +422,7 @@ func (e *postgresEngine) transact(ctx context.Context, work work, change func(tx
 		return change(tx)
 	})
 	if cause, timedOut := errors.AsType[*verify.Error](context.Cause(ctx)); err != nil && timedOut {
+		e.away.Store(time.Now().Add(awayTime).UnixNano())
 		return cause
 	}
 	return err

@@ -211,6 +211,44 @@ func TestWhatARoleMayNotDoIsSaid(t *testing.T) {
 	wantRefusal(t, reader.RecordReceipt(t.Context(), verify.Receipt{ChallengeSID: challengeSID(9), At: noon}), verify.KindRefused, "the role "+role+" may only read")
 }
 
+// TestThePrintedRolesDoWhatTheyAreFor runs what is printed: the writer can do everything but change tables, the reader reads.
+func TestThePrintedRolesDoWhatTheyAreFor(t *testing.T) {
+	w := sharedWorld(t)
+	w.open(t)
+	w.sql(t, RolesSQL(w.environment))
+	as := func(role string) *Store {
+		name := schemaName(w.environment) + "_" + role
+		t.Cleanup(func() { q := pgx.Identifier{name}.Sanitize(); w.sql(t, `DROP OWNED BY `+q+`; DROP ROLE `+q) })
+		at := w.shared()
+		at.URL = w.as(name)
+		s := must[*Store](t)(OpenShared(t.Context(), t.TempDir(), w.environment, at))
+		t.Cleanup(func() { s.Close() })
+		return s
+	}
+	writer, reader := as("writer"), as("reader")
+	check(t, writer.DeclareMetadata(t.Context(), []string{"app_version"}))
+	fillEverything(t, writer)
+	role := func(s *Store) string {
+		for _, f := range must[[]Finding](t)(s.Check(t.Context())) {
+			if f.Check == "role" {
+				return f.Found
+			}
+		}
+		return ""
+	}
+	if found := role(writer); !strings.HasSuffix(found, "may read and write") {
+		t.Error(found)
+	}
+	if found := role(reader); !strings.HasSuffix(found, "may only read") {
+		t.Error(found)
+	}
+	if len(storedKeys(t, reader, event.StoredFilter{})) != 7 {
+		t.Error("the reader does not see the events")
+	}
+	wantRefusal(t, reader.RecordReceipt(t.Context(), verify.Receipt{At: noon}), verify.KindRefused, "may only read")
+	must[map[Kind]int](t)(writer.Purge(t.Context()))
+}
+
 func TestADatabaseThatIsAwayIsNamed(t *testing.T) {
 	_, err := OpenShared(t.Context(), t.TempDir(), "production", Shared{URL: "postgres://me:hidden@127.0.0.1:1/verify", Key: teamKey})
 	wantRefusal(t, err, verify.KindFailed, "postgres://127.0.0.1:1/verify cannot be reached", "is the server up")

@@ -95,6 +95,11 @@ func (s *Store) Close() error {
 // closePatience is how long giving up claims may take at the end. Where it fails the next run on this machine does it.
 const closePatience = 3 * time.Second
 
+// Reachable tells, by an error, that the memory does not answer.
+func (s *Store) Reachable(ctx context.Context) error {
+	return s.engine.failure("the store does not answer", s.engine.reader().PingContext(ctx))
+}
+
 // HashToken gives the keyed hash by which push tokens are told apart; "" for "".
 func (s *Store) HashToken(token verify.PushToken) string { return s.key.HashToken(token) }
 

@@ -332,3 +332,16 @@ func deletionsAreKeptFromBeforeTheyAreSent(t *testing.T, w *world) {
 		t.Error("finishing a deletion that is not there succeeds")
 	}
 }
+
+func whatItStandsOnIsChecked(t *testing.T, w *world) {
+	findings := must[[]Finding](t)(w.open(t).Check(t.Context()))
+	for _, f := range findings {
+		unsafe := w.address != "" && f.Check == "durability" && strings.Contains(f.Found, "fsync off") // as the tests' server is
+		if f.OK == unsafe || f.Found == "" {
+			t.Errorf("%+v", f)
+		}
+	}
+	if len(findings) < 4 {
+		t.Errorf("only %v were looked at", findings)
+	}
+}
