@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/spf13/pflag"
 
@@ -131,11 +132,11 @@ func targetName(t *config.Target) string {
 // prompter asks the person at the terminal.
 func (s *shell) prompter() *prompt.Prompter { return prompt.New(s.in, s.err, s.canAsk()) }
 
-// deletionFlag is --confirm-delete: the name of a push credential that is to be deleted, which a person types.
-type deletionFlag struct{ name string }
+// deletionFlag is --confirm-delete: the names of push credentials that are to be deleted, which a person types.
+type deletionFlag struct{ names []string }
 
 func (f *deletionFlag) register(flags *pflag.FlagSet) {
-	flags.StringVar(&f.name, "confirm-delete", "", "the `name` of the push credential that is to be deleted")
+	flags.StringArrayVar(&f.names, "confirm-delete", nil, "the `name` of a push credential that is to be deleted; once for each")
 }
 
 // confirm has the name of a push credential typed before it is deleted: whether another product of Twilio uses it cannot be
@@ -143,14 +144,14 @@ func (f *deletionFlag) register(flags *pflag.FlagSet) {
 func (f *deletionFlag) confirm(ctx context.Context, s *shell, credential verify.Credential) error {
 	name := cmp.Or(credential.FriendlyName, string(credential.SID))
 	switch {
-	case f.name == name:
+	case slices.Contains(f.names, name):
 		return nil
-	case f.name != "":
-		return verify.Refusedf("--confirm-delete %q is not the name of push credential %s", f.name, credential.SID).
+	case len(f.names) > 0:
+		return verify.Refusedf("--confirm-delete does not name push credential %s", credential.SID).
 			WithHint("confirm with --confirm-delete %s", verify.Quote(name))
 	case !s.canAsk():
 		return verify.Refusedf("not confirmed: push credential %s may be used by other products of Twilio, which cannot be seen", credential.SID).
 			WithHint("confirm with --confirm-delete %s", verify.Quote(name))
 	}
-	return s.prompter().TypeName(ctx, "Other products of Twilio may use it, which cannot be seen. Delete it all the same?", name)
+	return s.prompter().TypeName(ctx, fmt.Sprintf("Other products of Twilio may use %s, which cannot be seen. Delete it all the same?", credential.SID), name)
 }

@@ -312,19 +312,16 @@ func (o *envApplyOptions) confirm(ctx context.Context, all []planned) ([]*writer
 			continue
 		}
 		p.c.named = slices.Contains(o.names, p.env.Name) && o.sealed == nil
-		deletes := slices.IndexFunc(p.diff.Changes, func(c environments.Change) bool {
-			return c.Kind == environments.KindCredential && c.Action == environments.Delete
-		})
-		if deletes >= 0 { // its other users are of the whole account
+		deleted := p.diff.DeletedCredentials()
+		if len(deleted) > 0 { // their other users are of the whole account
 			p.c.rules = o.shell.strictestOfAccount(p.c.target)
 		}
 		w, err := p.c.writer(ctx, o.write, fmt.Sprintf("Apply to %s: %s?", p.env.Name, environments.Count([]*environments.Diff{p.diff})), destructive)
 		if err != nil {
 			return nil, err
 		}
-		if deletes >= 0 {
-			c := p.diff.Changes[deletes]
-			if err := o.deletion.confirm(ctx, o.shell, verify.Credential{SID: verify.CredentialSID(c.SID), FriendlyName: c.Name}); err != nil {
+		for _, credential := range deleted {
+			if err := o.deletion.confirm(ctx, o.shell, credential); err != nil {
 				return nil, err
 			}
 		}

@@ -227,11 +227,13 @@ func TestAnotherCertificateIsMadeBesideTheOld(t *testing.T) {
 
 // TestOnlyWhatIsDeclaredAbsentIsDeleted, a credential only by its name, and never one that is in use.
 func TestOnlyWhatIsDeclaredAbsentIsDeleted(t *testing.T) {
-	file := "environments:\n  dev:\n    $KEYS\n    kind: development\n    service:\n      friendly_name: Bank\n      push: {fcm: {name: Old, ensure: absent}}\n" +
+	file := "environments:\n  dev:\n    $KEYS\n    kind: development\n    service:\n      friendly_name: Bank\n      push: {apn: {name: Older, ensure: absent}, fcm: {name: Old, ensure: absent}}\n" +
 		"      webhooks: [{name: old, ensure: absent}, {name: new, url: 'https://a.example', events: ['*']}]\n"
 	a := newAccount(t, "", file)
 	old := a.post("/v1/Credentials", "Type", "fcm", "FriendlyName", "Old", "Secret", "{}")
 	a.post("/v1/Credentials", "Type", "fcm", "FriendlyName", "Other", "Secret", "{}")
+	certificate := certificatePEM(apnsCertificate(t, "Apple Push Services: com.example.app", "com.example.app", time.Now().AddDate(0, 1, 0), servesProduction))
+	older := a.post("/v1/Credentials", "Type", "apn", "FriendlyName", "Older", "Certificate", certificate, "PrivateKey", keyPEM())
 	service := a.post("/v2/Services", "FriendlyName", "Bank", "Push.FcmCredentialSid", old)
 	for _, name := range []string{"old", "other"} {
 		a.post("/v2/Services/"+service+"/Webhooks", "FriendlyName", name, "EventTypes", "*", "WebhookUrl", "https://b.example")
@@ -244,12 +246,17 @@ func TestOnlyWhatIsDeclaredAbsentIsDeleted(t *testing.T) {
 		t.Errorf("not confirmed: status %d\n%s", status, stderr)
 	}
 	a.requests()
-	if status, stdout, stderr := a.run("env", "apply", "dev", "--yes", "--confirm-delete", "Old"); status != 0 && status != 1 {
+	for _, only := range []string{"Old", "Older"} {
+		if status, _, stderr := a.run("env", "apply", "dev", "--yes", "--confirm-delete", only); status != 6 || strings.Contains(strings.Join(a.requests(), " "), "DELETE") {
+			t.Errorf("only %s is confirmed: status %d\n%s", only, status, stderr)
+		}
+	}
+	if status, stdout, stderr := a.run("env", "apply", "dev", "--yes", "--confirm-delete", "Old", "--confirm-delete", "Older"); status != 0 && status != 1 {
 		t.Errorf("status %d\n%s%s", status, stdout, stderr)
 	}
 	sent := a.requests()
 	deleted := slices.DeleteFunc(sent, func(r string) bool { return !strings.HasPrefix(r, "DELETE") })
-	if len(deleted) != 2 || !strings.Contains(strings.Join(deleted, " "), old) {
+	if all := strings.Join(deleted, " "); len(deleted) != 3 || !strings.Contains(all, old) || !strings.Contains(all, older) {
 		t.Errorf("deleted %q", deleted)
 	}
 	if report := a.plan("env", "plan"); report.Changes != 0 {

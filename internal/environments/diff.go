@@ -69,6 +69,16 @@ type Diff struct {
 	hooks       []verify.Webhook
 }
 
+// DeletedCredentials gives the push credentials that the changes delete.
+func (d *Diff) DeletedCredentials() (deleted []verify.Credential) {
+	for _, c := range d.Changes {
+		if c.Kind == KindCredential && c.Action == Delete {
+			deleted = append(deleted, verify.Credential{SID: verify.CredentialSID(c.SID), FriendlyName: c.Name})
+		}
+	}
+	return deleted
+}
+
 // Compare gives the changes that make of what is there what an environment declares, in the order in which they can be made.
 // The error is a refusal where it would have to guess, or why something could not be read.
 func Compare(ctx context.Context, e *Environment, a *Account) (*Diff, error) {
