@@ -138,15 +138,16 @@ func TestNoSecretGetsOut(t *testing.T) {
 func TestALostReplyIsSettledByListing(t *testing.T) {
 	a := newAccount(t, "", threeEnvironments)
 	lost := map[string]bool{}
-	a.fault = func(w http.ResponseWriter, r *http.Request, _ int) bool {
+	a.setFault(func(w http.ResponseWriter, r *http.Request, _ int) bool {
 		if r.Method != http.MethodPost || lost[r.URL.Path] {
 			return false
 		}
 		lost[r.URL.Path] = true
 		a.sim.ServeHTTP(httptest.NewRecorder(), r)
 		panic(http.ErrAbortHandler)
-	}
+	})
 	status, stdout, stderr := a.run("env", "apply", "dev", "--yes")
+	a.setFault(nil)
 	if status != 0 || len(lost) != 3 {
 		t.Fatalf("status %d, %d lost\n%s%s", status, len(lost), stdout, stderr)
 	}
@@ -155,7 +156,7 @@ func TestALostReplyIsSettledByListing(t *testing.T) {
 	// When the listing fails, too, the outcome is unknown, and the same command goes on.
 	a = newAccount(t, "", threeEnvironments)
 	gone := false
-	a.fault = func(w http.ResponseWriter, r *http.Request, _ int) bool {
+	a.setFault(func(w http.ResponseWriter, r *http.Request, _ int) bool {
 		if r.Method == http.MethodPost && !gone {
 			gone = true
 			a.sim.ServeHTTP(httptest.NewRecorder(), r)
@@ -164,11 +165,11 @@ func TestALostReplyIsSettledByListing(t *testing.T) {
 			panic(http.ErrAbortHandler)
 		}
 		return false
-	}
+	})
 	if status, _, stderr := a.run("env", "apply", "dev", "--yes"); status != 3 || !strings.Contains(stderr, "go on: verifyctl") {
 		t.Errorf("status %d\n%s", status, stderr)
 	}
-	a.fault = nil
+	a.setFault(nil)
 	a.ok("env", "apply", "dev", "--yes")
 	oneOfEach(a)
 }

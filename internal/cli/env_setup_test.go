@@ -148,14 +148,24 @@ func (a *account) read(name string) string {
 }
 
 func (a *account) serve(w http.ResponseWriter, r *http.Request) {
-	a.mu.Lock()
-	a.sent = append(a.sent, r.Method+" "+r.URL.Path)
-	n, fault := len(a.sent), a.fault
-	a.mu.Unlock()
-	if fault != nil && fault(w, r, n) {
-		return
+	if !a.breaks(w, r) {
+		a.sim.ServeHTTP(w, r)
 	}
-	a.sim.ServeHTTP(w, r)
+}
+
+// breaks tells whether the fault has answered. A fault meets one request at a time.
+func (a *account) breaks(w http.ResponseWriter, r *http.Request) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.sent = append(a.sent, r.Method+" "+r.URL.Path)
+	return a.fault != nil && a.fault(w, r, len(a.sent))
+}
+
+// setFault sets what answers in the place of the simulator; nil for nothing.
+func (a *account) setFault(fault func(http.ResponseWriter, *http.Request, int) bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.fault = fault
 }
 
 // requests gives what was sent since it was asked last.
@@ -170,7 +180,8 @@ func (a *account) requests() []string {
 // run runs the program in this process.
 func (a *account) run(args ...string) (status int, stdout, stderr string) {
 	a.Helper()
-	var out, err bytes.Buffer
+	var out bytes.Buffer
+	var err sharedBuffer
 	s := &shell{terminal: terminal{in: strings.NewReader(a.stdin), out: &out, err: &err, getenv: func(name string) string {
 		if name == "VERIFYCTL_STATE_DIR" {
 			return filepath.Join(a.dir, "state")
@@ -183,6 +194,21 @@ func (a *account) run(args ...string) (status int, stdout, stderr string) {
 	status = run(context.Background(), s, append([]string{"--config", filepath.Join(a.dir, "config.yaml")}, args...))
 	return status, out.String(), err.String()
 }
+
+// sharedBuffer is a buffer for many goroutines, as standard error is: with --debug every request writes there.
+type sharedBuffer struct {
+	mu sync.Mutex
+	bytes.Buffer
+}
+
+func (b *sharedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.Buffer.Write(p)
+}
+
+// WriteString is here for what prefers it to Write.
+func (b *sharedBuffer) WriteString(s string) (int, error) { return b.Write([]byte(s)) }
 
 // ok runs a command that must end with status 0, and gives what it printed.
 func (a *account) ok(args ...string) string {
@@ -494,7 +520,7 @@ func TestWhatCannotBeReadIsNeverMissing(t *testing.T) {
 	a, _ := made(t)
 	for _, path := range []string{"/v2/Services", "/v1/Credentials", "Webhooks"} {
 		for code, want := range map[int]int{401: 4, 403: 4, 500: 9, 404: 5, 200: 9} {
-			a.fault = func(w http.ResponseWriter, r *http.Request, _ int) bool {
+			a.setFault(func(w http.ResponseWriter, r *http.Request, _ int) bool {
 				if !strings.HasSuffix(r.URL.Path, path) {
 					return false
 				}
@@ -502,7 +528,7 @@ func TestWhatCannotBeReadIsNeverMissing(t *testing.T) {
 				w.WriteHeader(code)
 				io.WriteString(w, map[bool]string{true: "<html>", false: fmt.Sprintf(`{"code":20003,"message":"no","status":%d}`, code)}[code == 200])
 				return true
-			}
+			})
 			status, stdout, stderr := a.run("env", "drift")
 			if status != want && !(code == 404 && status == 4) || stdout != "" || !strings.Contains(stderr, "could not be read") {
 				t.Errorf("%s answers %d: status %d\n%s%s", path, code, status, stdout, stderr)
