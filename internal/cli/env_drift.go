@@ -34,10 +34,7 @@ takes a request for each one.
   verifyctl env drift -o junit`,
 		ValidArgsFunction: s.completeEnvironment,
 		Args:              argsBetween(0, -1),
-		RunE: parseThenRun(func(args []string) error {
-			o.names = args
-			return nil
-		}, o.run),
+		RunE:              parseThenRun(o.parse, o.run),
 	}
 	o.register(cmd.Flags())
 	return cmd

@@ -29,10 +29,7 @@ or replaced from it. A push credential that does not fit the declared ios_build 
   verifyctl -e demo env export | verifyctl env plan --file -`,
 		ValidArgsFunction: s.completeEnvironment,
 		Args:              argsBetween(0, -1),
-		RunE: parseThenRun(func(args []string) error {
-			o.names = args
-			return nil
-		}, o.run),
+		RunE:              parseThenRun(o.parse, o.run),
 	}
 	return cmd
 }

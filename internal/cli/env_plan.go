@@ -38,10 +38,7 @@ from the configuration.
   verifyctl env plan staging production -o json`,
 		ValidArgsFunction: s.completeEnvironment,
 		Args:              argsBetween(0, -1),
-		RunE: parseThenRun(func(args []string) error {
-			o.names = args
-			return nil
-		}, o.run),
+		RunE:              parseThenRun(o.parse, o.run),
 	}
 	o.register(cmd.Flags())
 	cmd.Flags().StringVar(&o.out, "out", "", "write the plan into this `file`, for \"env apply\"; of one environment")

@@ -32,6 +32,11 @@ func (o *setup) register(flags *pflag.FlagSet) {
 	flags.StringVar(&o.file, "file", "", "take the declarations from this `file`, or - for standard input")
 }
 
+func (o *setup) parse(names []string) error {
+	o.names = names
+	return nil
+}
+
 // fileWords are the words that name the declarations again in a command to paste.
 func (o *setup) fileWords() []string {
 	if o.file == "" {
