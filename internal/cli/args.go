@@ -58,7 +58,7 @@ func unknownCommand(cmd *cobra.Command, args []string) error {
 
 // destroying are the names of commands that delete or overwrite. No hint suggests one for a word that was mistyped: it may be
 // pasted unread.
-var destroying = []string{"apply", "clear", "delete", "erase", "prune", "purge", "remove", "reset", "retire", "rm", "rotate", "uninstall"}
+var destroying = []string{"apply", "clear", "delete", "erase", "promote", "prune", "purge", "remove", "reset", "retire", "rm", "rotate", "uninstall"}
 
 // widening are the flags that let a command destroy, send or trust more, or that answer its question. No hint suggests one for a
 // flag that was mistyped.

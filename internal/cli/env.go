@@ -20,7 +20,7 @@ Environments stand in a file of yours, or in one that a team shares (--config, V
 in the keychain, in an environment variable, or printed by a program. The environments demo, demo-dev and demo-staging
 always exist and need no account.`,
 	}, newEnvListCmd(s), newEnvShowCmd(s), newEnvUseCmd(s), newEnvAddCmd(s), newEnvSetCmd(s), newEnvRenameCmd(s), newEnvRemoveCmd(s), newEnvDiffCmd(s),
-		newEnvPlanCmd(s), newEnvApplyCmd(s), newEnvDriftCmd(s), newEnvExportCmd(s))
+		newEnvPlanCmd(s), newEnvApplyCmd(s), newEnvDriftCmd(s), newEnvPromoteCmd(s), newEnvExportCmd(s))
 }
 
 // envRow is an environment as it is shown: declared facts and how it is reached, without any secret.

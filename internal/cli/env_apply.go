@@ -26,6 +26,7 @@ type envApplyOptions struct {
 
 	args   []string
 	sealed *environments.Sealed // the reviewed plan, nil without one
+	repeat []string             // the words that go on, nil for those of env apply
 }
 
 func newEnvApplyCmd(s *shell) *cobra.Command {
@@ -101,32 +102,12 @@ func (o *envApplyOptions) run(ctx context.Context) error {
 		return err
 	}
 	defer unlock()
-	all, err := o.prepare(ctx, targets)
+	all, err := o.compared(ctx, targets)
 	if err != nil {
 		return err
 	}
-	if !o.write.dryRun {
-		if err := o.settle(ctx, all); err != nil {
-			return err
-		}
-	}
-	if err := o.compare(ctx, all); err != nil {
-		return err
-	}
-	if o.sealed != nil {
-		if err := cmp.Or(o.sealed.CheckTarget(all[0].current(), all[0].c.now()), o.sealed.Moved(all[0].diff)); err != nil {
-			return err
-		}
-	}
 	if o.write.dryRun || o.report(all).Changes == 0 {
-		if err := o.print(all); err != nil {
-			return err
-		}
-		o.shell.note("%s", map[bool]string{true: "dry run: nothing was changed", false: "nothing to change"}[o.write.dryRun])
-		if o.write.dryRun {
-			return nil
-		}
-		return o.noteFound(all)
+		return o.leave(all)
 	}
 	if err := o.show(all); err != nil {
 		return err
@@ -138,7 +119,41 @@ func (o *envApplyOptions) run(ctx context.Context) error {
 	if err := o.noteFound(all); err != nil {
 		return err
 	}
-	return o.apply(ctx, all, writers)
+	changed, err := o.make(ctx, all, writers)
+	if err != nil {
+		return err
+	}
+	return o.examine(ctx, changed)
+}
+
+// compared finishes what an earlier apply left, and says what differs: with a reviewed plan, what was reviewed and nothing else.
+func (o *envApplyOptions) compared(ctx context.Context, targets []*config.Target) ([]planned, error) {
+	all, err := o.prepare(ctx, targets)
+	if err != nil {
+		return nil, err
+	}
+	if !o.write.dryRun {
+		if err := o.settle(ctx, all); err != nil {
+			return nil, err
+		}
+	}
+	if err := o.compare(ctx, all); err != nil || o.sealed == nil {
+		return all, err
+	}
+	return all, cmp.Or(o.sealed.CheckTarget(all[0].current(), all[0].c.now()), o.sealed.Moved(all[0].diff))
+}
+
+// leave shows what differs, and changes nothing on Twilio.
+func (o *envApplyOptions) leave(all []planned) error {
+	if err := o.print(all); err != nil {
+		return err
+	}
+	if o.write.dryRun {
+		o.shell.note("dry run: nothing was changed")
+		return nil
+	}
+	o.shell.note("nothing to change")
+	return o.noteFound(all)
 }
 
 // noteFound writes the SID of each Service that was found by its name into the file, so that every other command knows it.
@@ -330,9 +345,8 @@ func (o *envApplyOptions) confirm(ctx context.Context, all []planned) ([]*writer
 	return writers, nil
 }
 
-// apply makes the changes, reads back, and has doctor look at the result.
-func (o *envApplyOptions) apply(ctx context.Context, all []planned, writers []*writer) error {
-	var changed []planned
+// make makes the changes and reads back. It gives the environments that were changed.
+func (o *envApplyOptions) make(ctx context.Context, all []planned, writers []*writer) (changed []planned, err error) {
 	for i := range all {
 		p := &all[i]
 		if writers[i] == nil {
@@ -340,11 +354,11 @@ func (o *envApplyOptions) apply(ctx context.Context, all []planned, writers []*w
 		}
 		applier, err := o.applier(ctx, p)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		applier.Writer = writers[i]
 		if err := applier.Apply(ctx, p.diff); err != nil {
-			return o.goOn(p, err)
+			return nil, o.goOn(p, err)
 		}
 		changed = append(changed, *p)
 	}
@@ -352,18 +366,25 @@ func (o *envApplyOptions) apply(ctx context.Context, all []planned, writers []*w
 	for i := range changed {
 		done := len(changed[i].diff.Changes)
 		if err := o.compare(ctx, changed[i:i+1]); err != nil {
-			return fmt.Errorf("%s: %s made, and reading back failed: %w", changed[i].env.Name, verify.Count(done, "change was", "changes were"), err)
+			return nil, fmt.Errorf("%s: %s made, and reading back failed: %w", changed[i].env.Name, verify.Count(done, "change was", "changes were"), err)
 		}
-		if left := changed[i].diff; len(left.Changes) > 0 {
-			var still []string
-			for _, c := range left.Changes {
-				still = append(still, c.String())
-			}
-			return &verify.Error{Kind: verify.KindFailed, Message: fmt.Sprintf("%s still differs after it was applied: %s", changed[i].env.Name, strings.Join(still, ", ")),
-				Hint: "see how: " + verify.Command("", append([]string{"env", "plan", changed[i].env.Name}, o.fileWords()...)...)}
+		if err := o.stillDiffers(&changed[i]); err != nil {
+			return nil, err
 		}
 	}
-	return o.examine(ctx, changed)
+	return changed, nil
+}
+
+func (o *envApplyOptions) stillDiffers(p *planned) error {
+	if len(p.diff.Changes) == 0 {
+		return nil
+	}
+	var still []string
+	for _, c := range p.diff.Changes {
+		still = append(still, c.String())
+	}
+	return (&verify.Error{Kind: verify.KindFailed, Message: fmt.Sprintf("%s still differs after it was changed: %s", p.env.Name, strings.Join(still, ", "))}).
+		WithHint("see how: %s", o.again(p, "--dry-run"))
 }
 
 // goOn adds to an error the command that goes on.
@@ -372,8 +393,16 @@ func (o *envApplyOptions) goOn(p *planned, err error) error {
 	if !ok || problem.Hint != "" && problem.Kind != verify.KindPartial {
 		return err
 	}
-	words := append([]string{"env", "apply", p.env.Name}, o.fileWords()...)
-	return &verify.Error{Kind: problem.Kind, Message: err.Error(), Cause: err, Hint: "what was made stays; go on: " + verify.Command("", words...)}
+	return &verify.Error{Kind: problem.Kind, Message: err.Error(), Cause: err, Hint: "what was made stays; go on: " + o.again(p)}
+}
+
+// again gives the command that goes on with an environment, for pasting.
+func (o *envApplyOptions) again(p *planned, more ...string) string {
+	words := o.repeat
+	if words == nil {
+		words = append([]string{"env", "apply", p.env.Name}, o.fileWords()...)
+	}
+	return verify.Command("", append(words, more...)...)
 }
 
 // applyReport is what an apply did, as JSON.

@@ -39,7 +39,7 @@ func (o *envExportOptions) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var exported []environments.Exported
+	var exported []environments.Live
 	for _, target := range targets {
 		if target.Environment.ServiceSID == "" {
 			return noService(target.Environment)
@@ -52,7 +52,7 @@ func (o *envExportOptions) run(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		exported = append(exported, environments.Exported{Env: target.Environment, Account: account})
+		exported = append(exported, environments.Live{Env: target.Environment, Account: account})
 	}
 	text, err := environments.Export(ctx, exported)
 	if err != nil {

@@ -71,6 +71,8 @@ var modes = []string{
 	"env export",
 	"env list",
 	"env plan",
+	"env promote demo-dev live --confirm demo",
+	"env promote demo-dev live --dry-run",
 	"env show",
 	"env set staging kind=development",
 	"env rename staging stage",

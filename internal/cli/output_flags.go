@@ -49,7 +49,7 @@ var printed = []struct {
 	{"entities delete", []columned{deletionResource}},
 	{"entities erase", []columned{eraseResource}},
 	{"entities list, entities show", []columned{entityResource}},
-	{"env diff, fleet stats", []columned{anyColumns{}}},
+	{"env diff, env promote, fleet stats", []columned{anyColumns{}}},
 	{"env apply", []columned{setupResource, doctorResult}},
 	{"env drift, env plan", []columned{setupResource}},
 	{"env list, env show", []columned{envResource}},

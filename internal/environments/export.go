@@ -12,16 +12,10 @@ import (
 	"github.com/verifyctl/verifyctl/internal/verify"
 )
 
-// Exported is one environment to write a declaration of.
-type Exported struct {
-	Env     verify.Environment
-	Account *Account
-}
-
 // Export writes what is there as the declaration of it, which a plan finds no change in: YAML for the environment file.
 // What no API gives back is a placeholder, which can never be sent. What would not be accepted as declared, such as a push
 // credential that does not fit the build, is left out, and a comment says so.
-func Export(ctx context.Context, environments []Exported) ([]byte, error) {
+func Export(ctx context.Context, environments []Live) ([]byte, error) {
 	all := mapping()
 	for _, e := range environments {
 		env, err := exportOne(ctx, e)
@@ -42,7 +36,7 @@ func Export(ctx context.Context, environments []Exported) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-func exportOne(ctx context.Context, e Exported) (*yaml.Node, error) {
+func exportOne(ctx context.Context, e Live) (*yaml.Node, error) {
 	service, err := e.Account.service(&Environment{Environment: e.Env})
 	if err != nil {
 		return nil, err
@@ -87,7 +81,7 @@ func exportOne(ctx context.Context, e Exported) (*yaml.Node, error) {
 }
 
 // exportCredential gives a credential as it is declared, or why it cannot be.
-func exportCredential(e Exported, platform verify.Platform, sid verify.CredentialSID) (*yaml.Node, string) {
+func exportCredential(e Live, platform verify.Platform, sid verify.CredentialSID) (*yaml.Node, string) {
 	i := slices.IndexFunc(e.Account.credentials, func(c verify.Credential) bool { return verify.SameSID(c.SID, sid) })
 	if i < 0 {
 		return nil, "is not in this account"
