@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -24,8 +25,10 @@ type doctorOptions struct {
 	fix        bool
 	credential string
 	out        string
+	also       []string
 
 	failOn doctor.FailOn
+	copies []reportCopy
 	attach verify.CredentialSID
 	known  doctor.Baseline
 }
@@ -51,7 +54,8 @@ or .entitlements file alone cannot tell what was signed. That the signature itse
 
 Besides the usual formats, -o html writes one file to attach to a ticket, with push errors by hour; add --mask to share it.
 -o junit and -o sarif write what CI systems read, and -o prometheus metrics such as when the APNs certificate expires; --out
-puts them into a file for node_exporter's textfile collector. The JSON follows docs/reference/doctor.schema.json.
+puts them into a file for node_exporter's textfile collector. --also writes the report of the same run into files in other
+formats. The JSON follows docs/reference/doctor.schema.json.
 
 --fix makes the few changes that are one safe write: it enables a webhook or subscribes missing event types, and attaches
 the push credential named by --credential. It shows the change, checks again, and prints the "doctor undo" command that
@@ -61,7 +65,8 @@ takes it back.
 		Example: `  verifyctl -e demo doctor
   verifyctl -e demo doctor --only 'PUSH-*' -o json
   verifyctl -e demo doctor --sample 50 --fail-on warn
-  verifyctl -e demo doctor -o prometheus --out verifyctl.prom`,
+  verifyctl -e demo doctor -o prometheus --out verifyctl.prom
+  verifyctl -e demo doctor --also sarif=doctor.sarif --also markdown=doctor.md`,
 		Args: unknownCommand,
 		RunE: parseThenRun(o.parse, o.run),
 	}
@@ -77,6 +82,7 @@ takes it back.
 	flags.BoolVarP(&o.verbose, "verbose", "v", false, "say how many requests were sent")
 	flags.BoolVar(&o.fix, "fix", false, "make the changes that are safe, after showing them")
 	flags.StringVar(&o.out, "out", "", "with -o prometheus, the `file` to replace with the metrics")
+	flags.StringArrayVar(&o.also, "also", nil, "write the report into a file too, as `format=file`, such as sarif=doctor.sarif")
 	flags.StringVar(&o.credential, "credential", "", "with --fix, the push credential CR… to attach")
 	o.write.register(flags)
 	var checks []string
@@ -111,6 +117,9 @@ func (o *doctorOptions) parse(args []string) error {
 			return err
 		}
 	}
+	if o.copies, err = o.parseCopies(); err != nil {
+		return err
+	}
 	if o.baseline != "" {
 		o.known, err = readInput(o.shell, "the baseline", o.baseline, doctor.ReadBaseline)
 	}
@@ -141,7 +150,7 @@ func (o *doctorOptions) run(ctx context.Context) error {
 		}
 	}
 	report.Compare(o.known)
-	if err := o.print(report); err != nil {
+	if err := errors.Join(o.writeCopies(report), o.print(report)); err != nil {
 		return err
 	}
 	if o.verbose {

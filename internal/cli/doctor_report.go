@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"io/fs"
+	"slices"
 	"strings"
 	"time"
 
@@ -60,6 +62,44 @@ func (o *doctorOptions) print(report doctor.Report) error {
 		return err
 	}
 	return p.WritePage(page.String())
+}
+
+// reportCopy is a file of --also, which gets the report in a format.
+type reportCopy struct{ format, file string }
+
+func (o *doctorOptions) parseCopies() ([]reportCopy, error) {
+	var copies []reportCopy
+	for _, text := range o.also {
+		format, file, _ := strings.Cut(text, "=")
+		switch {
+		case format == "" || file == "":
+			return nil, verify.Usagef("--also %q is no format with a file", text).WithHint("write it like sarif=doctor.sarif")
+		case !slices.Contains(formatsOf("doctor"), format):
+			return nil, verify.Usagef("--also: doctor does not write %q", format).WithHint("it writes %s", strings.Join(formatsOf("doctor"), ", "))
+		case format == formPrometheus && o.out != "":
+			return nil, verify.Usagef("--out and --also %s both name the file of the metrics", text)
+		}
+		copies = append(copies, reportCopy{format, file})
+	}
+	return copies, nil
+}
+
+// writeCopies writes the files of --also. Only metrics are for other users: a report tells of those who log in.
+func (o *doctorOptions) writeCopies(report doctor.Report) error {
+	for _, to := range o.copies {
+		text, err := o.shell.printedAs(to.format, func() error { return o.print(report) })
+		if err != nil {
+			return err
+		}
+		mode := fs.FileMode(0o600)
+		if to.format == formPrometheus {
+			mode = 0o644
+		}
+		if err := statedir.WriteFile(to.file, []byte(text), mode); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // printMetrics writes the report for Prometheus, into --out where that is given.

@@ -68,6 +68,7 @@ var withoutEffect = map[string][]string{
 	"yes":         {"*"},                                                              // the demo is confirmed by its name
 	"expires":     {"*"},                                                              // times are not compared
 	"all":         {"debugger replay", "factors list", "factors prune", "fleet sync"}, // for more than there is here
+	"also":        {"doctor"},                                                         // it writes beside
 	"store":       {"debugger alerts"},                                                // replay shows it
 	"new":         {"challenge create"},                                               // no action was answered before
 	"or-recreate": {"challenge resend"},                                               // it has not expired

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -86,6 +87,23 @@ func (s *shell) printer(now func() time.Time) *render.Printer {
 		panic(err) // of flags that checkOutput has let pass
 	}
 	return p
+}
+
+// printedAs gives what print prints in another format than that of the flags, as it would go into a pipe.
+func (s *shell) printedAs(format string, print func() error) (string, error) {
+	terminal, flags, results := s.terminal, s.flags, s.results
+	defer func() { s.terminal, s.flags, s.results = terminal, flags, results }()
+	var text strings.Builder
+	s.out, s.results, s.outTerminal, s.color = &text, &text, false, false
+	s.flags.output, s.flags.jq, s.flags.template, s.flags.columns, s.flags.quiet, s.flags.noHeader = format, "", "", nil, false, false
+	if s.names == nil {
+		err := print()
+		return text.String(), err
+	}
+	masked := s.names.Writer(&text, true)
+	s.out = masked
+	err := errors.Join(print(), masked.Close())
+	return text.String(), err
 }
 
 func (s *shell) printing(now func() time.Time) render.Options {

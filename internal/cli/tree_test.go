@@ -150,7 +150,7 @@ func TestUnknownFormatsListWhatTheCommandWrites(t *testing.T) {
 // A flag with a letter too few is never said to mean one that widens what is done or skips a question. A flag of a command that asks
 // is one of those, or is known here to widen nothing: a new one has to be decided on.
 func TestNoHintSuggestsAWideningFlag(t *testing.T) {
-	narrow := strings.Fields("action-id activity baseline before challenge concurrency credential device dry-run expires factor fail-on field file from help " +
+	narrow := strings.Fields("action-id activity also baseline before challenge concurrency credential device dry-run expires factor fail-on field file from help " +
 		"hidden hosts identity ios-app latency limit locale message min-unanswered no-evidence only out passphrase-env payload quiet-for reason receipts rollback-on-errors rps sample " +
 		"set since skip sid text texts ttl verbose wait watch where")
 	var global []string

@@ -197,6 +197,37 @@ func TestSARIFIsSARIF(t *testing.T) {
 	}
 }
 
+// TestEverySARIFResultHasAPlace: GitHub takes no result without a file and a line, and shows it at a URI below the checkout.
+func TestEverySARIFResultHasAPlace(t *testing.T) {
+	for file, want := range map[string]string{"": "verifyctl.yaml", "./ops/verifyctl.yaml": "ops/verifyctl.yaml", "a b/50%.yaml": "a%20b/50%25.yaml",
+		"a:b.yaml": "./a:b.yaml", "/checkout/a b.yaml": "file:///checkout/a%20b.yaml"} {
+		report := incident(t)
+		for i := range report.Environments {
+			report.Environments[i].File = file
+		}
+		var out bytes.Buffer
+		if err := WriteSARIF(&out, report, ""); err != nil {
+			t.Fatal(err)
+		}
+		var doc sarifLog
+		if err := json.Unmarshal(out.Bytes(), &doc); err != nil {
+			t.Fatal(err)
+		}
+		if len(doc.Runs[0].Results) == 0 {
+			t.Fatal("nothing was found")
+		}
+		for _, result := range doc.Runs[0].Results {
+			if len(result.Locations) != 1 {
+				t.Fatalf("%s has %d places", result.RuleID, len(result.Locations))
+			}
+			place := result.Locations[0].PhysicalLocation
+			if place.ArtifactLocation.URI != want || place.Region.StartLine < 1 {
+				t.Errorf("%s is at %+v, want %s", result.RuleID, place, want)
+			}
+		}
+	}
+}
+
 func TestBaselineLetsKnownFindingsPass(t *testing.T) {
 	report := incident(t)
 	text, err := json.Marshal(report)

@@ -3,6 +3,8 @@ package doctor
 import (
 	"encoding/json"
 	"io"
+	"net/url"
+	"path/filepath"
 	"strings"
 
 	"github.com/verifyctl/verifyctl/internal/verify"
@@ -52,7 +54,7 @@ type (
 		Locations           []sarifLocation   `json:"locations"`
 	}
 	sarifLocation struct {
-		PhysicalLocation *sarifPlace `json:"physicalLocation,omitempty"`
+		PhysicalLocation sarifPlace  `json:"physicalLocation"`
 		LogicalLocations []sarifName `json:"logicalLocations"`
 	}
 	sarifPlace struct {
@@ -69,8 +71,12 @@ type (
 	}
 )
 
+// elsewhere is where findings about an environment that no file declares point: GitHub refuses a result without a file
+// (https://docs.github.com/en/code-security/reference/code-scanning/sarif-support-for-code-scanning#result-object).
+const elsewhere = "verifyctl.yaml"
+
 // WriteSARIF writes what is not in order as SARIF 2.1.0, which code hosts show as findings. Each finding points at the
-// line of the environment file that declares the environment, where there is one.
+// line of the environment file that declares the environment, or at the file that could.
 func WriteSARIF(w io.Writer, r Report, version string) error {
 	run := sarifRun{Results: []sarifResult{}}
 	run.Tool.Driver = sarifDriver{Name: r.toolName(), Version: version, InformationURI: checksPage, Rules: r.rules()}
@@ -105,17 +111,16 @@ func (r Report) rules() (rules []sarifRule) {
 var sarifLevels = map[string]string{string(Fail): "error", string(Warn): "warning", string(Unknown): "note", string(severityInfo): "note"}
 
 func (r Report) sarif(result Result, level string) sarifResult {
-	location := sarifLocation{LogicalLocations: []sarifName{{Name: result.where(), Kind: "namespace"}}}
+	place := verify.Place{File: elsewhere}
 	if env := r.header(result); env.File != "" {
-		location.PhysicalLocation = &sarifPlace{}
-		location.PhysicalLocation.ArtifactLocation.URI = env.File
-		location.PhysicalLocation.Region.StartLine = max(1, env.Line)
+		place = verify.Place{File: env.File, Line: env.Line}
 	}
 	if result.at != (verify.Place{}) {
-		location.PhysicalLocation = &sarifPlace{}
-		location.PhysicalLocation.ArtifactLocation.URI = result.at.File
-		location.PhysicalLocation.Region.StartLine = max(1, result.at.Line)
+		place = result.at
 	}
+	location := sarifLocation{LogicalLocations: []sarifName{{Name: result.where(), Kind: "namespace"}}}
+	location.PhysicalLocation.ArtifactLocation.URI = fileURI(place.File)
+	location.PhysicalLocation.Region.StartLine = max(1, place.Line)
 	out := sarifResult{RuleID: result.Check, Kind: "fail", Level: level, Locations: []sarifLocation{location},
 		Message:             sarifText{strings.Join(append([]string{string(result.Status) + ": " + result.Reason}, result.advice()...), "\n")},
 		PartialFingerprints: map[string]string{"verifyctlFinding/v1": result.Fingerprint}}
@@ -123,6 +128,15 @@ func (r Report) sarif(result Result, level string) sarifResult {
 		out.BaselineState = "unchanged"
 	}
 	return out
+}
+
+// fileURI gives a path as a URI reference: a relative one stays relative, to the root of a checkout.
+func fileURI(path string) string {
+	slashed := filepath.ToSlash(filepath.Clean(path))
+	if !filepath.IsAbs(path) {
+		return (&url.URL{Path: slashed}).String()
+	}
+	return (&url.URL{Scheme: "file", Path: "/" + strings.TrimPrefix(slashed, "/")}).String()
 }
 
 // header gives the environment a result is about; for an account, one of its environments.
