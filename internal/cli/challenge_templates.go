@@ -107,34 +107,40 @@ func findingTone(f challenge.Finding) render.Tone {
 
 func newTemplatesLintCmd(s *shell) *cobra.Command {
 	return &cobra.Command{
-		Use:     "lint [FILE]",
+		Use:     "lint [FILE…]",
 		Aliases: []string{"check"},
 		Short:   "Check every text in every language against Twilio's limits",
-		Long: `Check a messages file without any request. Lengths are counted in characters (Unicode code points), with every value as
+		Long: `Check messages files without any request. Lengths are counted in characters (Unicode code points), with every value as
 long as it is declared: a text that only fits a short city name is an error. So is a value without a declared length.
 A language that shows other values or fields than the default is a warning.
 
 ` + exitHelp(0, 1),
 		Example: examplesOfTexts("verifyctl challenge templates lint"),
-		Args:    argsBetween(0, 1),
+		Args:    argsBetween(0, -1),
 		RunE: func(_ *cobra.Command, args []string) error {
-			texts, err := s.textsArg(args)
+			all, err := s.textsArgs(args)
 			if err != nil {
 				return err
 			}
-			findings := texts.Lint()
+			var findings []challenge.Finding
+			for _, texts := range all {
+				findings = append(findings, texts.Lint()...)
+			}
 			if err := listAll(s.printer(nil), findingResource, findings); err != nil {
 				return err
 			}
-			return s.lintOutcome(texts, findings)
+			return s.lintOutcome(all, findings)
 		},
 	}
 }
 
-func (s *shell) lintOutcome(texts *challenge.Texts, findings []challenge.Finding) error {
-	locales, wrong := 0, 0
-	for _, name := range texts.Names() {
-		locales += len(texts.Locales(name))
+func (s *shell) lintOutcome(all []*challenge.Texts, findings []challenge.Finding) error {
+	count, locales, wrong := 0, 0, 0
+	for _, texts := range all {
+		count += len(texts.Names())
+		for _, name := range texts.Names() {
+			locales += len(texts.Locales(name))
+		}
 	}
 	for _, f := range findings {
 		if !f.Warning {
@@ -142,10 +148,22 @@ func (s *shell) lintOutcome(texts *challenge.Texts, findings []challenge.Finding
 		}
 	}
 	if wrong > 0 {
-		return &verify.Error{Kind: verify.KindFailed, Message: fmt.Sprintf("%s in %s", verify.Count(wrong, "mistake"), verify.Count(len(texts.Names()), "text"))}
+		return &verify.Error{Kind: verify.KindFailed, Message: fmt.Sprintf("%s in %s", verify.Count(wrong, "mistake"), verify.Count(count, "text"))}
 	}
-	s.note("%s in %s: every one fits", verify.Count(len(texts.Names()), "text"), verify.Count(locales, "translation"))
+	s.note("%s in %s: every one fits", verify.Count(count, "text"), verify.Count(locales, "translation"))
 	return nil
+}
+
+// textsArgs reads the FILE arguments, else the environment's messages file.
+func (s *shell) textsArgs(args []string) (all []*challenge.Texts, err error) {
+	for i := range max(1, len(args)) {
+		texts, err := s.textsArg(args[min(i, len(args)):])
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, texts)
+	}
+	return all, nil
 }
 
 // textsArg reads the FILE argument, else the environment's messages file.

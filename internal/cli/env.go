@@ -19,7 +19,7 @@ how its iOS app is signed, which platforms and apps it serves.
 Environments stand in a file of yours, or in one that a team shares (--config, VERIFYCTL_CONFIG). Secrets do not: they are
 in the keychain, in an environment variable, or printed by a program. The environments demo, demo-dev and demo-staging
 always exist and need no account.`,
-	}, newEnvListCmd(s), newEnvShowCmd(s), newEnvUseCmd(s), newEnvAddCmd(s), newEnvSetCmd(s), newEnvRenameCmd(s), newEnvRemoveCmd(s), newEnvDiffCmd(s),
+	}, newEnvListCmd(s), newEnvShowCmd(s), newEnvUseCmd(s), newEnvAddCmd(s), newEnvSetCmd(s), newEnvRenameCmd(s), newEnvRemoveCmd(s), newEnvCheckCmd(s), newEnvDiffCmd(s),
 		newEnvPlanCmd(s), newEnvApplyCmd(s), newEnvDriftCmd(s), newEnvPromoteCmd(s), newEnvExportCmd(s))
 }
 

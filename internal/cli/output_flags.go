@@ -51,6 +51,7 @@ var printed = []struct {
 	{"entities list, entities show", []columned{entityResource}},
 	{"env diff, env promote, fleet stats", []columned{anyColumns{}}},
 	{"env apply", []columned{setupResource, doctorResult}},
+	{"env check", []columned{envProblemResource}},
 	{"env drift, env plan", []columned{setupResource}},
 	{"env list, env show", []columned{envResource}},
 	{"factors apply", []columned{outcomeResource, planResource}},

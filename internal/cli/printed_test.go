@@ -100,6 +100,7 @@ func newPaper(t *testing.T) *paper {
 	for _, name := range []string{"event.json", "event.txt", "export.ndjson"} {
 		m.write(t, "work/"+name, pageEvent)
 	}
+	m.write(t, "work/verifyctl.yaml", "environments:\n  live:\n    account_sid: "+simulator.DefaultAccountSID+"\n    service_sid: "+simulator.DemoServiceSID+"\n")
 	p := &paper{T: t, fresh: m, seen: map[string]bool{}, origins: map[string]int{}, spared: map[string][]string{}}
 	p.run(m, []string{"verifyctl", "-e", "demo", "services", "list"}) // makes the demo world, for all copies
 	p.bare = m.copy(t)
@@ -196,7 +197,7 @@ func (p *paper) bring(m machine, from, command, comments string) {
 }
 
 // ownFile is a file that only its user can have.
-var ownFile = regexp.MustCompile(`^(apns\.\w+|service-account\.json|event\.txt|texts\.yaml)$`)
+var ownFile = regexp.MustCompile(`^(apns\.\w+|service-account\.json|event\.txt|texts\.yaml|verifyctl\.yaml)$`)
 
 // prose runs the commands that a text names, each in a fresh world: on the environment that its reader has chosen, and where
 // it is no more than the name of a command, its help.
