@@ -91,6 +91,8 @@ Twilio's three for a challenge, and never once the phone has confirmed. With --r
 by POST with {"challenge_sid": "YC…"} as JSON or form, and "Authorization: Bearer SECRET"; the secret, at least 16
 characters, is taken from ` + receiptSecret + `. A resend whose answer is lost counts, and is not repeated.
 
+On a terminal a line shows how much of the challenge's life has passed, with an R where its push was sent again.
+
 Ctrl-C ends the watch and leaves the command that goes on with it; the challenge is not touched.
 
 ` + exitHelp(0, 1, 4, 5, 6, 7, 8, 9, 10, 11),
@@ -185,19 +187,35 @@ func (w *watchFlags) follow(ctx context.Context, by *writer, challenges []verify
 	}
 	progress := c.shell.progress("waiting for an answer", c.now)
 	defer progress.Close()
-	begun := c.now()
+	begun, courses := c.now(), courses{}
 	last := challenges[0]
 	for update, err := range watcher.Watch(ctx, challenges...) {
 		last = update.Challenge
 		if err != nil {
 			return last, err
 		}
-		progress.Set(int64(update.At.Sub(begun).Seconds()), 0, fmt.Sprintf("seconds, %v left", update.Left.Truncate(time.Second)))
+		progress.Set(int64(update.At.Sub(begun).Seconds()), 0, fmt.Sprintf("seconds, %s%v left", courses.draw(c.shell, update), update.Left.Truncate(time.Second)))
 		if text := updateText(update, w.maxResends); text != "" {
 			c.shell.note("%s", text)
 		}
 	}
 	return last, nil
+}
+
+// courses are how old challenges were when their pushes were sent again, in seconds.
+type courses map[verify.ChallengeSID][]float64
+
+// draw draws how much of a challenge's life has passed, for a person at the terminal.
+func (c courses) draw(s *shell, u challenge.Update) string {
+	age, sid := u.At.Sub(u.Challenge.DateCreated).Seconds(), u.Challenge.SID
+	if u.Happening == challenge.Resending || u.Happening == challenge.MaybeResent {
+		c[sid] = append(c[sid], age)
+	}
+	plot := s.plot()
+	if plot == nil || !s.errTerminal {
+		return ""
+	}
+	return plot.Course(age, age+u.Left.Seconds(), c[sid]) + " "
 }
 
 // updateText says what an update tells beyond "still waiting", "" for nothing.

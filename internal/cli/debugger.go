@@ -100,13 +100,14 @@ var eventGroupResource = render.Resource[debugger.Group]{
 		{Name: "key", Text: func(g debugger.Group) string { return g.Key }, Named: true},
 		{Name: "events", Text: func(g debugger.Group) string { return fmt.Sprint(g.Events) }},
 		{Name: "name", Text: func(g debugger.Group) string { return g.Name }, Flex: true},
-		{Name: "first", Time: func(g debugger.Group) time.Time { return g.First }},
+		{Name: "first", Time: func(g debugger.Group) time.Time { return g.First }, Keep: -2}, // before a plot, which shows it
 		{Name: "last", Time: func(g debugger.Group) time.Time { return g.Last }},
 	},
 }
 
-// printEvents prints events, or their counts. On a terminal a single event is shown with all its fields.
-func (s *shell) printEvents(p *render.Printer, group debugger.Grouping, events rowsOf[event.Event]) error {
+// printEvents prints the events of a span of time, or their counts; the zero span is that of the events themselves. On a
+// terminal a single event is shown with all its fields.
+func (s *shell) printEvents(p *render.Printer, group debugger.Grouping, within event.Span, events rowsOf[event.Event]) error {
 	if group != "" {
 		tally := debugger.NewTally(group)
 		var failed error
@@ -116,7 +117,8 @@ func (s *shell) printEvents(p *render.Printer, group debugger.Grouping, events r
 			}
 			tally.Add(e)
 		}
-		err := listAll(p, eventGroupResource, tally.Groups())
+		groups := tally.Groups()
+		err := listAll(p, groupsPlotted(p, group, within, groups), groups)
 		return cmp.Or(failed, err)
 	}
 	if s.live || !p.ForPeople() {
@@ -124,6 +126,23 @@ func (s *shell) printEvents(p *render.Printer, group debugger.Grouping, events r
 		return err
 	}
 	return printFirstAlone(p, events)
+}
+
+// groupsPlotted shows counts with a bar of their share; those by code, which is what comes and goes, with their course.
+func groupsPlotted(p *render.Printer, by debugger.Grouping, within event.Span, groups []debugger.Group) render.Resource[debugger.Group] {
+	whole, all := 0, event.Span{}
+	for _, g := range groups {
+		whole += g.Events
+		all = all.Including(g.First).Including(g.Last)
+	}
+	if within.From.IsZero() {
+		within = all
+	}
+	if by == debugger.ByCode && !within.From.IsZero() {
+		over := verify.Period(within.Until.Sub(within.From).Round(time.Minute))
+		return eventGroupResource.Plotted(p, "over "+over.String(), func(plot render.Plot, g debugger.Group) string { return plot.Spark(g.Trend(within)) })
+	}
+	return eventGroupResource.Plotted(p, "share", func(plot render.Plot, g debugger.Group) string { return plot.Share(g.Events, whole) })
 }
 
 // goLive prepares for output that has no end, which formats that are written at the end cannot have.

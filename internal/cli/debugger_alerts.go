@@ -36,6 +36,8 @@ in smaller spans of time. An alert of a push that names no factor is read by its
 --follow looks again every 15 seconds, 5 minutes back each time, because alerts can be late; Ctrl-C ends it. --store keeps
 the push errors on this machine: Twilio forgets them after 30 days, and 52103 is reported only once.
 
+--group-by counts; on a terminal with a bar of the share, and by code with a line of how the errors came and went.
+
 Silence is no proof: Twilio does not promise an alert for every push.
 
 ` + exitHelp(readStatuses...),
@@ -89,7 +91,7 @@ func (o *debuggerAlertsOptions) run(ctx context.Context) error {
 	feed := debugger.NewFeed(lister, nil, c.now).FetchMissing(c.client)
 	now := c.now()
 	within := event.Span{From: from, Until: now}
-	if err := o.shell.printEvents(p, o.filter.group, o.events(ctx, c, feed, within)); err != nil {
+	if err := o.shell.printEvents(p, o.filter.group, within, o.events(ctx, c, feed, within)); err != nil {
 		return err
 	}
 	o.filter.say()

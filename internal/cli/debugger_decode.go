@@ -79,7 +79,7 @@ func (o *debuggerDecodeOptions) run(ctx context.Context) error {
 	if !any && o.isUnreadable() {
 		return o.outcome()
 	}
-	err = o.shell.printEvents(p, o.filter.group, func(yield func(event.Event, error) bool) {
+	err = o.shell.printEvents(p, o.filter.group, event.Span{}, func(yield func(event.Event, error) bool) {
 		for e, err, ok := first, err, any; ok; e, err, ok = next() {
 			if !yield(e, err) {
 				return

@@ -51,7 +51,11 @@ func (o *debuggerReplayOptions) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := o.shell.printEvents(p, o.filter.group, o.events(ctx, memory, filter)); err != nil {
+	within := event.Span{}
+	if !filter.Since.IsZero() {
+		within = event.Span{From: filter.Since, Until: c.now()}
+	}
+	if err := o.shell.printEvents(p, o.filter.group, within, o.events(ctx, memory, filter)); err != nil {
 		return err
 	}
 	o.filter.say()

@@ -24,7 +24,7 @@ func newFleetStatsCmd(s *shell) *cobra.Command {
 		Use:   "stats",
 		Short: "Count the factors of the index by platform, app, SDK version, metadata",
 		Long: `Count the factors of the index by any fields, most first. Metadata keys that the environment declares (metadata_keys) are
-counted as fast as the other fields.
+counted as fast as the other fields. On a terminal each count has a bar of its share.
 
 ` + exitHelp(0, 1, 6),
 		Example: `  verifyctl -e demo fleet sync
@@ -68,7 +68,11 @@ func (o *fleetStatsOptions) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return listAll(p, r, groups)
+	whole := 0
+	for _, group := range groups {
+		whole += group.Count
+	}
+	return listAll(p, r.Plotted(p, "share", func(plot render.Plot, g verify.FactorGroup) string { return plot.Share(g.Count, whole) }), groups)
 }
 
 // statsResource shows counts by fields.
@@ -83,6 +87,6 @@ func statsResource(fields []where.Field) render.Resource[verify.FactorGroup] {
 	for i, f := range fields {
 		r.Columns = append(r.Columns, render.Column[verify.FactorGroup]{Name: f.Name, Text: func(g verify.FactorGroup) string { return g.Values[i] }})
 	}
-	r.Columns = append(r.Columns, render.Column[verify.FactorGroup]{Name: "count", Text: func(g verify.FactorGroup) string { return fmt.Sprint(g.Count) }})
+	r.Columns = append(r.Columns, render.Column[verify.FactorGroup]{Name: "count", Text: func(g verify.FactorGroup) string { return fmt.Sprint(g.Count) }, Keep: 1})
 	return r
 }

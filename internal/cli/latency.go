@@ -25,7 +25,8 @@ func newLatencyCmd(s *shell) *cobra.Command {
 		Short: "Measure Twilio's response time, and the network's share of it",
 		Long: `Measure requests to the Verify API, one after the other: the first on a new connection, the rest on the same one. Shown are
 name look-up, connection, TLS, whole requests cold and on an open connection, and Twilio's own share, apart from the
-network, where the reply tells it or it can be told from the rest. Twilio promises 300 ms of its own.
+network, where the reply tells it or it can be told from the rest. Twilio promises 300 ms of its own. On a terminal a
+histogram shows how that share is spread.
 
 --hosts compares other hosts of Twilio's. One that does not resolve or answer is shown as such, and is no failure: which
 edge serves a request is chosen by DNS now.
@@ -54,13 +55,14 @@ func (o *latencyOptions) run(ctx context.Context) error {
 	}
 	hosts := append([]string{""}, o.hosts...)
 	var rows []latencyRow
+	var spreads []render.Histogram
 	var failed error
 	for i, host := range hosts { // one after the other: side by side they would disturb each other
 		probe, err := c.client.Probe(ctx, host, o.count)
 		if err != nil {
 			return err
 		}
-		rows = append(rows, latencyRows(probe)...)
+		rows, spreads = append(rows, latencyRows(probe)...), append(spreads, latencySpread(probe))
 		if i == 0 {
 			failed = probeFailure(probe)
 		}
@@ -68,7 +70,24 @@ func (o *latencyOptions) run(ctx context.Context) error {
 	if err := listAll(p, latencyResource, rows); err != nil {
 		return err
 	}
+	for _, spread := range spreads {
+		if err := p.PrintHistogram(spread); err != nil {
+			return err
+		}
+	}
 	return failed
+}
+
+// latencySpread shows how Twilio's own share of requests is spread around what it promises.
+func latencySpread(p verify.Probe) render.Histogram {
+	sum := doctor.SummariseLatency(p)
+	h := render.Histogram{Unit: "ms", Title: fmt.Sprintf("Twilio's own share of %s to %s", verify.Count(sum.Server.Count, "request"), p.Host),
+		Line: render.Mark{At: *inMillis(doctor.ServerPromise), Name: "300 ms, which Twilio promises"}}
+	for _, d := range sum.OwnShares {
+		h.Values = append(h.Values, *inMillis(d))
+	}
+	h.Marks = []render.Mark{{At: *inMillis(sum.Server.P50), Name: "p50"}, {At: *inMillis(sum.Server.P95), Name: "p95"}, {At: *inMillis(sum.Server.P99), Name: "p99"}}
+	return h
 }
 
 // probeFailure tells what kept the environment's own host from being measured.

@@ -110,6 +110,6 @@ func (s *shell) printing(now func() time.Time) render.Options {
 	return render.Options{
 		Format: render.Format(s.flags.output), JQ: s.flags.jq, Template: s.flags.template, Columns: s.flags.columns,
 		NoHeader: s.flags.noHeader, Quiet: s.flags.quiet, Names: s.names,
-		Terminal: s.outTerminal, Width: s.width, Color: s.color, Now: now, Live: s.live,
+		Terminal: s.outTerminal, Width: s.width, Color: s.color, Plot: s.plot(), Now: now, Live: s.live,
 	}
 }

@@ -14,7 +14,7 @@ type Grouping string
 
 // The groupings.
 const (
-	byCode       Grouping = "code"
+	ByCode       Grouping = "code"
 	byFactor     Grouping = "factor"
 	byCredential Grouping = "credential"
 	byService    Grouping = "service"
@@ -23,7 +23,7 @@ const (
 )
 
 // Groupings are all of them, as a flag offers them.
-var Groupings = []Grouping{byCode, byFactor, byCredential, byService, byIdentity, byHour}
+var Groupings = []Grouping{ByCode, byFactor, byCredential, byService, byIdentity, byHour}
 
 // Group is how many events have one thing in common.
 type Group struct {
@@ -32,6 +32,24 @@ type Group struct {
 	Events int       `json:"events"`
 	First  time.Time `json:"first,omitzero"`
 	Last   time.Time `json:"last,omitzero"`
+
+	minutes map[int64]int // how many events there were in a minute since 1970
+}
+
+// trendParts is in how many parts of a span of time a trend counts.
+const trendParts = 24
+
+// Trend counts the group's events in equal parts of a span, none of them shorter than a minute.
+func (g Group) Trend(within event.Span) []int {
+	from, until := within.From.Unix()/60, within.Until.Unix()/60
+	parts := min(trendParts, until-from+1)
+	counts := make([]int, parts)
+	for minute, n := range g.minutes {
+		if from <= minute && minute <= until {
+			counts[(minute-from)*parts/(until-from+1)] += n
+		}
+	}
+	return counts
 }
 
 // Tally counts events by what they have in common.
@@ -48,11 +66,12 @@ func (t *Tally) Add(e event.Event) {
 	key, name := t.keyOf(e)
 	g := t.groups[key]
 	if g == nil {
-		g = &Group{Key: key, Name: name}
+		g = &Group{Key: key, Name: name, minutes: map[int64]int{}}
 		t.groups[key] = g
 	}
 	g.Events++
 	if at := e.Timestamp; !at.IsZero() {
+		g.minutes[at.Unix()/60]++
 		if g.First.IsZero() || at.Before(g.First) {
 			g.First = at
 		}
@@ -64,7 +83,7 @@ func (t *Tally) Add(e event.Event) {
 
 func (t *Tally) keyOf(e event.Event) (key, name string) {
 	switch t.by {
-	case byCode:
+	case ByCode:
 		if e.ErrorCode != nil {
 			return strconv.Itoa(*e.ErrorCode), e.ErrorName
 		}

@@ -44,6 +44,9 @@ type latencySummary struct {
 
 	// ServerEstimated is set when Twilio did not tell: its share is then the wait for the first byte less one round trip.
 	ServerEstimated bool `json:"server_estimated"`
+
+	// OwnShares is what Server sums up, a duration for each request.
+	OwnShares []time.Duration `json:"-"`
 }
 
 // SummariseLatency sums a probe up.
@@ -69,9 +72,10 @@ func SummariseLatency(p verify.Probe) latencySummary {
 		estimated = append(estimated, max(0, s.FirstByte-roundTrip))
 	}
 	l := latencySummary{DNS: percentilesOf(dns), Connect: percentilesOf(connect), TLS: percentilesOf(tls),
-		Cold: percentilesOf(cold), Reused: percentilesOf(reused), Server: percentilesOf(told)}
+		Cold: percentilesOf(cold), Reused: percentilesOf(reused), OwnShares: told}
 	if len(told) == 0 && roundTrip > 0 {
-		l.Server, l.ServerEstimated = percentilesOf(estimated), true
+		l.OwnShares, l.ServerEstimated = estimated, true
 	}
+	l.Server = percentilesOf(l.OwnShares)
 	return l
 }

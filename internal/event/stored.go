@@ -30,3 +30,18 @@ type Span struct {
 	From  time.Time `json:"from"`
 	Until time.Time `json:"until"`
 }
+
+// Including gives the span with a time in it; the zero time changes nothing, and the zero span is empty.
+func (s Span) Including(t time.Time) Span {
+	switch {
+	case t.IsZero():
+		return s
+	case s.From.IsZero():
+		return Span{From: t, Until: t}
+	case t.Before(s.From):
+		s.From = t
+	case t.After(s.Until):
+		s.Until = t
+	}
+	return s
+}

@@ -68,6 +68,7 @@ type Options struct {
 	Terminal bool // the output is a terminal
 	Width    int  // of the terminal in cells; 0 when unknown
 	Color    bool
+	Plot     *Plot            // what draws plots on a terminal; nil draws none
 	Now      func() time.Time // for ages on a terminal
 }
 
@@ -160,6 +161,7 @@ type Column[T any] struct {
 	Own   bool              // a text of ours, which is not guarded in CSV though it may begin with a sign
 	Keep  int               // on a narrow terminal columns of a higher one are dropped later; among equals the rightmost first
 	Named bool              // holds an identity or a person's own words, shortened by --mask
+	drawn bool              // a plot, which cannot be asked for
 }
 
 // Resource says how values of T are shown.

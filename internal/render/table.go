@@ -193,7 +193,7 @@ func listTable[T any](p *Printer, columns []Column[T], sid func(T) string, rows 
 	t := tableWriter{p: p, names: columnNames(columns)}
 	for i, c := range columns {
 		t.header = append(t.header, strings.ToUpper(inWords(c.Name)))
-		t.flex, t.keep, t.shown = append(t.flex, c.Flex), append(t.keep, c.Keep), append(t.shown, i)
+		t.flex, t.keep, t.drawn, t.shown = append(t.flex, c.Flex), append(t.keep, c.Keep), append(t.drawn, c.drawn), append(t.shown, i)
 	}
 	n, err := eachRow(rows, func(v T) error {
 		row, tones := cells(p, columns, v, cellForPeople), make([]Tone, len(columns))
@@ -223,6 +223,7 @@ type tableWriter struct {
 	header []string
 	flex   []bool
 	keep   []int // see [Column]
+	drawn  []bool
 	own    []int // the columns that hold a row's own SID, which is there to be pasted
 	shown  []int // the columns that fit
 	buffer [][]string
@@ -251,14 +252,14 @@ func (t *tableWriter) close() error {
 			return err
 		}
 	}
-	if len(t.shown) == len(t.names) {
-		return nil
-	}
 	var hidden []string
 	for i, name := range t.names {
-		if !slices.Contains(t.shown, i) {
+		if !slices.Contains(t.shown, i) && !t.drawn[i] {
 			hidden = append(hidden, name)
 		}
+	}
+	if len(hidden) == 0 {
+		return nil
 	}
 	return t.p.WritePage(fmt.Sprintf("Hidden at this width: %s (choose with --columns)\n", strings.Join(hidden, ", ")))
 }
