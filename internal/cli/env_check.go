@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -84,13 +85,18 @@ func (p envProblem) place() string {
 	return p.File + ":" + strconv.Itoa(p.Line)
 }
 
+func (p envProblem) tone() render.Tone {
+	if p.Level == levelError {
+		return render.Bad
+	}
+	return render.Warn
+}
+
 var envProblemResource = render.Resource[envProblem]{
 	Columns: []render.Column[envProblem]{
 		{Name: "file", Text: envProblem.place},
 		{Name: "environment", Text: func(p envProblem) string { return p.Environment }},
-		{Name: "level", Text: func(p envProblem) string { return p.Level }, Tone: func(p envProblem) render.Tone {
-			return map[string]render.Tone{levelError: render.Bad, levelWarning: render.Warn}[p.Level]
-		}},
+		{Name: "level", Text: func(p envProblem) string { return p.Level }, Tone: envProblem.tone},
 		{Name: "problem", Text: func(p envProblem) string { return p.Problem }, Flex: true},
 		{Name: "fix", Text: func(p envProblem) string { return p.Fix }, Flex: true},
 	},
@@ -119,7 +125,7 @@ func (o *envCheckOptions) run(ctx context.Context) error {
 		checked += len(targets)
 		problems = append(problems, found...)
 	}
-	if err := listAll(o.shell.printer(nil), envProblemResource, problems); err != nil {
+	if err := o.print(o.shell.printer(nil), problems); err != nil {
 		return err
 	}
 	for _, p := range problems {
@@ -131,6 +137,24 @@ func (o *envCheckOptions) run(ctx context.Context) error {
 		return &verify.Error{Kind: verify.KindFailed, Message: verify.Count(wrong, "mistake") + " in " + verify.Count(len(configs), "file")}
 	}
 	o.shell.note("%s in %s: no mistake", verify.Count(checked, "environment"), verify.Count(len(configs), "file"))
+	return nil
+}
+
+// print lists the problems; on a terminal each is a sentence, which a table would cut off.
+func (o *envCheckOptions) print(p *render.Printer, problems []envProblem) error {
+	if !p.ForPeople() || o.shell.flags.columns != nil {
+		return listAll(p, envProblemResource, problems)
+	}
+	for _, problem := range problems {
+		said := problem.Problem
+		if problem.Environment != "" {
+			said = problem.Environment + ": " + said
+		}
+		fmt.Fprintf(o.shell.out, "%s: %s: %s\n", render.Sanitize(problem.place()), p.Paint(problem.Level, problem.tone()), render.Sanitize(said))
+		if problem.Fix != "" {
+			fmt.Fprintf(o.shell.out, "  fix: %s\n", render.Sanitize(problem.Fix))
+		}
+	}
 	return nil
 }
 
