@@ -70,6 +70,7 @@ func (l *Listener) handler() http.Handler {
 	})
 	mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, r *http.Request) {
 		l.healthy(r.Context())
+		w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
 		l.counters.write(w)
 	})
 	return mux

@@ -5,6 +5,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -12,7 +13,7 @@ import (
 	"github.com/verifyctl/verifyctl/internal/verify"
 )
 
-// The counters that a listener has from its start.
+// The counters of a listener, which are there from its start but for the last two: those have labels.
 const (
 	deliveries    = "verifyctl_deliveries_total"
 	kept          = "verifyctl_events_stored_total"
@@ -21,13 +22,30 @@ const (
 	malformed     = "verifyctl_malformed_deliveries_total"
 	storeErrors   = "verifyctl_store_errors_total"
 	forwardErrors = "verifyctl_forward_errors_total"
+	undeclared    = "verifyctl_undeclared_shared_keys_total"
+	pushErrors    = "verifyctl_push_errors_total"
 )
 
-// lastEvent is the newest event's own time, in Unix seconds.
-const lastEvent = "verifyctl_last_event_timestamp_seconds"
+// The gauges of a listener.
+const (
+	lastEvent = "verifyctl_last_event_timestamp_seconds"
+	storeUp   = "verifyctl_store_up"
+)
 
-// storeUp is 1 while the store answers, 0 while it is away.
-const storeUp = "verifyctl_store_up"
+// help says what each metric is.
+var help = map[string]string{
+	deliveries:    "Requests that arrived, signed or not.",
+	kept:          "Events that were new and are stored.",
+	again:         "Events that were stored already.",
+	badSignatures: "Deliveries that were refused: not signed by a declared secret for the public URL.",
+	malformed:     "Signed deliveries that could not be read.",
+	storeErrors:   "Deliveries that could not be stored.",
+	forwardErrors: "Stored events that could not be handed on.",
+	undeclared:    "Deliveries that name a shared key which is not declared.",
+	pushErrors:    "New events about a push that failed.",
+	lastEvent:     "The newest event's own time; 0 before the first.",
+	storeUp:       "1 while the store answers, 0 while it is away.",
+}
 
 // counters are what a listener tells Prometheus. No label ever holds an identity or a SID.
 type counters struct {
@@ -65,7 +83,7 @@ func (c *counters) countUndeclared(u undeclaredKey) {
 	} else if isNew {
 		c.undeclared[u] = true
 	}
-	c.values[fmt.Sprintf("verifyctl_undeclared_shared_keys_total{key=%q,algorithm=%q}", u.Name, u.Algorithm)]++
+	c.values[fmt.Sprintf(undeclared+"{key=%q,algorithm=%q}", u.Name, u.Algorithm)]++
 }
 
 // count counts a new event.
@@ -81,7 +99,7 @@ func (c *counters) count(e event.Event) {
 	if e.Environment != nil {
 		environment = *e.Environment
 	}
-	c.inc(fmt.Sprintf("verifyctl_push_errors_total{environment=%q,code=%q,verdict=%q}",
+	c.inc(fmt.Sprintf(pushErrors+"{environment=%q,code=%q,verdict=%q}",
 		environment, codeLabel(e), e.Verdict))
 }
 
@@ -116,7 +134,19 @@ func (c *counters) seen(at time.Time) {
 func (c *counters) write(w io.Writer) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, name := range slices.Sorted(maps.Keys(c.values)) {
-		fmt.Fprintln(w, name, c.values[name])
+	family := ""
+	for _, series := range slices.Sorted(maps.Keys(c.values)) {
+		if name, _, _ := strings.Cut(series, "{"); name != family {
+			family = name
+			fmt.Fprintf(w, "# HELP %[1]s %[2]s\n# TYPE %[1]s %[3]s\n", name, help[name], metricType(name))
+		}
+		fmt.Fprintln(w, series, c.values[series])
 	}
+}
+
+func metricType(name string) string {
+	if name == lastEvent || name == storeUp {
+		return "gauge"
+	}
+	return "counter"
 }
