@@ -70,7 +70,7 @@ takes it back.
 		Args: unknownCommand,
 		RunE: parseThenRun(o.parse, o.run),
 	}
-	cmd.AddCommand(newDoctorReadinessCmd(s), newDoctorChecksCmd(s), newDoctorUndoCmd(s))
+	cmd.AddCommand(newDoctorReadinessCmd(s), newDoctorChecksCmd(s), newDoctorUndoCmd(s), newDoctorWatchCmd(s))
 	flags := cmd.Flags()
 	o.register(flags)
 	flags.StringSliceVar(&o.only, "only", nil, "make only these checks: ids or globs such as 'PUSH-*'")
@@ -85,16 +85,21 @@ takes it back.
 	flags.StringArrayVar(&o.also, "also", nil, "write the report into a file too, as `format=file`, such as sarif=doctor.sarif")
 	flags.StringVar(&o.credential, "credential", "", "with --fix, the push credential CR… to attach")
 	o.write.register(flags)
+	completeChecks(cmd)
+	moved(cmd, "verifyctl doctor readiness", "readiness")
+	moved(cmd, "verifyctl doctor checks", "list")
+	moved(cmd, "verifyctl doctor undo CHANGE", "undo")
+	return cmd
+}
+
+// completeChecks completes --only and --skip.
+func completeChecks(cmd *cobra.Command) {
 	var checks []string
 	for _, check := range doctor.Catalogue() {
 		checks = append(checks, described(check.ID, check.Title))
 	}
 	complete(cmd, "only", completeAmong(checks...))
 	complete(cmd, "skip", completeAmong(checks...))
-	moved(cmd, "verifyctl doctor readiness", "readiness")
-	moved(cmd, "verifyctl doctor checks", "list")
-	moved(cmd, "verifyctl doctor undo CHANGE", "undo")
-	return cmd
 }
 
 func (o *doctorOptions) parse(args []string) error {
@@ -156,7 +161,7 @@ func (o *doctorOptions) run(ctx context.Context) error {
 	if o.verbose {
 		o.shell.note("%s sent", verify.Count(o.shell.requests(), "request"))
 	}
-	if err := outcome(report, o.failOn); err != nil {
+	if err := outcome(report.Outcome(o.failOn)); err != nil {
 		return err
 	}
 	if o.app != nil && o.app.Requested != nil {
@@ -165,9 +170,9 @@ func (o *doctorOptions) run(ctx context.Context) error {
 	return nil
 }
 
-// outcome gives the exit status that a report asks for; it has been printed.
-func outcome(report doctor.Report, on doctor.FailOn) error {
-	if err := report.Outcome(on); err != nil {
+// outcome gives the exit status of what a report says of itself; it has been printed.
+func outcome(err error) error {
+	if err != nil {
 		return status{verify.KindOf(err)}
 	}
 	return nil
@@ -184,7 +189,8 @@ type examination struct {
 	hosts      []string
 	iosApp     string
 
-	app *pushfile.App
+	app   *pushfile.App
+	paced bool
 }
 
 func (e *examination) register(flags *pflag.FlagSet) {

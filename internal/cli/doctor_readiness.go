@@ -49,7 +49,7 @@ func (o *doctorReadinessOptions) run(ctx context.Context) error {
 	if err := o.print(report); err != nil {
 		return err
 	}
-	return outcome(report, doctor.FailOnFail)
+	return outcome(report.Outcome(doctor.FailOnFail))
 }
 
 // print writes a page for people, or a list where another format or columns are asked for.

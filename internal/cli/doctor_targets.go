@@ -24,6 +24,10 @@ const plannedInFlight = 16
 // for each environment, and no bulk read. A 429 slows them for the rest of the run. A sample is a bulk read: it goes as
 // slowly as any, and what it costs in production is told first.
 func (e *examination) pace(chosen []*config.Target) {
+	if e.paced { // the clients of an earlier look have their limiters
+		return
+	}
+	e.paced = true
 	if e.sample > 0 {
 		for _, target := range chosen {
 			if target.Environment.IsProduction() {

@@ -427,7 +427,7 @@ func (o *envApplyOptions) examine(ctx context.Context, changed []planned) error 
 	if err := o.printDone(report); err != nil {
 		return err
 	}
-	return outcome(report.Doctor, doctor.FailOnFail)
+	return outcome(report.Doctor.Outcome(doctor.FailOnFail))
 }
 
 func (o *envApplyOptions) printDone(report applyReport) error {

@@ -295,6 +295,16 @@ func (s *shell) requests() int {
 	return total
 }
 
+// throttled is how many requests of this run met a 429.
+func (s *shell) throttled() int {
+	total := 0
+	for _, limiter := range s.opened.limiters {
+		_, n := limiter.Counts()
+		total += n
+	}
+	return total
+}
+
 // print writes what differs: a page for people, else one row for each property.
 func (o *setup) print(all []planned) error {
 	s := o.shell

@@ -49,7 +49,7 @@ func run(ctx context.Context, s *shell, args []string) int {
 		s.input = interruptible{ctx, s.in}
 	}
 	results := &resultWriter{to: s.out}
-	s.out, s.results = results, results
+	s.out, s.results, s.screen = results, results, s.err
 	s.mask()
 	root := newRootCmd(s)
 	root.SetArgs(guardNegative(args))

@@ -54,6 +54,7 @@ var modes = []string{
 	"doctor --fix --dry-run",
 	"doctor undo apn=CR843c081ac3b5c0fceffec673a81d207a --confirm demo",
 	"doctor --fix --only PUSH-APN-02 --no-evidence --credential CR843c081ac3b5c0fceffec673a81d207a --confirm demo",
+	"doctor watch --looks 1 --only AUTH-*",
 	"doctor checks",
 	"doctor readiness",
 	"entities delete user-1003-chloe --confirm demo",

@@ -78,7 +78,7 @@ var printed = []struct {
 	{"state list", []columned{keptResource}},
 	{"version", []columned{buildResource}},
 	{"simulator serve", []columned{noColumns{}}},
-	{"audit acknowledge, completion, credentials retire, demo, demo reset, doctor undo, env add, env export, env remove, env rename, env set, " +
+	{"audit acknowledge, completion, credentials retire, demo, demo reset, doctor undo, doctor watch, env add, env export, env remove, env rename, env set, " +
 		"env use, state purge, state roles", nil},
 }
 

@@ -240,6 +240,9 @@ func (p *paper) try(m machine, from, command string, chain []string, inOrder boo
 		}
 	}
 	words, _ := shellWords(placeholders.Replace(command))
+	if strings.Contains(command, "doctor watch") && !slices.Contains(words, "--help") {
+		words = append(words, "--looks", "1")
+	}
 	if strings.Contains(command, "challenge watch ") {
 		words = append(words, "--wait", "1ms")
 	}

@@ -159,6 +159,7 @@ var elsewhere = map[string][]int{
 	"env promote":      {3},            // TestALostReplyOfAPromotionSaysHowToGoOn: the demo's Services have the same settings
 	"debugger listen":  {0, 1, 4, 130}, // TestListenReceivesKeepsAndHandsOn
 	"simulator serve":  {0, 130},       // TestServeToAnotherProcess
+	"doctor watch":     {1, 3},         // TestHowDoctorWatchEnds
 	"doctor readiness": {3},            // the demo world fails, which hides what is unknown
 	"env remove":       {1},            // these four fail on a full disk
 	"env rename":       {1},

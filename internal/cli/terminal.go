@@ -16,6 +16,7 @@ import (
 type terminal struct {
 	in       io.Reader
 	out, err io.Writer
+	screen   io.Writer // standard error as it is, for what draws over the whole terminal and masks by itself
 
 	inTerminal, outTerminal, errTerminal bool
 

@@ -34,30 +34,45 @@ type timelineChange struct {
 	Words string
 }
 
-// newTimeline counts every event once, though environments that share a Service see the same one.
+// pushErrors gives when push errors happened, by their code and name and each by its key: environments that share a Service
+// see the same one.
+func (r Report) pushErrors() map[string]map[string]time.Time {
+	found := map[string]map[string]time.Time{}
+	for _, snap := range r.snapshots {
+		for _, e := range snap.Events.Value.Events {
+			if !isTrouble(e) || !snap.owns(e) {
+				continue
+			}
+			title := strings.TrimSpace(fmt.Sprint(codeOf(e), " ", plain(e.ErrorName)))
+			if found[title] == nil {
+				found[title] = map[string]time.Time{}
+			}
+			found[title][cmp.Or(e.EventSID, fmt.Sprint(e.Timestamp, e.FactorSID, e.ChallengeSID))] = e.Timestamp
+		}
+	}
+	return found
+}
+
+// countEach counts events in so many steps from a time on.
+func countEach(events map[string]time.Time, from time.Time, step time.Duration, steps int) []int {
+	counts := make([]int, steps)
+	for _, at := range events {
+		if i := int(at.Sub(from) / step); !at.Before(from) && i < steps {
+			counts[i]++
+		}
+	}
+	return counts
+}
+
+// newTimeline counts every event once.
 func newTimeline(r Report) timeline {
 	if !r.Evidence.LookedAt {
 		return timeline{}
 	}
 	from := r.Evidence.Since.UTC().Truncate(time.Hour)
 	line := timeline{From: clock(from, r.At), To: clock(r.Evidence.Until, r.At), Hours: int(r.Evidence.Until.Sub(from).Hours()) + 1}
-	names, counts := map[int]string{}, map[int][]int{}
-	seen, changed := map[string]bool{}, map[string]bool{}
+	changed := map[string]bool{}
 	for _, snap := range r.snapshots {
-		for _, e := range snap.Events.Value.Events {
-			hour := int(e.Timestamp.Sub(from).Hours())
-			key := cmp.Or(e.EventSID, fmt.Sprint(e.Timestamp, e.FactorSID, e.ChallengeSID))
-			if !isTrouble(e) || !snap.owns(e) || seen[key] || e.Timestamp.Before(from) || hour >= line.Hours {
-				continue
-			}
-			seen[key] = true
-			code := codeOf(e)
-			if counts[code] == nil {
-				counts[code] = make([]int, line.Hours)
-			}
-			names[code] = e.ErrorName
-			counts[code][hour]++
-		}
 		for _, c := range []reading[verify.Credential]{snap.APN, snap.FCM} {
 			at := c.Value.DateUpdated
 			if c.ok() && !changed[string(c.Value.SID)] && at.After(from) && !at.After(r.Evidence.Until) {
@@ -66,8 +81,11 @@ func newTimeline(r Report) timeline {
 			}
 		}
 	}
-	for code, hours := range counts {
-		line.Rows = append(line.Rows, newTimelineRow(strings.TrimSpace(fmt.Sprint(code, " ", plain(names[code]))), hours, from, r.At))
+	for title, events := range r.pushErrors() {
+		hours := countEach(events, from, time.Hour, line.Hours)
+		if slices.Max(hours) > 0 {
+			line.Rows = append(line.Rows, newTimelineRow(title, hours, from, r.At))
+		}
 	}
 	slices.SortFunc(line.Rows, func(a, b timelineRow) int { return cmp.Compare(a.Title, b.Title) })
 	return line

@@ -1,6 +1,7 @@
 // Package prompt puts questions to the person at the terminal: on standard error, answered on standard input, never on
 // standard output. Without a terminal every question is an error that names the flag to give instead. Doing nothing, the
-// end of input and Ctrl-C never mean yes. It is the only importer of huh.
+// end of input and Ctrl-C never mean yes. It also shows screens that change. It is the
+// only importer of huh and Bubble Tea.
 package prompt
 
 import (

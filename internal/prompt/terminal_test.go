@@ -53,6 +53,24 @@ func play(role string) string {
 		return answer(Select(ctx, p, Question{Text: "Which phone?"}, options))
 	case "secret":
 		return answer(p.Secret(ctx, Question{Text: "The secret?"}))
+	case "screen", "screen that ends":
+		views := make(chan View)
+		go func() {
+			for n := range 3 {
+				views <- func(width int) string {
+					return fmt.Sprintf("view %d of %d cells\n", n, width) + strings.Repeat("row\n", 30*(n%2))
+				}
+			}
+			if role != "screen" {
+				close(views)
+			}
+		}()
+		return outcome("left", p.Screen(ctx, views))
+	case "screen, cancelled":
+		ctx, cancel := context.WithCancel(ctx)
+		views := make(chan View, 1)
+		views <- func(int) string { time.AfterFunc(50*time.Millisecond, cancel); return "shown" }
+		return outcome("left", p.Screen(ctx, views))
 	case "cancel":
 		ctx, cancel := context.WithTimeout(ctx, 50*time.Millisecond)
 		defer cancel()
@@ -265,5 +283,41 @@ func TestPlainLinesOnATerminal(t *testing.T) {
 				t.Errorf("escape codes on a dumb terminal: %q", s.screen.String())
 			}
 		})
+	}
+}
+
+// A screen shows what comes, in the terminal's size, and is left by q; the terminal is then as it was.
+func TestScreens(t *testing.T) {
+	for _, tc := range []struct{ name, role, waitFor, keys, want string }{
+		{"q", "screen", "view 2 of 80 cells", "q", "left"},
+		{"other keys do nothing", "screen", "view 2 of 80 cells", "xyQ\r\x1b[Bq", "left"},
+		{"ctrl-c", "screen", "view 2 of 80 cells", "\x03", "error: interrupted"},
+		{"no more views", "screen that ends", "", "", "left"},
+		{"cancelled", "screen, cancelled", "shown", "", "error: interrupted"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			s := start(t, tc.role, "TERM=xterm-256color")
+			s.waitFor(t, tc.waitFor)
+			s.typeKeys(t, tc.keys)
+			if got := s.end(t); got != tc.want {
+				t.Errorf("got %q, want %q; screen %q", got, tc.want, s.screen.String())
+			}
+			screen := s.screen.String()
+			if strings.Count(screen, "\x1b[?1049h") != 1 || strings.Count(screen, "\x1b[?1049l") != 1 || strings.LastIndex(screen, "\x1b[?25h") < strings.LastIndex(screen, "\x1b[?25l") {
+				t.Errorf("the terminal is not put back: %q", screen)
+			}
+		})
+	}
+}
+
+// What does not fit is cut off below, and said to be.
+func TestAScreenIsNoTallerThanTheTerminal(t *testing.T) {
+	s := screen{width: 20, height: 4, view: func(int) string { return "1\n2\n3\n4\n5\n6\n" }}
+	if got := s.View(); got != "1\n2\n3\n… 3 more lines on a taller terminal" {
+		t.Errorf("%q", got)
+	}
+	if got := (screen{view: s.view}).View(); got != "" {
+		t.Errorf("drawn before the size is known: %q", got)
 	}
 }
