@@ -148,7 +148,11 @@ func (o *serveOptions) run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	api, err := o.listenAPI(sim, page.Mount(ctx, sim, account), authority)
+	caFile := ""
+	if o.tls {
+		caFile = authority.File
+	}
+	api, err := o.listenAPI(sim, page.Mount(ctx, sim, account, caFile), authority)
 	if err != nil {
 		return err
 	}

@@ -21,6 +21,7 @@ const prefix = "/__page/"
 type Page struct {
 	hosts   []string
 	account simulator.Account
+	caFile  string
 	sim     *simulator.Simulator
 	ended   <-chan struct{}
 	routes  http.Handler
@@ -43,9 +44,10 @@ func (p *Page) Observe(o simulator.Observed) {
 	p.changed()
 }
 
-// Mount gives the simulator's handler with the page on it, until ctx ends. The account is the one that commands use.
-func (p *Page) Mount(ctx context.Context, sim *simulator.Simulator, account simulator.Account) http.Handler {
-	p.sim, p.account, p.ended = sim, account, ctx.Done()
+// Mount gives the simulator's handler with the page on it, until ctx ends. The account is the one that commands use, and the
+// file is of the authority that they trust, "" without TLS.
+func (p *Page) Mount(ctx context.Context, sim *simulator.Simulator, account simulator.Account, caFile string) http.Handler {
+	p.sim, p.account, p.caFile, p.ended = sim, account, caFile, ctx.Done()
 	p.routes = guarded(p.mux())
 	return p
 }

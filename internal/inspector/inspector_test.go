@@ -37,7 +37,7 @@ func newWorld(t *testing.T, hosts ...string) *world {
 	}
 	t.Cleanup(func() { sim.Close() })
 	ctx, cancel := context.WithCancel(context.Background())
-	w := &world{T: t, sim: sim, handler: page.Mount(ctx, sim, account)}
+	w := &world{T: t, sim: sim, handler: page.Mount(ctx, sim, account, "")}
 	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		if strings.HasSuffix(r.URL.Path, "/stream") {
 			w.open.Add(1)

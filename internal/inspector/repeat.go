@@ -13,6 +13,7 @@ import (
 type caller struct {
 	Base    string // as the browser reaches it
 	account simulator.Account
+	caFile  string // of the authority behind an https Base
 }
 
 func (p *Page) caller(r *http.Request) caller {
@@ -20,7 +21,7 @@ func (p *Page) caller(r *http.Request) caller {
 	if r.TLS != nil {
 		scheme = "https://"
 	}
-	return caller{scheme + r.Host, p.account}
+	return caller{scheme + r.Host, p.account, p.caFile}
 }
 
 // token is the account's auth token where everybody knows it, else the variable that holds it.
@@ -29,6 +30,15 @@ func (c caller) token() string {
 		return c.account.AuthToken
 	}
 	return "$TWILIO_AUTH_TOKEN"
+}
+
+// curl begins a curl command.
+func (c caller) curl(login string) string {
+	command := "curl -u " + login
+	if c.caFile != "" {
+		command += " --cacert " + quote(c.caFile)
+	}
+	return command
 }
 
 // Curl is the command that sends a request again. Secrets are left out of it.
@@ -43,7 +53,7 @@ func (c caller) Curl(r request) string {
 			login = `"` + r.User + `:$TWILIO_API_SECRET"`
 		}
 	}
-	parts := []string{"curl -u " + login}
+	parts := []string{c.curl(login)}
 	if r.Method != http.MethodGet && (r.Method != http.MethodPost || len(r.Form) == 0) {
 		parts[0] += " -X " + quote(r.Method)
 	}
@@ -57,7 +67,7 @@ func (c caller) Curl(r request) string {
 // Challenge is the command that asks a phone something.
 func (c caller) Challenge(d simulator.Device) string {
 	path := "/v2/Services/" + d.Service + "/Entities/" + url.PathEscape(d.Identity) + "/Challenges"
-	return `curl -u "` + c.account.SID + ":" + c.token() + `" ` + quote(c.Base+path) + " \\\n  -d FactorSid=" + d.Factor + " \\\n  --data-urlencode 'Details.Message=Log in?'"
+	return c.curl(`"`+c.account.SID+":"+c.token()+`"`) + " " + quote(c.Base+path) + " \\\n  -d FactorSid=" + d.Factor + " \\\n  --data-urlencode 'Details.Message=Log in?'"
 }
 
 var isKey = regexp.MustCompile(`^SK[0-9a-f]{32}$`)
@@ -68,7 +78,11 @@ func (c caller) Verifyctl(r request) string {
 	if words == nil {
 		return ""
 	}
-	command := "VERIFYCTL_BASE_URL=" + quote(c.Base) + " TWILIO_ACCOUNT_SID=" + c.account.SID + ` TWILIO_AUTH_TOKEN="` + c.token() + `" \` + "\n  verifyctl"
+	command := "VERIFYCTL_BASE_URL=" + quote(c.Base)
+	if c.caFile != "" {
+		command += " VERIFYCTL_CA_FILE=" + quote(c.caFile)
+	}
+	command += " TWILIO_ACCOUNT_SID=" + c.account.SID + ` TWILIO_AUTH_TOKEN="` + c.token() + `" \` + "\n  verifyctl"
 	if service := r.named("Services"); service != "" {
 		words = append([]string{"--service", service}, words...)
 	}
