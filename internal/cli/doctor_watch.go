@@ -41,6 +41,7 @@ func newDoctorWatchCmd(s *shell) *cobra.Command {
 		Long: `Make the checks of doctor again and again and show how every environment is and since when, push errors by the minute,
 how the challenges created here ended, and whether events are captured here. What cannot be read is unknown, never in order.
 q leaves the screen. Where standard output is no terminal, and for screen readers, each change is a line with its time.
+The environment file is read once, at the beginning.
 
 A look reads what doctor reads: some ten requests for each account and four for each environment, and up to ten challenges
 of an environment whose answer is not known yet. The screen says how many it took. A 429 doubles the time between looks,

@@ -88,14 +88,26 @@ const (
 	partCheck
 )
 
-var partTitles = map[watchPart]string{partErrors: fmt.Sprintf("PUSH ERRORS A MINUTE, the last %d minutes", watchMinutes), partChallenges: "CHALLENGES CREATED HERE",
-	partCapture: "EVENTS CAPTURED HERE", partCheck: "CHECKS"}
-
 const (
 	watchMinutes = 30               // of push errors that are shown
 	slowestWatch = 15 * time.Minute // between looks, when Twilio asked to slow down
 	backfillLate = 2 * time.Hour    // since the last backfill: a listener makes one every hour
 )
+
+// title is what stands above a part, "" above the first.
+func (w Watch) title(part watchPart) string {
+	switch part {
+	case partErrors:
+		return fmt.Sprintf("PUSH ERRORS A MINUTE, the last %d minutes", watchMinutes)
+	case partChallenges:
+		return "CHALLENGES CREATED HERE since " + clock(w.last.Report.Evidence.Since, w.last.At)
+	case partCapture:
+		return "EVENTS CAPTURED HERE"
+	case partCheck:
+		return "CHECKS"
+	}
+	return ""
+}
 
 // NewWatch begins a watch.
 func NewWatch(every time.Duration) Watch {
@@ -328,8 +340,8 @@ func (w Watch) Text(paint Painter, draw func([]int) string) string {
 		}
 		if f.part != part {
 			t.line("")
-			if f.part != partPlace {
-				t.line("%s", partTitles[f.part])
+			if title := w.title(f.part); title != "" {
+				t.line("%s", title)
 			}
 			part = f.part
 		}

@@ -136,7 +136,7 @@ FAIL    live since 12:00 UTC: 1 failed, 1 warning, 1 unknown, 1 passed; not ever
 PUSH ERRORS A MINUTE, the last 30 minutes
   000000000000000000000000200000  52134 Invalid?[2J token: 2 in the last 30 minutes, 2 since 11:05 UTC
 
-CHALLENGES CREATED HERE
+CHALLENGES CREATED HERE since 11:05 UTC
   live: 2 approved, 0 denied, 0 expired, 0 pending
 
 EVENTS CAPTURED HERE

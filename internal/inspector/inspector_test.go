@@ -332,8 +332,13 @@ func TestRequestDetail(t *testing.T) {
 	if strings.Contains(page, pushToken) || strings.Contains(page, "eyJ") {
 		t.Error("the details hold a token")
 	}
-	if got := w.browse(http.MethodGet, "/__page/requests/999", nil); got.Code != http.StatusNotFound {
-		t.Errorf("a request that is not kept: %d", got.Code)
+	gone := w.browse(http.MethodGet, "/__page/requests/999", nil)
+	if gone.Code != http.StatusNotFound {
+		t.Errorf("a request that is not kept: %d", gone.Code)
+	}
+	// A browser that finds no icon on a page asks the API for one, and that would stand in the log.
+	if icon := `rel="icon"`; strings.Count(page, icon) != 4 || !strings.Contains(gone.Body.String(), icon) {
+		t.Error("a page has no icon")
 	}
 }
 

@@ -3,10 +3,10 @@ package inspector
 import (
 	"net/http"
 	"net/url"
-	"regexp"
 	"strings"
 
 	"github.com/verifyctl/verifyctl/internal/simulator"
+	"github.com/verifyctl/verifyctl/internal/verify"
 )
 
 // caller is how commands reach this simulator.
@@ -49,7 +49,7 @@ func (c caller) Curl(r request) string {
 		login = `"token:$ACCESS_TOKEN"`
 	case "API key":
 		login = `"` + c.account.SID + `:$TWILIO_AUTH_TOKEN"`
-		if isKey.MatchString(r.User) {
+		if isKey().MatchString(r.User) {
 			login = `"` + r.User + `:$TWILIO_API_SECRET"`
 		}
 	}
@@ -70,7 +70,7 @@ func (c caller) Challenge(d simulator.Device) string {
 	return c.curl(`"`+c.account.SID+":"+c.token()+`"`) + " " + quote(c.Base+path) + " \\\n  -d FactorSid=" + d.Factor + " \\\n  --data-urlencode 'Details.Message=Log in?'"
 }
 
-var isKey = regexp.MustCompile(`^SK[0-9a-f]{32}$`)
+var isKey = verify.Lazily(`^SK[0-9a-f]{32}$`)
 
 // Verifyctl is the command of this program that does the same as a request, "" when there is none.
 func (c caller) Verifyctl(r request) string {
@@ -142,11 +142,11 @@ func (r request) named(collection string) string {
 	return plain
 }
 
-var plainWord = regexp.MustCompile(`^[A-Za-z0-9_./:=@%+,-]+$`)
+var plainWord = verify.Lazily(`^[A-Za-z0-9_./:=@%+,-]+$`)
 
 // quote writes a word for a POSIX shell.
 func quote(word string) string {
-	if plainWord.MatchString(word) {
+	if plainWord().MatchString(word) {
 		return word
 	}
 	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
