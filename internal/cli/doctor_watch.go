@@ -185,7 +185,7 @@ func (o *doctorWatchOptions) drawn(w doctor.Watch, width int) string {
 	options.Width = width
 	p, err := render.New(&text, options)
 	if err == nil {
-		err = p.WritePage(o.page(w))
+		err = p.WritePage("q leaves. " + o.page(w))
 	}
 	if err != nil {
 		return err.Error()

@@ -332,7 +332,7 @@ func (w Watch) Cost() string {
 // counts by the minute.
 func (w Watch) Text(paint Painter, draw func([]int) string) string {
 	t := &text{paint: paint}
-	t.line("Looked at %s; %s. q leaves.", w.last.At.UTC().Format("15:04:05 UTC"), w.Cost())
+	t.line("Looked at %s; %s.", w.last.At.UTC().Format("15:04:05 UTC"), w.Cost())
 	part := watchPart(-1)
 	for _, f := range w.facts {
 		if !f.loud() {

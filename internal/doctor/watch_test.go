@@ -129,7 +129,7 @@ func TestTheScreenOfAWatch(t *testing.T) {
 	look = pushErrorAt(pushErrorAt(look, "NO1", noon), "NO2", noon)
 	look.Challenges = map[string]ChallengeCounts{"live": {Approved: 2}}
 	first := seenAt(noon, result("PUSH-APN-01", Fail, "the wrong sandbox"))
-	const want = `Looked at 12:05:00 UTC; 14 requests a look, one every 1m. q leaves.
+	const want = `Looked at 12:05:00 UTC; 14 requests a look, one every 1m.
 
 FAIL    live since 12:00 UTC: 1 failed, 1 warning, 1 unknown, 1 passed; not everything could be read: the Verify Service could not be read: no answer in time
 
