@@ -7,9 +7,12 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
+	"math/big"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -18,6 +21,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/verifyctl/verifyctl/internal/simulator"
 )
@@ -26,114 +30,175 @@ import (
 // Twilio took it. The same command then leaves one of each, no plan finds a change, and the audit file knows how every write
 // ended.
 func TestAKilledApplyIsFinishedByTheNext(t *testing.T) {
+	killEverywhere(t, 4, func(k *killing) { // two credentials, a Service and a webhook
+		k.cutOff("env", "apply", "dev", "--yes")
+		k.ok("env", "apply", "dev", "--yes")
+		k.has("services", 1)
+		k.has("credentials", 2)
+	})
+}
+
+// TestAKilledRotationIsFinishedByTheNext does so at each request of a rotation: one new credential stands beside the old one
+// and is attached.
+func TestAKilledRotationIsFinishedByTheNext(t *testing.T) {
+	killEverywhere(t, 2, func(k *killing) { // a credential, and the Service that it is attached to
+		k.ok("env", "apply", "dev", "--yes")
+		k.write("apns.pem", killCertificatePEM(k.T))
+		rotate := []string{"-e", "dev", "credentials", "rotate", "apn", "--file", filepath.Join(k.dir, "apns.pem"), "--watch", "0s", "--yes"}
+		k.cutOff(rotate...)
+		cmd, out := k.command(rotate...)
+		if err := cmd.Run(); cmd.ProcessState.ExitCode() != 3 { // nobody was pushed, which proves nothing
+			k.Errorf("%s: the next rotation: %v\n%s", k.at, err, out)
+		}
+		k.has("services", 1)
+		k.has("credentials", 3)
+	})
+}
+
+// killEverywhere has the program killed at one request after the other until all the writes were taken, before and after
+// Twilio took it.
+func killEverywhere(t *testing.T, writes int, do func(*killing)) {
 	if testing.Short() {
 		t.Skip("run without -short")
 	}
-	const made = 3 // a credential, a Service and a webhook
+	runs := 0
 	for _, after := range []bool{false, true} {
-		for n, writes := 1, 0; writes < made; n++ {
-			var killed bool
-			if killed, writes = applyKilled(t, n, after); !killed {
-				t.Fatalf("the apply has only %d requests", n-1)
+		for n, taken := 1, 0; taken < writes; n++ {
+			runs++
+			k := newKilling(t, n, after)
+			do(k)
+			k.ok("env", "drift", "dev")
+			if out := k.ok("audit", "verify", "-o", "json"); !strings.Contains(out, `"unfinished": []`) {
+				t.Errorf("%s: %s", k.at, out)
 			}
+			if !k.killed {
+				t.Fatalf("there are only %d requests", n-1)
+			}
+			taken = k.taken
 		}
 	}
+	t.Logf("%d runs were killed", runs)
 }
 
-// applyKilled applies, is killed at a request before or after Twilio took it, and applies again. It tells whether it was
-// killed, and how many writes Twilio had taken by then.
-func applyKilled(t *testing.T, n int, after bool) (wasKilled bool, writes int) {
+// killing is a world in which the program is killed at one request.
+type killing struct {
+	*testing.T
+	dir string
+	at  string // for messages
+
+	mu       sync.Mutex
+	n        int // of the request at which it is killed
+	after    bool
+	kill     func() // nil while nobody is to be killed
+	requests int
+	taken    int // writes, by the time it was killed
+	killed   bool
+}
+
+func newKilling(t *testing.T, n int, after bool) *killing {
 	t.Helper()
 	sim, err := simulator.Open(t.Context(), simulator.Options{Clock: simulator.Clock{Mode: simulator.ClockWall}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer sim.Close()
-	const key, secret = "SK00000000000000000000000000000001", "secret0of0the0keys"
-	if err := sim.PutKey(t.Context(), simulator.Key{SID: key, Kind: "main", Account: simulator.DefaultAccountSID, Secret: secret}); err != nil {
+	if err := sim.PutKey(t.Context(), simulator.Key{SID: killKey, Kind: "main", Account: simulator.DefaultAccountSID, Secret: killSecret}); err != nil {
 		t.Fatal(err)
 	}
-	var mu sync.Mutex
-	var kill func()
-	requests := 0
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		mu.Lock()
-		defer mu.Unlock()
-		requests++
-		end := kill != nil && requests == n
-		if end && !after {
-			kill()
-			kill, wasKilled = nil, true
+	k := &killing{T: t, dir: t.TempDir(), at: fmt.Sprintf("killed at request %d (after: %v)", n, after), n: n, after: after}
+	server := httptest.NewServer(k.between(sim))
+	t.Cleanup(func() {
+		server.Close()
+		sim.Close()
+	})
+	k.write("fcm.json", killAccountJSON())
+	k.write("apns.pem", killCertificatePEM(t))
+	k.write("config.yaml", fmt.Sprintf("environments:\n  dev:\n    account_sid: %s\n    api_key: %s\n    secret_env: KILL_SECRET\n    base_url: %s\n    kind: development\n    ios_build: debug\n"+
+		"    platforms: [apn, fcm]\n    app_ids: [com.example.app]\n    service:\n      friendly_name: Bank\n      push:\n        apn: {name: iOS, certificate_file: apns.pem}\n"+
+		"        fcm: {name: Android, service_account_file: fcm.json}\n      webhooks: [{name: answers, url: 'https://ops.example', events: ['*'], version: v2}]\n",
+		simulator.DefaultAccountSID, killKey, server.URL))
+	return k
+}
+
+const killKey, killSecret = "SK00000000000000000000000000000001", "secret0of0the0keys"
+
+// between hands requests on, and kills at one of them.
+func (k *killing) between(sim http.Handler) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		ends := false
+		if k.kill != nil {
+			k.requests++
+			ends = k.requests == k.n
+		}
+		if !ends || k.after {
+			if k.kill != nil && r.Method == http.MethodPost {
+				k.taken++
+			}
+			sim.ServeHTTP(w, r)
+		}
+		if ends {
+			k.kill()
+			k.kill, k.killed = nil, true
 			panic(http.ErrAbortHandler)
 		}
-		if r.Method == http.MethodPost {
-			writes++
-		}
-		sim.ServeHTTP(w, r)
-		if end {
-			kill()
-			kill, wasKilled = nil, true
-			panic(http.ErrAbortHandler)
-		}
-	}))
-	defer server.Close()
-	dir := t.TempDir()
-	write := func(name, text string) {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
 	}
-	write("fcm.json", killAccountJSON())
-	write("config.yaml", fmt.Sprintf("environments:\n  dev:\n    account_sid: %s\n    api_key: %s\n    secret_env: KILL_SECRET\n    base_url: %s\n    kind: development\n    ios_build: none\n    platforms: [fcm]\n"+
-		"    service:\n      friendly_name: Bank\n      push: {fcm: {name: Android, service_account_file: fcm.json}}\n      webhooks: [{name: answers, url: 'https://ops.example', events: ['*'], version: v2}]\n",
-		simulator.DefaultAccountSID, key, server.URL))
-	command := func(args ...string) (*exec.Cmd, *bytes.Buffer) {
-		path, err := exec.LookPath("verifyctl")
-		if err != nil {
-			t.Fatal(err)
-		}
-		cmd := exec.CommandContext(t.Context(), path, append([]string{"--config", filepath.Join(dir, "config.yaml")}, args...)...)
-		cmd.Env = append(os.Environ(), "XDG_CONFIG_HOME="+dir, "VERIFYCTL_STATE_DIR="+filepath.Join(dir, "state"), "VERIFYCTL_KEYCHAIN=off", "KILL_SECRET="+secret, coverageDir(dir))
-		var out bytes.Buffer
-		cmd.Stdout, cmd.Stderr = &out, &out
-		return cmd, &out
+}
+
+func (k *killing) write(name, text string) {
+	k.Helper()
+	if err := os.WriteFile(filepath.Join(k.dir, name), []byte(text), 0o600); err != nil {
+		k.Fatal(err)
 	}
-	first, firstOut := command("env", "apply", "dev", "--yes")
-	mu.Lock()
-	kill = func() { _ = first.Process.Kill() }
-	mu.Unlock()
-	_ = first.Run() // it is killed
-	mu.Lock()
-	kill, requests = nil, 0
-	soFar := writes
-	mu.Unlock()
-	second, secondOut := command("env", "apply", "dev", "--yes")
-	if err := second.Run(); err != nil {
-		t.Errorf("killed at request %d (after: %v): the next apply: %v\n%s\n%s", n, after, err, firstOut, secondOut)
+}
+
+func (k *killing) command(args ...string) (*exec.Cmd, *bytes.Buffer) {
+	k.Helper()
+	path, err := exec.LookPath("verifyctl")
+	if err != nil {
+		k.Fatal(err)
 	}
-	for list, want := range map[string]int{"services": 1, "credentials": 1} {
-		cmd, out := command("-e", "dev", list, "list", "-o", "json")
-		var rows []json.RawMessage
-		if err := cmd.Run(); err != nil || json.Unmarshal(out.Bytes(), &rows) != nil || len(rows) != want {
-			t.Errorf("killed at request %d (after: %v): %d %s\n%s\n%s", n, after, len(rows), list, firstOut, secondOut)
-		}
+	cmd := exec.CommandContext(k.Context(), path, append([]string{"--config", filepath.Join(k.dir, "config.yaml")}, args...)...)
+	cmd.Env = append(os.Environ(), "XDG_CONFIG_HOME="+k.dir, "VERIFYCTL_STATE_DIR="+filepath.Join(k.dir, "state"), "VERIFYCTL_KEYCHAIN=off", "KILL_SECRET="+killSecret, coverageDir(k.dir))
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	return cmd, &out
+}
+
+// cutOff runs a command that is killed.
+func (k *killing) cutOff(args ...string) {
+	k.Helper()
+	cmd, _ := k.command(args...)
+	k.mu.Lock()
+	k.kill = func() { _ = cmd.Process.Kill() }
+	k.mu.Unlock()
+	_ = cmd.Run() // it is killed
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.kill = nil
+}
+
+// ok runs a command that must end with status 0, and gives what it said.
+func (k *killing) ok(args ...string) string {
+	k.Helper()
+	cmd, out := k.command(args...)
+	if err := cmd.Run(); err != nil {
+		k.Errorf("%s: %s: %v\n%s", k.at, args, err, out)
 	}
-	plan, out := command("env", "drift", "dev")
-	if err := plan.Run(); err != nil {
-		t.Errorf("killed at request %d (after: %v): %v\n%s", n, after, err, out)
+	return out.String()
+}
+
+// has makes sure that so many of a kind are there.
+func (k *killing) has(list string, want int) {
+	k.Helper()
+	var rows []json.RawMessage
+	if out := k.ok("-e", "dev", list, "list", "-o", "json"); json.Unmarshal([]byte(out), &rows) != nil || len(rows) != want {
+		k.Errorf("%s: %d %s, want %d", k.at, len(rows), list, want)
 	}
-	audit, out := command("audit", "verify", "-o", "json")
-	if err := audit.Run(); err != nil || !strings.Contains(out.String(), `"unfinished": []`) {
-		t.Errorf("killed at request %d (after: %v): %v\n%s", n, after, err, out)
-	}
-	return wasKilled, soFar
 }
 
 var killAccountJSON = sync.OnceValue(func() string {
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		panic(err)
-	}
+	key := killPrivateKey()
 	der, err := x509.MarshalPKCS8PrivateKey(key)
 	if err != nil {
 		panic(err)
@@ -142,3 +207,29 @@ var killAccountJSON = sync.OnceValue(func() string {
 		"token_uri": "https://oauth2.googleapis.com/token", "private_key": string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))})
 	return string(text)
 })
+
+var killPrivateKey = sync.OnceValue(func() *rsa.PrivateKey {
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		panic(err)
+	}
+	return key
+})
+
+// killCertificatePEM makes another certificate of the app each time, with its key. It serves Apple's sandbox and production.
+func killCertificatePEM(t *testing.T) string {
+	t.Helper()
+	var serves []pkix.Extension
+	for _, environment := range []int{1, 2} { // see pushfile
+		serves = append(serves, pkix.Extension{Id: asn1.ObjectIdentifier{1, 2, 840, 113635, 100, 6, 3, environment}, Value: []byte{5, 0}})
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(time.Now().UnixNano()), NotBefore: time.Now().AddDate(0, -1, 0), NotAfter: time.Now().AddDate(1, 0, 0), ExtraExtensions: serves,
+		Subject: pkix.Name{ExtraNames: []pkix.AttributeTypeAndValue{{Type: asn1.ObjectIdentifier{0, 9, 2342, 19200300, 100, 1, 1}, Value: "com.example.app"},
+			{Type: asn1.ObjectIdentifier{2, 5, 4, 3}, Value: "Apple Push Services: com.example.app"}}}}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, killPrivateKey().Public(), killPrivateKey())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})) +
+		string(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(killPrivateKey())}))
+}

@@ -146,6 +146,9 @@ func (o *credentialsRotateOptions) rotate(ctx context.Context, c *connection, p 
 	if err != nil {
 		return err
 	}
+	if err := settleRotation(ctx, c, plan); err != nil {
+		return err
+	}
 	rotator.Writer = w
 	if o.canary != nil {
 		rotator.Canary = func(ctx context.Context, credential verify.CredentialSID) (bool, error) {
@@ -157,6 +160,24 @@ func (o *credentialsRotateOptions) rotate(ctx context.Context, c *connection, p 
 		return err
 	}
 	return errors.Join(render.One(p, rotationResource, report), err, o.noteCredential(c, report))
+}
+
+// settleRotation tells the audit file how the writes of a run ended that was killed.
+func settleRotation(ctx context.Context, c *connection, plan rotation.Plan) error {
+	if plan.Looked {
+		audit, err := c.shell.ledger(ctx)
+		if err != nil {
+			return err
+		}
+		made := ""
+		if plan.Found != nil {
+			made = string(plan.Found.SID)
+		}
+		if err := audit.SettleCreate(ctx, plan.State.Intent(), made, time.Now()); err != nil {
+			return err
+		}
+	}
+	return c.settleAudit(ctx)
 }
 
 // noteCredential writes into the environment file which credential is attached now, where the file declares one.

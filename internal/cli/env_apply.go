@@ -14,7 +14,6 @@ import (
 	"github.com/verifyctl/verifyctl/internal/config"
 	"github.com/verifyctl/verifyctl/internal/doctor"
 	"github.com/verifyctl/verifyctl/internal/environments"
-	"github.com/verifyctl/verifyctl/internal/ledger"
 	"github.com/verifyctl/verifyctl/internal/render"
 	"github.com/verifyctl/verifyctl/internal/verify"
 )
@@ -284,22 +283,20 @@ func (o *envApplyOptions) settle(ctx context.Context, all []planned) error {
 		if err != nil {
 			return err
 		}
-		settled, err := applier.Settle(ctx)
-		if err != nil {
-			return err
-		}
-		made := ""
-		for _, s := range settled {
-			if made = s.SID; made != "" {
-				o.shell.note("%s: %s was made by an earlier apply, which did not see the reply: %s", p.env.Name, s.Name, made)
-			}
-		}
 		audit, err := o.shell.ledger(ctx)
 		if err != nil {
 			return err
 		}
-		origin := ledger.Entry{Environment: p.env.Name, AccountSID: p.env.AccountSID, Command: o.shell.command}
-		if err := audit.Settle(ctx, origin, made, time.Now()); err != nil {
+		applier.Settled = func(c verify.Creation, made string) error {
+			if made != "" {
+				o.shell.note("%s: %s was made by an earlier apply, which did not see the reply: %s", p.env.Name, c.Name, made)
+			}
+			return audit.SettleCreate(ctx, c.Intent(), made, time.Now())
+		}
+		if err := applier.Settle(ctx); err != nil {
+			return err
+		}
+		if err := p.c.settleAudit(ctx); err != nil {
 			return err
 		}
 		o.accounts = nil // what was found is in the list that is read next

@@ -6,6 +6,7 @@ import (
 	"os/user"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/verifyctl/verifyctl/internal/challenge"
 	"github.com/verifyctl/verifyctl/internal/fleet"
@@ -65,6 +66,15 @@ func (s *shell) ledger(ctx context.Context) (*ledger.Ledger, error) {
 	}
 	s.opened.ledger, s.opened.closers = audit, append(s.opened.closers, audit)
 	return audit, nil
+}
+
+// settleAudit ends the writes of this command that a killed run has left open in the audit file.
+func (c *connection) settleAudit(ctx context.Context) error {
+	audit, err := c.shell.ledger(ctx)
+	if err != nil {
+		return err
+	}
+	return audit.Settle(ctx, ledger.Entry{Environment: c.env.Name, AccountSID: c.env.AccountSID, Command: c.shell.command}, time.Now())
 }
 
 // lockAccount keeps a second run on this machine from changing the set-up of an account at the same time.

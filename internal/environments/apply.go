@@ -43,6 +43,8 @@ type Applier struct {
 	Note func(kind Kind, platform verify.Platform, name, sid string) error
 	// Did is told of each change that was made.
 	Did func(Change)
+	// Settled is told how a create of an earlier run ended that was cut off, before the journal forgets it; "" made nothing.
+	Settled func(c verify.Creation, sid string) error
 }
 
 // Apply makes the changes in their order. It stops at the first that fails: what was made stays, and the next run goes on
@@ -114,19 +116,19 @@ func (a *Applier) createCredential(ctx context.Context, change *Change) error {
 		}
 	}
 	creation := verify.Creation{Kind: string(KindCredential), Platform: platform, Name: change.Name, Beside: beside, File: &file}
-	return a.create(ctx, creation, func() (string, time.Time, error) {
+	return a.create(ctx, creation, func(ctx context.Context) (string, time.Time, error) {
 		made, err := a.Writer.CreateCredential(ctx, write)
 		return string(made.SID), made.DateUpdated, err
 	})
 }
 
 // create makes one thing: what is about to be made is on disk before the request, and its SID after.
-func (a *Applier) create(ctx context.Context, c verify.Creation, send func() (sid string, updated time.Time, err error)) (err error) {
+func (a *Applier) create(ctx context.Context, c verify.Creation, send func(context.Context) (sid string, updated time.Time, err error)) (err error) {
 	c.AccountSID, c.Begun = a.Account.SID, a.Now()
 	if c.ID, err = a.Journal.BeginCreation(ctx, c); err != nil {
 		return err
 	}
-	sid, updated, err := send()
+	sid, updated, err := send(verify.WithIntent(ctx, c.Intent()))
 	switch {
 	case err == nil:
 		return a.adopt(ctx, c, sid, updated)
@@ -238,39 +240,39 @@ func (a *Applier) lookFor(ctx context.Context, c verify.Creation) (*found, error
 }
 
 // Settle finishes what an earlier run had begun when it was cut off: what was made is taken for the environment's own, and
-// what was not is made again. It gives how each write ended, for the audit file.
-func (a *Applier) Settle(ctx context.Context) (settled []Settled, err error) {
+// what was not is made again.
+func (a *Applier) Settle(ctx context.Context) error {
 	open, err := a.Journal.Creations(ctx, a.Account.SID)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	for _, c := range open {
-		if c.Outcome == verify.CreationDone { // only its file was not written
-			if err := a.adopt(ctx, c, c.SID, time.Time{}); err != nil {
-				return settled, err
-			}
-			continue
-		}
-		made, err := a.lookFor(ctx, c)
-		switch {
-		case err != nil:
-			return settled, err
-		case made == nil:
-			err = a.Journal.FinishCreation(ctx, c.ID, verify.CreationNot, "")
-			settled = append(settled, Settled{Name: c.Name})
-		default:
-			err = a.adopt(ctx, c, made.sid, made.updated)
-			settled = append(settled, Settled{Name: c.Name, SID: made.sid})
-		}
-		if err != nil {
-			return settled, err
+		if err := a.settle(ctx, c); err != nil {
+			return err
 		}
 	}
-	return settled, nil
+	return nil
 }
 
-// Settled is how a create of an earlier run ended; without a SID nothing was made.
-type Settled struct{ Name, SID string }
+func (a *Applier) settle(ctx context.Context, c verify.Creation) error {
+	if c.Outcome == verify.CreationDone { // only its file was not written
+		return a.adopt(ctx, c, c.SID, time.Time{})
+	}
+	made, err := a.lookFor(ctx, c)
+	if err != nil {
+		return err
+	}
+	if made == nil {
+		made = &found{}
+	}
+	if err := a.Settled(c, made.sid); err != nil {
+		return err
+	}
+	if made.sid == "" {
+		return a.Journal.FinishCreation(ctx, c.ID, verify.CreationNot, "")
+	}
+	return a.adopt(ctx, c, made.sid, made.updated)
+}
 
 // fits reads a credential once more, and makes sure that it is of the platform and serves the build. It is asked right before
 // the credential is attached or changed in place: somebody may have changed it since it was listed.
@@ -361,7 +363,7 @@ func (a *Applier) service(ctx context.Context, diff *Diff, change *Change) error
 		beside = append(beside, string(s.SID))
 	}
 	creation := verify.Creation{Kind: string(KindService), Name: settings["friendly_name"], Beside: beside}
-	err := a.create(ctx, creation, func() (string, time.Time, error) {
+	err := a.create(ctx, creation, func(ctx context.Context) (string, time.Time, error) {
 		made, err := a.Writer.CreateService(ctx, settings)
 		return string(made.SID), made.DateUpdated, err
 	})
@@ -376,7 +378,7 @@ func (a *Applier) createWebhook(ctx context.Context, diff *Diff, change *Change)
 		beside = append(beside, string(h.SID))
 	}
 	creation := verify.Creation{Kind: string(KindWebhook), Name: hook.FriendlyName, Beside: beside, Within: string(diff.ServiceSID)}
-	return a.create(ctx, creation, func() (string, time.Time, error) {
+	return a.create(ctx, creation, func(ctx context.Context) (string, time.Time, error) {
 		made, err := a.Writer.CreateWebhook(ctx, diff.ServiceSID, hook)
 		return string(made.SID), made.DateUpdated, err
 	})

@@ -41,6 +41,7 @@ type Entry struct {
 	Purpose     string            `json:"purpose,omitempty"` // of the plan that was applied, such as "prune"
 	SIDs        []string          `json:"sids,omitempty"`
 	Reason      string            `json:"reason,omitempty"`
+	Intent      string            `json:"intent,omitempty"` // which creation it is the request of; see [verify.WithIntent]
 
 	// Identity is kept in the names file only; in the line "who" stands for it. When it was erased it reads back as "".
 	Identity string `json:"-"`

@@ -547,3 +547,30 @@ func BenchmarkAudit(b *testing.B) {
 		n++
 	}
 }
+
+// TestKilledWritesAreSettledByWhatTheyWereFor: each gets the line after that belongs to it, whatever was begun since.
+func TestKilledWritesAreSettledByWhatTheyWereFor(t *testing.T) {
+	a := openLedger(t, t.TempDir())
+	killed := func(intent string) {
+		e := entryOf(1)
+		e.Identity, e.Intent, e.SIDs = "", intent, nil
+		must[Entry](t)(a.begin(t.Context(), e))
+	}
+	killed("creation-1")
+	killed("creation-2")
+	killed("creation-3")
+	check(t, a.SettleCreate(t.Context(), "creation-2", "", noon))
+	check(t, a.SettleCreate(t.Context(), "creation-1", "CR1", noon))
+	check(t, a.SettleCreate(t.Context(), "creation-1", "CR9", noon)) // it is settled
+	check(t, a.Settle(t.Context(), entryOf(1), noon))
+	var got []string
+	for _, e := range entries(t, a, Filter{}) {
+		if e.Phase == "after" {
+			got = append(got, fmt.Sprint(e.Intent, " ", e.Outcome, " ", e.SIDs))
+		}
+	}
+	want := []string{"creation-2 not done, as was found afterwards []", "creation-1 done, as was found afterwards [CR1]", "creation-3 unknown []"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}

@@ -42,7 +42,7 @@ func (w *Writer) recorded(ctx context.Context, identity verify.Identity, sids []
 		return err // an interruption starts nothing new
 	}
 	entry := w.origin
-	entry.Time, entry.Identity, entry.SIDs = time.Now(), string(identity), sids
+	entry.Time, entry.Identity, entry.SIDs, entry.Intent = time.Now(), string(identity), sids, verify.IntentOf(ctx)
 	entry, err := w.ledger.begin(ctx, entry)
 	if err != nil {
 		return err

@@ -32,7 +32,22 @@ func (r *Rotator) Prepare(ctx context.Context, job Job) (Plan, error) {
 	if p.Done, err = r.isDone(ctx, p); err != nil || p.Done {
 		return p, err
 	}
-	return p, p.check()
+	if err := p.check(); err != nil {
+		return p, err
+	}
+	return p, r.findMade(ctx, &p)
+}
+
+// findMade looks for the credential of a rotation that was cut off before it knew whether one was made.
+func (r *Rotator) findMade(ctx context.Context, p *Plan) error {
+	if !p.Resumed || p.InPlace || p.State.New != "" {
+		return nil
+	}
+	found, isThere, err := r.lookUp(ctx, p)
+	if p.Looked = err == nil; isThere {
+		p.Found = &found
+	}
+	return err
 }
 
 // begin takes up the rotation that an earlier run has left, or begins one.

@@ -71,9 +71,11 @@ type Plan struct {
 	Service    verify.Service
 	Old        *verify.Credential // nil when the Service had none
 	State      verify.Rotation
-	Resumed    bool             // an earlier run has begun it
-	Superseded *verify.Rotation // one to another file, which has not ended and will not
-	Done       bool             // the Service has a credential of this very file
+	Resumed    bool               // an earlier run has begun it
+	Looked     bool               // it was cut off where it made the new credential, which was looked for
+	Found      *verify.Credential // what it had made, nil for nothing
+	Superseded *verify.Rotation   // one to another file, which has not ended and will not
+	Done       bool               // the Service has a credential of this very file
 }
 
 // Report is how a rotation ended, as far as it is known.

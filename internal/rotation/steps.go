@@ -36,13 +36,11 @@ func (r *Rotator) made(ctx context.Context, p *Plan) (verify.Credential, error) 
 	if p.InPlace {
 		return r.replaceContents(ctx, p)
 	}
-	if p.Resumed {
-		if found, isThere, err := r.lookUp(ctx, p); err != nil || isThere {
-			return found, err
-		}
+	if p.Found != nil {
+		return *p.Found, nil
 	}
 	r.Notice("making the push credential %q", p.Write.FriendlyName)
-	made, err := r.Writer.CreateCredential(ctx, p.Write)
+	made, err := r.Writer.CreateCredential(verify.WithIntent(ctx, p.State.Intent()), p.Write)
 	if verify.KindOf(err) != verify.KindPartial || err == nil {
 		return made, err
 	}

@@ -1,6 +1,10 @@
 package verify
 
-import "time"
+import (
+	"context"
+	"fmt"
+	"time"
+)
 
 // Creation is something that was about to be made on Twilio: it is kept before the request is sent, so that a run that was
 // killed does not make it twice.
@@ -29,3 +33,19 @@ const (
 	CreationNoted   CreationOutcome = "noted" // made, and its SID is in the file or was told
 	CreationNot     CreationOutcome = "not"   // it was not made
 )
+
+// Intent names a creation in the audit file.
+func (c Creation) Intent() string { return fmt.Sprintf("creation-%d", c.ID) }
+
+type intentKey struct{}
+
+// WithIntent says what the writes of a context are for, so that how a killed one ended can be told to the audit file later.
+func WithIntent(ctx context.Context, intent string) context.Context {
+	return context.WithValue(ctx, intentKey{}, intent)
+}
+
+// IntentOf gives what [WithIntent] said, "" for nothing.
+func IntentOf(ctx context.Context) string {
+	intent, _ := ctx.Value(intentKey{}).(string)
+	return intent
+}

@@ -1,6 +1,9 @@
 package verify
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // RotationOutcome is how the exchange of a push credential ended.
 type RotationOutcome string
@@ -24,4 +27,9 @@ type Rotation struct {
 	New         CredentialSID   // "" until it is known; Old itself where the contents are replaced in place
 	Attached    time.Time       // just before the request that attached it; zero until then
 	Outcome     RotationOutcome // "" until it ended
+}
+
+// Intent names a rotation in the audit file.
+func (r Rotation) Intent() string {
+	return fmt.Sprintf("rotation-%s-%s-%d", r.ServiceSID, r.Platform, r.Began.UnixMicro())
 }
