@@ -16,7 +16,7 @@ import (
 	"github.com/verifyctl/verifyctl/internal/verify"
 )
 
-func newCompletionCmd() *cobra.Command {
+func newCompletionCmd(*shell) *cobra.Command {
 	scripts := map[string]func(*cobra.Command, io.Writer) error{
 		"bash":       BashCompletion,
 		"zsh":        func(root *cobra.Command, w io.Writer) error { return root.GenZshCompletion(w) },

@@ -51,8 +51,9 @@ func run(ctx context.Context, s *shell, args []string) int {
 	results := &resultWriter{to: s.out}
 	s.out, s.results, s.screen = results, results, s.err
 	s.mask()
-	root := newRootCmd(s)
-	root.SetArgs(guardNegative(args))
+	typed := guardNegative(args)
+	root := newRootCmd(s, typed)
+	root.SetArgs(typed)
 	err := root.ExecuteContext(ctx)
 	s.nameMissing(ctx, err)
 	s.rememberSeen(ctx)

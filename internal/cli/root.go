@@ -4,16 +4,17 @@ package cli
 
 import (
 	"errors"
+	"slices"
 
 	"github.com/spf13/cobra"
 )
 
 // Root gives the command tree without anything behind it, for generating documentation and completions.
 func Root() *cobra.Command {
-	return newRootCmd(&shell{terminal: terminal{getenv: func(string) string { return "" }}})
+	return newRootCmd(&shell{terminal: terminal{getenv: func(string) string { return "" }}}, nil)
 }
 
-func newRootCmd(s *shell) *cobra.Command {
+func newRootCmd(s *shell, args []string) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "verifyctl",
 		Short: "Operate Twilio Verify Push: factors, challenges, push credentials, debugger events",
@@ -42,7 +43,7 @@ Start with: verifyctl demo`,
 	root.SetFlagErrorFunc(s.flagError)
 	root.SetHelpCommand(newHelpCmd())
 	root.AddGroup(commandGroups...)
-	addCommands(root, s)
+	addCommands(root, s, args)
 	s.refuseUnknown(root)
 	return root
 }
@@ -61,19 +62,59 @@ const (
 	groupHere  = "here"
 )
 
-// addCommands hangs every group of commands into the tree.
-func addCommands(root *cobra.Command, s *shell) {
-	add := func(group string, cmds ...*cobra.Command) {
-		for _, cmd := range cmds {
-			cmd.GroupID = group
-			root.AddCommand(cmd)
+// topCommand is a command below the root that is made only when it is asked for, because making all of them takes as long as
+// some of them run.
+type topCommand struct {
+	group string
+	names []string // its name and its aliases
+	make  func(*shell) *cobra.Command
+}
+
+func topCommands() []topCommand {
+	return []topCommand{
+		{groupDaily, []string{"factors", "factor"}, newFactorsCmd},
+		{groupDaily, []string{"challenge", "challenges"}, newChallengeCmd},
+		{groupDaily, []string{"entities", "entity"}, newEntitiesCmd},
+		{groupDaily, []string{"fleet"}, newFleetCmd},
+		{groupFind, []string{"why"}, newWhyCmd},
+		{groupFind, []string{"doctor"}, newDoctorCmd},
+		{groupFind, []string{"latency"}, newLatencyCmd},
+		{groupFind, []string{"debugger", "debug"}, newDebuggerCmd},
+		{groupSetUp, []string{"env", "envs", "environment", "environments"}, newEnvCmd},
+		{groupSetUp, []string{"services", "service"}, newServicesCmd},
+		{groupSetUp, []string{"credentials", "credential"}, newCredentialsCmd},
+		{groupSetUp, []string{"simulator"}, newSimulatorCmd},
+		{groupSetUp, []string{"demo"}, newDemoCmd},
+		{groupHere, []string{"audit"}, newAuditCmd},
+		{groupHere, []string{"state"}, newStateCmd},
+		{groupHere, []string{"completion"}, newCompletionCmd},
+		{groupHere, []string{"version"}, newVersionCmd},
+	}
+}
+
+// addCommands hangs into the tree the command that args ask for, or every command where they ask for none: for the help of
+// the root, its completion, and a word that was mistyped.
+func addCommands(root *cobra.Command, s *shell, args []string) {
+	var others []topCommand
+	for _, top := range topCommands() {
+		if slices.ContainsFunc(args, func(arg string) bool { return slices.Contains(top.names, arg) }) {
+			top.addTo(root, s)
+		} else {
+			others = append(others, top)
 		}
 	}
-	add(groupDaily, newFactorsCmd(s), newChallengeCmd(s), newEntitiesCmd(s), newFleetCmd(s))
-	add(groupFind, newWhyCmd(s), newDoctorCmd(s), newLatencyCmd(s))
-	add(groupFind, newDebuggerCmd(s))
-	add(groupSetUp, newEnvCmd(s), newServicesCmd(s), newCredentialsCmd(s), newSimulatorCmd(s), newDemoCmd(s))
-	add(groupHere, newAuditCmd(s), newStateCmd(s), newCompletionCmd(), newVersionCmd(s))
+	if asked, _, err := root.Find(args); err == nil && asked != root {
+		return
+	}
+	for _, top := range others {
+		top.addTo(root, s)
+	}
+}
+
+func (t topCommand) addTo(root *cobra.Command, s *shell) {
+	cmd := t.make(s)
+	cmd.GroupID = t.group
+	root.AddCommand(cmd)
 }
 
 // newHelpCmd is cobra's help command, but for an unknown topic it fails.

@@ -134,7 +134,7 @@ func TestUnknownFormatsListWhatTheCommandWrites(t *testing.T) {
 				want = verify.Error{Message: "--output does not apply to verifyctl " + path, Hint: "see verifyctl " + path + " --help"}
 			}
 			s := &shell{terminal: terminal{getenv: func(string) string { return "" }}}
-			cmd, _, err := newRootCmd(s).Find(strings.Fields(path))
+			cmd, _, err := newRootCmd(s, nil).Find(strings.Fields(path))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -217,6 +217,33 @@ func TestTimesAreWrittenOneWay(t *testing.T) {
 		status, _, stderr := runArgs(t, append(strings.Fields("-e demo debugger "+flag), "soon")...)
 		if status != 64 || !strings.Contains(stderr, `"soon" is not a`) || !strings.Contains(stderr, forms) {
 			t.Errorf("%s soon: status %d, %s", flag, status, stderr)
+		}
+	}
+}
+
+// Only the command asked for is made: each is found by its name and by each of its aliases, as in the whole tree, wherever the
+// flags of the root stand.
+func TestTheCommandAskedForIsMade(t *testing.T) {
+	for _, child := range Root().Commands() {
+		for _, name := range append([]string{child.Name()}, child.Aliases...) {
+			for _, args := range [][]string{{name}, {"-e", "demo", name}, {"-qe", "demo", name}, {"--env", "why", name}} {
+				if name == "help" {
+					continue
+				}
+				want, _, wantErr := Root().Find(args)
+				found, _, err := newRootCmd(&shell{}, args).Find(args)
+				if wantErr != nil || err != nil || found.CommandPath() != want.CommandPath() {
+					t.Errorf("%q finds %v, %v; want %v, %v", args, found.CommandPath(), err, want.CommandPath(), wantErr)
+				}
+			}
+			if made := newRootCmd(&shell{}, []string{name}).Commands(); name != "help" && len(made) != 1 {
+				t.Errorf("%s makes %d commands: its names are not all in topCommands", name, len(made))
+			}
+		}
+	}
+	for _, args := range [][]string{{}, {"--help"}, {"fctors"}, {"wy", "factors"}, {"help", "factors"}, {"__complete", "factors", ""}} {
+		if made, all := len(newRootCmd(&shell{}, args).Commands()), len(Root().Commands()); made != all {
+			t.Errorf("%q makes %d commands of %d", args, made, all)
 		}
 	}
 }
