@@ -54,11 +54,11 @@ func generated(i int) map[string]string {
 	}
 }
 
-// TestShapesDecodeAsRecorded: 10,000 events in each shape give what they gave when it was recorded, to the last byte; with
+// TestShapesDecodeAsRecorded: 3,000 events in each shape give what they gave when it was recorded, to the last byte; with
 // -short the first 1,000. A shape that is read better from now on is recorded anew, by running the test with RECORD=1, and
 // the difference read.
 func TestShapesDecodeAsRecorded(t *testing.T) {
-	const file, first, all = "testdata/shapes.sha256", 1_000, 10_000
+	const file, first, all = "testdata/shapes.sha256", 1_000, 3_000
 	defer debug.SetGCPercent(debug.SetGCPercent(400)) // a fifth of the time went into collecting garbage
 	sums := map[string][]byte{}
 	decodeShapes(sums, 0, first)
