@@ -18,7 +18,7 @@ type envDriftOptions struct {
 }
 
 func newEnvDriftCmd(s *shell) *cobra.Command {
-	o := envDriftOptions{setup{shell: s}}
+	o := envDriftOptions{setup{shell: s, withoutFiles: true}}
 	cmd := &cobra.Command{
 		Use:   "drift [NAME…]",
 		Short: "Fail when Twilio's Services are not as declared, for CI",
@@ -27,7 +27,8 @@ is gone, a push credential that is not the one that was uploaded from here.
 
 -o junit and -o sarif write a report for CI systems, where each finding points at the line that declares it. What could not
 be read is an error, and never counted as missing. Who changed a resource last is said where the account's events tell, which
-takes a request for each one.
+takes a request for each one. A credential file that is not on this machine is not compared, with a warning: CI needs no secret
+but an API key.
 
 ` + exitHelp(readStatuses...),
 		Example: `  verifyctl -e demo env export | verifyctl env drift --file -

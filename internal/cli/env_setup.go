@@ -24,6 +24,8 @@ type setup struct {
 	shell *shell
 	file  string // with declarations, "" for the environment file
 
+	withoutFiles bool // credential files that are not here are not compared
+
 	names    []string
 	accounts map[string]*environments.Account // by account and where it is
 }
@@ -206,7 +208,7 @@ func (o *setup) environment(ctx context.Context, target *config.Target) (*enviro
 		}
 		now = world.now
 	}
-	env := &environments.Environment{Environment: target.Environment, Declares: *target.Service, Now: now(), File: target.PushFile}
+	env := &environments.Environment{Environment: target.Environment, Declares: *target.Service, Now: now(), File: target.PushFile, WithoutFiles: o.withoutFiles}
 	others, err := o.shell.environments()
 	if err != nil {
 		return nil, err

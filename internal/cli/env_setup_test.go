@@ -515,6 +515,34 @@ func TestDriftInTheFormsOfCI(t *testing.T) {
 	}
 }
 
+// TestDriftNeedsNoSecret: on a machine without the credential files, as CI is, everything else is compared, and what was not is
+// said. A file that is there is still checked, and a plan needs all of them.
+func TestDriftNeedsNoSecret(t *testing.T) {
+	a, sids := made(t)
+	for _, name := range []string{"apns-live.p12", "fcm-live.json"} {
+		if err := os.Remove(filepath.Join(a.dir, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	status, stdout, stderr := a.run("env", "drift")
+	if status != 0 || strings.Count(stderr, "is not compared") != 2 || !strings.Contains(stderr, "apns-live.p12") || !strings.Contains(stderr, "fcm-live.json") {
+		t.Errorf("status %d\n%s%s", status, stdout, stderr)
+	}
+	a.post("/v1/Credentials/"+sids["$APN"], "FriendlyName", "renamed")
+	if status, stdout, _ := a.run("env", "drift"); status != 1 || !strings.Contains(stdout, "renamed") {
+		t.Errorf("a change by hand: status %d\n%s", status, stdout)
+	}
+	for _, command := range []string{"plan", "apply"} {
+		if status, _, stderr := a.run("env", command); status != 64 || !strings.Contains(stderr, "cannot be read") {
+			t.Errorf("%s: status %d\n%s", command, status, stderr)
+		}
+	}
+	a.write("fcm-live.json", "not a key")
+	if status, _, stderr := a.run("env", "drift"); status != 64 && status != 6 || !strings.Contains(stderr, "fcm-live.json") {
+		t.Errorf("a broken file: status %d\n%s", status, stderr)
+	}
+}
+
 // TestWhatCannotBeReadIsNeverMissing: no refusal or failure of a read becomes a change.
 func TestWhatCannotBeReadIsNeverMissing(t *testing.T) {
 	a, _ := made(t)

@@ -183,12 +183,20 @@ func (c *comparison) createCredential(p verify.PushDeclaration, platform verify.
 	}
 	c.attach[platform] = KnownAfter
 	change := Change{Action: Create, Kind: KindCredential, Platform: platform, Name: p.Name, At: p.At,
-		Fields: append(c.made(platform), Field{Name: "contents", New: c.env.uploads[platform].describe()})}
+		Fields: append(c.made(platform), Field{Name: "contents", New: c.described(platform)})}
 	if p.SID != "" {
 		change.Effect = []string{fmt.Sprintf("%s, which is declared, is not in the account any more", p.SID)}
 	}
 	c.Changes = append(c.Changes, change)
 	return nil
+}
+
+// described says what a credential would be made of.
+func (c *comparison) described(platform verify.Platform) string {
+	if c.env.absent[platform] {
+		return "unknown: its file is not on this machine"
+	}
+	return c.env.uploads[platform].describe()
 }
 
 // called says which credential is declared.
@@ -255,7 +263,7 @@ func (c *comparison) contents(ctx context.Context, p verify.PushDeclaration, pla
 	if err != nil {
 		return false, "", err
 	}
-	if p.Contents != verify.ContentsDeclared || known == nil || c.env.Memory == nil {
+	if p.Contents != verify.ContentsDeclared || c.env.absent[platform] || known == nil || c.env.Memory == nil {
 		if known == nil {
 			c.Notes = append(c.Notes, what+": what is in it is unknown: it cannot be read back, and was not uploaded from here")
 		} else {
@@ -312,7 +320,7 @@ func (e *Environment) remembered(ctx context.Context, credential verify.Credenti
 // sameProject refuses the service account of another Firebase project than that of the credential, or of the one that the
 // Service has: the tokens of its factors are of that project, and Google would refuse every push (52104).
 func (c *comparison) sameProject(platform verify.Platform, credential verify.CredentialSID) error {
-	if platform != verify.PlatformFCM {
+	if platform != verify.PlatformFCM || c.env.absent[platform] {
 		return nil
 	}
 	candidates := []verify.CredentialSID{credential}

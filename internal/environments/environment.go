@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"iter"
 	"slices"
 	"strings"
@@ -24,6 +25,9 @@ type Environment struct {
 
 	// File reads what the push credential for a platform is to be made of.
 	File func(ctx context.Context, platform verify.Platform) (verify.PushFile, error)
+	// WithoutFiles leaves out what a declared file holds where that file is not on this machine, and says so: a CI system that only
+	// looks for drift has no secrets.
+	WithoutFiles bool
 	// Memory is nil where this machine remembers nothing.
 	Memory Memory
 	// Factors counts the verified push factors of a platform, as this machine's index has them; nil where there is none.
@@ -32,6 +36,7 @@ type Environment struct {
 	Others []verify.Environment
 
 	uploads map[verify.Platform]upload
+	absent  map[verify.Platform]bool // their files are not on this machine
 }
 
 // upload is what a push credential is made of, and what its file told.
@@ -53,7 +58,7 @@ var platforms = []verify.Platform{verify.PlatformAPN, verify.PlatformFCM}
 // Open checks all that can be wrong without asking Twilio: how the iOS app is signed, and the files of the push credentials.
 // It gives what is worth a warning. The error is a usage [verify.Error] that names the line.
 func (e *Environment) Open(ctx context.Context) (warnings []string, err error) {
-	e.uploads = map[verify.Platform]upload{}
+	e.uploads, e.absent = map[verify.Platform]upload{}, map[verify.Platform]bool{}
 	for _, platform := range platforms {
 		declared, ok := e.Declares.Push[platform]
 		if !ok || declared.Absent {
@@ -68,6 +73,11 @@ func (e *Environment) Open(ctx context.Context) (warnings []string, err error) {
 			continue
 		}
 		lines, err := e.open(ctx, platform, declared)
+		if e.WithoutFiles && errors.Is(err, fs.ErrNotExist) {
+			e.absent[platform] = true
+			warnings = append(warnings, fmt.Sprintf("%v; what is in the %s credential of %s is not compared", err, platform, e.Name))
+			continue
+		}
 		if err != nil {
 			return nil, err
 		}
