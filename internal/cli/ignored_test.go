@@ -152,4 +152,4 @@ func withoutChanging(line string) string {
 }
 
 // changing is what differs between two runs of one command line.
-var changing = regexp.MustCompile(` {2,}|\bnow\b|\b\d\d:\d\d UTC|\d{4}-\d\d-\d\d[T ][0-9:.]+(Z|[+-]\d\d:\d\d)?|[0-9a-f]{32,64}|[0-9.]+ ?(ms|µs|s)\b|\d+\.\d+|\d+ (seconds?|minutes?) ago|[0-9a-f]{8}-[0-9a-f-]{27}|"(id|prev|mac|hash)":"[^"]*"`)
+var changing = regexp.MustCompile(` {2,}|-\d{16}\b|\bnow\b|\b\d\d:\d\d UTC|\d{4}-\d\d-\d\d[T ][0-9:.]+(Z|[+-]\d\d:\d\d)?|[0-9a-f]{32,64}|[0-9.]+ ?(ms|µs|s)\b|\d+\.\d+|\d+ (seconds?|minutes?) ago|[0-9a-f]{8}-[0-9a-f-]{27}|"(id|prev|mac|hash)":"[^"]*"`)
