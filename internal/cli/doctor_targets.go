@@ -2,6 +2,8 @@ package cli
 
 import (
 	"context"
+	"errors"
+	"io/fs"
 	"iter"
 	"net/url"
 	"slices"
@@ -13,6 +15,7 @@ import (
 	"github.com/verifyctl/verifyctl/internal/debugger"
 	"github.com/verifyctl/verifyctl/internal/doctor"
 	"github.com/verifyctl/verifyctl/internal/event"
+	"github.com/verifyctl/verifyctl/internal/pushfile"
 	"github.com/verifyctl/verifyctl/internal/twilio"
 	"github.com/verifyctl/verifyctl/internal/verify"
 )
@@ -152,7 +155,43 @@ func (r remembered) CredentialFiles(ctx context.Context) iter.Seq2[verify.Creden
 	if err != nil {
 		return failed[verify.CredentialFile](err)
 	}
-	return memory.CredentialFiles(ctx)
+	return func(yield func(verify.CredentialFile, error) bool) {
+		remembers := false
+		for file, err := range memory.CredentialFiles(ctx) {
+			remembers = true
+			if !yield(file, err) {
+				return
+			}
+		}
+		file, ok, err := declaredCertificate(ctx, r.c.target, r.c.now())
+		if ok || err != nil && !remembers { // a pass phrase that is not at hand does not hide what is remembered
+			yield(file, err)
+		}
+	}
+}
+
+// declaredCertificate gives what the APNs certificate says that an environment declares, where it is on this machine.
+func declaredCertificate(ctx context.Context, target *config.Target, now time.Time) (verify.CredentialFile, bool, error) {
+	if target.Service == nil || target.Service.Push[verify.PlatformAPN].Contents != verify.ContentsDeclared {
+		return verify.CredentialFile{}, false, nil
+	}
+	file, err := target.PushFile(ctx, verify.PlatformAPN)
+	if errors.Is(err, fs.ErrNotExist) {
+		return verify.CredentialFile{}, false, nil
+	}
+	if err != nil {
+		return verify.CredentialFile{}, false, err
+	}
+	lint, err := pushfile.LintDeclared(file, pushfile.Options{Now: now})
+	if err != nil {
+		return verify.CredentialFile{}, false, err
+	}
+	if lint.File.Platform != verify.PlatformAPN {
+		return verify.CredentialFile{}, false, verify.Usagef("%s: %s holds no APNs certificate that can be read", file.At, target.Service.Push[verify.PlatformAPN].Description)
+	}
+	declared := lint.File
+	declared.At = time.Time{} // nothing tells that it was uploaded
+	return declared, true, nil
 }
 
 func (r remembered) Capture(ctx context.Context) (doctor.Capture, error) {

@@ -21,6 +21,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -541,6 +542,31 @@ func TestDriftNeedsNoSecret(t *testing.T) {
 	if status, _, stderr := a.run("env", "drift"); status != 64 && status != 6 || !strings.Contains(stderr, "fcm-live.json") {
 		t.Errorf("a broken file: status %d\n%s", status, stderr)
 	}
+}
+
+// TestDoctorReadsTheDeclaredCertificate where nothing else tells when the attached one expires, as on a CI system that has the file.
+func TestDoctorReadsTheDeclaredCertificate(t *testing.T) {
+	a, _ := made(t)
+	looks := func(want string) {
+		t.Helper()
+		status, stdout, stderr := a.run("doctor", "-e", "live", "--only", "PUSH-APN-11", "-o", "json")
+		if status != 0 || !strings.Contains(stdout, want) {
+			t.Errorf("status %d, want %q\n%s%s", status, want, stdout, stderr)
+		}
+	}
+	notes := regexp.MustCompile(`(?m)^    credential_notes:\n(      .*\n)+`)
+	a.write("config.yaml", notes.ReplaceAllString(a.read("config.yaml"), ""))
+	looks("as its file said on")
+	if err := os.Rename(filepath.Join(a.dir, "state"), filepath.Join(a.dir, "state of another machine")); err != nil {
+		t.Fatal(err)
+	}
+	looks("as the declared file says, if that is what was uploaded")
+	a.write("apns-live.p12", "not a certificate")
+	looks("apns-live.p12")
+	if err := os.Remove(filepath.Join(a.dir, "apns-live.p12")); err != nil {
+		t.Fatal(err)
+	}
+	looks(`"status": "unknown"`)
 }
 
 // TestWhatCannotBeReadIsNeverMissing: no refusal or failure of a read becomes a change.

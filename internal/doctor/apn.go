@@ -127,7 +127,8 @@ func recordCommand(snap *snapshot) string {
 }
 
 // certificateFile gives what is known of the file behind the attached APNs credential, and how: what this machine remembers
-// of it, else what the environment declares. It is the zero value when nothing is known of it.
+// of it, else what was recorded of it in the environment, else what the file says that the environment declares: it may have been
+// renewed and not uploaded, so it comes last. It is the zero value when nothing is known of it.
 func (snap *snapshot) certificateFile() (file verify.CredentialFile, how string) {
 	attached := snap.Service.Value.CredentialSID(verify.PlatformAPN)
 	for _, file := range snap.Files.Value {
@@ -136,11 +137,20 @@ func (snap *snapshot) certificateFile() (file verify.CredentialFile, how string)
 		}
 	}
 	note := snap.Env.CredentialNotes[verify.PlatformAPN]
+	isAnothers := note.CredentialSID != "" && attached != "" && !verify.SameSID(note.CredentialSID, attached)
+	if i := slices.IndexFunc(snap.Files.Value, isDeclared); i >= 0 && (note.Recorded == "" || isAnothers) {
+		return snap.Files.Value[i], "as the declared file says, if that is what was uploaded"
+	}
 	expires, err := time.Parse(time.DateOnly, note.Expires)
 	if note.Recorded == "" || err != nil && note.Expires != "" {
 		return verify.CredentialFile{}, ""
 	}
 	return verify.CredentialFile{CredentialSID: note.CredentialSID, Platform: verify.PlatformAPN, NotAfter: expires, Topics: note.Topics}, "as recorded on " + note.Recorded
+}
+
+// isDeclared tells a certificate file that an environment declares from those that were uploaded.
+func isDeclared(file verify.CredentialFile) bool {
+	return file.At.IsZero() && file.Platform == verify.PlatformAPN
 }
 
 // certificate judges what the certificate's file told before it was uploaded, or else takes somebody's word.
@@ -151,6 +161,8 @@ func certificate(snap *snapshot) answer {
 	switch {
 	case how == "" && snap.Env.CredentialNotes[verify.PlatformAPN].Recorded != "":
 		return unknown("the recorded expiry %q is not a date", snap.Env.CredentialNotes[verify.PlatformAPN].Expires).fix("record it again").run(record)
+	case how == "" && snap.Files.Err != nil:
+		return unknown("what is known of the certificate's file could not be read: %v", snap.Files.Err)
 	case how == "":
 		a := byAttestation(snap, "PUSH-APN-11", "when the certificate expires and which app it is for")
 		if a.Status == Unknown && !snap.Env.Demo {

@@ -301,6 +301,18 @@ func brokenWorlds() []brokenWorld {
 			b.note(nil)
 			b.files = []verify.CredentialFile{{CredentialSID: credentialSID(9), NotAfter: noon.AddDate(0, 6, 0)}}
 		}, Unknown, "--record live"},
+		{"PUSH-APN-11", "declared, and nobody recorded", func(b *bench) {
+			b.note(nil)
+			b.files = []verify.CredentialFile{{Platform: verify.PlatformAPN, NotAfter: noon.AddDate(0, 0, 5)}}
+		}, Fail, "expires on 2026-11-28, in 5 days"},
+		{"PUSH-APN-11", "declared, and nobody recorded that it is what was uploaded", func(b *bench) {
+			b.note(nil)
+			b.files = []verify.CredentialFile{{Platform: verify.PlatformAPN, NotAfter: noon.AddDate(0, 6, 0)}}
+		}, Pass, "as the declared file says, if that is what was uploaded"},
+		{"PUSH-APN-11", "declared anew, and the old one is recorded", func(b *bench) {
+			b.note(func(n *verify.CredentialNote) { n.Expires = "2026-11-30" })
+			b.files = []verify.CredentialFile{{Platform: verify.PlatformAPN, NotAfter: noon.AddDate(0, 6, 0)}}
+		}, Fail, "expires on 2026-11-30, in 6 days"},
 		{"PUSH-APN-11", "other app", func(b *bench) { b.note(func(n *verify.CredentialNote) { n.Topics = []string{"com.other.example"} }) }, Fail, "52143"},
 		{"PUSH-APN-11", "another credential", func(b *bench) { b.note(func(n *verify.CredentialNote) { n.CredentialSID = credentialSID(9) }) }, Unknown, "--record live"},
 		{"PUSH-APN-11", "no date", func(b *bench) { b.note(func(n *verify.CredentialNote) { n.Expires = "soon" }) }, Unknown, `"soon"`},

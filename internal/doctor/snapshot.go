@@ -34,7 +34,7 @@ const (
 	otherHosts     resource = "the latency of other hosts"
 	captured       resource = "the events captured here"
 
-	credentialFiles resource = "the credential files remembered here"
+	credentialFiles resource = "the credential files remembered or declared here"
 )
 
 // permissions names what a key needs to read a resource, for the finding about a refusal.

@@ -60,7 +60,8 @@ type feed interface {
 }
 
 // memory tells what this machine has captured of the environment's debugger events, and what it remembers of the files of
-// its push credentials, the newest first.
+// its push credentials, the newest first. A file that the environment declares and that is on this machine comes after them,
+// without a time.
 type memory interface {
 	Capture(ctx context.Context) (Capture, error)
 	CredentialFiles(ctx context.Context) iter.Seq2[verify.CredentialFile, error]
