@@ -159,7 +159,8 @@ func (o *doctorOptions) run(ctx context.Context) error {
 		return err
 	}
 	if o.verbose {
-		o.shell.note("%s sent", verify.Count(o.shell.requests(), "request"))
+		sent, _ := o.shell.requests()
+		o.shell.note("%s sent", verify.Count(sent, "request"))
 	}
 	if err := outcome(report.Outcome(o.failOn)); err != nil {
 		return err

@@ -52,7 +52,6 @@ It ends with the status that doctor has after the last look: after q, or after -
 ` + exitHelp(0, 1, 3, 6),
 		Example: `  verifyctl -e demo doctor watch --looks 1
   verifyctl doctor watch --every 5m --only 'PUSH-*'`,
-		Args: unknownCommand,
 		RunE: parseThenRun(o.parse, o.run),
 	}
 	flags := cmd.Flags()
@@ -195,7 +194,7 @@ func (o *doctorWatchOptions) drawn(w doctor.Watch, width int) string {
 
 // look looks at everything once.
 func (o *doctorWatchOptions) look(ctx context.Context) doctor.Look {
-	requests, throttled := o.shell.requests(), o.shell.throttled()
+	sentBefore, throttledBefore := o.shell.requests()
 	look := doctor.Look{At: time.Now(), Challenges: map[string]doctor.ChallengeCounts{}}
 	look.Report, look.Err = o.examine(ctx, o.chosen, doctor.Options{Only: o.only, Skip: o.skip, Declared: o.declared})
 	for _, target := range o.chosen {
@@ -206,7 +205,8 @@ func (o *doctorWatchOptions) look(ctx context.Context) doctor.Look {
 	if look.Err == nil {
 		look.At = look.Report.At
 	}
-	look.Requests, look.Throttled = o.shell.requests()-requests, o.shell.throttled() > throttled
+	sent, throttled := o.shell.requests()
+	look.Requests, look.Throttled = sent-sentBefore, throttled > throttledBefore
 	return look
 }
 

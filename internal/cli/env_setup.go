@@ -278,7 +278,8 @@ type setupReport struct {
 }
 
 func (o *setup) report(all []planned) setupReport {
-	report := setupReport{Requests: o.shell.requests(), Environments: []*environments.Diff{}}
+	sent, _ := o.shell.requests()
+	report := setupReport{Requests: sent, Environments: []*environments.Diff{}}
 	for _, p := range all {
 		report.Environments = append(report.Environments, p.diff)
 	}
@@ -287,24 +288,13 @@ func (o *setup) report(all []planned) setupReport {
 	return report
 }
 
-// requests counts what was sent in this run.
-func (s *shell) requests() int {
-	total := 0
+// requests counts what was sent in this run, and how much of it met a 429.
+func (s *shell) requests() (sent, throttled int) {
 	for _, limiter := range s.opened.limiters {
-		n, _ := limiter.Counts()
-		total += n
+		n, refused := limiter.Counts()
+		sent, throttled = sent+n, throttled+refused
 	}
-	return total
-}
-
-// throttled is how many requests of this run met a 429.
-func (s *shell) throttled() int {
-	total := 0
-	for _, limiter := range s.opened.limiters {
-		_, n := limiter.Counts()
-		total += n
-	}
-	return total
+	return sent, throttled
 }
 
 // print writes what differs: a page for people, else one row for each property.

@@ -328,8 +328,8 @@ func (w Watch) Cost() string {
 	return text
 }
 
-// Text shows everything for people: how environments are, the worst checks last, where a short screen cuts them off. draw draws
-// counts by the minute.
+// Text shows everything for people: how environments are first, and checks last, where a short screen cuts them off, the worst of
+// them on top. draw draws counts by the minute.
 func (w Watch) Text(paint Painter, draw func([]int) string) string {
 	t := &text{paint: paint}
 	t.line("Looked at %s; %s.", w.last.At.UTC().Format("15:04:05 UTC"), w.Cost())
