@@ -201,6 +201,9 @@ func (o *credentialsRotateOptions) noteCredential(c *connection, report rotation
 func (o *credentialsRotateOptions) tell(c *connection, plan rotation.Plan) {
 	phones := map[verify.Platform]string{verify.PlatformAPN: "iPhones", verify.PlatformFCM: "Android phones"}[o.platform]
 	switch {
+	case plan.State.Outcome == verify.RotationReturning:
+		o.shell.note("the rotation that began %s was cut off while it put push credential %s back", verify.Stamp(plan.State.Began), plan.State.Old)
+		return
 	case plan.Resumed:
 		o.shell.note("going on with the rotation that began %s", verify.Stamp(plan.State.Began))
 	case plan.Old == nil:
@@ -226,6 +229,9 @@ func (o *credentialsRotateOptions) tell(c *connection, plan rotation.Plan) {
 
 func (o *credentialsRotateOptions) question(c *connection, plan rotation.Plan) string {
 	what := fmt.Sprintf("Exchange the %s push credential of %s", o.platform, c.label())
+	if plan.State.Outcome == verify.RotationReturning {
+		return fmt.Sprintf("Put push credential %s back in %s?", plan.State.Old, c.label())
+	}
 	if o.inPlace {
 		what = fmt.Sprintf("Replace the contents of push credential %s in %s, for which there is no way back", plan.Old.SID, c.label())
 	}

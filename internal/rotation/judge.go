@@ -80,17 +80,21 @@ func (r *Rotator) end(ctx context.Context, p *Plan, report Report) (Report, erro
 	return report, failing.WithHint("put the old one back: %s", verify.Command(p.Environment.Name, "doctor", "undo", string(p.Platform)+"="+string(p.State.Old)))
 }
 
-// rollBack attaches the old credential again, if it still fits.
-func (r *Rotator) rollBack(ctx context.Context, p *Plan, report Report) (Report, error) {
-	old, err := r.Twilio.Credential(ctx, p.State.Old)
-	if err == nil {
-		err = p.fits(old)
-	}
-	if err == nil {
-		r.Notice("putting %s back", old.SID)
-		err = r.set(ctx, p, p.State.Old, p.State.New)
-	}
+// goOnReturning puts the old credential back for a run that was cut off while it did.
+func (r *Rotator) goOnReturning(ctx context.Context, p *Plan) (Report, error) {
+	now := r.Clock.Now()
+	tally, err := r.count(ctx, *p, now)
 	if err != nil {
+		return p.report(tally, 0), err
+	}
+	return r.rollBack(ctx, p, p.report(tally, now.Sub(p.State.Attached)))
+}
+
+// rollBack attaches the old credential again, if it still fits. That it is about to is remembered first: a run that is cut off
+// here must not attach the new one once more.
+func (r *Rotator) rollBack(ctx context.Context, p *Plan, report Report) (Report, error) {
+	if err := r.putBack(ctx, p); err != nil {
+		report.Outcome = p.State.Outcome
 		return report, &verify.Error{Kind: verify.KindOf(err), Cause: err,
 			Message: verify.Count(report.excess(), "push was", "pushes were") + " refused, and the old credential could not be put back: " + err.Error()}
 	}
@@ -98,6 +102,22 @@ func (r *Rotator) rollBack(ctx context.Context, p *Plan, report Report) (Report,
 	if err := r.Memory.SaveRotation(ctx, p.State); err != nil {
 		return report, err
 	}
-	return report, (&verify.Error{Kind: verify.KindFailed, Message: verify.Count(report.excess(), "push was", "pushes were") + " refused because of the new credential; the old one, " + string(old.SID) + ", is attached again"}).
+	return report, (&verify.Error{Kind: verify.KindFailed, Message: verify.Count(report.excess(), "push was", "pushes were") + " refused because of the new credential; the old one, " + string(p.State.Old) + ", is attached again"}).
 		WithHint("find out why: %s; delete the new one: %s", verify.Command(p.Environment.Name, "doctor"), verify.Command(p.Environment.Name, "credentials", "retire", string(p.State.New)))
+}
+
+func (r *Rotator) putBack(ctx context.Context, p *Plan) error {
+	p.State.Outcome = verify.RotationReturning
+	if err := r.Memory.SaveRotation(ctx, p.State); err != nil {
+		return err
+	}
+	old, err := r.Twilio.Credential(ctx, p.State.Old)
+	if err != nil {
+		return err
+	}
+	if err := p.fits(old); err != nil {
+		return err
+	}
+	r.Notice("putting %s back", old.SID)
+	return r.set(ctx, p, p.State.Old, p.State.New)
 }

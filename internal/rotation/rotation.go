@@ -103,6 +103,9 @@ func (r *Rotator) Run(ctx context.Context, p Plan) (Report, error) {
 			return Report{}, err
 		}
 	}
+	if p.State.Outcome == verify.RotationReturning {
+		return r.goOnReturning(ctx, &p)
+	}
 	for _, step := range []func(context.Context, *Plan) error{r.create, r.attach} {
 		if err := step(ctx, &p); err != nil {
 			return p.report(Tally{}, 0), err

@@ -379,6 +379,28 @@ func TestKilledAtEveryWrite(t *testing.T) {
 	}
 }
 
+// TestAKilledReturnIsFinished: the run after one that was killed while it put the old credential back does not attach the new one
+// again, which is known to be refused.
+func TestAKilledReturnIsFinished(t *testing.T) {
+	for _, afterSent := range []bool{false, true} {
+		b := newBank(t)
+		b.refuses, b.killAt, b.afterSent = true, 3, afterSent // the writes are the create, the attachment and the return
+		job := renewed(t, verify.SandboxFalse)
+		job.RollbackOn = 3
+		if _, err := b.rotate(t, job); !errors.Is(err, errKilled) {
+			t.Fatal(err)
+		}
+		b.killAt, b.calls = 0, 0
+		report, err := b.rotate(t, job)
+		if verify.KindOf(err) != verify.KindFailed || report.Outcome != verify.RotationRolledBack || b.calls != 1 {
+			t.Errorf("killed after it was sent %v: %d writes, %+v, %v", afterSent, b.calls, report, err)
+		}
+		if now, n := b.attached(t); now != old || n != 2 {
+			t.Errorf("killed after it was sent %v: %s is attached, of %d", afterSent, now, n)
+		}
+	}
+}
+
 // TestNoMismatchIsEverAttached goes through builds, kinds, the sandboxes of the old and the new one, and both ways.
 func TestNoMismatchIsEverAttached(t *testing.T) {
 	b := newBank(t)

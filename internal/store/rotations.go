@@ -24,5 +24,5 @@ func (s *Store) UnfinishedRotation(ctx context.Context, service verify.ServiceSI
 			err = row.Scan(&r.ServiceSID, &r.Platform, timeInto(&r.Began), &r.Fingerprint, &r.Old, &r.New, timeInto(&r.Attached), &r.Outcome)
 			return r, err
 		})
-	return last, found && last.Outcome == "", err
+	return last, found && !last.Ended(), err
 }
