@@ -8,6 +8,8 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
+	"errors"
+	"io"
 	"io/fs"
 	"net/http/httptest"
 	"os"
@@ -164,23 +166,30 @@ func (m machine) copy(t *testing.T) machine {
 		case filepath.Base(filepath.Dir(name)) == "work":
 			return os.Link(path, to)
 		}
-		info, err := entry.Info()
-		if err != nil {
-			return err
-		}
-		content, err := os.ReadFile(path)
-		if err != nil {
-			return err
-		}
-		if err := os.WriteFile(to, content, 0o600); err != nil || info.Mode() == 0o600 {
-			return err
-		}
-		return os.Chmod(to, info.Mode())
+		return copyFile(to, path)
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return other
+}
+
+func copyFile(to, path string) error {
+	from, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer from.Close()
+	info, err := from.Stat()
+	if err != nil {
+		return err
+	}
+	file, err := os.OpenFile(to, os.O_CREATE|os.O_WRONLY|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(file, from)
+	return errors.Join(err, file.Chmod(info.Mode()), file.Close())
 }
 
 // drop ends a copy before its test does, for those that make thousands.
