@@ -21,7 +21,7 @@ var behaviours = []struct {
 	{"kill loses no acknowledged event", killLosesNoAcknowledgedEvent},
 	{"stored events are found", storedEventsAreFound},
 	{"coverage is the union of its spans", coverageIsTheUnionOfItsSpans},
-	{"fifty processes make one challenge", fiftyProcessesMakeOneChallenge},
+	{"fifty runs in ten processes make one challenge", fiftyRunsInTenProcessesMakeOneChallenge},
 	{"fifty callers in one process make one challenge", fiftyCallersInOneProcessMakeOneChallenge},
 	{"a claim from its beginning to its end", aClaimFromItsBeginningToItsEnd},
 	{"resends are counted before they are sent", resendsAreCountedBeforeTheyAreSent},
@@ -63,7 +63,10 @@ func TestConformance(t *testing.T) {
 		t.Run(engine.name, func(t *testing.T) {
 			engine.world(t) // skips all of it, saying so, where there is no such engine
 			for _, b := range behaviours {
-				t.Run(b.name, func(t *testing.T) { b.test(t, engine.world(t)) })
+				t.Run(b.name, func(t *testing.T) {
+					t.Parallel()
+					b.test(t, engine.world(t))
+				})
 			}
 		})
 	}

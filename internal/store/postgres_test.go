@@ -65,15 +65,56 @@ func postgres(t testing.TB) (address string, own bool) {
 
 const teamKey = verify.Secret("0123456789abcdef0123456789abcdef")
 
-// sharedWorld is a schema of its own.
+// sharedWorld is a schema of its own, and empty. Making one takes longer than most tests do, so one that a test is done with
+// is emptied for the next.
 func sharedWorld(t *testing.T) *world {
 	address, own := postgres(t)
-	w := &world{dir: t.TempDir(), environment: "Test." + strings.ToLower(rand.Text()), address: address}
-	w.fresh = sharedWorld
-	if !own { // it stays when the tests have ended
-		t.Cleanup(func() { w.sql(t, `DROP SCHEMA IF EXISTS `+w.schema()+` CASCADE`) })
-	}
+	w := &world{dir: t.TempDir(), environment: emptied.take(), address: address, fresh: sharedWorld}
+	t.Cleanup(func() {
+		if !own || t.Failed() { // a server that goes on is left as it was, and a failure may leave anything
+			w.sql(t, `DROP SCHEMA IF EXISTS `+w.schema()+` CASCADE`)
+			return
+		}
+		w.empty(t)
+		emptied.give(w.environment)
+	})
 	return w
+}
+
+// emptied are the environments whose schemas wait for the next test.
+var emptied pool
+
+type pool struct {
+	mu   sync.Mutex
+	free []string
+}
+
+func (p *pool) take() (environment string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.free) == 0 {
+		return "Test." + strings.ToLower(rand.Text())
+	}
+	environment, p.free = p.free[0], p.free[1:]
+	return environment
+}
+
+func (p *pool) give(environment string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.free = append(p.free, environment)
+}
+
+// empty takes out of a schema what was put into it; one that was never made is left so.
+func (w *world) empty(t testing.TB) {
+	w.sql(t, `DO $$
+		DECLARE name text;
+		BEGIN
+			FOR name IN SELECT tablename FROM pg_tables WHERE schemaname = `+quoted(schemaName(w.environment))+` LOOP
+				EXECUTE format('DELETE FROM %I.%I ', `+quoted(schemaName(w.environment))+`, name) ||
+					CASE name WHEN 'meta' THEN $keep$ WHERE name LIKE 'index%' $keep$ ELSE '' END;
+			END LOOP;
+		END $$`)
 }
 
 func (w *world) schema() string { return pgx.Identifier{schemaName(w.environment)}.Sanitize() }
@@ -198,7 +239,7 @@ func TestWhatARoleMayNotDoIsSaid(t *testing.T) {
 	role := w.role(t)
 	at := w.shared()
 	at.URL = w.as(role)
-	_, err := OpenShared(t.Context(), t.TempDir(), w.environment, at)
+	_, err := OpenShared(t.Context(), t.TempDir(), "new "+rand.Text(), at)
 	wantRefusal(t, err, verify.KindRefused, "GRANT CREATE ON DATABASE", role)
 	fillEverything(t, w.open(t))
 	w.sql(t, `GRANT USAGE ON SCHEMA `+w.schema()+` TO `+role+`; GRANT SELECT ON ALL TABLES IN SCHEMA `+w.schema()+` TO `+role)
