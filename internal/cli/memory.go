@@ -46,7 +46,13 @@ func (s *shell) openMemory(ctx context.Context, target *config.Target) (*store.S
 	if err != nil {
 		return nil, err
 	}
-	return store.OpenShared(ctx, dir, name, store.Shared{URL: target.Store, Password: password, Key: key})
+	return store.OpenShared(ctx, dir, asRemembered(target.Environment), store.Shared{URL: target.Store, Password: password, Key: key})
+}
+
+// asRemembered is an environment with the name under which it is remembered.
+func asRemembered(env verify.Environment) verify.Environment {
+	env.Name = memoryName(env)
+	return env
 }
 
 // openMemoryOf is [shell.openMemory] of the environment of a name.

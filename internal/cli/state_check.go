@@ -89,7 +89,7 @@ one that reads and writes it. Nothing is connected to or changed. Only the owner
 			if err != nil {
 				return err
 			}
-			_, err = io.WriteString(cmd.OutOrStdout(), store.RolesSQL(memoryName(target.Environment)))
+			_, err = io.WriteString(cmd.OutOrStdout(), store.RolesSQL(asRemembered(target.Environment)))
 			return err
 		},
 	}

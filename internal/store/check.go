@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/verifyctl/verifyctl/internal/verify"
 )
 
 // Finding is one thing that was looked at about a memory.
@@ -56,11 +58,15 @@ func (e *postgresEngine) check(ctx context.Context) ([]Finding, error) {
 	if err != nil {
 		return nil, e.failure("cannot check the team's store", err)
 	}
+	var former bool
+	if err := e.db.QueryRowContext(ctx, `SELECT EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = $1)`, e.former).Scan(&former); err != nil {
+		return nil, e.failure("cannot check the team's store", err)
+	}
 	rights := "may read and write"
 	if !writes {
 		rights = "may only read"
 	}
-	return []Finding{
+	findings := []Finding{
 		{Check: "server", OK: number >= oldestServer, Found: e.address() + ", PostgreSQL " + version, Fix: "use PostgreSQL 15 or newer"},
 		{Check: "encryption", OK: encrypted || isLocal(e.config.Host), Found: map[bool]string{true: "TLS", false: "none"}[encrypted], Fix: "add sslmode=verify-full to the address"},
 		{Check: "schema", OK: true, Found: fmt.Sprintf("%s, version %d", e.schema, len(schemaMigrations))},
@@ -71,7 +77,12 @@ func (e *postgresEngine) check(ctx context.Context) ([]Finding, error) {
 		{Check: "latency", OK: true, Found: latency.Round(100 * time.Microsecond).String()},
 		{Check: "clock", OK: skew.Abs() < time.Minute, Found: fmt.Sprintf("this machine is %v off the server", skew.Round(time.Millisecond)),
 			Fix: "set this machine's clock, as by NTP; leases end by the server's, so nothing is lost"},
-	}, nil
+	}
+	if former {
+		findings = append(findings, Finding{Check: "former", Found: "the schema " + e.former + ", named after the environment, which nobody reads any more",
+			Fix: "when nothing in it is needed: DROP SCHEMA " + pgx.Identifier{e.former}.Sanitize() + " CASCADE"})
+	}
+	return findings, nil
 }
 
 // clock asks for the server's time, and gives how long the fastest answer took and how far this machine's clock is ahead.
@@ -89,13 +100,13 @@ func (e *postgresEngine) clock(ctx context.Context) (latency, ahead time.Duratio
 	return latency, ahead, nil
 }
 
-// RolesSQL gives the SQL by which the owner of an environment's schema makes a role that reads it and one that writes to it.
-func RolesSQL(environment string) string {
-	schema := pgx.Identifier{schemaName(environment)}.Sanitize()
+// RolesSQL gives the SQL by which the owner of the schema of an environment's Service makes a role that reads it and one that writes to it.
+func RolesSQL(env verify.Environment) string {
+	schema := pgx.Identifier{schemaOf(env)}.Sanitize()
 	var b strings.Builder
 	fmt.Fprintf(&b, "-- Run this as the owner of the schema %s, after a first command has made it.\n", schema)
 	for _, role := range []struct{ name, rights string }{{"reader", "SELECT"}, {"writer", "SELECT, INSERT, UPDATE, DELETE"}} {
-		name := pgx.Identifier{schemaName(environment) + "_" + role.name}.Sanitize()
+		name := pgx.Identifier{schemaOf(env) + "_" + role.name}.Sanitize()
 		fmt.Fprintf(&b, "\nCREATE ROLE %s LOGIN;\n", name)
 		fmt.Fprintf(&b, "GRANT USAGE ON SCHEMA %s TO %s;\n", schema, name)
 		fmt.Fprintf(&b, "GRANT %s ON ALL TABLES IN SCHEMA %s TO %s;\n", role.rights, schema, name)

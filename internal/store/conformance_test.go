@@ -6,6 +6,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
+
+	"github.com/verifyctl/verifyctl/internal/verify"
 )
 
 // behaviours are what a memory does, whatever engine it is in.
@@ -76,13 +78,18 @@ func TestConformance(t *testing.T) {
 type world struct {
 	dir         string // the machine's state directory
 	environment string
+	service     verify.ServiceSID
 	address     string                    // of the PostgreSQL server; "" for a file
 	fresh       func(t *testing.T) *world // another memory
 }
 
 // fileWorld is a SQLite file.
 func fileWorld(t *testing.T) *world {
-	return &world{dir: t.TempDir(), environment: "production", fresh: fileWorld}
+	return &world{dir: t.TempDir(), environment: "production", service: service, fresh: fileWorld}
+}
+
+func (w *world) env() verify.Environment {
+	return verify.Environment{Name: w.environment, AccountSID: account, ServiceSID: w.service}
 }
 
 // open opens the memory until the test ends.
@@ -91,7 +98,7 @@ func (w *world) open(t testing.TB) *Store {
 	if w.address == "" {
 		return openStore(t, w.dir)
 	}
-	s, err := OpenShared(t.Context(), w.dir, w.environment, w.shared())
+	s, err := OpenShared(t.Context(), w.dir, w.env(), w.shared())
 	check(t, err)
 	t.Cleanup(func() { s.Close() })
 	return s
@@ -111,18 +118,19 @@ func (w *world) child(t *testing.T, role string) *exec.Cmd {
 	t.Helper()
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), "STORE_TEST_CHILD="+role, "STORE_TEST_DIR="+w.dir,
-		"STORE_TEST_ADDRESS="+w.address, "STORE_TEST_ENVIRONMENT="+w.environment)
+		"STORE_TEST_ADDRESS="+w.address, "STORE_TEST_SERVICE="+string(w.service))
 	cmd.Stderr = os.Stderr
 	return cmd
 }
 
 // openAsChild opens the memory in a process that [world.child] started.
 func openAsChild(ctx context.Context, dir string) (*Store, error) {
-	environment, address := os.Getenv("STORE_TEST_ENVIRONMENT"), os.Getenv("STORE_TEST_ADDRESS")
+	address := os.Getenv("STORE_TEST_ADDRESS")
 	if address == "" {
-		return Open(ctx, dir, environment)
+		return Open(ctx, dir, "production")
 	}
-	return OpenShared(ctx, dir, environment, Shared{URL: address, Key: teamKey})
+	env := verify.Environment{Name: "production", AccountSID: account, ServiceSID: verify.ServiceSID(os.Getenv("STORE_TEST_SERVICE"))}
+	return OpenShared(ctx, dir, env, Shared{URL: address, Key: teamKey})
 }
 
 // content gives all that the memory keeps.

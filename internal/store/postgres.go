@@ -30,18 +30,22 @@ const (
 // postgresEngine is one schema of a PostgreSQL database. Times are kept as timestamptz, and 1970 itself is unknown: in SQL
 // that compares as 0 does.
 type postgresEngine struct {
-	db          *sql.DB
-	config      *pgx.ConnConfig
-	schema      string
-	environment string
-	key         *statedir.Key
-	away        atomic.Int64 // until when, in Unix nanoseconds, no event is tried: the server did not answer just now
+	db     *sql.DB
+	config *pgx.ConnConfig
+	schema string
+	former string // the schema of the environment's name, where the Service has one of its own
+	whose  whose
+	key    *statedir.Key
+	away   atomic.Int64 // until when, in Unix nanoseconds, no event is tried: the server did not answer just now
 }
 
-// openPostgres opens the schema of an environment, and makes it the first time. Nothing is written when the key is not that
+// openPostgres opens the schema of an environment's Service, and makes it the first time. Nothing is written when the key is not that
 // of the memory, or when a newer verifyctl has changed the schema.
-func openPostgres(ctx context.Context, at Shared, environment string, key *statedir.Key) (*postgresEngine, error) {
-	e := &postgresEngine{schema: schemaName(environment), environment: environment, key: key}
+func openPostgres(ctx context.Context, at Shared, env verify.Environment, key *statedir.Key) (*postgresEngine, error) {
+	e := &postgresEngine{schema: schemaOf(env), whose: whoseOf(env), key: key}
+	if former := schemaNamed(env.Name); former != e.schema {
+		e.former = former
+	}
 	var err error
 	if e.config, err = configure(at); err != nil {
 		return nil, err

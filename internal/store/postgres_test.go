@@ -69,40 +69,46 @@ const teamKey = verify.Secret("0123456789abcdef0123456789abcdef")
 // is emptied for the next.
 func sharedWorld(t *testing.T) *world {
 	address, own := postgres(t)
-	w := &world{dir: t.TempDir(), environment: emptied.take(), address: address, fresh: sharedWorld}
+	w := &world{dir: t.TempDir(), environment: "production", service: emptied.take(), address: address, fresh: sharedWorld}
 	t.Cleanup(func() {
 		if !own || t.Failed() { // a server that goes on is left as it was, and a failure may leave anything
 			w.sql(t, `DROP SCHEMA IF EXISTS `+w.schema()+` CASCADE`)
 			return
 		}
 		w.empty(t)
-		emptied.give(w.environment)
+		emptied.give(w.service)
 	})
 	return w
 }
 
-// emptied are the environments whose schemas wait for the next test.
+// emptied are the Services whose schemas wait for the next test.
 var emptied pool
 
 type pool struct {
 	mu   sync.Mutex
-	free []string
+	free []verify.ServiceSID
 }
 
-func (p *pool) take() (environment string) {
+func (p *pool) take() (service verify.ServiceSID) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if len(p.free) == 0 {
-		return "Test." + strings.ToLower(rand.Text())
+		return newService()
 	}
-	environment, p.free = p.free[0], p.free[1:]
-	return environment
+	service, p.free = p.free[0], p.free[1:]
+	return service
 }
 
-func (p *pool) give(environment string) {
+func (p *pool) give(service verify.ServiceSID) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.free = append(p.free, environment)
+	p.free = append(p.free, service)
+}
+
+func newService() verify.ServiceSID {
+	var id [16]byte
+	rand.Read(id[:])
+	return verify.ServiceSID(fmt.Sprintf("VA%x", id))
 }
 
 // empty takes out of a schema what was put into it; one that was never made is left so.
@@ -110,14 +116,14 @@ func (w *world) empty(t testing.TB) {
 	w.sql(t, `DO $$
 		DECLARE name text;
 		BEGIN
-			FOR name IN SELECT tablename FROM pg_tables WHERE schemaname = `+quoted(schemaName(w.environment))+` LOOP
-				EXECUTE format('DELETE FROM %I.%I ', `+quoted(schemaName(w.environment))+`, name) ||
+			FOR name IN SELECT tablename FROM pg_tables WHERE schemaname = `+quoted(schemaOf(w.env()))+` LOOP
+				EXECUTE format('DELETE FROM %I.%I ', `+quoted(schemaOf(w.env()))+`, name) ||
 					CASE name WHEN 'meta' THEN $keep$ WHERE name LIKE 'index%' $keep$ ELSE '' END;
 			END LOOP;
 		END $$`)
 }
 
-func (w *world) schema() string { return pgx.Identifier{schemaName(w.environment)}.Sanitize() }
+func (w *world) schema() string { return pgx.Identifier{schemaOf(w.env())}.Sanitize() }
 
 // shared gives the memory's place.
 func (w *world) shared() Shared { return Shared{URL: w.address, Key: teamKey} }
@@ -138,7 +144,7 @@ func (w *world) everyRow(t testing.TB) (content []byte) {
 	db, err := pgx.Connect(background, w.address)
 	check(t, err)
 	defer db.Close(background)
-	tables, err := db.Query(background, `SELECT table_name FROM information_schema.tables WHERE table_schema = $1`, schemaName(w.environment))
+	tables, err := db.Query(background, `SELECT table_name FROM information_schema.tables WHERE table_schema = $1`, schemaOf(w.env()))
 	check(t, err)
 	for _, table := range must[[]string](t)(pgx.CollectRows(tables, pgx.RowTo[string])) {
 		rows, err := db.Query(background, `SELECT * FROM `+w.schema()+`.`+pgx.Identifier{table}.Sanitize())
@@ -196,13 +202,13 @@ func TestAWrongKeyIsRefusedBeforeTheFirstWrite(t *testing.T) {
 	before := w.everyRow(t)
 	at := w.shared()
 	at.Key = "another secret of the right length"
-	_, err := OpenShared(t.Context(), t.TempDir(), w.environment, at)
+	_, err := OpenShared(t.Context(), t.TempDir(), w.env(), at)
 	wantRefusal(t, err, verify.KindRefused, "the key", "store_key_env", "nothing was written")
 	if !bytes.Equal(before, w.everyRow(t)) {
 		t.Error("something was written")
 	}
 	at.Key = "short"
-	_, err = OpenShared(t.Context(), t.TempDir(), w.environment, at)
+	_, err = OpenShared(t.Context(), t.TempDir(), w.env(), at)
 	wantRefusal(t, err, verify.KindUsage, "openssl rand -hex 32")
 }
 
@@ -210,7 +216,7 @@ func TestAnOlderClientWritesNothingIntoANewerSchema(t *testing.T) {
 	w := sharedWorld(t)
 	running := w.open(t)
 	w.sql(t, `UPDATE `+w.schema()+`.meta SET value = '999' WHERE name = 'version'`)
-	_, err := OpenShared(t.Context(), w.dir, w.environment, w.shared())
+	_, err := OpenShared(t.Context(), w.dir, w.env(), w.shared())
 	wantRefusal(t, err, verify.KindRefused, "newer verifyctl", "999", "nothing is written")
 	for what, write := range map[string]func() error{
 		"a record": func() error {
@@ -239,11 +245,11 @@ func TestWhatARoleMayNotDoIsSaid(t *testing.T) {
 	role := w.role(t)
 	at := w.shared()
 	at.URL = w.as(role)
-	_, err := OpenShared(t.Context(), t.TempDir(), "new "+rand.Text(), at)
+	_, err := OpenShared(t.Context(), t.TempDir(), verify.Environment{Name: "new", ServiceSID: newService()}, at)
 	wantRefusal(t, err, verify.KindRefused, "GRANT CREATE ON DATABASE", role)
 	fillEverything(t, w.open(t))
 	w.sql(t, `GRANT USAGE ON SCHEMA `+w.schema()+` TO `+role+`; GRANT SELECT ON ALL TABLES IN SCHEMA `+w.schema()+` TO `+role)
-	reader, err := OpenShared(t.Context(), t.TempDir(), w.environment, at)
+	reader, err := OpenShared(t.Context(), t.TempDir(), w.env(), at)
 	check(t, err)
 	defer reader.Close()
 	if keys := storedKeys(t, reader, event.StoredFilter{}); len(keys) != 7 {
@@ -256,13 +262,13 @@ func TestWhatARoleMayNotDoIsSaid(t *testing.T) {
 func TestThePrintedRolesDoWhatTheyAreFor(t *testing.T) {
 	w := sharedWorld(t)
 	w.open(t)
-	w.sql(t, RolesSQL(w.environment))
+	w.sql(t, RolesSQL(w.env()))
 	as := func(role string) *Store {
-		name := schemaName(w.environment) + "_" + role
+		name := schemaOf(w.env()) + "_" + role
 		t.Cleanup(func() { q := pgx.Identifier{name}.Sanitize(); w.sql(t, `DROP OWNED BY `+q+`; DROP ROLE `+q) })
 		at := w.shared()
 		at.URL = w.as(name)
-		s := must[*Store](t)(OpenShared(t.Context(), t.TempDir(), w.environment, at))
+		s := must[*Store](t)(OpenShared(t.Context(), t.TempDir(), w.env(), at))
 		t.Cleanup(func() { s.Close() })
 		return s
 	}
@@ -290,8 +296,109 @@ func TestThePrintedRolesDoWhatTheyAreFor(t *testing.T) {
 	must[map[Kind]int](t)(writer.Purge(t.Context()))
 }
 
+func TestTwoNamesOfOneServiceShareOneMemory(t *testing.T) {
+	w := sharedWorld(t)
+	putEventOf(t, w.open(t), 1)
+	other := w.another(t)
+	other.environment, other.service = "prod", verify.ServiceSID("VA"+strings.ToUpper(string(w.service[2:])))
+	if putEventOf(t, other.open(t), 1) {
+		t.Error("under another name of the environment the event is new")
+	}
+	env := w.env()
+	env.AccountSID = "AC00000000000000000000000000000002"
+	_, err := OpenShared(t.Context(), t.TempDir(), env, w.shared())
+	wantRefusal(t, err, verify.KindRefused, "belongs to another service", strings.ToLower(string(account)), "a database of its own")
+	env = w.env()
+	env.ServiceSID = newService()
+	if s := must[*Store](t)(OpenShared(t.Context(), t.TempDir(), env, w.shared())); !putEventOf(t, s, 1) {
+		t.Error("another Service has the same memory")
+	} else {
+		check(t, s.Close())
+	}
+	w.sql(t, `DROP SCHEMA `+pgx.Identifier{schemaOf(env)}.Sanitize()+` CASCADE`)
+}
+
+// namedAfterEnvironment makes the memory as verifyctl once did, with the environment's name, and an index of a Service in it.
+func (w *world) namedAfterEnvironment(t *testing.T, indexed verify.ServiceSID) (former string) {
+	w.environment = "Live." + rand.Text()
+	s := w.open(t)
+	putEventOf(t, s, 1)
+	if indexed != "" {
+		must[verify.Crawl](t)(s.BeginCrawl(t.Context(), account, indexed, verify.CrawlFull, noon))
+	}
+	check(t, s.Close())
+	former = pgx.Identifier{schemaNamed(w.environment)}.Sanitize()
+	w.sql(t, `ALTER SCHEMA `+w.schema()+` RENAME TO `+former+`;
+		UPDATE `+former+`.meta SET name = 'environment', value = `+quoted(w.environment)+` WHERE name = 'service'`)
+	return former
+}
+
+func TestASchemaOfTheEnvironmentsNameBecomesTheServices(t *testing.T) {
+	for _, indexed := range []string{"", "its Service"} {
+		w := sharedWorld(t)
+		if indexed != "" {
+			indexed = string(w.service)
+		}
+		former := w.namedAfterEnvironment(t, verify.ServiceSID(indexed))
+		var opened sync.WaitGroup
+		for range 4 {
+			opened.Go(func() { w.another(t).open(t) })
+		}
+		opened.Wait()
+		if putEventOf(t, w.open(t), 1) {
+			t.Error("what was remembered is not seen")
+		}
+		w.sql(t, `DO $$ BEGIN IF EXISTS (SELECT FROM pg_namespace WHERE quote_ident(nspname) = `+quoted(former)+`) THEN RAISE 'it is still there'; END IF; END $$`)
+	}
+}
+
+func TestARoleThatMayNotRenameSaysWhoDoes(t *testing.T) {
+	w := sharedWorld(t)
+	former := w.namedAfterEnvironment(t, "")
+	role := w.role(t)
+	w.sql(t, `GRANT USAGE ON SCHEMA `+former+` TO `+role+`; GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA `+former+` TO `+role)
+	at := w.shared()
+	at.URL = w.as(role)
+	open := func() error {
+		s, err := OpenShared(t.Context(), t.TempDir(), w.env(), at)
+		if err == nil {
+			defer s.Close()
+			if putEventOf(t, s, 1) {
+				t.Error("what was remembered is not seen")
+			}
+		}
+		return err
+	}
+	rename := `ALTER SCHEMA ` + former + ` RENAME TO ` + w.schema()
+	wantRefusal(t, open(), verify.KindRefused, role+" may not", "as verifyctl, which owns it", rename)
+	w.sql(t, rename)
+	check(t, open())
+	w.sql(t, `DROP SCHEMA `+w.schema()+` CASCADE`) // it says of no Service, as one that is made here does
+}
+
+// TestASchemaOfAnotherServiceStays says that the memory of a Service that the environment had before is left, and told of.
+func TestASchemaOfAnotherServiceStays(t *testing.T) {
+	w := sharedWorld(t)
+	former := w.namedAfterEnvironment(t, other)
+	s := w.open(t)
+	if !putEventOf(t, s, 1) {
+		t.Error("the memory of another Service is taken over")
+	}
+	found := ""
+	for _, f := range must[[]Finding](t)(s.Check(t.Context())) {
+		if !f.OK && f.Check == "former" {
+			found = f.Fix
+		}
+	}
+	drop := `DROP SCHEMA ` + former + ` CASCADE`
+	if !strings.HasSuffix(found, drop) {
+		t.Errorf("the check says %q", found)
+	}
+	w.sql(t, drop)
+}
+
 func TestADatabaseThatIsAwayIsNamed(t *testing.T) {
-	_, err := OpenShared(t.Context(), t.TempDir(), "production", Shared{URL: "postgres://me:hidden@127.0.0.1:1/verify", Key: teamKey})
+	_, err := OpenShared(t.Context(), t.TempDir(), verify.Environment{Name: "production"}, Shared{URL: "postgres://me:hidden@127.0.0.1:1/verify", Key: teamKey})
 	wantRefusal(t, err, verify.KindFailed, "postgres://127.0.0.1:1/verify cannot be reached", "is the server up")
 	if strings.Contains(err.Error(), "hidden") {
 		t.Error(err)
@@ -301,7 +408,7 @@ func TestADatabaseThatIsAwayIsNamed(t *testing.T) {
 	u := must[*url.URL](t)(url.Parse(w.address))
 	u.Path = "/no-such"
 	at.URL = u.String()
-	_, err = OpenShared(t.Context(), t.TempDir(), "production", at)
+	_, err = OpenShared(t.Context(), t.TempDir(), verify.Environment{Name: "production"}, at)
 	wantRefusal(t, err, verify.KindFailed, "does not exist", "createdb")
 }
 

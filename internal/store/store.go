@@ -52,10 +52,10 @@ func Open(ctx context.Context, dir, environment string) (*Store, error) {
 	return newStore(engine, dir, environment, key), nil
 }
 
-// OpenShared opens the memory of an environment that a team keeps in PostgreSQL, and makes its tables the first time. dir is
-// this machine's state directory, which keeps only what tells that a run is alive. It refuses a key that is not the one that
+// OpenShared opens the memory that a team keeps in PostgreSQL of an environment's Service, and makes its tables the first time.
+// The environment's name only stands in messages: another machine may have another. dir is this machine's state directory, which keeps only what tells that a run is alive. It refuses a key that is not the one that
 // the memory was made with, before anything is written.
-func OpenShared(ctx context.Context, dir, environment string, at Shared) (*Store, error) {
+func OpenShared(ctx context.Context, dir string, env verify.Environment, at Shared) (*Store, error) {
 	key, err := statedir.TeamKey(at.Key)
 	if err != nil {
 		return nil, err
@@ -63,11 +63,11 @@ func OpenShared(ctx context.Context, dir, environment string, at Shared) (*Store
 	if err := statedir.Prepare(dir); err != nil {
 		return nil, err
 	}
-	engine, err := openPostgres(ctx, at, environment, key)
+	engine, err := openPostgres(ctx, at, env, key)
 	if err != nil {
 		return nil, err
 	}
-	s := newStore(engine, dir, environment, key)
+	s := newStore(engine, dir, env.Name, key)
 	if s.owner.host, err = os.Hostname(); err != nil {
 		s.owner.host = "unknown"
 	}
