@@ -80,7 +80,8 @@ func newStateRolesCmd(s *shell) *cobra.Command {
 		Use:   "roles",
 		Short: "Print the SQL of a reader's and a writer's role for a team's store",
 		Long: `Print the SQL by which the owner of a team's store makes two roles: one that reads what is kept of the environment, and
-one that reads and writes it. Nothing is connected to or changed. Only the owner can bring the tables to a new version.
+one that reads and writes it. Nothing is connected to or changed. Only the owner can bring the tables to a new version. It is
+refused for an environment without a store: a file of this machine has no roles.
 
 ` + exitHelp(0, 6),
 		Example: "  verifyctl -e prod state roles",
@@ -88,6 +89,10 @@ one that reads and writes it. Nothing is connected to or changed. Only the owner
 			target, err := s.chosen()
 			if err != nil {
 				return err
+			}
+			if target.Store == "" {
+				return verify.Refusedf("the memory of %s is a file of this machine, which has no roles", memoryName(target.Environment)).
+					WithHint("roles are those of a team's store in PostgreSQL, which an environment declares: store: postgres://…")
 			}
 			_, err = io.WriteString(cmd.OutOrStdout(), store.RolesSQL(asRemembered(target.Environment)))
 			return err
