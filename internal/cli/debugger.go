@@ -30,6 +30,12 @@ A dead push token is not a dead factor: its phone may still answer by polling. N
 // eventResource is how decoded events are shown, by every command that gives them.
 var eventResource = render.Resource[event.Event]{
 	SID: func(e event.Event) string { return e.FactorSID },
+	View: func(e event.Event) any {
+		if len(e.Encoded) > 0 {
+			return render.Encoded(e.Encoded)
+		}
+		return e
+	},
 	Columns: []render.Column[event.Event]{
 		{Name: "timestamp", Time: func(e event.Event) time.Time { return e.Timestamp }, Keep: 2},
 		{Name: "environment", Text: environmentOf},
@@ -118,6 +124,9 @@ func (s *shell) printEvents(p *render.Printer, group debugger.Grouping, within e
 			tally.Add(e)
 		}
 		groups := tally.Groups()
+		if failed != nil && len(groups) == 0 {
+			return failed // no output that looks like an empty list
+		}
 		err := listAll(p, groupsPlotted(p, group, within, groups), groups)
 		return cmp.Or(failed, err)
 	}

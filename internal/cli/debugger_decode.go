@@ -1,18 +1,20 @@
 package cli
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"iter"
 	"runtime"
+	"runtime/debug"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/verifyctl/verifyctl/internal/debugger"
 	"github.com/verifyctl/verifyctl/internal/event"
+	"github.com/verifyctl/verifyctl/internal/render"
 	"github.com/verifyctl/verifyctl/internal/verify"
 )
 
@@ -25,6 +27,9 @@ type debuggerDecodeOptions struct {
 
 	unreadable int // records without an event
 	oversized  int
+
+	out    *bufio.Writer // standard output, written before input is waited for
+	encode func(to []byte, e *event.Event) []byte
 }
 
 func newDebuggerDecodeCmd(s *shell) *cobra.Command {
@@ -72,25 +77,38 @@ func (o *debuggerDecodeOptions) parse(args []string) error {
 }
 
 func (o *debuggerDecodeOptions) run(ctx context.Context) error {
+	debug.SetGCPercent(collectAt)
+	o.out = bufio.NewWriterSize(o.shell.results, outputBuffer)
+	o.shell.results = o.out
 	p := o.shell.printer(nil)
-	next, stop := iter.Pull2(o.decode(ctx))
-	defer stop()
-	first, err, any := next()
-	if !any && o.isUnreadable() {
-		return o.outcome()
-	}
-	err = o.shell.printEvents(p, o.filter.group, event.Span{}, func(yield func(event.Event, error) bool) {
-		for e, err, ok := first, err, any; ok; e, err, ok = next() {
-			if !yield(e, err) {
-				return
-			}
-		}
-	})
-	if err != nil {
+	o.encode = o.encoder(p)
+	err := o.shell.printEvents(p, o.filter.group, event.Span{}, o.decode(ctx))
+	if err = errors.Join(err, o.out.Flush()); err != nil {
 		return err
 	}
 	o.say()
 	return o.outcome()
+}
+
+// collectAt is by how many percent the heap grows before it is collected: decoding needs few megabytes for an export of any
+// size, and leaves little to collect for the time that it takes.
+const collectAt = 200
+
+// outputBuffer is how many bytes of output are written at once, unless input has to be waited for before.
+const outputBuffer = 64 << 10
+
+// encoder gives what makes the JSON of events where they are decoded; nil where that cannot be done before their turn.
+func (o *debuggerDecodeOptions) encoder(p *render.Printer) func(to []byte, e *event.Event) []byte {
+	encode := p.RowEncoder()
+	if encode == nil || o.resolve || o.filter.group != "" {
+		return nil
+	}
+	return func(to []byte, e *event.Event) []byte {
+		if !o.filter.wants(e) || o.filter.isNoise(e) {
+			return to
+		}
+		return encode(to, e)
+	}
 }
 
 // isUnreadable tells that there was nothing like an event in what was read.
@@ -110,9 +128,11 @@ func (o *debuggerDecodeOptions) decode(ctx context.Context) rowsOf[event.Event] 
 				return
 			}
 		}
-		// One event that is no push error is what was asked about.
-		if f := &o.filter; f.shown == 0 && f.others == 0 && f.skipped() == 1 && f.group == "" && !o.shell.flags.quiet {
-			yield(*f.firstNoise, nil)
+		switch f := &o.filter; {
+		case o.isUnreadable():
+			yield(event.Event{}, o.outcome())
+		case f.shown == 0 && f.others == 0 && f.skipped() == 1 && f.group == "" && !o.shell.flags.quiet:
+			yield(*f.firstNoise, nil) // one event that is no push error is what was asked about
 		}
 	}
 }
@@ -124,7 +144,9 @@ func (o *debuggerDecodeOptions) decodeFile(ctx context.Context, file string, att
 	}
 	defer in.Close()
 	var stats event.Stats
-	for e, err := range event.Decode(in, event.Options{Workers: min(runtime.GOMAXPROCS(0), 8), Attribution: attribution, Stats: &stats}) {
+	options := event.Options{Workers: min(runtime.GOMAXPROCS(0), 8), Attribution: attribution, Stats: &stats,
+		Encode: o.encode, Waiting: func() { _ = o.out.Flush() }} // the next write tells of its error
+	for e, err := range event.Decode(in, options) {
 		var refused *verify.Error
 		if errors.As(err, &refused) {
 			return yield(event.Event{}, refused)

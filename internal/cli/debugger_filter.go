@@ -84,7 +84,7 @@ func (f *eventFilter) take(e *event.Event) bool {
 	case !f.wants(e):
 		f.others++
 		return false
-	case (e.IsNoise() || e.Source == event.SourceVerifyWebhook || f.verifyOnly && isOfAnotherProduct(e)) && !f.all:
+	case f.isNoise(e):
 		f.addNoise(e)
 		return false
 	case f.unique && e.EventSID != "" && f.seen[strings.ToUpper(e.EventSID)]:
@@ -93,6 +93,11 @@ func (f *eventFilter) take(e *event.Event) bool {
 	}
 	f.count(e)
 	return !f.shell.flags.quiet || e.FactorSID != "" && isPushError(e) || f.group != ""
+}
+
+// isNoise tells whether an event is left out because it is no push error.
+func (f *eventFilter) isNoise(e *event.Event) bool {
+	return !f.all && (e.IsNoise() || e.Source == event.SourceVerifyWebhook || f.verifyOnly && isOfAnotherProduct(e))
 }
 
 // isOfAnotherProduct tells whether an event is about the pushes of another of Twilio's products.

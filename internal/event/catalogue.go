@@ -5,6 +5,7 @@ import (
 	_ "embed"
 	"fmt"
 	"slices"
+	"sort"
 	"strconv"
 	"strings"
 	"sync"
@@ -123,7 +124,7 @@ func (c Code) mentions(words []string) bool {
 // find gives the entry without copying it; nil when there is none.
 func find(number int) *Code {
 	all := catalogue()
-	i, found := slices.BinarySearchFunc(all, number, func(c Code, number int) int { return cmp.Compare(c.Number, number) })
+	i, found := sort.Find(len(all), func(i int) int { return cmp.Compare(number, all[i].Number) })
 	if !found {
 		return nil
 	}

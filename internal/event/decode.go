@@ -14,6 +14,12 @@ type Options struct {
 	SkipNoise   bool         // count events that are no push errors ([Event.IsNoise]) instead of giving them
 	Attribution *Attribution // tells the environment of each event; may be nil
 	Stats       *Stats       // filled while decoding, to be read after it; may be nil
+
+	// Encode appends to a text what is to be written of an event, which becomes its [Event.Encoded]. It is called where the
+	// event was decoded, by several goroutines at a time; may be nil.
+	Encode func(to []byte, e *Event) []byte
+	// Waiting is called before more input is waited for, so that what was given can be written until then; may be nil.
+	Waiting func()
 }
 
 // Stats counts what went through a decoder, so that nothing is dropped in silence.
@@ -38,8 +44,12 @@ func Decode(r io.Reader, o Options) iter.Seq2[Event, error] {
 	if o.Stats == nil {
 		o.Stats = &Stats{}
 	}
+	if o.Waiting == nil {
+		o.Waiting = func() {}
+	}
 	return func(yield func(Event, error) bool) {
 		s := newSplitter(r)
+		s.beforeRead = o.Waiting
 		switch t, err := s.table(); {
 		case err != nil:
 			yield(Event{}, err)
@@ -107,12 +117,13 @@ func (e *Event) IsNoise() bool {
 
 // batch is what came of a part of the input.
 type batch struct {
-	events []Event
-	stats  Stats
+	events  []Event
+	encoded []byte // of the events, one behind the other
+	stats   Stats
 }
 
 func (b *batch) reset() {
-	b.events = b.events[:0]
+	b.events, b.encoded = b.events[:0], b.encoded[:0]
 	skipped := b.stats.Skipped
 	clear(skipped)
 	b.stats = Stats{Skipped: skipped}
@@ -162,6 +173,11 @@ func (d *decoder) conclude(f *facts) {
 		return
 	}
 	d.batch.stats.Events++
+	if d.options.Encode != nil {
+		start := len(d.batch.encoded)
+		d.batch.encoded = d.options.Encode(d.batch.encoded, e)
+		e.Encoded = d.batch.encoded[start:len(d.batch.encoded):len(d.batch.encoded)]
+	}
 }
 
 func (d *decoder) record(record []byte) {

@@ -96,6 +96,8 @@ type Event struct {
 	Repaired        bool            `json:"repaired"` // the text had to be repaired or salvaged: never evidence
 	Candidates      []Candidate     `json:"candidates"`
 	Next            string          `json:"next"` // the command to paste; "" when there is none
+
+	Encoded []byte `json:"-"` // what [Options.Encode] made of it; only until the next event is asked for
 }
 
 // Candidate is one possible reading of an ambiguous event.

@@ -132,6 +132,26 @@ func fieldOf(key string) field {
 	return otherFields[squash(key)]
 }
 
+// fieldCache remembers names that were met, because an export repeats few of them; a name can take another's place.
+type fieldCache [256]struct {
+	name  string
+	field field
+}
+
+func (c *fieldCache) of(key []byte) field {
+	if len(key) == 0 || len(key) > maxCachedName {
+		return fieldOf(string(key))
+	}
+	at := &c[byte(len(key)*7+int(key[0])*3+int(key[len(key)-1])+int(key[len(key)/2]))]
+	if at.name != string(key) {
+		at.name, at.field = string(key), fieldOf(string(key))
+	}
+	return at.field
+}
+
+// maxCachedName is the length of a name beyond which it is not remembered.
+const maxCachedName = 64
+
 // fields is a set of field.
 type fields uint64
 

@@ -147,8 +147,12 @@ func (d *decoder) block(b *block) {
 
 // consume gives the events of one block after the other.
 func (p *pipeline) consume(o Options, yield func(Event, error) bool) {
-	for b := range p.queue {
-		<-b.done
+	for {
+		b, ok := receive(p.queue, o.Waiting)
+		if !ok {
+			return
+		}
+		receive(b.done, o.Waiting)
 		o.Stats.add(b.decoded.stats)
 		o.Stats.Oversized += b.oversized
 		for i := range b.decoded.events {
@@ -162,4 +166,15 @@ func (p *pipeline) consume(o Options, yield func(Event, error) bool) {
 		}
 		p.free <- b
 	}
+}
+
+// receive takes from a channel, and calls waiting first where nothing is there yet.
+func receive[T any](from <-chan T, waiting func()) (v T, ok bool) {
+	select {
+	case v, ok = <-from:
+	default:
+		waiting()
+		v, ok = <-from
+	}
+	return v, ok
 }

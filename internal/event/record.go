@@ -31,6 +31,7 @@ type recorder struct {
 	looked       int      // bytes of texts of envelopes that were read for this record
 	visitors     [maxUnwrap + 1]objectVisitor
 	descriptions descriptions
+	names        fieldCache
 	ids          idGroups
 	kept         strings.Builder
 }

@@ -347,6 +347,58 @@ func TestEventsComeAsTheyAreRead(t *testing.T) {
 	}
 }
 
+// TestEventsAreEncodedWhereTheyAreDecoded: what Encode made of an event stands with it when it is given, however it came and
+// by however many it was decoded.
+func TestEventsAreEncodedWhereTheyAreDecoded(t *testing.T) {
+	const n = 600
+	encode := func(to []byte, e *Event) []byte { return append(append(to, "it is "...), e.ChallengeSID...) }
+	for name, in := range map[string]string{
+		"lines": strings.Join(numbered(n), "\n"),
+		"list":  "[" + strings.Join(numbered(n), ",") + "]",
+		"table": "error_code,alert_text\n" + strings.Repeat("52103,correlationIds="+yc+"\n", n),
+	} {
+		for _, workers := range []int{1, 2, 3} {
+			events := 0
+			for e, err := range Decode(strings.NewReader(in), Options{Workers: workers, Encode: encode}) {
+				if err != nil || string(e.Encoded) != "it is "+e.ChallengeSID {
+					t.Fatalf("%s by %d: %q of %s, %v", name, workers, e.Encoded, e.ChallengeSID, err)
+				}
+				events++
+			}
+			if events != n {
+				t.Errorf("%s by %d: %d events", name, workers, events)
+			}
+		}
+	}
+}
+
+// TestWhoWaitsIsTold: before more is waited for it is said, after everything that is there was given.
+func TestWhoWaitsIsTold(t *testing.T) {
+	for _, workers := range []int{1, 2} {
+		r, w := io.Pipe()
+		given, told := 0, make(chan int)
+		go func() {
+			defer close(told)
+			for range Decode(r, Options{Workers: workers, Waiting: func() { told <- given }}) {
+				given++
+			}
+		}()
+		for i, line := range numbered(3) {
+			if _, err := io.WriteString(w, line+"\n"); err != nil {
+				t.Fatal(err)
+			}
+			for n := range told {
+				if n == i+1 {
+					break
+				}
+			}
+		}
+		w.Close()
+		for range told {
+		}
+	}
+}
+
 func TestNoiseIsCounted(t *testing.T) {
 	voice := text(map[string]any{"sid": no, "error_code": "52103", "log_level": "error", "alert_text": "bindingType=fcm&primaryCorrelationId=CA" + hex32})
 	noise := text(map[string]any{"sid": no, "error_code": "11200", "log_level": "warning", "alert_text": "Msg=x&ErrorCode=11200"})

@@ -8,6 +8,31 @@ import (
 	"iter"
 )
 
+// Encoded is the JSON of a row of a list as [Printer.RowEncoder] has made it.
+type Encoded []byte
+
+// RowEncoder gives what makes the JSON of a list's row ahead of its turn, by any number of goroutines: it appends to a text
+// what [List] prints of a value when the row's View gives that as [Encoded]. Nil where rows are not printed as JSON, or not
+// one by one.
+func (p *Printer) RowEncoder() func(to []byte, v any) []byte {
+	if p.opts.Format != JSON && p.opts.Format != NDJSON || p.opts.filtered() || p.opts.Names != nil {
+		return nil
+	}
+	return func(to []byte, v any) []byte {
+		line, err := MarshalSafe(v)
+		switch {
+		case err != nil:
+			return to // List will meet the error again, where it can be told
+		case p.opts.Format == NDJSON:
+			return append(append(to, line...), '\n')
+		}
+		return indent(to, line, rowIndent)
+	}
+}
+
+// rowIndent is how far the rows of a list are indented.
+const rowIndent = "  "
+
 // listJSON writes rows as a JSON array, or with NDJSON as an object a line. A filter sees the whole array, or with
 // NDJSON one object after the other.
 func listJSON[T any](p *Printer, r Resource[T], rows iter.Seq2[T, error]) (int, error) {
@@ -20,14 +45,14 @@ func listJSON[T any](p *Printer, r Resource[T], rows iter.Seq2[T, error]) (int, 
 	if p.opts.filtered() {
 		return listFiltered(p, r, rows)
 	}
-	sep := "[\n  "
+	sep := "[\n" + rowIndent
 	n, err := eachRow(rows, func(v T) error {
-		text, err := p.marshal(r.view(v), "  ")
+		text, err := p.marshal(r.view(v), rowIndent)
 		if err != nil {
 			return err
 		}
 		_, err = fmt.Fprintf(p.out, "%s%s", sep, text)
-		sep = ",\n  "
+		sep = ",\n" + rowIndent
 		return err
 	})
 	end := "\n]\n"
@@ -44,6 +69,10 @@ func listJSON[T any](p *Printer, r Resource[T], rows iter.Seq2[T, error]) (int, 
 }
 
 func (p *Printer) writeJSONLine(v any) error {
+	if text, ok := v.(Encoded); ok {
+		_, err := p.out.Write(text)
+		return err
+	}
 	if p.opts.filtered() {
 		return p.writeJSON(v)
 	}
@@ -77,16 +106,18 @@ func (p *Printer) writeJSON(v any) error {
 
 // marshal gives indented JSON that is safe on a terminal.
 func (p *Printer) marshal(v any, prefix string) ([]byte, error) {
+	if text, ok := v.(Encoded); ok {
+		return text, nil
+	}
 	line, err := p.marshalLine(v)
 	if err != nil {
 		return nil, err
 	}
-	return indent(line, prefix), nil
+	return indent(make([]byte, 0, 2*len(line)), line, prefix), nil
 }
 
 // indent is json.Indent for what the encoder has just written, which is valid and has no blanks to look for.
-func indent(line []byte, prefix string) []byte {
-	out := make([]byte, 0, 2*len(line))
+func indent(out, line []byte, prefix string) []byte {
 	newLine := "\n" + prefix
 	for i := 0; i < len(line); i++ {
 		switch c := line[i]; c {
@@ -154,6 +185,7 @@ func MarshalSafe(v any) ([]byte, error) {
 // marshalPlain gives v as one line of JSON, HTML not escaped.
 func marshalPlain(v any) ([]byte, error) {
 	var b bytes.Buffer
+	b.Grow(1 << 10) // most values fit
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
 	err := enc.Encode(v)

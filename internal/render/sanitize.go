@@ -3,7 +3,6 @@ package render
 import (
 	"bytes"
 	"fmt"
-	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf16"
@@ -118,11 +117,18 @@ func escapeInYAML(text []byte) []byte {
 	return escapeUnsafe(text, func(r rune) string { return fmt.Sprintf(`\U%08x`, r) })
 }
 
-func beyondASCII(b byte) bool { return b >= 0x7f }
+func isASCII(text []byte) bool {
+	for _, c := range text {
+		if c >= 0x7f {
+			return false
+		}
+	}
+	return true
+}
 
 // escapeUnsafe escapes unsafe characters but those of ASCII, such as the line breaks between strings.
 func escapeUnsafe(text []byte, escape func(rune) string) []byte {
-	if !slices.ContainsFunc(text, beyondASCII) { // nearly all, and quicker to find out than its runes
+	if isASCII(text) { // nearly all, and quicker to find out than its runes
 		return text
 	}
 	if !bytes.ContainsFunc(text, func(r rune) bool { return r >= 0x7f && unsafe(r) }) {
