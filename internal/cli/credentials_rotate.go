@@ -151,7 +151,7 @@ func (o *credentialsRotateOptions) rotate(ctx context.Context, c *connection, p 
 	}
 	rotator.Writer = w
 	if o.canary != nil {
-		rotator.Canary = func(ctx context.Context, credential verify.CredentialSID) (bool, error) {
+		rotator.Canary = func(ctx context.Context, credential verify.CredentialSID) (func(context.Context) (verify.ChallengeStatus, error), error) {
 			return o.ask(ctx, w, credential)
 		}
 	}
@@ -272,23 +272,19 @@ func (o *credentialsRotateOptions) chooseCanary(ctx context.Context, c *connecti
 // canaryText is what the canary's phone shows.
 const canaryText = "Test of push notifications: please approve"
 
-// ask asks the canary, once for each new credential, and waits for the answer.
-func (o *credentialsRotateOptions) ask(ctx context.Context, w *writer, credential verify.CredentialSID) (bool, error) {
+// ask asks the canary, once for each new credential, and gives what reads how the challenge stands.
+func (o *credentialsRotateOptions) ask(ctx context.Context, w *writer, credential verify.CredentialSID) (func(context.Context) (verify.ChallengeStatus, error), error) {
 	request := challenge.Request{Message: canaryText, Expires: verify.DefaultChallengeTTL, ActionID: "rotation-" + string(credential)}
 	again := o.shell.sameCommand(w.c.env.Name)
 	made, err := w.once().Create(ctx, challenge.Order{Env: w.c.env.Name, Service: w.c.service(), Factor: *o.canary, Request: request, Repeat: again, AskNew: again})
 	if err != nil {
-		return false, err
+		return nil, err
 	}
 	o.shell.note("%s was %s", o.canary.Identity, challenge.Asked(canaryText, *o.canary))
-	last, err := (&watchFlags{shell: o.shell}).follow(ctx, w, []verify.Challenge{made.Challenge})
-	switch {
-	case last.Status == verify.ChallengeApproved || last.Status == verify.ChallengeDenied:
-		return true, nil
-	case verify.KindOf(err) == verify.KindExpired || verify.KindOf(err) == verify.KindPending:
-		return false, nil
-	}
-	return false, err
+	return func(ctx context.Context) (verify.ChallengeStatus, error) {
+		ch, err := w.c.client.Challenge(ctx, w.c.service(), o.canary.Identity, made.Challenge.SID)
+		return ch.Status, err
+	}, nil
 }
 
 // checkProject refuses a service account of another Firebase project than the one before, where that is remembered: tokens

@@ -15,15 +15,15 @@ const (
 
 // judge asks the canary, watches, and ends the rotation by what it saw.
 func (r *Rotator) judge(ctx context.Context, p Plan) (Report, error) {
-	canary := false
+	var canary canary
 	if r.Canary != nil {
 		var err error
-		if canary, err = r.Canary(ctx, p.State.New); err != nil {
+		if canary.status, err = r.Canary(ctx, p.State.New); err != nil {
 			return p.report(Tally{}, 0), err
 		}
 	}
-	tally, watched, err := r.watch(ctx, p)
-	tally.Canary = canary
+	tally, watched, err := r.watch(ctx, p, &canary)
+	tally.Canary = canary.answered
 	report := p.report(tally, watched)
 	if err != nil {
 		return report, err
@@ -31,8 +31,27 @@ func (r *Rotator) judge(ctx context.Context, p Plan) (Report, error) {
 	return r.end(ctx, &p, report)
 }
 
-// watch counts until the time is over, or until enough pushes were refused.
-func (r *Rotator) watch(ctx context.Context, p Plan) (Tally, time.Duration, error) {
+// canary is the one person who was asked.
+type canary struct {
+	status   func(context.Context) (verify.ChallengeStatus, error) // nil when there is nobody to wait for
+	answered bool
+}
+
+// look takes notice of an answer, and of one that will not come any more.
+func (c *canary) look(ctx context.Context) error {
+	if c.status == nil {
+		return nil
+	}
+	status, err := c.status(ctx)
+	if err != nil || status == verify.ChallengePending {
+		return err
+	}
+	c.status, c.answered = nil, status != verify.ChallengeExpired
+	return nil
+}
+
+// watch counts until the time is over and the canary needs not be waited for, or until enough pushes were refused.
+func (r *Rotator) watch(ctx context.Context, p Plan, canary *canary) (Tally, time.Duration, error) {
 	until := p.State.Attached.Add(p.Watch)
 	if p.Watch > 0 && r.Clock.Now().Before(until) {
 		r.Notice("watching for refused pushes until %s; Ctrl-C ends the watch, and the same command goes on with it", verify.Stamp(until))
@@ -41,11 +60,18 @@ func (r *Rotator) watch(ctx context.Context, p Plan) (Tally, time.Duration, erro
 	for {
 		now := r.Clock.Now()
 		tally, err := r.count(ctx, p, now)
-		enough := p.RollbackOn > 0 && tally.excess() >= p.RollbackOn
-		if err != nil || enough || !now.Before(until) {
+		if err == nil {
+			err = canary.look(ctx)
+		}
+		enough, over := p.RollbackOn > 0 && tally.excess() >= p.RollbackOn, !now.Before(until)
+		if err != nil || enough || over && canary.status == nil {
 			return tally, now.Sub(p.State.Attached), err
 		}
-		if err := r.Clock.Sleep(ctx, min(pause, until.Sub(now))); err != nil {
+		rest := pause
+		if !over {
+			rest = min(pause, until.Sub(now))
+		}
+		if err := r.Clock.Sleep(ctx, rest); err != nil {
 			return tally, now.Sub(p.State.Attached), err
 		}
 	}
@@ -64,7 +90,7 @@ func (r *Rotator) end(ctx context.Context, p *Plan, report Report) (Report, erro
 	default:
 		report.Outcome = unknown
 		return report, (&verify.Error{Kind: verify.KindPartial, Message: "no push was seen since " + verify.Stamp(report.Attached) + ", so whether the new credential works is unknown"}).
-			WithHint("run the same command again when people have logged in, or ask one: --canary IDENTITY")
+			WithHint("ask one person: the same command with --canary IDENTITY; or have a challenge answered that was created from this machine, and run it again")
 	}
 	p.State.Outcome = report.Outcome
 	if err := r.Memory.SaveRotation(ctx, p.State); err != nil {

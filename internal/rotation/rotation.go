@@ -47,8 +47,8 @@ type Rotator struct {
 	Memory memory
 	Feed   feed
 	Clock  clock
-	// Canary asks one person, once for each new credential, and tells whether they answered. Nil: nobody is asked.
-	Canary func(ctx context.Context, credential verify.CredentialSID) (answered bool, err error)
+	// Canary asks one person, once for each new credential, and gives what tells how that challenge stands. Nil: nobody is asked.
+	Canary func(ctx context.Context, credential verify.CredentialSID) (status func(context.Context) (verify.ChallengeStatus, error), err error)
 	// Answered tells how many challenges created since a time were answered. Nil: not known.
 	Answered func(ctx context.Context, since time.Time) (int, error)
 	Notice   func(format string, args ...any) // what a person at the terminal is told meanwhile

@@ -320,6 +320,42 @@ func TestWhatAppleRefusesIsPutBack(t *testing.T) {
 	}
 }
 
+// TestTheCanaryIsWaitedForWhilePushesAreWatched: an answer proves the new credential whenever it comes, and one that does not come
+// keeps a refused credential no longer in its place.
+func TestTheCanaryIsWaitedForWhilePushesAreWatched(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		refuses bool
+		watch   time.Duration
+		says    []verify.ChallengeStatus // the last one again and again
+		want    verify.RotationOutcome
+	}{
+		{"answered after the watch", false, 0, []verify.ChallengeStatus{verify.ChallengePending, verify.ChallengePending, verify.ChallengeApproved}, verify.RotationKept},
+		{"answered in the watch", false, time.Minute, []verify.ChallengeStatus{verify.ChallengePending, verify.ChallengeDenied}, verify.RotationKept},
+		{"never answered", false, 0, []verify.ChallengeStatus{verify.ChallengePending, verify.ChallengeExpired}, "unknown"},
+		{"never answered, and others refused", true, time.Minute, []verify.ChallengeStatus{verify.ChallengePending}, verify.RotationRolledBack},
+	} {
+		b := newBank(t)
+		b.refuses, b.pushing = c.refuses, c.refuses
+		job := renewed(t, verify.SandboxFalse)
+		job.Watch, job.RollbackOn = c.watch, 3
+		r, looks := b.rotator(), 0
+		r.Canary = func(context.Context, verify.CredentialSID) (func(context.Context) (verify.ChallengeStatus, error), error) {
+			return func(context.Context) (verify.ChallengeStatus, error) {
+				looks++
+				return c.says[min(looks, len(c.says))-1], nil
+			}, nil
+		}
+		plan, err := r.Prepare(t.Context(), job)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if report, err := r.Run(t.Context(), plan); report.Outcome != c.want || report.Canary != (c.want == verify.RotationKept) || time.Duration(report.Watched) > time.Minute {
+			t.Errorf("%s: %+v, %v", c.name, report, err)
+		}
+	}
+}
+
 // TestNothingIsPutBackUnasked, and it is said how.
 func TestNothingIsPutBackUnasked(t *testing.T) {
 	b := newBank(t)
