@@ -1,6 +1,7 @@
 package config
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/verifyctl/verifyctl/internal/verify"
@@ -87,7 +88,17 @@ func (c *Config) declaredElsewhere(d *document, path string, e entry) (*Target, 
 
 // take makes a block that of the target.
 func (t *Target) take(block *serviceBlock) {
-	if block != nil {
-		t.Service, t.push = &block.states, block.push
+	if block == nil {
+		return
+	}
+	t.Service, t.push = &block.states, block.push
+	var urls []string
+	for _, hook := range block.states.Webhooks {
+		if url := hook.Webhook.URL; url != "" && !hook.Absent && !slices.Contains(urls, url) {
+			urls = append(urls, url)
+		}
+	}
+	if t.Environment.WebhookURL == "" && len(urls) == 1 { // it need not be said twice
+		t.Environment.WebhookURL = urls[0]
 	}
 }

@@ -254,6 +254,27 @@ func TestSIDsOfWhatWasMadeGoIntoTheFile(t *testing.T) {
 	}
 }
 
+// TestWhereWebhooksGoIsDeclaredOnce: the address of the only webhook that is declared need not be said again as webhook_url.
+func TestWhereWebhooksGoIsDeclaredOnce(t *testing.T) {
+	const hook = "{name: answers, url: 'https://a.example/verify', events: ['*']}"
+	for lines, want := range map[string]string{
+		"webhooks: [" + hook + "]": "https://a.example/verify",
+		"webhooks: [" + hook + ", {name: more, url: 'https://a.example/verify', events: ['*']}, {name: old, ensure: absent}]": "https://a.example/verify",
+		"webhooks: [" + hook + ", {name: more, url: 'https://b.example', events: ['*']}]":                                     "",
+		"webhooks: [{name: old, ensure: absent}]":                                                                             "",
+	} {
+		ownFile(t, declaring("friendly_name: Bank\n"+lines))
+		target, err := open(t).Lookup("live")
+		if err != nil || target.Environment.WebhookURL != want {
+			t.Errorf("%s: %q, %v", lines, target.Environment.WebhookURL, err)
+		}
+	}
+	ownFile(t, strings.Replace(declaring("friendly_name: Bank\nwebhooks: ["+hook+"]"), "    service:", "    webhook_url: https://c.example\n    service:", 1))
+	if target, err := open(t).Lookup("live"); err != nil || target.Environment.WebhookURL != "https://c.example" {
+		t.Errorf("one that is said stays: %v, %v", target, err)
+	}
+}
+
 func TestDeclarationsFromAnotherFile(t *testing.T) {
 	ownFile(t, declaring(wholeService))
 	c := open(t)
