@@ -34,8 +34,8 @@ const (
 	CreationNot     CreationOutcome = "not"   // it was not made
 )
 
-// Intent names a creation in the audit file.
-func (c Creation) Intent() string { return fmt.Sprintf("creation-%d", c.ID) }
+// Intent names a creation in the audit file, which is that of all environments.
+func (c Creation) Intent() string { return fmt.Sprintf("creation-%d-%d", c.ID, c.Begun.UnixMicro()) }
 
 type intentKey struct{}
 
