@@ -293,13 +293,16 @@ func (o *envApplyOptions) settle(ctx context.Context, all []planned) error {
 			}
 			return audit.SettleCreate(ctx, c.Intent(), made, time.Now())
 		}
-		if err := applier.Settle(ctx); err != nil {
+		settled, err := applier.Settle(ctx)
+		if err != nil {
 			return err
 		}
 		if err := p.c.settleAudit(ctx); err != nil {
 			return err
 		}
-		o.accounts = nil // what was found is in the list that is read next
+		if settled > 0 {
+			o.accounts = nil // what was found is in the list that is read next
+		}
 	}
 	return nil
 }
@@ -408,7 +411,8 @@ type applyReport struct {
 	Doctor doctor.Report `json:"doctor"`
 }
 
-// examine has doctor check the environments that were changed. Push errors of before are history, and not looked at.
+// examine has doctor check the environments that were changed. Push errors of before are history, and not looked at; that the
+// Service was changed a moment ago is no news.
 func (o *envApplyOptions) examine(ctx context.Context, changed []planned) error {
 	report := applyReport{setupReport: o.report(changed)}
 	var targets []*config.Target
@@ -418,7 +422,7 @@ func (o *envApplyOptions) examine(ctx context.Context, changed []planned) error 
 	}
 	e := examination{shell: o.shell, noEvidence: true}
 	var err error
-	if report.Doctor, err = e.examine(ctx, targets, doctor.Options{Declared: declared}); err != nil {
+	if report.Doctor, err = e.examine(ctx, targets, doctor.Options{Declared: declared, Skip: []string{"SVC-07"}}); err != nil {
 		return err
 	}
 	if err := o.printDone(report); err != nil {

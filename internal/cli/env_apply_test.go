@@ -68,7 +68,15 @@ func TestFromAnEmptyAccountToGreen(t *testing.T) {
 		!strings.HasPrefix(file, "# Who may push what") || !strings.Contains(file, "# everybody's") {
 		t.Errorf("the file:\n%s", file)
 	}
-	a.requests()
+	for _, about := range []string{"SVC-07", "HOOK-06"} { // it was changed by this very run, and the file says where webhooks go
+		if strings.Contains(stdout, about) {
+			t.Errorf("doctor speaks of %s:\n%s", about, stdout)
+		}
+	}
+	before := a.requests()
+	if first := slices.IndexFunc(before, func(sent string) bool { return strings.HasPrefix(sent, "POST") }); first > 4 {
+		t.Errorf("%d requests before the first write: the two lists, and whose account it is, are 4: %q", first, before)
+	}
 	if report := a.plan("env", "plan"); report.Changes != 0 || report.Requests != 5 || len(a.requests()) != 5 {
 		t.Errorf("a second plan: %+v", report)
 	}

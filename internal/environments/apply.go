@@ -240,18 +240,18 @@ func (a *Applier) lookFor(ctx context.Context, c verify.Creation) (*found, error
 }
 
 // Settle finishes what an earlier run had begun when it was cut off: what was made is taken for the environment's own, and
-// what was not is made again.
-func (a *Applier) Settle(ctx context.Context) error {
+// what was not is made again. It gives how much that was.
+func (a *Applier) Settle(ctx context.Context) (settled int, err error) {
 	open, err := a.Journal.Creations(ctx, a.Account.SID)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	for _, c := range open {
 		if err := a.settle(ctx, c); err != nil {
-			return err
+			return 0, err
 		}
 	}
-	return nil
+	return len(open), nil
 }
 
 func (a *Applier) settle(ctx context.Context, c verify.Creation) error {
