@@ -18,7 +18,7 @@ type envDriftOptions struct {
 }
 
 func newEnvDriftCmd(s *shell) *cobra.Command {
-	o := envDriftOptions{setup{shell: s, withoutFiles: true}}
+	o := envDriftOptions{setup{shell: s, drift: true}}
 	cmd := &cobra.Command{
 		Use:   "drift [NAME…]",
 		Short: "Fail when Twilio's Services are not as declared, for CI",

@@ -24,7 +24,7 @@ type setup struct {
 	shell *shell
 	file  string // with declarations, "" for the environment file
 
-	withoutFiles bool // credential files that are not here are not compared
+	drift bool // only what is not as declared is asked
 
 	names    []string
 	accounts map[string]*environments.Account // by account and where it is
@@ -208,7 +208,7 @@ func (o *setup) environment(ctx context.Context, target *config.Target) (*enviro
 		}
 		now = world.now
 	}
-	env := &environments.Environment{Environment: target.Environment, Declares: *target.Service, Now: now(), File: target.PushFile, WithoutFiles: o.withoutFiles}
+	env := &environments.Environment{Environment: target.Environment, Declares: *target.Service, Now: now(), File: target.PushFile, Drift: o.drift}
 	others, err := o.shell.environments()
 	if err != nil {
 		return nil, err

@@ -140,14 +140,22 @@ func (c *comparison) credential(ctx context.Context, platform verify.Platform) e
 		return err
 	}
 	if stale {
-		c.attach[platform] = KnownAfter
-		c.Changes = append(c.Changes, Change{Action: Replace, Kind: KindCredential, Platform: platform, Name: c.nameOf(p, live), SID: string(live.SID),
-			Fields:  append(c.inPlace(p, platform, live), Field{"contents", why, c.env.uploads[platform].describe()}),
-			Updated: live.DateUpdated, ByName: p.SID == "", At: p.At,
-			Effect: []string{fmt.Sprintf("the old credential %s stays; nothing of it is changed", live.SID)}})
+		c.replaceCredential(p, platform, live, why)
 		return nil
 	}
 	return c.updateCredential(p, platform, live)
+}
+
+// replaceCredential makes a new credential beside one that was made of something else.
+func (c *comparison) replaceCredential(p verify.PushDeclaration, platform verify.Platform, live *verify.Credential, why string) {
+	change := Change{Action: Replace, Kind: KindCredential, Platform: platform, Name: c.nameOf(p, live), SID: string(live.SID),
+		Fields:  append(c.inPlace(p, platform, live), Field{"contents", why, c.env.uploads[platform].describe()}),
+		Updated: live.DateUpdated, ByName: p.SID == "", At: p.At}
+	if !c.env.Drift {
+		c.attach[platform] = KnownAfter
+		change.Effect = []string{fmt.Sprintf("the old credential %s stays as it is, until %s", live.SID, verify.Command(c.Environment, "credentials", "retire", string(live.SID)))}
+	}
+	c.Changes = append(c.Changes, change)
 }
 
 func (c *comparison) nameOf(p verify.PushDeclaration, live *verify.Credential) string {
@@ -181,7 +189,9 @@ func (c *comparison) createCredential(p verify.PushDeclaration, platform verify.
 	if err := c.sameProject(platform, ""); err != nil {
 		return err
 	}
-	c.attach[platform] = KnownAfter
+	if !c.env.Drift {
+		c.attach[platform] = KnownAfter
+	}
 	change := Change{Action: Create, Kind: KindCredential, Platform: platform, Name: p.Name, At: p.At,
 		Fields: append(c.made(platform), Field{Name: "contents", New: c.described(platform)})}
 	if p.SID != "" {
@@ -278,7 +288,7 @@ func (c *comparison) contents(ctx context.Context, p verify.PushDeclaration, pla
 	case c.env.Memory.HashCredential(c.env.uploads[platform].contents) != known.Fingerprint:
 		return true, describe(*known, nil), nil
 	case live.DateUpdated.After(written(known)):
-		return true, fmt.Sprintf("unknown: changed by somebody else %s, after ours was uploaded %s", day(live.DateUpdated), day(known.At)), nil
+		return true, fmt.Sprintf("unknown: changed by somebody else %s, after ours was uploaded %s", verify.Stamp(live.DateUpdated), verify.Stamp(known.At)), nil
 	}
 	c.Notes = append(c.Notes, fmt.Sprintf("%s: it cannot be read back; ours was uploaded %s and is unchanged since", what, day(known.At)))
 	return false, "", nil
@@ -286,7 +296,7 @@ func (c *comparison) contents(ctx context.Context, p verify.PushDeclaration, pla
 
 func since(live *verify.Credential, known *verify.CredentialFile) string {
 	if live.DateUpdated.After(written(known)) {
-		return ", and the credential was changed " + day(live.DateUpdated)
+		return ", and the credential was changed " + verify.Stamp(live.DateUpdated)
 	}
 	return " and is unchanged since"
 }

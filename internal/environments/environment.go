@@ -25,9 +25,9 @@ type Environment struct {
 
 	// File reads what the push credential for a platform is to be made of.
 	File func(ctx context.Context, platform verify.Platform) (verify.PushFile, error)
-	// WithoutFiles leaves out what a declared file holds where that file is not on this machine, and says so: a CI system that only
-	// looks for drift has no secrets.
-	WithoutFiles bool
+	// Drift asks only what is not as declared, as a CI system does that has no secrets: what a declared file holds is left out where
+	// that file is not on this machine, which is said, and so is what a change would bring about.
+	Drift bool
 	// Memory is nil where this machine remembers nothing.
 	Memory Memory
 	// Factors counts the verified push factors of a platform, as this machine's index has them; nil where there is none.
@@ -73,7 +73,7 @@ func (e *Environment) Open(ctx context.Context) (warnings []string, err error) {
 			continue
 		}
 		lines, err := e.open(ctx, platform, declared)
-		if e.WithoutFiles && errors.Is(err, fs.ErrNotExist) {
+		if e.Drift && errors.Is(err, fs.ErrNotExist) {
 			e.absent[platform] = true
 			warnings = append(warnings, fmt.Sprintf("%v; what is in the %s credential of %s is not compared", err, platform, e.Name))
 			continue
