@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -123,7 +124,10 @@ func (o *credentialsRotateOptions) run(ctx context.Context) error {
 	}
 	if plan.Done {
 		o.shell.note("nothing to do: push credential %s was made of this file and is attached", plan.Old.SID)
-		return nil
+		if o.write.dryRun {
+			return nil
+		}
+		return o.noteAttached(ctx, c, plan.Old.SID, lint.Contents())
 	}
 	if err := o.chooseCanary(ctx, c); err != nil {
 		return err
@@ -133,21 +137,25 @@ func (o *credentialsRotateOptions) run(ctx context.Context) error {
 		o.shell.note("dry run: nothing was sent")
 		return nil
 	}
-	return o.rotate(ctx, c, p, rotator, plan)
+	report, err := o.rotate(ctx, c, rotator, plan)
+	if report.New == "" {
+		return err
+	}
+	return errors.Join(render.One(p, rotationResource, report), err, o.noteReport(ctx, c, report, lint.Contents()))
 }
 
-func (o *credentialsRotateOptions) rotate(ctx context.Context, c *connection, p *render.Printer, rotator *rotation.Rotator, plan rotation.Plan) error {
+func (o *credentialsRotateOptions) rotate(ctx context.Context, c *connection, rotator *rotation.Rotator, plan rotation.Plan) (report rotation.Report, err error) {
 	unlock, err := o.shell.lockAccount(ctx, c.env.AccountSID)
 	if err != nil {
-		return err
+		return report, err
 	}
 	defer unlock()
 	w, err := c.writer(ctx, o.write, o.question(c, plan), destructive)
 	if err != nil {
-		return err
+		return report, err
 	}
 	if err := settleRotation(ctx, c, plan); err != nil {
-		return err
+		return report, err
 	}
 	rotator.Writer = w
 	if o.canary != nil {
@@ -155,11 +163,7 @@ func (o *credentialsRotateOptions) rotate(ctx context.Context, c *connection, p 
 			return o.ask(ctx, w, credential)
 		}
 	}
-	report, err := rotator.Run(ctx, plan)
-	if report.New == "" {
-		return err
-	}
-	return errors.Join(render.One(p, rotationResource, report), err, o.noteCredential(c, report))
+	return rotator.Run(ctx, plan)
 }
 
 // settleRotation tells the audit file how the writes of a run ended that was killed.
@@ -180,21 +184,38 @@ func settleRotation(ctx context.Context, c *connection, plan rotation.Plan) erro
 	return c.settleAudit(ctx)
 }
 
-// noteCredential writes into the environment file which credential is attached now, where the file declares one.
-func (o *credentialsRotateOptions) noteCredential(c *connection, report rotation.Report) error {
-	if c.target.Service == nil || report.Attached.IsZero() {
+// noteReport notes which credential is attached by the end of a rotation.
+func (o *credentialsRotateOptions) noteReport(ctx context.Context, c *connection, report rotation.Report, contents []byte) error {
+	switch {
+	case report.Attached.IsZero():
+		return nil
+	case report.Outcome == verify.RotationRolledBack:
+		return o.noteAttached(ctx, c, report.Old, nil)
+	}
+	return o.noteAttached(ctx, c, report.New, contents)
+}
+
+// noteAttached writes into the environment file which credential is attached now, where the file declares one. It says so when the
+// file that is declared has other contents than those that were uploaded, nil for what was there before.
+func (o *credentialsRotateOptions) noteAttached(ctx context.Context, c *connection, attached verify.CredentialSID, contents []byte) error {
+	if c.target.Service == nil {
 		return nil
 	}
-	attached := report.New
-	if report.Outcome == verify.RotationRolledBack {
-		attached = report.Old
+	declared, is := c.target.Service.Push[o.platform]
+	if !is {
+		return nil
 	}
-	cfg, err := o.shell.config()
-	if err != nil {
+	if _, err := o.shell.noteSIDs(c.target, config.NotedSIDs{Credentials: map[verify.Platform]verify.CredentialSID{o.platform: attached}}, true); err != nil {
 		return err
 	}
-	_, err = cfg.NoteSIDs(c.target, config.NotedSIDs{Credentials: map[verify.Platform]verify.CredentialSID{o.platform: attached}})
-	return err
+	if contents == nil || len(o.files.files) == 0 || declared.Contents != verify.ContentsDeclared {
+		return nil
+	}
+	lint, err := (&pushFileFlags{shell: o.shell}).lint(ctx, c.target, o.platform)
+	if err != nil || !bytes.Equal(lint.Contents(), contents) {
+		o.shell.note("%s still names the file of before: put the new one in its place, or the next env apply takes the old one again", declared.ContentsAt)
+	}
+	return nil
 }
 
 // tell says what is about to happen.

@@ -250,7 +250,7 @@ func (o *envApplyOptions) applier(ctx context.Context, p *planned) (*environment
 	}, nil
 }
 
-// noteSID writes the SID of what was made into the file. Where that cannot be, the lines to add are told.
+// noteSID writes the SID of what was made into the file.
 func (o *envApplyOptions) noteSID(p *planned, kind environments.Kind, platform verify.Platform, name, sid string) error {
 	var sids config.NotedSIDs
 	switch kind {
@@ -262,17 +262,28 @@ func (o *envApplyOptions) noteSID(p *planned, kind environments.Kind, platform v
 	default:
 		sids.Webhooks = map[string]verify.WebhookSID{name: verify.WebhookSID(sid)}
 	}
-	cfg, err := o.shell.config()
+	noted, err := o.shell.noteSIDs(p.c.target, sids, !p.noted)
+	p.noted = p.noted || !noted
+	return err
+}
+
+// noteSIDs writes SIDs into the file that declares an environment, and tells whether it did. Where that cannot be, the lines
+// to add are told, and why where that is wanted: what was made is made.
+func (s *shell) noteSIDs(target *config.Target, sids config.NotedSIDs, why bool) (noted bool, err error) {
+	cfg, err := s.config()
 	if err != nil {
-		return err
+		return false, err
 	}
-	if _, err := cfg.NoteSIDs(p.c.target, sids); err != nil {
-		o.shell.note("%v", err)
-		if known, ok := errors.AsType[*verify.Error](err); ok {
-			o.shell.note("%s", known.Hint)
-		}
+	if _, err = cfg.NoteSIDs(target, sids); err == nil {
+		return true, nil
 	}
-	return nil
+	if why {
+		s.note("%v", err)
+	}
+	if known, ok := errors.AsType[*verify.Error](err); ok {
+		s.note("%s", known.Hint)
+	}
+	return false, nil
 }
 
 // settle finishes what an earlier apply had begun when it was cut off. It sends nothing but reads.

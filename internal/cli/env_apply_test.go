@@ -142,6 +142,49 @@ func TestNoSecretGetsOut(t *testing.T) {
 	}
 }
 
+// TestSIDsThatCannotBeWrittenAreTold, each as it is made, and why once for each environment. The same apply then finds everything
+// by its name.
+func TestSIDsThatCannotBeWrittenAreTold(t *testing.T) {
+	a := newAccount(t, "", threeEnvironments)
+	declarations := a.read("config.yaml")
+	breaks := func() {
+		a.setFault(func(_ http.ResponseWriter, r *http.Request, _ int) bool {
+			if r.Method == http.MethodPost {
+				a.write("config.yaml", "environments: {")
+			}
+			return false
+		})
+	}
+	for name, c := range map[string]struct {
+		args   []string
+		before func()
+		why    string
+	}{
+		"standard input": {[]string{"--file", "-"}, func() {
+			a.stdin = strings.NewReplacer("certificate_file: ", "certificate_file: "+a.dir+"/", "account_file: ", "account_file: "+a.dir+"/").Replace(declarations)
+		}, "stands in no file"},
+		"a file that is broken": {nil, breaks, "config.yaml"},
+	} {
+		a = newAccount(t, "", threeEnvironments)
+		declarations = a.read("config.yaml")
+		c.before()
+		status, stdout, stderr := a.run(append([]string{"env", "apply", "dev", "staging", "--yes"}, c.args...)...)
+		if status != 0 || strings.Count(stderr, "were not written") != 2 || strings.Count(stderr, c.why) < 2 || strings.Count(stderr, "verifyctl: add to dev: ") != 4 || strings.Count(stderr, "verifyctl: add to staging: ") != 3 {
+			t.Errorf("%s: status %d\n%s%s", name, status, stdout, stderr)
+		}
+		for _, line := range []string{"add to dev: service_sid: VA", "add to dev: service.push.apn.credential_sid: CR", "add to dev: service.webhooks: sid of answers: YW"} {
+			if !strings.Contains(stderr, line) {
+				t.Errorf("%s: there is no %q\n%s", name, line, stderr)
+			}
+		}
+		a.setFault(nil)
+		a.write("config.yaml", declarations)
+		if report := a.plan("env", "plan", "dev", "staging"); report.Changes != 0 {
+			t.Errorf("%s: a second plan: %+v", name, report)
+		}
+	}
+}
+
 // TestALostReplyIsSettledByListing: each create whose reply is lost is found, and nothing is made twice.
 func TestALostReplyIsSettledByListing(t *testing.T) {
 	a := newAccount(t, "", threeEnvironments)

@@ -49,9 +49,10 @@ func (o *setup) fileWords() []string {
 
 // planned is one environment that is set up.
 type planned struct {
-	c    *connection
-	env  *environments.Environment
-	diff *environments.Diff
+	c     *connection
+	env   *environments.Environment
+	diff  *environments.Diff
+	noted bool // it was said why SIDs are not written into its file
 }
 
 // targets gives the environments that are named, by arguments, -e or VERIFYCTL_ENV, else all that declare a service.

@@ -24,11 +24,11 @@ type NotedSIDs struct {
 // lines to add.
 func (c *Config) NoteSIDs(t *Target, sids NotedSIDs) (Change, error) {
 	if t.file == "" {
-		return Change{}, verify.Usagef("the SIDs of %s were not written: its declaration stands in no file", t.Environment.Name).WithHint("%s", sids.lines())
+		return Change{}, verify.Usagef("the SIDs of %s were not written: its declaration stands in no file", t.Environment.Name).WithHint("%s", sids.lines(t.Environment.Name))
 	}
 	change, err := c.apply(context.Background(), []edit{{t.file, t.fileRole, inEnvironment(t.Environment.Name, sids.write)}}, "", Credentials{})
 	if err != nil {
-		return change, &verify.Error{Kind: verify.KindOf(err), Message: fmt.Sprintf("the SIDs of %s were not written: %v", t.Environment.Name, err), Hint: sids.lines(), Cause: err}
+		return change, &verify.Error{Kind: verify.KindOf(err), Message: fmt.Sprintf("the SIDs of %s were not written: %v", t.Environment.Name, err), Hint: sids.lines(t.Environment.Name), Cause: err}
 	}
 	return change, nil
 }
@@ -83,8 +83,8 @@ func setSID(m *yaml.Node, key, sid, behind string) {
 	m.Content = slices.Insert(m.Content, at, textNode(key), textNode(sid))
 }
 
-// lines are what a person has to add.
-func (s NotedSIDs) lines() string {
+// lines are what a person has to add to an environment.
+func (s NotedSIDs) lines(env string) string {
 	var lines []string
 	if s.Service != "" {
 		lines = append(lines, "service_sid: "+string(s.Service))
@@ -95,7 +95,7 @@ func (s NotedSIDs) lines() string {
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.Webhooks)) {
-		lines = append(lines, fmt.Sprintf("sid: %s of the webhook %s", s.Webhooks[name], name))
+		lines = append(lines, fmt.Sprintf("service.webhooks: sid of %s: %s", name, s.Webhooks[name]))
 	}
-	return "add to it: " + strings.Join(lines, ", ")
+	return "add to " + env + ": " + strings.Join(lines, ", ")
 }

@@ -249,7 +249,7 @@ func TestSIDsOfWhatWasMadeGoIntoTheFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = c.NoteSIDs(target, NotedSIDs{Service: va})
-	if known, ok := err.(*verify.Error); !ok || known.Hint != "add to it: service_sid: "+va {
+	if known, ok := err.(*verify.Error); !ok || known.Hint != "add to live: service_sid: "+va {
 		t.Errorf("a file that cannot be written: %v", err)
 	}
 }
