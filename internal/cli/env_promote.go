@@ -63,6 +63,9 @@ func (o *envPromoteOptions) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := o.settlePromotion(ctx, target); err != nil {
+		return err
+	}
 	if err := listAll(o.shell.printer(time.Now), promotionResource(o.args[0], o.args[1]), rows); err != nil {
 		return err
 	}
@@ -71,6 +74,18 @@ func (o *envPromoteOptions) run(ctx context.Context) error {
 		return nil
 	}
 	return o.promote(ctx, target, declares)
+}
+
+// settlePromotion tells the audit file of a promotion that was killed.
+func (o *envPromoteOptions) settlePromotion(ctx context.Context, target *config.Target) error {
+	if o.write.dryRun {
+		return nil
+	}
+	c, err := o.shell.connect(ctx, target)
+	if err != nil {
+		return err
+	}
+	return c.settleAudit(ctx)
 }
 
 // settings compares the two Services.
