@@ -18,6 +18,14 @@ func (c *connection) clock() clock {
 	return clock{c.now, sleep}
 }
 
+// machineClock is this machine's time.
+func (s *shell) machineClock() clock {
+	if s.clockOf != nil {
+		return s.clockOf(time.Now)
+	}
+	return clock{time.Now, sleep}
+}
+
 func (c clock) Now() time.Time { return c.now().Local() }
 
 func (c clock) Sleep(ctx context.Context, d time.Duration) error { return c.sleep(ctx, d) }

@@ -145,7 +145,7 @@ func (o *credentialsRotateOptions) run(ctx context.Context) error {
 }
 
 func (o *credentialsRotateOptions) rotate(ctx context.Context, c *connection, rotator *rotation.Rotator, plan rotation.Plan) (report rotation.Report, err error) {
-	unlock, err := o.shell.lockAccount(ctx, c.env.AccountSID)
+	unlock, err := o.shell.lockAccount(ctx, c.env.AccountSID, verify.Command(c.env.Name, "credentials", "rotate", string(o.platform)))
 	if err != nil {
 		return report, err
 	}

@@ -105,10 +105,7 @@ func (t terminal) canShowScreens() bool {
 
 // follow looks again and again, and shows the watch before each pause.
 func (o *doctorWatchOptions) follow(ctx context.Context, watch doctor.Watch, show func(doctor.Watch) error) (doctor.Watch, error) {
-	waiting := clock{time.Now, sleep}
-	if o.shell.clockOf != nil {
-		waiting = o.shell.clockOf(time.Now)
-	}
+	waiting := o.shell.machineClock()
 	for looks := 1; ; looks++ {
 		if err := show(watch); err != nil || looks == o.looks {
 			return watch, err

@@ -204,13 +204,20 @@ func (o *envApplyOptions) lock(ctx context.Context, targets []*config.Target) (u
 		}
 	}
 	locked := map[string]bool{}
+	doing := o.repeat
+	if doing == nil {
+		doing = []string{"env", "apply"}
+		for _, target := range targets {
+			doing = append(doing, target.Environment.Name)
+		}
+	}
 	for _, target := range targets {
 		account := strings.ToLower(string(target.Environment.AccountSID))
 		if o.write.dryRun || locked[account] {
 			continue
 		}
 		locked[account] = true
-		u, err := o.shell.lockAccount(ctx, target.Environment.AccountSID)
+		u, err := o.shell.lockAccount(ctx, target.Environment.AccountSID, verify.Command("", doing...))
 		if err != nil {
 			unlock()
 			return nil, err

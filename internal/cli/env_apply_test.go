@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/verifyctl/verifyctl/internal/environments"
+	"github.com/verifyctl/verifyctl/internal/simulator"
+	"github.com/verifyctl/verifyctl/internal/statedir"
 )
 
 // threeEnvironments is a team's file before there is anything on Twilio.
@@ -183,6 +185,41 @@ func TestSIDsThatCannotBeWrittenAreTold(t *testing.T) {
 			t.Errorf("%s: a second plan: %+v", name, report)
 		}
 	}
+}
+
+// TestARunBesideAnotherSaysWhichOne has the account, since when, and what to do, and writes nothing.
+func TestARunBesideAnotherSaysWhichOne(t *testing.T) {
+	a := newAccount(t, "", threeEnvironments)
+	a.ok("env", "apply", "dev", "staging", "--yes")
+	a.write("new.pem", anotherCertificate(t))
+	lock := filepath.Join(a.dir, "state", "changes-"+strings.ToLower(simulator.DefaultAccountSID)+".lock")
+	for _, c := range []struct {
+		other statedir.Holder
+		want  string
+	}{
+		{statedir.Holder{PID: 4711, Host: hostName(), Doing: "verifyctl -e live credentials rotate apn", Since: time.Date(2026, 11, 28, 9, 14, 3, 0, time.UTC)},
+			"process 4711 (verifyctl -e live credentials rotate apn) is changing account " + simulator.DefaultAccountSID + " since 2026-11-28T09:14:03Z"},
+		{statedir.Holder{PID: 4711, Host: "ci-7", Doing: "verifyctl env apply dev"}, "process 4711 on ci-7 (verifyctl env apply dev)"},
+		{statedir.Holder{}, "another process is changing account"},
+	} {
+		unlock, _, err := statedir.Hold(lock, c.other)
+		if err != nil || unlock == nil {
+			t.Fatal(err)
+		}
+		a.requests()
+		for _, args := range []string{"env apply dev --yes", "env promote dev staging --yes", "-e dev credentials rotate apn --yes --file " + filepath.Join(a.dir, "new.pem")} {
+			status, _, stderr := a.run(strings.Fields(args)...)
+			if status != 1 || strings.Count(stderr, c.want) != 2 || !strings.Contains(stderr, "waiting for it, for up to 1m0s") || !strings.Contains(stderr, "hint: wait until it has ended, or end it") {
+				t.Errorf("%s: status %d\n%s", args, status, stderr)
+			}
+		}
+		if sent := strings.Join(a.requests(), " "); strings.Contains(sent, "POST") {
+			t.Errorf("was sent: %s", sent)
+		}
+		a.ok("env", "apply", "dev", "--dry-run") // sends nothing, and waits for nobody
+		unlock()
+	}
+	a.ok("env", "apply", "dev", "--yes")
 }
 
 // TestALostReplyIsSettledByListing: each create whose reply is lost is found, and nothing is made twice.

@@ -18,10 +18,11 @@ func othersCanAccess(fs.FileInfo) bool { return false }
 
 func foreignOwner(fs.FileInfo) (uint32, bool) { return 0, false }
 
-// TryLock takes an exclusive lock on an open file, and tells whether it got it. Closing the file lets go of it.
+// TryLock takes an exclusive lock on an open file, and tells whether it got it. Closing the file lets go of it. The byte that is
+// locked lies behind any content, which others can read that way.
 func TryLock(f *os.File) (bool, error) {
 	err := windows.LockFileEx(windows.Handle(f.Fd()), windows.LOCKFILE_EXCLUSIVE_LOCK|windows.LOCKFILE_FAIL_IMMEDIATELY,
-		0, 1, 0, new(windows.Overlapped))
+		0, 1, 0, &windows.Overlapped{OffsetHigh: 1})
 	if errors.Is(err, windows.ERROR_LOCK_VIOLATION) {
 		return false, nil
 	}
