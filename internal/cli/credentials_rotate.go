@@ -117,8 +117,22 @@ func (o *credentialsRotateOptions) run(ctx context.Context) error {
 	if target.Service != nil {
 		write.FriendlyName = target.Service.Push[o.platform].Name
 	}
+	job := rotation.Job{Environment: c.env, Platform: o.platform, Write: write, File: file, InPlace: o.inPlace, Watch: o.watch, RollbackOn: o.rollbackOn}
+	exchange := func(ctx context.Context) error { return o.exchange(ctx, c, p, job, lint.Contents()) }
+	if o.write.dryRun {
+		return exchange(ctx)
+	}
+	return o.shell.changing(ctx, []*config.Target{c.target}, verify.Command(c.env.Name, "credentials", "rotate", string(o.platform)), exchange)
+}
+
+// exchange does the rotation, while no other run changes the account: a plan that was made before would not know what that one did.
+func (o *credentialsRotateOptions) exchange(ctx context.Context, c *connection, p *render.Printer, job rotation.Job, contents []byte) error {
+	memory, err := c.memory(ctx)
+	if err != nil {
+		return err
+	}
 	rotator := &rotation.Rotator{Twilio: c.client, Memory: memory, Feed: c.feed(memory), Clock: c.clock(), Notice: func(format string, args ...any) { o.shell.note(format, args...) }, Answered: c.answeredSince(memory)}
-	plan, err := rotator.Prepare(ctx, rotation.Job{Environment: c.env, Platform: o.platform, Write: write, File: file, InPlace: o.inPlace, Watch: o.watch, RollbackOn: o.rollbackOn})
+	plan, err := rotator.Prepare(ctx, job)
 	if err != nil {
 		return err
 	}
@@ -127,7 +141,7 @@ func (o *credentialsRotateOptions) run(ctx context.Context) error {
 		if o.write.dryRun {
 			return nil
 		}
-		return o.noteAttached(ctx, c, plan.Old.SID, lint.Contents())
+		return o.noteAttached(ctx, c, plan.Old.SID, contents)
 	}
 	if err := o.chooseCanary(ctx, c); err != nil {
 		return err
@@ -141,15 +155,10 @@ func (o *credentialsRotateOptions) run(ctx context.Context) error {
 	if report.New == "" {
 		return err
 	}
-	return errors.Join(render.One(p, rotationResource, report), err, o.noteReport(ctx, c, report, lint.Contents()))
+	return errors.Join(render.One(p, rotationResource, report), err, o.noteReport(ctx, c, report, contents))
 }
 
 func (o *credentialsRotateOptions) rotate(ctx context.Context, c *connection, rotator *rotation.Rotator, plan rotation.Plan) (report rotation.Report, err error) {
-	unlock, err := o.shell.lockAccount(ctx, c.env.AccountSID, verify.Command(c.env.Name, "credentials", "rotate", string(o.platform)))
-	if err != nil {
-		return report, err
-	}
-	defer unlock()
 	w, err := c.writer(ctx, o.write, o.question(c, plan), destructive)
 	if err != nil {
 		return report, err

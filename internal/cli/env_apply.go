@@ -96,11 +96,14 @@ func (o *envApplyOptions) run(ctx context.Context) error {
 	if err := o.nameProduction(targets); err != nil {
 		return err
 	}
-	unlock, err := o.lock(ctx, targets)
-	if err != nil {
-		return err
+	if o.write.dryRun {
+		return o.apply(ctx, targets)
 	}
-	defer unlock()
+	return o.shell.changing(ctx, targets, o.doing(targets), func(ctx context.Context) error { return o.apply(ctx, targets) })
+}
+
+// apply makes the environments as declared, while no other run does.
+func (o *envApplyOptions) apply(ctx context.Context, targets []*config.Target) error {
 	all, err := o.compared(ctx, targets)
 	if err != nil {
 		return err
@@ -195,36 +198,16 @@ func (o *envApplyOptions) nameProduction(targets []*config.Target) error {
 		WithHint("see what would be done: %s", verify.Command(env, append(append(words, o.fileWords()...), "--dry-run")...))
 }
 
-// lock keeps a second apply away from the accounts. A dry run needs none.
-func (o *envApplyOptions) lock(ctx context.Context, targets []*config.Target) (unlock func(), err error) {
-	var unlocks []func()
-	unlock = func() {
-		for _, u := range unlocks {
-			u()
-		}
-	}
-	locked := map[string]bool{}
-	doing := o.repeat
-	if doing == nil {
-		doing = []string{"env", "apply"}
+// doing is the command that others are told of meanwhile.
+func (o *envApplyOptions) doing(targets []*config.Target) string {
+	words := o.repeat
+	if words == nil {
+		words = []string{"env", "apply"}
 		for _, target := range targets {
-			doing = append(doing, target.Environment.Name)
+			words = append(words, target.Environment.Name)
 		}
 	}
-	for _, target := range targets {
-		account := strings.ToLower(string(target.Environment.AccountSID))
-		if o.write.dryRun || locked[account] {
-			continue
-		}
-		locked[account] = true
-		u, err := o.shell.lockAccount(ctx, target.Environment.AccountSID, verify.Command("", doing...))
-		if err != nil {
-			unlock()
-			return nil, err
-		}
-		unlocks = append(unlocks, u)
-	}
-	return unlock, nil
+	return verify.Command("", words...)
 }
 
 // current is the environment with the Service that it has by now.

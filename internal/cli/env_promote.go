@@ -54,11 +54,15 @@ func (o *envPromoteOptions) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	unlock, err := o.lock(ctx, []*config.Target{target})
-	if err != nil {
-		return err
+	if o.write.dryRun {
+		return o.promoteTo(ctx, target)
 	}
-	defer unlock()
+	targets := []*config.Target{target}
+	return o.shell.changing(ctx, targets, o.doing(targets), func(ctx context.Context) error { return o.promoteTo(ctx, target) })
+}
+
+// promoteTo shows the settings and, unless nothing is to be sent, gives them to the target.
+func (o *envPromoteOptions) promoteTo(ctx context.Context, target *config.Target) error {
 	rows, declares, err := o.settings(ctx, target)
 	if err != nil {
 		return err

@@ -2,17 +2,13 @@ package cli
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"os/user"
-	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/verifyctl/verifyctl/internal/challenge"
 	"github.com/verifyctl/verifyctl/internal/fleet"
 	"github.com/verifyctl/verifyctl/internal/ledger"
-	"github.com/verifyctl/verifyctl/internal/statedir"
 	"github.com/verifyctl/verifyctl/internal/store"
 	"github.com/verifyctl/verifyctl/internal/twilio"
 	"github.com/verifyctl/verifyctl/internal/verify"
@@ -76,56 +72,6 @@ func (c *connection) settleAudit(ctx context.Context) error {
 		return err
 	}
 	return audit.Settle(ctx, ledger.Entry{Environment: c.env.Name, AccountSID: c.env.AccountSID, Command: c.shell.command}, time.Now())
-}
-
-// How long a run waits for another that changes the same account, and how often it looks. An apply is over in that time; a
-// rotation that watches pushes, or somebody who is asked to confirm, is not waited for.
-const (
-	accountPatience = time.Minute
-	accountPause    = time.Second / 4
-)
-
-// lockAccount keeps a second run on this machine from changing the set-up of an account at the same time. Doing is the command
-// that others are told of meanwhile.
-func (s *shell) lockAccount(ctx context.Context, account verify.AccountSID, doing string) (unlock func(), err error) {
-	dir, err := s.stateDir()
-	if err != nil {
-		return nil, err
-	}
-	if err := statedir.Prepare(dir); err != nil {
-		return nil, err
-	}
-	path := filepath.Join(dir, "changes-"+strings.ToLower(string(account))+".lock")
-	me := statedir.Holder{PID: os.Getpid(), Host: hostName(), Doing: doing, Since: time.Now()}
-	waiting := s.machineClock()
-	for waited := time.Duration(0); ; waited += accountPause {
-		unlock, other, err := statedir.Hold(path, me)
-		if err != nil || unlock != nil {
-			return unlock, err
-		}
-		if waited >= accountPatience {
-			return nil, (&verify.Error{Kind: verify.KindFailed, Message: fmt.Sprintf("%s, and one run at a time does", busy(account, other))}).
-				WithHint("wait until it has ended, or end it: what it has begun, the same command goes on with")
-		}
-		if waited == accountPause { // by now it has written who it is
-			s.note("%s: waiting for it, for up to %s; Ctrl-C ends the wait", busy(account, other), accountPatience)
-		}
-		if err := waiting.Sleep(ctx, accountPause); err != nil {
-			return nil, err
-		}
-	}
-}
-
-// busy says who is changing the set-up of an account.
-func busy(account verify.AccountSID, by statedir.Holder) string {
-	if by.PID == 0 {
-		return fmt.Sprintf("another process is changing account %s", account)
-	}
-	where := ""
-	if by.Host != hostName() {
-		where = " on " + by.Host
-	}
-	return fmt.Sprintf("process %d%s (%s) is changing account %s since %s", by.PID, where, by.Doing, account, verify.Stamp(by.Since))
 }
 
 // once creates challenges once: what it looks up is read as everywhere, what it sends is recorded.
