@@ -23,6 +23,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/verifyctl/verifyctl/internal/simulator"
 )
 
@@ -53,6 +55,103 @@ func TestAKilledRotationIsFinishedByTheNext(t *testing.T) {
 		k.has("services", 1)
 		k.has("credentials", 3)
 	})
+}
+
+// TestAnApplyIsRememberedByTheTeam does so at two of the writes where the memory is in PostgreSQL. Another machine does not take what a run
+// that may still live has begun for cut off. No secret is in any row.
+func TestAnApplyIsRememberedByTheTeam(t *testing.T) {
+	if testing.Short() {
+		t.Skip("run without -short")
+	}
+	address, err := database()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if address == "" {
+		t.Skip("PostgreSQL is neither named in VERIFYCTL_TEST_POSTGRES nor installed: an apply with a team's store is not tested")
+	}
+	t.Setenv("VERIFYCTL_STORE", address)
+	t.Setenv("VERIFYCTL_STORE_KEY", "0123456789abcdef0123456789abcdef")
+	for _, n := range []int{1, 3} { // a credential and the Service; the other writes go the same way, and each run costs time
+		k := newKilling(t, n, true)
+		k.writesOnly = true
+		k.cutOff("env", "apply", "dev", "--yes")
+		if cmd, out := k.command("env", "apply", "dev", "--yes"); n == 1 {
+			cmd.Env = append(cmd.Env, "VERIFYCTL_STATE_DIR="+t.TempDir())
+			if err := cmd.Run(); err == nil || !strings.Contains(out.String(), "another run of the team is changing the set-up of dev") {
+				t.Errorf("another machine: %v\n%s", err, out)
+			}
+		}
+		if out := k.ok("env", "apply", "dev", "--yes"); !k.killed || !strings.Contains(out, "was made by an earlier apply, which did not see the reply: ") {
+			t.Errorf("%s: %s", k.at, out)
+		}
+		k.has("services", 1)
+		k.has("credentials", 2)
+		k.ok("env", "drift", "dev")
+		if n == 1 {
+			k.holdsNoSecret(address)
+		}
+		k.ok("-e", "dev", "state", "purge", "--yes") // the next world has the same SIDs
+	}
+}
+
+// holdsNoSecret makes sure that no secret of these tests is in the team's memory of dev, not even after a rotation.
+func (k *killing) holdsNoSecret(address string) {
+	k.Helper()
+	k.write("apns.pem", killCertificatePEM(k.T))
+	cmd, out := k.command("-e", "dev", "credentials", "rotate", "apn", "--watch", "0s", "--yes")
+	if err := cmd.Run(); cmd.ProcessState.ExitCode() != 3 {
+		k.Errorf("rotate: %v\n%s", err, out)
+	}
+	var services []struct{ SID string }
+	if err := json.Unmarshal([]byte(k.ok("-e", "dev", "services", "list", "-o", "json")), &services); err != nil || len(services) != 1 {
+		k.Fatal(err, services)
+	}
+	schema := "verifyctl_" + strings.ToLower(services[0].SID)
+	db, err := pgx.Connect(k.Context(), address)
+	if err != nil {
+		k.Fatal(err)
+	}
+	defer db.Close(k.Context())
+	collect := func(rows pgx.Rows, err error) (content []string) {
+		for err == nil && rows.Next() {
+			for _, value := range must(rows.Values()) {
+				if raw, ok := value.([]byte); ok {
+					value = string(raw)
+				}
+				content = append(content, fmt.Sprint(value))
+			}
+		}
+		if err != nil || rows.Err() != nil {
+			k.Fatal(err, rows.Err())
+		}
+		return content
+	}
+	var memory strings.Builder
+	for _, table := range collect(db.Query(k.Context(), `SELECT table_name::text FROM information_schema.tables WHERE table_schema = $1`, schema)) {
+		memory.WriteString(strings.Join(collect(db.Query(k.Context(), `SELECT * FROM `+pgx.Identifier{schema, table}.Sanitize())), "\n"))
+	}
+	if !strings.Contains(memory.String(), "com.example.app") {
+		k.Errorf("the rows say nothing of the certificate: %d bytes", memory.Len())
+	}
+	key := killPrivateKey()
+	secrets := []string{killSecret, string(key.D.Bytes()), string(key.Primes[0].Bytes())}
+	for _, file := range []string{killCertificatePEM(k.T), strings.ReplaceAll(killAccountJSON(), `\n`, "\n")} {
+		_, private, _ := strings.Cut(file, "PRIVATE KEY-----")
+		secrets = append(secrets, strings.Split(private, "\n")[3])
+	}
+	for i, secret := range secrets {
+		if strings.Contains(memory.String(), secret) {
+			k.Errorf("secret %d stands in a row", i)
+		}
+	}
+}
+
+func must[T any](value T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return value
 }
 
 // killEverywhere has the program killed at one request after the other until all the writes were taken, before and after
@@ -86,13 +185,14 @@ type killing struct {
 	dir string
 	at  string // for messages
 
-	mu       sync.Mutex
-	n        int // of the request at which it is killed
-	after    bool
-	kill     func() // nil while nobody is to be killed
-	requests int
-	taken    int // writes, by the time it was killed
-	killed   bool
+	mu         sync.Mutex
+	n          int // of the request at which it is killed
+	after      bool
+	writesOnly bool   // only writes are counted
+	kill       func() // nil while nobody is to be killed
+	requests   int
+	taken      int // writes, by the time it was killed
+	killed     bool
 }
 
 func newKilling(t *testing.T, n int, after bool) *killing {
@@ -127,7 +227,7 @@ func (k *killing) between(sim http.Handler) http.HandlerFunc {
 		k.mu.Lock()
 		defer k.mu.Unlock()
 		ends := false
-		if k.kill != nil {
+		if k.kill != nil && (!k.writesOnly || r.Method == http.MethodPost) {
 			k.requests++
 			ends = k.requests == k.n
 		}
