@@ -416,13 +416,21 @@ type applyReport struct {
 // Service was changed a moment ago is no news.
 func (o *envApplyOptions) examine(ctx context.Context, changed []planned) error {
 	report := applyReport{setupReport: o.report(changed)}
+	all, err := o.shell.environments()
+	if err != nil {
+		return err
+	}
 	var targets []*config.Target
 	var declared []verify.Environment
 	for _, p := range changed {
-		targets, declared = append(targets, p.c.target), append(declared, p.current())
+		targets, declared = append(targets, p.c.target), append(declared, p.current()) // its Service may stand in no file
+	}
+	for _, other := range all {
+		if !slices.ContainsFunc(changed, func(p planned) bool { return p.env.Name == other.Environment.Name }) {
+			declared = append(declared, other.Environment)
+		}
 	}
 	e := examination{shell: o.shell, noEvidence: true}
-	var err error
 	if report.Doctor, err = e.examine(ctx, targets, doctor.Options{Declared: declared, Skip: []string{"SVC-07"}}); err != nil {
 		return err
 	}

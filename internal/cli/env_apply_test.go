@@ -85,6 +85,10 @@ func TestFromAnEmptyAccountToGreen(t *testing.T) {
 		t.Errorf("a second plan: %+v", report)
 	}
 	a.ok("doctor", "--no-evidence")
+	a.post("/v2/Services/"+strings.Fields(strings.SplitN(a.read("config.yaml"), "service_sid: ", 2)[1])[0], "CodeLength", "8", "FriendlyName", "By hand")
+	if stdout := a.ok("env", "apply", "dev", "--yes"); strings.Contains(stdout, "SVC-03") {
+		t.Errorf("the other two Services are in the file:\n%s", stdout)
+	}
 	a.ok("audit", "verify")
 	if status, _, stderr := a.run("env", "apply", "dev"); status != 0 || !strings.Contains(stderr, "nothing to change") {
 		t.Errorf("a second apply: status %d\n%s", status, stderr)

@@ -315,7 +315,7 @@ func (o *setup) print(all []planned) error {
 	if err := p.WritePage(page.String()); err != nil {
 		return err
 	}
-	s.note("%s read", verify.Count(report.Requests, "request"))
+	s.note("it took %s", verify.Count(report.Requests, "request"))
 	return nil
 }
 

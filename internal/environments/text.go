@@ -60,6 +60,9 @@ func (c Change) String() string {
 
 // String gives the property before and after.
 func (f Field) String() string {
+	if f.Name == "event_types" { // a narrow terminal breaks it at spaces
+		f.Old, f.New = strings.ReplaceAll(f.Old, ",", ", "), strings.ReplaceAll(f.New, ",", ", ")
+	}
 	switch {
 	case f.Old == f.New:
 		return f.Name + ": " + f.New
