@@ -138,7 +138,8 @@ type fieldCache [256]struct {
 	field field
 }
 
-func (c *fieldCache) of(key []byte) field {
+// fieldNamed is [fieldOf] by way of a cache.
+func fieldNamed[T string | []byte](c *fieldCache, key T) field {
 	if len(key) == 0 || len(key) > maxCachedName {
 		return fieldOf(string(key))
 	}

@@ -32,7 +32,7 @@ func eachPair(text string, do func(key, value string, repaired bool)) {
 
 // unescape undoes form encoding. ok is false when an escape was none and stays as it is.
 func unescape(text string) (plain string, ok bool) {
-	if !strings.ContainsAny(text, "%+") {
+	if strings.IndexByte(text, '%') < 0 && strings.IndexByte(text, '+') < 0 {
 		return text, true
 	}
 	ok = true

@@ -289,7 +289,7 @@ func (r *recorder) alertText(text []byte, depth int) {
 // pairs reads key=value pairs joined by "&", as forms and alert texts have them.
 func (r *recorder) pairs(text string, depth int) {
 	eachPair(text, func(key, value string, repaired bool) {
-		name := fieldOf(key)
+		name := fieldNamed(&r.names, key)
 		if name == fieldNone {
 			return
 		}

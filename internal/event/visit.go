@@ -50,7 +50,7 @@ func (r *recorder) visit(object *fastjson.Object, depth int) seenObject {
 }
 
 func (o *objectVisitor) member(key []byte, v *fastjson.Value) {
-	name := o.r.names.of(key)
+	name := fieldNamed(&o.r.names, key)
 	if name == fieldNone {
 		if v.Type() == fastjson.TypeObject && isIndex(key) {
 			o.numbered++

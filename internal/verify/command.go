@@ -6,7 +6,7 @@ import "strings"
 // and quotes what a shell would change. An empty selector leaves it out, for commands that have none.
 func Command(selector string, words ...string) string {
 	line := []string{"verifyctl"}
-	if _, err := ParseServiceSID(selector); err == nil {
+	if prefix, ok := SIDPrefix(selector); ok && prefix == "VA" {
 		line = append(line, "--service", selector)
 	} else if selector != "" {
 		line = append(line, "-e", Quote(selector))
