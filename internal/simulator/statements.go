@@ -59,6 +59,14 @@ func (c *keepingConn) PrepareContext(ctx context.Context, query string) (driver.
 	return &keptStmt{stmt.(sqliteStmt), c, query}, nil
 }
 
+// BeginTx begins a transaction. One that only reads has nothing to wait for, and is not watched.
+func (c *keepingConn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, error) {
+	if opts.ReadOnly {
+		ctx = context.WithoutCancel(ctx)
+	}
+	return c.sqliteConn.BeginTx(ctx, opts)
+}
+
 // Close ends the statements that are kept, and the connection.
 func (c *keepingConn) Close() error {
 	var errs []error
@@ -79,6 +87,17 @@ type keptStmt struct {
 	sqliteStmt
 	conn  *keepingConn
 	query string
+}
+
+// ExecContext runs the statement to its end: the driver would start a goroutine to watch ctx, which takes longer than most of
+// these statements run.
+func (s *keptStmt) ExecContext(ctx context.Context, args []driver.NamedValue) (driver.Result, error) {
+	return s.sqliteStmt.ExecContext(context.WithoutCancel(ctx), args)
+}
+
+// QueryContext is [keptStmt.ExecContext] for a statement that gives rows.
+func (s *keptStmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driver.Rows, error) {
+	return s.sqliteStmt.QueryContext(context.WithoutCancel(ctx), args)
 }
 
 // Close keeps the statement, unless another of the same text is kept already.
