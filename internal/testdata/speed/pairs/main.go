@@ -1,10 +1,11 @@
 // pairs runs two commands in turns and prints how the first compares with the second, by the medians of the run's time,
 // of the processor time of the process, and of its peak memory. In turns, because a busy machine then slows both.
 //
-//	pairs [-n 31] NAME COMMAND ARG… -- COMMAND ARG…
+//	pairs [-n 31] [-line] NAME COMMAND ARG… -- COMMAND ARG…
 package main
 
 import (
+	"bufio"
 	"flag"
 	"fmt"
 	"os"
@@ -18,11 +19,12 @@ type runs struct{ wall, cpu, memory []float64 }
 
 func main() {
 	n := flag.Int("n", 31, "how often each runs")
+	flag.BoolVar(&toFirstLine, "line", false, "run each until it has written a line")
 	flag.Parse()
 	args := flag.Args()
 	between := slices.Index(args, "--")
 	if between < 2 || between == len(args)-1 {
-		fmt.Fprintln(os.Stderr, "usage: pairs [-n 31] NAME COMMAND ARG… -- COMMAND ARG…")
+		fmt.Fprintln(os.Stderr, "usage: pairs [-n 31] [-line] NAME COMMAND ARG… -- COMMAND ARG…")
 		os.Exit(64)
 	}
 	var ours, base runs
@@ -40,6 +42,8 @@ func main() {
 		median(ours.memory), median(base.memory), median(ours.memory)/median(base.memory))
 }
 
+var toFirstLine bool
+
 type measured struct{ wall, cpu, memory float64 }
 
 func (r *runs) add(m measured) {
@@ -50,14 +54,30 @@ func (r *runs) add(m measured) {
 func run(argv []string) measured {
 	cmd := exec.Command(argv[0], argv[1:]...)
 	begun := time.Now()
-	check(cmd.Run())
-	took := time.Since(begun)
+	took := end(cmd, begun)
 	usage := cmd.ProcessState.SysUsage().(*syscall.Rusage)
 	return measured{
 		wall:   float64(took.Microseconds()) / 1000,
 		cpu:    float64((cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()).Microseconds()) / 1000,
 		memory: float64(usage.Maxrss) / 1024, // in KiB on Linux
 	}
+}
+
+// end runs a command to its end, or to its first line, and gives how long that took.
+func end(cmd *exec.Cmd, begun time.Time) time.Duration {
+	if !toFirstLine {
+		check(cmd.Run())
+		return time.Since(begun)
+	}
+	out, err := cmd.StdoutPipe()
+	check(err)
+	check(cmd.Start())
+	_, err = bufio.NewReader(out).ReadString('\n')
+	check(err)
+	took := time.Since(begun)
+	check(cmd.Process.Kill())
+	_ = cmd.Wait() // it was killed
+	return took
 }
 
 func median(all []float64) float64 {
