@@ -54,7 +54,7 @@ type chainedEntry struct {
 func (l *Ledger) append(ctx context.Context, e Entry) error {
 	return l.locked(ctx, func() error {
 		if e.Phase == phaseBefore && e.Who != "" {
-			if err := l.appendName(e.Who, e.Identity); err != nil {
+			if err := l.name(e.Who, e.Identity); err != nil {
 				return err
 			}
 		}

@@ -62,7 +62,8 @@ type Ledger struct {
 	key *statedir.Key
 
 	mu       sync.Mutex
-	auditErr error // why a line after a write could not be written
+	named    map[string]bool // the hashes whose names this process has written down, so that each is written once
+	auditErr error           // why a line after a write could not be written
 }
 
 // Open opens the audit file of a state directory. It makes the directory, but not the file.
@@ -71,7 +72,7 @@ func Open(ctx context.Context, dir string) (*Ledger, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Ledger{dir: dir, key: key}, nil
+	return &Ledger{dir: dir, key: key, named: map[string]bool{}}, nil
 }
 
 // OpenWithoutKey is [Open] for acknowledging that the key of the state directory was lost: it makes a new one.
@@ -80,7 +81,7 @@ func OpenWithoutKey(ctx context.Context, dir string) (*Ledger, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Ledger{dir: dir, key: key}, nil
+	return &Ledger{dir: dir, key: key, named: map[string]bool{}}, nil
 }
 
 // Close tells what the file lacks of the writes that were sent: a line after one of them that could not be written.

@@ -129,6 +129,26 @@ func TestEveryWriteLeavesALineBeforeAndAfter(t *testing.T) {
 	}
 }
 
+// TestAnIdentityIsNamedOnceForItsWrites: the name is written down before its first line, and again once it was erased.
+func TestAnIdentityIsNamedOnceForItsWrites(t *testing.T) {
+	dir := t.TempDir()
+	a := openLedger(t, dir)
+	named := func() int {
+		return strings.Count(string(must[[]byte](t)(os.ReadFile(filepath.Join(dir, namesFile)))), string(identityOf(1)))
+	}
+	for range 3 {
+		writeOne(t, a, 1)
+	}
+	if n := named(); n != 1 {
+		t.Errorf("named %d times for three writes", n)
+	}
+	must[bool](t)(a.EraseIdentity(t.Context(), string(identityOf(1))))
+	writeOne(t, a, 1)
+	if n := named(); n != 1 {
+		t.Errorf("named %d times after it was erased and written for again", n)
+	}
+}
+
 func TestAuditEntriesAreFound(t *testing.T) {
 	a := openLedger(t, t.TempDir())
 	for n := range 3 {

@@ -18,6 +18,20 @@ type identityName struct {
 	Identity string `json:"identity"`
 }
 
+// name is [Ledger.appendName], once for all writes for an identity.
+func (l *Ledger) name(who, identity string) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.named[who] {
+		return nil
+	}
+	if err := l.appendName(who, identity); err != nil {
+		return err
+	}
+	l.named[who] = true
+	return nil
+}
+
 // appendName writes down whose hash the next line has. It may stand there more than once. The caller holds the lock.
 func (l *Ledger) appendName(who, identity string) error {
 	text, err := json.Marshal(identityName{who, identity})
@@ -62,6 +76,9 @@ func (l *Ledger) names() (map[string]string, error) {
 // whether the identity was there.
 func (l *Ledger) EraseIdentity(ctx context.Context, identity string) (was bool, err error) {
 	err = l.locked(ctx, func() error {
+		l.mu.Lock()
+		clear(l.named)
+		l.mu.Unlock()
 		names, err := l.names()
 		if err != nil {
 			return err
