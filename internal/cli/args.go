@@ -58,12 +58,12 @@ func unknownCommand(cmd *cobra.Command, args []string) error {
 
 // destroying are the names of commands that delete or overwrite. No hint suggests one for a word that was mistyped: it may be
 // pasted unread.
-var destroying = []string{"apply", "clear", "delete", "erase", "promote", "prune", "purge", "remove", "reset", "retire", "rm", "rotate", "uninstall"}
+var destroying = []string{"apply", "clear", "copy", "delete", "erase", "promote", "prune", "purge", "remove", "reset", "retire", "rm", "rotate", "uninstall"}
 
 // widening are the flags that let a command destroy, send or trust more, or that answer its question. No hint suggests one for a
 // flag that was mistyped.
 var widening = []string{"all", "all-envs", "all-factors", "allow-base-url", "canary", "confirm", "confirm-delete", "fix", "idle", "in-place", "max-lockouts", "max-resends",
-	"max-share", "new", "no-check", "or-recreate", "resend-after", "take-over", "through", "webhooks-anywhere", "yes"}
+	"max-share", "new", "no-check", "or-recreate", "other-key", "resend-after", "take-over", "through", "to", "webhooks-anywhere", "yes"}
 
 func subcommandNames(cmd *cobra.Command) []string {
 	var names []string

@@ -241,4 +241,4 @@ func skipping(now func() time.Time) clock {
 	}
 }
 
-var workFile = regexp.MustCompile(`^[\w-]+\.(yaml|json|ndjson|csv)$`)
+var workFile = regexp.MustCompile(`^[\w-]+\.(yaml|json|ndjson|csv|db)$`)

@@ -142,6 +142,8 @@ var modes = []string{
 	"simulator pushes",
 	"simulator settings",
 	"state check",
+	"state copy --from file --to copy.db --other-key --confirm demo",
+	"state copy --from file --to copy.db --dry-run",
 	"state list",
 	"state purge events --yes",
 	"version",

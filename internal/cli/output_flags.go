@@ -75,6 +75,7 @@ var printed = []struct {
 	{"simulator pushes", []columned{pushResource}},
 	{"simulator settings", []columned{settingsResource}},
 	{"state check", []columned{memoryFindingResource}},
+	{"state copy", []columned{copiedResource}},
 	{"state list", []columned{keptResource}},
 	{"version", []columned{buildResource}},
 	{"simulator serve", []columned{noColumns{}}},

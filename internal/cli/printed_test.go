@@ -290,7 +290,7 @@ func asked(command string) string {
 // mayEnd tells whether a command of a page may end so: what it examines in the demo world is broken, takes longer, or is a
 // team's store, which is not there.
 func mayEnd(command string, status int) bool {
-	return status == 6 && strings.Contains(command, " state roles") || status == 1 && strings.Contains(command, " doctor") || status == 3 && strings.Contains(command, " credentials rotate ") || status == 8 && strings.Contains(command, " challenge watch ")
+	return status == 6 && (strings.Contains(command, " state roles") || strings.Contains(command, " state copy")) || status == 1 && strings.Contains(command, " doctor") || status == 3 && strings.Contains(command, " credentials rotate ") || status == 8 && strings.Contains(command, " challenge watch ")
 }
 
 // otherText are commands whose output is a script, or a help that is looked at by itself.

@@ -23,7 +23,7 @@ func newStateCmd(s *shell) *cobra.Command {
 		Long: `The state directory holds one file for each environment: the index of factors, stored debugger events, challenges created
 here, factors deleted from here, and identities seen. An environment with a store has a team's PostgreSQL database in the
 place of its file. Push tokens are kept as keyed hashes only. The audit file is not part of it and is never purged.`,
-	}, newStateListCmd(s), newStatePurgeCmd(s), newStateCheckCmd(s), newStateRolesCmd(s))
+	}, newStateListCmd(s), newStatePurgeCmd(s), newStateCheckCmd(s), newStateCopyCmd(s), newStateRolesCmd(s))
 }
 
 // keptRow is how much of one kind is kept of one environment.

@@ -75,6 +75,19 @@ func storeProblem(address string) *verify.Error {
 	return nil
 }
 
+// CheckStore refuses what a flag has when it is not the address of a database, or holds a password.
+func CheckStore(flag, address string) error {
+	if problem := storeProblem(address); problem != nil {
+		problem.Message = flag + ": " + problem.Message
+		return problem
+	}
+	if hasPassword(address) {
+		return verify.Usagef("%s holds a password, which others on this machine can read on a command line", flag).
+			WithHint("take it out of the address: PGPASSFILE or PGPASSWORD has it")
+	}
+	return nil
+}
+
 func hasPassword(address string) bool {
 	u, err := url.Parse(address)
 	if err != nil {

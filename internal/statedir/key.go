@@ -126,6 +126,9 @@ func (k *Key) HashToken(token verify.PushToken) string {
 	return k.id + "." + k.hash("token", token.Reveal())
 }
 
+// Mark is what every hash of a push token or a credential file begins with that was made with this key.
+func (k *Key) Mark() string { return k.id + "." }
+
 // HashCredential gives a keyed hash of what is in a credential file.
 func (k *Key) HashCredential(contents []byte) string {
 	return k.id + "." + k.mac("credential", contents)

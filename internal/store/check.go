@@ -111,6 +111,10 @@ func RolesSQL(env verify.Environment) string {
 		fmt.Fprintf(&b, "GRANT USAGE ON SCHEMA %s TO %s;\n", schema, name)
 		fmt.Fprintf(&b, "GRANT %s ON ALL TABLES IN SCHEMA %s TO %s;\n", role.rights, schema, name)
 		fmt.Fprintf(&b, "ALTER DEFAULT PRIVILEGES IN SCHEMA %s GRANT %s ON TABLES TO %s;\n", schema, role.rights, name)
+		if role.name == "writer" { // for state copy, which brings ids along
+			fmt.Fprintf(&b, "GRANT UPDATE ON ALL SEQUENCES IN SCHEMA %s TO %s;\n", schema, name)
+			fmt.Fprintf(&b, "ALTER DEFAULT PRIVILEGES IN SCHEMA %s GRANT UPDATE ON SEQUENCES TO %s;\n", schema, name)
+		}
 	}
 	return b.String()
 }

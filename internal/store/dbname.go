@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"path/filepath"
 	"strings"
 )
 
@@ -18,6 +19,9 @@ const (
 func databaseName(environment string) string {
 	return databasePrefix + escapedName(environment, plainNameMax) + databaseSuffix
 }
+
+// FileOf gives the path of an environment's file in a state directory.
+func FileOf(dir, environment string) string { return filepath.Join(dir, databaseName(environment)) }
 
 // escapedName gives the name of an environment in small letters, digits and -_=, in at most so many bytes.
 func escapedName(environment string, most int) string {

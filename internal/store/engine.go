@@ -40,6 +40,9 @@ type engine interface {
 	dropColumn(ctx context.Context, tx statements, number int) error
 	countBy(ctx context.Context, tx statements, numbers []int) error
 
+	// idsAfter makes the next id that a table gives out the one after last.
+	idsAfter(ctx context.Context, tx statements, table string, last int64) error
+
 	// reader gives the connections that read.
 	reader() *sql.DB
 	// settle follows bulk work, so that the next process begins fast.
@@ -50,6 +53,8 @@ type engine interface {
 	check(ctx context.Context) ([]Finding, error)
 	// place says where the memory is and how many bytes it takes.
 	place(ctx context.Context) (path string, bytes int64)
+	// removal is the command, or the SQL, that removes the memory.
+	removal() string
 	// failure says what could not be done and, where it helps, what to do. Typed errors, cancellation and nil pass through.
 	failure(doing string, err error) error
 	close() error

@@ -36,13 +36,14 @@ type postgresEngine struct {
 	former string // the schema of the environment's name, where the Service has one of its own
 	whose  whose
 	key    *statedir.Key
+	opened purpose
 	away   atomic.Int64 // until when, in Unix nanoseconds, no event is tried: the server did not answer just now
 }
 
 // openPostgres opens the schema of an environment's Service, and makes it the first time. Nothing is written when the key is not that
 // of the memory, or when a newer verifyctl has changed the schema.
-func openPostgres(ctx context.Context, at Shared, env verify.Environment, key *statedir.Key) (*postgresEngine, error) {
-	e := &postgresEngine{schema: schemaOf(env), whose: whoseOf(env), key: key}
+func openPostgres(ctx context.Context, at Shared, env verify.Environment, key *statedir.Key, purpose purpose) (*postgresEngine, error) {
+	e := &postgresEngine{schema: schemaOf(env), whose: whoseOf(env), key: key, opened: purpose}
 	if former := schemaNamed(env.Name); former != e.schema {
 		e.former = former
 	}
@@ -120,6 +121,11 @@ func (e *postgresEngine) dropColumn(context.Context, statements, int) error { re
 
 func (e *postgresEngine) countBy(context.Context, statements, []int) error { return nil }
 
+func (e *postgresEngine) idsAfter(ctx context.Context, tx statements, table string, last int64) error {
+	_, err := tx.ExecContext(ctx, `SELECT setval(pg_get_serial_sequence($1, 'id'), greatest($2::bigint, 1), $2::bigint > 0)`, table, last)
+	return err
+}
+
 // settle lets the server learn how many there are of what. A role that may not is no failure: autovacuum does the same
 // later.
 func (e *postgresEngine) settle(ctx context.Context) error {
@@ -135,6 +141,10 @@ func (e *postgresEngine) scrub(ctx context.Context) error {
 	}
 	_, err := e.db.ExecContext(ctx, `VACUUM `+strings.Join(tables, ", "))
 	return e.failure("purged, but the room of what was deleted could not be cleared", err)
+}
+
+func (e *postgresEngine) removal() string {
+	return "DROP SCHEMA " + pgx.Identifier{e.schema}.Sanitize() + " CASCADE"
 }
 
 // place gives the address without a password, and the size of the schema's tables and their indexes.

@@ -127,6 +127,10 @@ func (e *postgresEngine) explain(failed *verify.Error, fault *pgconn.PgError) {
 		failed.Kind = verify.KindRefused
 		failed.Hint = fmt.Sprintf("as the owner of the database: GRANT CREATE ON DATABASE %s TO %s; or let the owner run verifyctl once, and see: verifyctl state roles",
 			pgx.Identifier{e.config.Database}.Sanitize(), pgx.Identifier{user}.Sanitize())
+	case fault.Code == "42501" && strings.Contains(fault.Message, "sequence"):
+		failed.Kind = verify.KindRefused
+		failed.Hint = fmt.Sprintf("as the owner of the schema: GRANT UPDATE ON ALL SEQUENCES IN SCHEMA %s TO %s",
+			pgx.Identifier{e.schema}.Sanitize(), pgx.Identifier{user}.Sanitize())
 	case fault.Code == "42501":
 		failed.Kind = verify.KindRefused
 		failed.Message += fmt.Sprintf("; the role %s may only read", user)

@@ -44,6 +44,9 @@ func (e *postgresEngine) ready(ctx context.Context) error {
 	if err == nil && version == 0 && e.former != "" {
 		version, err = e.rename(ctx)
 	}
+	if err == nil && version == 0 && e.opened == toCopy {
+		return &verify.Error{Kind: verify.KindNotFound, Message: fmt.Sprintf("%s has no schema %s: nothing is remembered there", e.address(), e.schema)}
+	}
 	for err == nil && version < len(schemaMigrations) {
 		version, err = e.migrate(ctx)
 	}
@@ -97,6 +100,8 @@ func (e *postgresEngine) mayUse(meta map[string]string) (version int, err error)
 	case e.key.Proof() != meta["key"]:
 		return 0, verify.Refusedf("the key of the store is not the one that %s was made with; nothing was written", e.address()).
 			WithHint("everybody in the team gives the same one: store_key_env or store_key_command in the environment file, or VERIFYCTL_STORE_KEY")
+	case meta["copy"] != "" && e.opened != toCopyTo:
+		return 0, unfinishedCopy("the schema "+e.schema+" of "+e.address(), unescapeText(meta["copy"]))
 	}
 	return version, nil
 }

@@ -28,14 +28,15 @@ const readers = 4
 type sqliteEngine struct {
 	path        string
 	environment string
+	purpose     purpose
 	write       *sql.DB // one connection, so that writers of this process queue up here
 	read        *sql.DB
 }
 
 // openSQLite opens the file of an environment, and makes it the first time. A damaged file is an error that says how to go
 // on; it is never replaced by an empty one.
-func openSQLite(ctx context.Context, dir, environment string) (*sqliteEngine, error) {
-	e := &sqliteEngine{path: filepath.Join(dir, databaseName(environment)), environment: environment}
+func openSQLite(ctx context.Context, path, environment string, purpose purpose) (*sqliteEngine, error) {
+	e, dir := &sqliteEngine{path: path, environment: environment, purpose: purpose}, filepath.Dir(path)
 	if err := e.exists(ctx, dir); err != nil {
 		return nil, err
 	}
@@ -175,20 +176,23 @@ func (e *sqliteEngine) version(ctx context.Context) (version int, err error) {
 				e.path, version, len(fileMigrations)),
 			Hint: "use that version, or a separate state directory: VERIFYCTL_STATE_DIR"}
 	}
-	environment, err := e.storedEnvironment(ctx)
+	environment, copying, err := e.meta(ctx)
 	switch {
 	case err != nil:
 		return 0, err
 	case environment != e.environment:
 		return 0, e.damaged(fmt.Sprintf("it belongs to the environment %q", environment), nil)
+	case copying != "" && e.purpose != toCopyTo:
+		return 0, unfinishedCopy(e.path, copying)
 	}
 	return version, nil
 }
 
-// storedEnvironment gives the name of the environment that the file is of.
-func (e *sqliteEngine) storedEnvironment(ctx context.Context) (name string, err error) {
-	err = e.read.QueryRowContext(ctx, `SELECT value FROM meta WHERE name = 'environment'`).Scan(&name)
-	return name, e.failure("cannot read "+e.path, err)
+// meta gives the name of the environment that the file is of, and how far it is as a copy; "" when it is no unfinished one.
+func (e *sqliteEngine) meta(ctx context.Context) (environment, copying string, err error) {
+	err = e.read.QueryRowContext(ctx, `SELECT value, coalesce((SELECT value FROM meta WHERE name = 'copy'), '') FROM meta WHERE name = 'environment'`).
+		Scan(&environment, &copying)
+	return environment, copying, e.failure("cannot read "+e.path, err)
 }
 
 // Environments gives the names of the environments that a state directory has a file of. It makes nothing: a directory
@@ -225,7 +229,8 @@ func environmentOf(ctx context.Context, path string) (name string, err error) {
 	}
 	e := &sqliteEngine{path: path, read: openFile(path, "&_pragma=query_only(1)")}
 	defer e.read.Close()
-	return e.storedEnvironment(ctx)
+	name, _, err = e.meta(ctx)
+	return name, err
 }
 
 // transact runs one transaction. Only one that changes the file runs at a time, across all processes, whatever its work.
@@ -275,6 +280,14 @@ func (e *sqliteEngine) countBy(ctx context.Context, tx statements, numbers []int
 	return err
 }
 
+func (e *sqliteEngine) idsAfter(ctx context.Context, tx statements, table string, last int64) error {
+	if _, err := tx.ExecContext(ctx, `DELETE FROM sqlite_sequence WHERE name = ?`, table); err != nil {
+		return err
+	}
+	_, err := tx.ExecContext(ctx, `INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)`, table, last)
+	return err
+}
+
 // settle empties the write-ahead log. A reader elsewhere can keep it from that, which does no harm.
 func (e *sqliteEngine) settle(ctx context.Context) error {
 	_, err := e.write.ExecContext(ctx, `PRAGMA wal_checkpoint(TRUNCATE)`)
@@ -306,6 +319,11 @@ func (e *sqliteEngine) place(context.Context) (path string, bytes int64) {
 		}
 	}
 	return e.path, bytes
+}
+
+func (e *sqliteEngine) removal() string {
+	path := verify.Quote(e.path)
+	return "rm " + path + " " + path + "-wal " + path + "-shm"
 }
 
 func (e *sqliteEngine) failure(doing string, err error) error {

@@ -45,7 +45,7 @@ func Open(ctx context.Context, dir, environment string) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	engine, err := openSQLite(ctx, dir, environment)
+	engine, err := openSQLite(ctx, FileOf(dir, environment), environment, toUse)
 	if err != nil {
 		return nil, err
 	}
@@ -56,6 +56,10 @@ func Open(ctx context.Context, dir, environment string) (*Store, error) {
 // The environment's name only stands in messages: another machine may have another. dir is this machine's state directory, which keeps only what tells that a run is alive. It refuses a key that is not the one that
 // the memory was made with, before anything is written.
 func OpenShared(ctx context.Context, dir string, env verify.Environment, at Shared) (*Store, error) {
+	return openShared(ctx, dir, env, at, toUse)
+}
+
+func openShared(ctx context.Context, dir string, env verify.Environment, at Shared, purpose purpose) (*Store, error) {
 	key, err := statedir.TeamKey(at.Key)
 	if err != nil {
 		return nil, err
@@ -63,7 +67,7 @@ func OpenShared(ctx context.Context, dir string, env verify.Environment, at Shar
 	if err := statedir.Prepare(dir); err != nil {
 		return nil, err
 	}
-	engine, err := openPostgres(ctx, at, env, key)
+	engine, err := openPostgres(ctx, at, env, key, purpose)
 	if err != nil {
 		return nil, err
 	}

@@ -22,7 +22,7 @@ import (
 
 // children are what the test binary does when it is started again as another process.
 var children = map[string]func(dir string) error{
-	"claim": claimAtOnce, "store": storeEventsForEver, "crawl": crawlForEver, "open": openOnly,
+	"claim": claimAtOnce, "store": storeEventsForEver, "crawl": crawlForEver, "open": openOnly, "copy": copyAndDie,
 }
 
 func TestMain(m *testing.M) {
