@@ -54,6 +54,23 @@ var behaviours = []struct {
 	{"a holder that lost its crawl writes nothing", aHolderThatLostItsCrawlWritesNothing},
 	{"what it stands on is checked", whatItStandsOnIsChecked},
 	{"one client at a time works alone", oneClientAtATimeWorksAlone},
+	{"work that fails gives its place back", workThatFailsGivesItsPlaceBack},
+	{"what was sent is recorded after an interrupt", whatWasSentIsRecordedAfterAnInterrupt},
+	{"an interrupted run records nothing new", anInterruptedRunRecordsNothingNew},
+	{"what was not begun cannot be finished", whatWasNotBegunCannotBeFinished},
+	{"SIDs are known in either letter case", sidsAreKnownInEitherLetterCase},
+	{"a span has its beginning and not its end", aSpanHasItsBeginningAndNotItsEnd},
+	{"events of one instant are all walked", eventsOfOneInstantAreAllWalked},
+	{"purging by age keeps the instant itself", purgingByAgeKeepsTheInstantItself},
+	{"purging one kind leaves the others", purgingOneKindLeavesTheOthers},
+	{"one factor or one entity is forgotten", oneFactorOrOneEntityIsForgotten},
+	{"times are kept to the microsecond", timesAreKeptToTheMicrosecond},
+	{"an empty memory answers", anEmptyMemoryAnswers},
+	{"every identity that is read is told", everyIdentityThatIsReadIsTold},
+	{"a walk that is left holds nothing", aWalkThatIsLeftHoldsNothing},
+	{"what one records another reads", whatOneRecordsAnotherReads},
+	{"resends count for their challenge", resendsCountForTheirChallenge},
+	{"a memory that answers says so", aMemoryThatAnswersSaysSo},
 }
 
 // TestConformance runs every behaviour on every engine.
