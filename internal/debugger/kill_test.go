@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -22,12 +23,16 @@ import (
 	"github.com/verifyctl/verifyctl/internal/debugger"
 	"github.com/verifyctl/verifyctl/internal/event"
 	"github.com/verifyctl/verifyctl/internal/store"
+	"github.com/verifyctl/verifyctl/internal/verify"
 )
 
 const (
 	secret    = "12345"
 	publicURL = "https://ops.bank.example/debugger"
 	stateIn   = "DEBUGGER_TEST_STATE"
+	sharedIn  = "DEBUGGER_TEST_STORE" // the address of a team's store; the state directory is named after the Service
+
+	testAccount verify.AccountSID = "AC00000000000000000000000000000001"
 )
 
 // TestListenerProcess is the listener that TestKilledListenerLosesNothing kills; by itself it does nothing.
@@ -36,7 +41,7 @@ func TestListenerProcess(t *testing.T) {
 	if dir == "" {
 		return
 	}
-	memory, err := store.Open(t.Context(), dir, "prod")
+	memory, err := openStore(t.Context(), dir, os.Getenv(sharedIn))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,20 +61,29 @@ func TestListenerProcess(t *testing.T) {
 	t.Fatal(l.Serve(t.Context(), on))
 }
 
+func openStore(ctx context.Context, dir, shared string) (*store.Store, error) {
+	if shared == "" {
+		return store.Open(ctx, dir, "prod")
+	}
+	service := verify.ServiceSID(filepath.Base(dir)) // machines are folders of one
+	return store.OpenShared(ctx, dir, verify.Environment{Name: "prod", AccountSID: testAccount, ServiceSID: service},
+		store.Shared{URL: shared, Key: "0123456789abcdef0123456789abcdef"})
+}
+
 // process is a listener in a process of its own.
 type process struct {
 	cmd *exec.Cmd
 	url string
 }
 
-func start(t *testing.T, dir string) *process {
+func start(t testing.TB, dir, shared string) *process {
 	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(self, "-test.run=^TestListenerProcess$")
-	cmd.Env = append(os.Environ(), stateIn+"="+dir)
+	cmd.Env = append(os.Environ(), stateIn+"="+dir, sharedIn+"="+shared)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -94,7 +108,7 @@ func start(t *testing.T, dir string) *process {
 
 func delivery(n int) string {
 	payload := fmt.Sprintf(`{"resource_sid":"NT%032x","service_sid":null,"error_code":"52103","more_info":{"bindingType":"fcm","correlationIds":"[VA%032x, user-%06d, YF%032x]"}}`, n, 1, n, n)
-	return url.Values{"Sid": {fmt.Sprintf("NO%032x", n)}, "AccountSid": {fmt.Sprintf("AC%032x", 1)}, "Level": {"ERROR"},
+	return url.Values{"Sid": {fmt.Sprintf("NO%032x", n)}, "AccountSid": {string(testAccount)}, "Level": {"ERROR"},
 		"Timestamp": {"2026-11-20T11:59:00Z"}, "Payload": {payload}}.Encode()
 }
 
@@ -135,7 +149,7 @@ func TestKilledListenerLosesNothing(t *testing.T) {
 	}
 	random.Shuffle(len(queue), func(i, j int) { queue[i], queue[j] = queue[j], queue[i] })
 
-	first := start(t, dir)
+	first := start(t, dir, "")
 	accepted := deliver(first, queue, func(done int64) {
 		if done == int64(deliveries/3) {
 			first.cmd.Process.Kill()
@@ -152,7 +166,7 @@ func TestKilledListenerLosesNothing(t *testing.T) {
 		}
 	}
 
-	second := start(t, dir)
+	second := start(t, dir, "")
 	if accepted := deliver(second, queue, nil); len(accepted) != deliveries {
 		t.Fatalf("%d of %d deliveries were accepted", len(accepted), deliveries)
 	}
