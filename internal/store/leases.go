@@ -156,17 +156,25 @@ func (s *Store) me(ctx context.Context) (string, error) {
 	return s.owner.name(ctx, func(dead []string) error { return s.release(ctx, dead) })
 }
 
-// release gives up what owners that have ended had: the next claimer of each goes on, and looks first.
+// release gives up what owners that have ended had: the next claimer of each goes on, and looks first. Most had finished all
+// they claimed, and nothing is locked for them.
 func (s *Store) release(ctx context.Context, owners []string) error {
 	var names []any
 	for _, name := range owners {
 		names = append(names, name)
 	}
+	theirs := ` WHERE owner IN (` + places(len(names)) + `)`
+	var held int
+	err := s.read.queryRow(ctx, `SELECT (SELECT COUNT(*) FROM claims`+theirs+`) + (SELECT COUNT(*) FROM leases`+theirs+`)`,
+		append(names, names...)...).Scan(&held)
+	if err != nil || held == 0 {
+		return s.engine.failure("cannot give up claims", err)
+	}
 	return s.change(ctx, onBoth, "cannot give up claims", func(tx session) error {
-		if _, err := tx.exec(ctx, `UPDATE claims SET owner = '' WHERE owner IN (`+places(len(names))+`)`, names...); err != nil {
+		if _, err := tx.exec(ctx, `UPDATE claims SET owner = ''`+theirs, names...); err != nil {
 			return err
 		}
-		_, err := tx.exec(ctx, `UPDATE leases SET owner = '' WHERE owner IN (`+places(len(names))+`)`, names...)
+		_, err := tx.exec(ctx, `UPDATE leases SET owner = ''`+theirs, names...)
 		return err
 	})
 }

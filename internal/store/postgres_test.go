@@ -448,3 +448,17 @@ func TestWhatTextCannotHoldComesBack(t *testing.T) {
 		}
 	})
 }
+
+// TestEndingWaitsForNobody: a run that has finished what it claimed ends while another one writes, as a crawl does all the time.
+func TestEndingWaitsForNobody(t *testing.T) {
+	w := sharedWorld(t)
+	s := w.open(t)
+	claim := must[verify.Claim](t)(s.ClaimChallenge(t.Context(), theKey))
+	check(t, s.FulfilClaim(t.Context(), claim, verify.CreatedChallenge{SID: "YC00000000000000000000000000000001", ServiceSID: theKey.ServiceSID}))
+	other, err := pgx.Connect(t.Context(), w.address)
+	check(t, err)
+	defer other.Close(background)
+	_, err = other.Exec(t.Context(), `SELECT pg_advisory_lock($1), pg_advisory_lock($2)`, lockOf(schemaOf(w.env()), "records"), lockOf(schemaOf(w.env()), "index"))
+	check(t, err)
+	check(t, s.Close())
+}

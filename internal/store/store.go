@@ -91,7 +91,12 @@ func (s *Store) Close() error {
 	released := s.owner.end(func(me []string) error {
 		ctx, cancel := context.WithTimeout(context.Background(), closePatience)
 		defer cancel()
-		return s.release(ctx, me)
+		err := s.release(ctx, me)
+		if ctx.Err() != nil {
+			return &verify.Error{Kind: verify.KindFailed, Message: fmt.Sprintf("the store did not take back what this run had claimed within %s", closePatience),
+				Hint: "nothing to do: the next run on this machine gives it back"}
+		}
+		return err
 	})
 	return errors.Join(released, s.engine.close())
 }
