@@ -185,7 +185,7 @@ func (w *watchFlags) follow(ctx context.Context, by *writer, challenges []verify
 	if w.resends() {
 		watcher.Resender = by.resender()
 	}
-	progress := c.shell.progress("waiting for an answer", c.now)
+	progress := c.shell.progress("seconds waited for an answer", c.now)
 	defer progress.Close()
 	begun, courses := c.now(), courses{}
 	last := challenges[0]
@@ -194,7 +194,7 @@ func (w *watchFlags) follow(ctx context.Context, by *writer, challenges []verify
 		if err != nil {
 			return last, err
 		}
-		progress.Set(int64(update.At.Sub(begun).Seconds()), 0, fmt.Sprintf("seconds, %s%v left", courses.draw(c.shell, update), update.Left.Truncate(time.Second)))
+		progress.Set(int64(update.At.Sub(begun).Seconds()), 0, fmt.Sprintf("%s%v left", courses.draw(c.shell, update), update.Left.Truncate(time.Second)))
 		if text := updateText(update, w.maxResends); text != "" {
 			c.shell.note("%s", text)
 		}

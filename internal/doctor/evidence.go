@@ -55,7 +55,7 @@ var conclusion = map[event.Verdict]string{
 func findEvidence(snapshots []*snapshot, opts Options) evidence {
 	found := evidence{Causes: []cause{}}
 	if opts.NoEvidence {
-		found.Why = "--no-evidence"
+		found.Why = "not asked for"
 		return found
 	}
 	groups := map[string]*tally{}

@@ -35,7 +35,7 @@ func (r reading[T]) problem() error {
 
 var (
 	errNotAsked   = errors.New("it was not read")
-	errNoEvidence = errors.New("push errors were not looked at (--no-evidence)")
+	errNoEvidence = errors.New("push errors were not looked at")
 	errNoSample   = errors.New("factors and challenges were not looked at; --sample N looks at N users")
 	errNoLatency  = errors.New("latency was not measured; --latency measures it, with 20 requests")
 	errNoHosts    = errors.New("no other hosts were given; latency --hosts compares them")

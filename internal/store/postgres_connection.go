@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/url"
 	"strings"
@@ -29,6 +30,9 @@ type Shared struct {
 // configure reads the address, and refuses one over which others could read along.
 func configure(at Shared) (*pgx.ConnConfig, error) {
 	config, err := pgx.ParseConfig(at.URL)
+	if file, ok := errors.AsType[*fs.PathError](err); ok {
+		return nil, verify.Usagef("store: cannot read a file that the address or a PG variable names: %w", file)
+	}
 	if err != nil {
 		return nil, verify.Usagef("store: the address of the database cannot be read: %w", err).
 			WithHint("write it as postgres://user@host:5432/database?sslmode=verify-full")

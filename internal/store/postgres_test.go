@@ -426,6 +426,8 @@ func TestNobodyReadsAlongBeyondThisMachine(t *testing.T) {
 			t.Errorf("%s: %v", address, err)
 		}
 	}
+	_, err := configure(Shared{URL: "postgres://db.bank.example/x?sslmode=verify-full&sslrootcert=/none/ca.crt"})
+	wantRefusal(t, err, verify.KindUsage, "/none/ca.crt")
 }
 
 func TestEveryLetterOfAPatternStandsForAllOfItsKind(t *testing.T) {
