@@ -2,6 +2,7 @@ package verify
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -16,6 +17,8 @@ func Count(n int, one string, many ...string) string {
 		return fmt.Sprintf("%d %s", n, many[0])
 	case isY && !strings.HasSuffix(stem, "a") && !strings.HasSuffix(stem, "e") && !strings.HasSuffix(stem, "o"):
 		return fmt.Sprintf("%d %sies", n, stem)
+	case slices.ContainsFunc([]string{"s", "x", "sh", "ch"}, func(end string) bool { return strings.HasSuffix(one, end) }):
+		return fmt.Sprintf("%d %ses", n, one)
 	}
 	return fmt.Sprintf("%d %ss", n, one)
 }
