@@ -36,41 +36,46 @@ func coverageDir(otherwise string) string {
 	return "GOCOVERDIR=" + cmp.Or(os.Getenv("GOCOVERDIR"), otherwise)
 }
 
-// concurrent are the folders of transcripts that are run with -short too, which is how data races are looked for: each
-// start of a program takes long there, and these do many things at once.
-var concurrent = []string{"fleet", "doctor"}
+// concurrent are the transcripts that are run with -short too, which is how data races are looked for: each start of a program
+// takes long there, and these do many things at once.
+var concurrent = []string{"fleet/index", "fleet/prune", "doctor/demo"}
 
 // TestScripts runs every transcript below testdata/script: what a user types and what they see, by the real binary. Each
 // script has a home and a state of its own, without any account, network or keychain.
 func TestScripts(t *testing.T) {
-	dirs := scriptDirs(t)
-	for _, dir := range dirs {
+	params := testscript.Params{UpdateScripts: *update, RequireUniqueNames: true, Setup: setUp, Condition: condition, Cmds: commands}
+	if testing.Short() {
+		for _, name := range concurrent {
+			params.Files = append(params.Files, filepath.Join("testdata/script", name+".txtar"))
+		}
+		testscript.Run(t, params)
+		t.Log("run without -short for the other transcripts")
+		return
+	}
+	for _, dir := range scriptDirs(t) {
 		t.Run(filepath.Base(dir), func(t *testing.T) {
-			if testing.Short() && !slices.Contains(concurrent, filepath.Base(dir)) {
-				t.Skip("run without -short")
-			}
-			testscript.Run(t, testscript.Params{
-				Dir:                 dir,
-				UpdateScripts:       *update,
-				RequireUniqueNames:  true,
-				RequireExplicitExec: false,
-				Setup:               setUp,
-				Condition: func(name string) (bool, error) {
-					if name != "postgres" {
-						return false, fmt.Errorf("no condition %s", name)
-					}
-					address, err := database()
-					return address != "", err
-				},
-				Cmds: map[string]func(*testscript.TestScript, bool, []string){
-					"exits":    exits,
-					"contains": contains,
-					"simulate": simulate,
-					"postgres": postgres,
-				},
-			})
+			params := params
+			params.Dir = dir
+			testscript.Run(t, params)
 		})
 	}
+}
+
+// commands are what a script can call beside verifyctl.
+var commands = map[string]func(*testscript.TestScript, bool, []string){
+	"exits":    exits,
+	"contains": contains,
+	"simulate": simulate,
+	"postgres": postgres,
+}
+
+// condition tells a script whether there is a PostgreSQL server.
+func condition(name string) (bool, error) {
+	if name != "postgres" {
+		return false, fmt.Errorf("no condition %s", name)
+	}
+	address, err := database()
+	return address != "", err
 }
 
 // scriptDirs finds the folders with scripts; Params.Dir does not recurse, and a folder that is never run is a defect.

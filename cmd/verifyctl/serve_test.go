@@ -184,6 +184,9 @@ func (h home) say(t *testing.T, status int, env []string, args ...string) string
 
 // TestCommandsFindTheServer: commands beside a running server work on its world, which nobody else can reach, and say so.
 func TestCommandsFindTheServer(t *testing.T) {
+	if testing.Short() {
+		t.Skip("run without -short: it starts many programs")
+	}
 	h := newHome(t)
 	if got := h.say(t, 0, nil, "simulator", "clock", "show"); !strings.Contains(got, "no simulator is running; working on "+h.path("state")) {
 		t.Errorf("without a server it says %q", got)

@@ -80,6 +80,9 @@ func claimOnce(dir string) error {
 }
 
 func fiftyRunsInTenProcessesMakeOneChallenge(t *testing.T, w *world) {
+	if testing.Short() {
+		t.Skip("run without -short: it starts many programs")
+	}
 	for _, dies := range []bool{false, true} {
 		t.Run(fmt.Sprintf("the first one dies %v", dies), func(t *testing.T) {
 			w := w.fresh(t)

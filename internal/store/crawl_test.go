@@ -260,6 +260,9 @@ func crawlForEver(dir string) error {
 }
 
 func aCrawlThatIsKilledGoesOn(t *testing.T, w *world) {
+	if testing.Short() {
+		t.Skip("run without -short: it starts many programs")
+	}
 	saved := map[string]bool{}
 	kills := 0
 	for done := false; !done; {
