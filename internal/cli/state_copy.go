@@ -39,7 +39,7 @@ var copiedResource = render.Resource[copiedRow]{Columns: []render.Column[copiedR
 	{Name: "table", Text: func(r copiedRow) string { return r.Table }},
 	{Name: "rows", Text: func(r copiedRow) string { return fmt.Sprint(r.Rows) }},
 	{Name: "hash", Text: func(r copiedRow) string { return r.Hash }},
-	{Name: "copy", Text: func(r copiedRow) string { return r.Copy }, Tone: func(r copiedRow) render.Tone {
+	{Name: "copy", Keep: 1, Text: func(r copiedRow) string { return r.Copy }, Tone: func(r copiedRow) render.Tone {
 		switch r.Copy {
 		case "identical":
 			return render.Good

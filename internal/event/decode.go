@@ -39,7 +39,8 @@ type Noise struct {
 // Decode reads a stream of events in any shape and gives them in the order of the input, holding one block of it at a
 // time. It finds out by itself what it reads: JSON objects, lists, lines or pages of them in any of Twilio's shapes,
 // forms, tables, and texts that people paste. Events that could not be read whole are marked, never guessed. The error is
-// the reader's and comes last; it is a [verify.Error] for a table of which no column is known. When the loop is left early with several workers, a Read in progress may still end later.
+// the reader's and comes last; it is a [verify.Error] for a table of which no column is known. When the loop is left early
+// with several workers, a Read in progress may still end later.
 func Decode(r io.Reader, o Options) iter.Seq2[Event, error] {
 	if o.Stats == nil {
 		o.Stats = &Stats{}

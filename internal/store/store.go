@@ -53,8 +53,9 @@ func Open(ctx context.Context, dir, environment string) (*Store, error) {
 }
 
 // OpenShared opens the memory that a team keeps in PostgreSQL of an environment's Service, and makes its tables the first time.
-// The environment's name only stands in messages: another machine may have another. dir is this machine's state directory, which keeps only what tells that a run is alive. It refuses a key that is not the one that
-// the memory was made with, before anything is written.
+// The environment's name only stands in messages: another machine may have another. dir is this machine's state directory,
+// which keeps only what tells that a run is alive. It refuses a key that is not the one that the memory was made with, before
+// anything is written.
 func OpenShared(ctx context.Context, dir string, env verify.Environment, at Shared) (*Store, error) {
 	return openShared(ctx, dir, env, at, toUse)
 }
