@@ -165,11 +165,20 @@ func (s *shell) rememberSeen(ctx context.Context) {
 	defer cancel()
 	for _, c := range s.opened.byName {
 		all := c.seen.all()
-		if len(all) == 0 {
+		if len(all) == 0 || c.jot(ctx, all) {
 			continue
 		}
 		if memory, err := c.memory(ctx); err == nil {
 			_ = memory.Saw(ctx, c.now(), all)
 		}
 	}
+}
+
+// jot remembers whom the run met where its memory is a file, and tells whether it did.
+func (c *connection) jot(ctx context.Context, met map[verify.Identity][]string) bool {
+	if c.target.Store != "" {
+		return false
+	}
+	dir, err := c.shell.stateDir()
+	return err == nil && store.Jot(ctx, dir, memoryName(c.target.Environment), c.now(), met) == nil
 }

@@ -50,11 +50,7 @@ func (p Place) open(ctx context.Context, purpose purpose) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	engine, err := openSQLite(ctx, p.File, name, purpose)
-	if err != nil {
-		return nil, err
-	}
-	return newStore(engine, dir, name, key), nil
+	return openFileStore(ctx, p.File, name, key, purpose)
 }
 
 // CopyOptions are how a memory is copied.

@@ -1,30 +1,127 @@
 package store
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
+	"github.com/verifyctl/verifyctl/internal/statedir"
 	"github.com/verifyctl/verifyctl/internal/verify"
 )
 
 // Saw remembers that a command has met identities, and SIDs of them, for shell completion and for finding the identity of
 // a bare SID later.
 func (s *Store) Saw(ctx context.Context, at time.Time, met map[verify.Identity][]string) error {
-	var rows [][]any
-	for identity, sids := range met {
+	return s.sawAll(ctx, []sighting{{at, met}})
+}
+
+// sighting is whom a command has met.
+type sighting struct {
+	At  time.Time                    `json:"at"`
+	Met map[verify.Identity][]string `json:"met"`
+}
+
+func (s *Store) sawAll(ctx context.Context, sightings []sighting) error {
+	return s.change(ctx, onRecords, "cannot remember the identities", func(tx session) error {
+		for _, seen := range sightings {
+			err := tx.insert(ctx, `seen (identity, sid, at)`, seen.rows(),
+				`ON CONFLICT (identity, fold(sid)) DO UPDATE SET at = excluded.at WHERE seen.at < excluded.at`)
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func (g sighting) rows() (rows [][]any) {
+	for identity, sids := range g.Met {
 		known := map[string]bool{}
 		for _, sid := range append(sids, "") {
 			if folded := strings.ToUpper(sid); !known[folded] {
 				known[folded] = true
-				rows = append(rows, []any{identity, sid, at})
+				rows = append(rows, []any{identity, sid, g.At})
 			}
 		}
 	}
-	return s.change(ctx, onRecords, "cannot remember the identities", func(tx session) error {
-		return tx.insert(ctx, `seen (identity, sid, at)`, rows,
-			`ON CONFLICT (identity, fold(sid)) DO UPDATE SET at = excluded.at WHERE seen.at < excluded.at`)
-	})
+	return rows
+}
+
+// jottedSuffix names the file beside a memory's that [Jot] writes to, mostJotted is how many bytes it may have before the memory
+// is to be opened instead.
+const (
+	jottedSuffix = "-seen"
+	mostJotted   = 64 << 10
+)
+
+// Jot is [Store.Saw] without opening the memory, which takes longer than a short read from Twilio: a line in a file beside the
+// memory's, which whoever opens that one next takes in. It is not synced: a power loss may take it back. An error is a reason to
+// open the memory and call Saw: there is no such file yet, or enough is jotted down.
+func Jot(ctx context.Context, dir, environment string, at time.Time, met map[verify.Identity][]string) error {
+	line, err := json.Marshal(sighting{at, met})
+	if err != nil {
+		return err
+	}
+	path := FileOf(dir, environment)
+	if err := errors.Join(statedir.CheckFile(path), statedir.Prepare(dir)); err != nil {
+		return err
+	}
+	unlock, err := statedir.Lock(ctx, dir)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	f, err := statedir.Open(path+jottedSuffix, os.O_WRONLY|os.O_APPEND|os.O_CREATE)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	if info.Size()+int64(len(line)) > mostJotted {
+		return fmt.Errorf("%s is full", f.Name())
+	}
+	_, err = f.Write(append(line, '\n'))
+	return err
+}
+
+// takeIn remembers what was jotted down beside the memory's file.
+func (s *Store) takeIn(ctx context.Context, path string) error {
+	if _, err := os.Lstat(path + jottedSuffix); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	unlock, err := statedir.Lock(ctx, filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	text, err := statedir.ReadFile(path + jottedSuffix)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // another process took it in while we waited
+	}
+	if err != nil {
+		return err
+	}
+	var jotted []sighting
+	for line := range bytes.Lines(text) {
+		var seen sighting
+		if json.Unmarshal(line, &seen) == nil { // not what a power loss cut off
+			jotted = append(jotted, seen)
+		}
+	}
+	if err := s.sawAll(ctx, jotted); err != nil {
+		return err
+	}
+	return os.Remove(path + jottedSuffix)
 }
 
 // RecentIdentities gives identities that begin with prefix: those met last first, then those of the index.

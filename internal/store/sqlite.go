@@ -323,7 +323,7 @@ func (e *sqliteEngine) place(context.Context) (path string, bytes int64) {
 
 func (e *sqliteEngine) removal() string {
 	path := verify.Quote(e.path)
-	return "rm " + path + " " + path + "-wal " + path + "-shm"
+	return "rm -f " + path + " " + path + "-wal " + path + "-shm " + path + jottedSuffix
 }
 
 func (e *sqliteEngine) failure(doing string, err error) error {

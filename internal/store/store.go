@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -45,11 +46,19 @@ func Open(ctx context.Context, dir, environment string) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	engine, err := openSQLite(ctx, FileOf(dir, environment), environment, toUse)
+	return openFileStore(ctx, FileOf(dir, environment), environment, key, toUse)
+}
+
+func openFileStore(ctx context.Context, path, environment string, key *statedir.Key, purpose purpose) (*Store, error) {
+	engine, err := openSQLite(ctx, path, environment, purpose)
 	if err != nil {
 		return nil, err
 	}
-	return newStore(engine, dir, environment, key), nil
+	s := newStore(engine, filepath.Dir(path), environment, key)
+	if err := s.takeIn(ctx, path); err != nil {
+		return nil, errors.Join(err, engine.close())
+	}
+	return s, nil
 }
 
 // OpenShared opens the memory that a team keeps in PostgreSQL of an environment's Service, and makes its tables the first time.

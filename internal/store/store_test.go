@@ -123,6 +123,7 @@ func TestWhatOthersCouldChangeIsRefused(t *testing.T) {
 	}
 	dir := t.TempDir()
 	check(t, openStore(t, dir).Close())
+	check(t, jot(t, dir, noon, 1))
 	for _, c := range []struct {
 		path string
 		mode fs.FileMode
@@ -130,6 +131,7 @@ func TestWhatOthersCouldChangeIsRefused(t *testing.T) {
 	}{
 		{dir, 0o720, "chmod go-w "},
 		{filepath.Join(dir, databaseName("production")), 0o644, "chmod 600 "},
+		{filepath.Join(dir, databaseName("production")+jottedSuffix), 0o644, "chmod 600 "},
 		{filepath.Join(dir, "key"), 0o640, "chmod 600 "},
 	} {
 		before := must[os.FileInfo](t)(os.Stat(c.path)).Mode()
