@@ -1,9 +1,13 @@
 package simulator_test
 
 import (
+	"bufio"
 	"bytes"
+	"errors"
 	"flag"
 	"fmt"
+	"io"
+	"maps"
 	"net"
 	"net/http"
 	"os"
@@ -12,6 +16,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -44,6 +49,7 @@ func BenchmarkSimulator(b *testing.B) {
 	}
 	compare("list-50-entities", func(int) []string { return []string{"GET", "/v2/Services/" + service + "/Entities?PageSize=50"} })
 	compare("list-factors", func(int) []string { return []string{"GET", entity + "/Factors"} })
+	b.Run("reads", func(b *testing.B) { measureReads(b, loopback, service) })
 	create := []string{"POST", entity + "/Challenges", "FactorSid", h.factor, "Details.Message", "Sign in?"}
 	compare("create-challenge", func(int) []string { return create })
 	compare("answer", func(int) []string {
@@ -86,16 +92,22 @@ func makeFleet(b *testing.B, state string) (service string) {
 func bothNetworks(b *testing.B, state string) (inProcess, loopback *client) {
 	b.Helper()
 	inProcess = open(b, simulator.Options{State: state})
+	server := inProcess.sim.NewServer()
+	b.Cleanup(func() { server.Close() })
+	loopback = inProcess.at(serveLoopback(b, server.Serve))
+	loopback.http = &http.Client{Transport: &http.Transport{}}
+	return inProcess, loopback
+}
+
+// serveLoopback serves on a port of this machine until the server is closed, and gives which.
+func serveLoopback(b *testing.B, serve func(net.Listener) error) (host string) {
+	b.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		b.Fatal(err)
 	}
-	server := inProcess.sim.NewServer()
-	go server.Serve(listener) //nolint:errcheck // ends with the server
-	b.Cleanup(func() { server.Close() })
-	loopback = inProcess.at(listener.Addr().String())
-	loopback.http = &http.Client{Transport: &http.Transport{}}
-	return inProcess, loopback
+	go serve(listener) //nolint:errcheck // ends with the server
+	return listener.Addr().String()
 }
 
 // measure sends each request over both networks, one after the other, and reports requests per second, the 99th
@@ -127,6 +139,82 @@ func measure(b *testing.B, inProcess, loopback *client, request func(i int) []st
 		b.ReportMetric(float64(len(network.took))/network.total.Seconds(), network.name+"-req/s")
 	}
 	b.ReportMetric(float64(networks[1].total)/float64(networks[0].total), "loopback/in-process")
+}
+
+// measureReads asks for the factors of one identity after the other on eight connections, and asks as much of a server that
+// gives one such reply from memory. It reports reads a second of both, and how many times what net/http, the network and the
+// client take a read of the simulator takes.
+func measureReads(b *testing.B, loopback *client, service string) {
+	b.Helper()
+	path := func(i int) string {
+		return fmt.Sprintf("/v2/Services/%s/Entities/user-%08d/Factors", service, 1+i*7919%(*benchFactors/4))
+	}
+	sample := loopback.ok("GET", path(0))
+	floor := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		maps.Copy(w.Header(), sample.header)
+		io.WriteString(w, sample.raw) // the client is this test
+	})}
+	b.Cleanup(func() { floor.Close() })
+	asked := []struct {
+		host string
+		took time.Duration
+	}{{host: loopback.host}, {host: serveLoopback(b, floor.Serve)}}
+	const batch = 1000
+	reads := 0
+	for ; b.Loop(); reads += batch {
+		for i := range asked {
+			begun := time.Now()
+			askAll(b, loopback.at(asked[i].host), batch, func(i int) string { return path(reads + i) })
+			asked[i].took += time.Since(begun)
+		}
+	}
+	b.ReportMetric(float64(reads)/asked[0].took.Seconds(), "reads/s")
+	b.ReportMetric(float64(reads)/asked[1].took.Seconds(), "floor-reads/s")
+	b.ReportMetric(float64(asked[0].took)/float64(asked[1].took), "read/floor")
+}
+
+// askAll sends n GET requests on eight connections. It takes less of the processor than an [http.Client] would.
+func askAll(b *testing.B, c *client, n int, path func(int) string) {
+	const connections = 8
+	var done sync.WaitGroup
+	for first := range connections {
+		done.Go(func() {
+			conn, err := net.Dial("tcp", c.host)
+			if err != nil {
+				b.Error(err)
+				return
+			}
+			defer conn.Close()
+			replies := bufio.NewReader(conn)
+			for i := first; i < n; i += connections {
+				if err := c.ask(conn, replies, path(i)); err != nil {
+					b.Error(err)
+					return
+				}
+			}
+		})
+	}
+	done.Wait()
+}
+
+// ask sends a GET request on a connection of its own and reads the reply.
+func (c *client) ask(conn net.Conn, replies *bufio.Reader, path string) error {
+	req, err := http.NewRequest("GET", "http://"+c.host+path, nil)
+	if err != nil {
+		return err
+	}
+	req.SetBasicAuth(c.user, c.pass)
+	if err := req.Write(conn); err != nil {
+		return err
+	}
+	resp, err := http.ReadResponse(replies, req)
+	if err != nil {
+		return err
+	}
+	if _, err = io.Copy(io.Discard, resp.Body); err == nil && resp.StatusCode != http.StatusOK {
+		err = errors.New(resp.Status)
+	}
+	return err
 }
 
 // reportMemory reports the size of the state, of the Go heap and, on Linux, of the whole process.

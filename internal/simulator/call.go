@@ -139,11 +139,11 @@ func (s *Simulator) frameWithoutCall(ctx context.Context, r *http.Request, f *fr
 
 // link gives an absolute URL; its segments are escaped.
 func (c *call) link(segments ...string) string {
-	u := c.base
+	u := []byte(c.base)
 	for _, segment := range segments {
-		u += "/" + url.PathEscape(segment)
+		u = append(append(u, '/'), url.PathEscape(segment)...)
 	}
-	return u
+	return string(u)
 }
 
 // notFound is the 404 of this very request.

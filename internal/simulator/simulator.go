@@ -3,8 +3,9 @@
 // or a phone meets them.
 //
 // A [Simulator] is an [http.Handler] over one SQLite file. Every change is one transaction, committed before the reply
-// leaves, and nothing is cached between requests: two processes on one file see one world, and a killed process loses
-// nothing it has acknowledged. Given one seed and a frozen clock, the same sequence of requests gives the same bytes.
+// leaves, and what a request found is used by later ones only as long as nobody changes the state: two processes on one
+// file see one world, and a killed process loses nothing it has acknowledged. Given one seed and a frozen clock, the same
+// sequence of requests gives the same bytes.
 //
 // The package knows nothing of the rest of this program, on purpose: a fact about Twilio that was misread here is then
 // not misread in the same way by the client that is tested against it.

@@ -125,8 +125,12 @@ func (s *Simulator) prepare(ctx context.Context) error {
 	})
 }
 
+// querier is what runs statements, in a transaction or not.
 type querier interface {
 	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+	PrepareContext(ctx context.Context, query string) (*sql.Stmt, error)
 }
 
 // checkVersion gives the version of the state, 0 for an empty file.
@@ -234,19 +238,33 @@ type settings struct {
 // tx is one transaction on the state with the world and the time it sees.
 type tx struct {
 	ctx   context.Context
-	tx    *sql.Tx
+	tx    querier
 	s     *Simulator
 	world *world
 	now   time.Time
+	known knownRows // what its connection knows of the state as this transaction sees it; nil in one that writes
 }
 
-// view runs do on a consistent state that it may not change.
+// view runs do on a consistent state that it may not change. Reading waits for nobody, so only the connection is waited for.
 func (s *Simulator) view(ctx context.Context, do func(*tx) error) error {
-	t, err := s.begin(ctx, false)
+	conn, err := s.db.Conn(ctx)
 	if err != nil {
 		return err
 	}
-	defer t.tx.Rollback() // nothing was written
+	defer conn.Close() // gives it back
+	var known knownRows
+	err = conn.Raw(func(conn any) (err error) {
+		known, err = conn.(*keepingConn).beginReading()
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	defer conn.Raw(func(conn any) error { return conn.(*keepingConn).run("ROLLBACK") }) // nothing was written
+	t, err := s.begin(context.WithoutCancel(ctx), conn, known)
+	if err != nil {
+		return err
+	}
 	return do(t)
 }
 
@@ -263,43 +281,39 @@ func read[T any](ctx context.Context, s *Simulator, do func(*tx) (T, error)) (fo
 func (s *Simulator) update(ctx context.Context, do func(*tx) error) error {
 	s.writing.Lock()
 	defer s.writing.Unlock()
-	t, err := s.begin(ctx, true)
+	dbtx, err := s.db.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
-	defer t.tx.Rollback() // after a commit there is nothing to roll back
+	defer dbtx.Rollback() // after a commit there is nothing to roll back
+	t, err := s.begin(ctx, dbtx, nil)
+	if err != nil {
+		return err
+	}
 	if err := do(t); err != nil {
 		return err
 	}
 	if err := t.storeWorld(); err != nil {
 		return err
 	}
-	return t.tx.Commit()
+	return dbtx.Commit()
 }
 
-func (s *Simulator) begin(ctx context.Context, write bool) (*tx, error) {
-	dbtx, err := s.db.BeginTx(ctx, &sql.TxOptions{ReadOnly: !write})
-	if err != nil {
-		return nil, err
-	}
-	t := &tx{ctx: ctx, tx: dbtx, s: s, world: new(world)}
-	if err := t.loadWorld(); err != nil {
-		dbtx.Rollback() // the first error counts
+func (s *Simulator) begin(ctx context.Context, dbtx querier, known knownRows) (*tx, error) {
+	t := &tx{ctx: ctx, tx: dbtx, s: s, known: known}
+	var err error
+	if t.world, err = recall(known, rowKey{table: "world"}, t.loadWorld); err != nil {
 		return nil, err
 	}
 	t.now = s.at(t.world.clock)
 	return t, nil
 }
 
-func (t *tx) loadWorld() error {
-	w := t.world
-	var raw []byte
+func (t *tx) loadWorld() (*world, error) {
+	var w world
 	err := t.tx.QueryRowContext(t.ctx, `SELECT seed, counter, clock_running, clock_offset, clock_ran, clock_frozen_at, settings FROM world`).
-		Scan(&w.seed, &w.counter, &w.clock.running, &w.clock.offset, &w.clock.ran, &w.clock.frozenAt, &raw)
-	if err != nil {
-		return err
-	}
-	return json.Unmarshal(raw, &w.settings)
+		Scan(&w.seed, &w.counter, &w.clock.running, &w.clock.offset, &w.clock.ran, &w.clock.frozenAt, asJSON{&w.settings})
+	return &w, err
 }
 
 func (t *tx) storeWorld() error {

@@ -47,6 +47,25 @@ func serveForever(state string) {
 // hurried is a world that takes any number of entities in a second.
 var hurried = simulator.World{Settings: &simulator.Settings{EntityRate: simulator.NoEntityRate}}
 
+// serveElsewhere serves a state in another process and gives where.
+func serveElsewhere(t *testing.T, state string) (server *exec.Cmd, host string) {
+	t.Helper()
+	server = exec.Command(os.Args[0])
+	server.Env = append(os.Environ(), "SIMULATOR_TEST_SERVE="+state)
+	out, err := server.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := server.Start(); err != nil {
+		t.Fatal(err)
+	}
+	line, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		t.Fatalf("the server did not start: %v", err)
+	}
+	return server, strings.TrimSpace(line)
+}
+
 // TestKilled loses nothing that was acknowledged, however often the process is killed.
 func TestKilled(t *testing.T) {
 	state := filepath.Join(t.TempDir(), "world.db")
@@ -56,20 +75,8 @@ func TestKilled(t *testing.T) {
 	var service string
 	var acknowledged []string
 	for round := range 4 {
-		server := exec.Command(os.Args[0])
-		server.Env = append(os.Environ(), "SIMULATOR_TEST_SERVE="+state)
-		out, err := server.StdoutPipe()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := server.Start(); err != nil {
-			t.Fatal(err)
-		}
-		line, err := bufio.NewReader(out).ReadString('\n')
-		if err != nil {
-			t.Fatalf("the server did not start: %v", err)
-		}
-		c.host = strings.TrimSpace(line)
+		server, host := serveElsewhere(t, state)
+		c.host = host
 		if service == "" {
 			service = c.newService()
 		}

@@ -40,10 +40,12 @@ type sqliteConn interface {
 	driver.Validator
 }
 
-// keepingConn keeps each statement that is not in use, by its text.
+// keepingConn keeps each statement that is not in use, by its text, and what it knows of the state.
 type keepingConn struct {
 	sqliteConn
-	idle map[string]driver.Stmt
+	idle    map[string]driver.Stmt
+	known   knownRows
+	version driver.Value // of the state that known is of
 }
 
 // PrepareContext takes the statement that is kept, which nobody else uses until it is closed, or makes it.
@@ -59,12 +61,15 @@ func (c *keepingConn) PrepareContext(ctx context.Context, query string) (driver.
 	return &keptStmt{stmt.(sqliteStmt), c, query}, nil
 }
 
-// BeginTx begins a transaction. One that only reads has nothing to wait for, and is not watched.
-func (c *keepingConn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, error) {
-	if opts.ReadOnly {
-		ctx = context.WithoutCancel(ctx)
+// run runs a statement that needs nothing and gives nothing.
+func (c *keepingConn) run(query string) error {
+	stmt, err := c.PrepareContext(context.Background(), query)
+	if err != nil {
+		return err
 	}
-	return c.sqliteConn.BeginTx(ctx, opts)
+	defer stmt.Close() // keeps it
+	_, err = stmt.(sqliteStmt).ExecContext(context.Background(), nil)
+	return err
 }
 
 // Close ends the statements that are kept, and the connection.

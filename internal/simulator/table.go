@@ -19,14 +19,20 @@ func (k table[T]) query(where string) string {
 	return "SELECT " + k.columns + " FROM " + k.name + " WHERE " + where
 }
 
-// find reads the row that a condition picks, nil when there is none.
+// find gives the row that a condition picks, nil when there is none.
 func (k table[T]) find(t *tx, where string, args ...any) (*T, error) {
-	row := new(T)
-	found, err := t.row(k.fields(row), k.query(where), args...)
-	if err != nil || !found {
-		return nil, err
+	key := rowKey{table: k.name, where: where}
+	if copy(key.args[:], args) < len(args) {
+		panic("simulator: a row is found by more than a key holds") // our own conditions: a programming error
 	}
-	return row, nil
+	return recall(t.known, key, func() (*T, error) {
+		row := new(T)
+		found, err := t.row(k.fields(row), k.query(where), args...)
+		if err != nil || !found {
+			return nil, err
+		}
+		return row, nil
+	})
 }
 
 // named is find for what the path of a request names: that there is none is the 404 of the request.
