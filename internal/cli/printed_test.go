@@ -240,15 +240,6 @@ func (p *paper) try(m machine, from, command string, chain []string, inOrder boo
 		}
 	}
 	words, _ := shellWords(placeholders.Replace(command))
-	if strings.Contains(command, "doctor watch") && !slices.Contains(words, "--help") {
-		words = append(words, "--looks", "1")
-	}
-	if strings.Contains(command, "challenge watch ") {
-		words = append(words, "--wait", "1ms")
-	}
-	if strings.Contains(command, "credentials rotate ") {
-		words = append(words, "--watch", "1ms")
-	}
 	status, stdout, stderr := p.run(m, words)
 	text := stdout + stderr
 	p.ran++
@@ -313,8 +304,24 @@ func (p *paper) run(m machine, words []string) (status int, stdout, stderr strin
 	}}, sleep: withoutWaiting}
 	ctx, cancel := context.WithTimeout(p.Context(), 10*time.Second)
 	defer cancel()
-	status = run(ctx, s, words[1:])
+	status = run(ctx, s, endingSoon(words[1:]))
 	return status, out.String(), err.String()
+}
+
+// endingSoon gives a command that waits for something the flag that lets it end.
+func endingSoon(words []string) []string {
+	command := strings.Join(words, " ")
+	switch {
+	case slices.Contains(words, "--help") || slices.Contains(words, "--looks"):
+		return words
+	case strings.Contains(command, "doctor watch"):
+		return append(words, "--looks", "1")
+	case strings.Contains(command, "challenge watch "):
+		return append(words, "--wait", "1ms")
+	case strings.Contains(command, "credentials rotate "):
+		return append(words, "--watch", "1ms")
+	}
+	return words
 }
 
 func (p *paper) report() {

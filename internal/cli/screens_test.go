@@ -27,7 +27,7 @@ func runDemo(t *testing.T, state string, width int, args ...string) (stdout, std
 	}}, sleep: withoutWaiting}
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
-	run(ctx, s, args)
+	run(ctx, s, endingSoon(args))
 	return out.String(), err.String()
 }
 
