@@ -81,16 +81,14 @@ func newTab(t *testing.T, browser string) context.Context {
 	return ctx
 }
 
-// axeCore gives the source of axe-core, from npm.
+// axeCore gives the source of axe-core, from a folder of npm packages that VERIFYCTL_NODE_MODULES names.
 func axeCore(t *testing.T) string {
 	t.Helper()
-	dir := t.TempDir()
-	if exec.Command("npm", "install", "--silent", "--prefer-offline", "--no-audit", "--no-fund", "--prefix", dir, "axe-core@4.10.3").Run() != nil {
-		t.Skip("axe-core could not be had from npm: accessibility was not checked")
+	for _, folder := range filepath.SplitList(os.Getenv("VERIFYCTL_NODE_MODULES")) {
+		if source, err := os.ReadFile(filepath.Join(folder, "axe-core", "axe.min.js")); err == nil {
+			return string(source) + ";0"
+		}
 	}
-	source, err := os.ReadFile(filepath.Join(dir, "node_modules/axe-core/axe.min.js"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(source) + ";0"
+	t.Skip("accessibility was not checked: npm install axe-core, and name its node_modules folder in VERIFYCTL_NODE_MODULES")
+	return ""
 }

@@ -188,14 +188,14 @@ var transcriptLine = regexp.MustCompile(`(?m)^(?:exits (\d+) )?verifyctl (.*)$`)
 
 // transcribedStatuses gives the statuses that transcripts demand, by command.
 func transcribedStatuses(t *testing.T) map[string][]int {
-	produced := map[string][]int{}
+	root, produced := Root(), map[string][]int{}
 	err := filepath.WalkDir("../../cmd/verifyctl/testdata/script", func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return err
 		}
 		text, err := os.ReadFile(path)
 		for _, match := range transcriptLine.FindAllStringSubmatch(string(text), -1) {
-			cmd, _, findErr := Root().Find(strings.Fields(match[2]))
+			cmd, _, findErr := root.Find(strings.Fields(match[2]))
 			if findErr != nil {
 				continue
 			}
