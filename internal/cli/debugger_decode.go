@@ -90,8 +90,8 @@ func (o *debuggerDecodeOptions) run(ctx context.Context) error {
 	return o.outcome()
 }
 
-// collectAt is by how many percent the heap grows before it is collected: decoding needs few megabytes for an export of any
-// size, and leaves little to collect for the time that it takes.
+// collectAt is by how many percent the heap grows before it is collected, where a command needs few megabytes however long it
+// runs: to decode an export of any size, and to serve the simulator. Collecting more often takes time and gives little back.
 const collectAt = 200
 
 // outputBuffer is how many bytes of output are written at once, unless input has to be waited for before.

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -133,6 +134,7 @@ func (o *serveOptions) parseSeed() error {
 }
 
 func (o *serveOptions) run(ctx context.Context) (err error) {
+	debug.SetGCPercent(collectAt)
 	page := inspector.New(o.pageHosts)
 	o.options.Log, o.options.ControlSecret, o.options.Observe = o.requestLog(), rand.Text(), page.Observe
 	sim, err := simulator.Open(ctx, o.options)
