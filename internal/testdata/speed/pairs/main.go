@@ -1,7 +1,7 @@
 // pairs runs two commands in turns and prints how the first compares with the second, by the medians of the run's time,
 // of the processor time of the process, and of its peak memory. In turns, because a busy machine then slows both.
 //
-//	pairs [-n 31] [-line] NAME COMMAND ARG… -- COMMAND ARG…
+//	pairs [-n 31] [-line] [-each FILE] NAME COMMAND ARG… -- COMMAND ARG…
 package main
 
 import (
@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"slices"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -20,11 +21,16 @@ type runs struct{ wall, cpu, memory []float64 }
 func main() {
 	n := flag.Int("n", 31, "how often each runs")
 	flag.BoolVar(&toFirstLine, "line", false, "run each until it has written a line")
+	flag.Func("each", "put a line of this file in the place of {}, another for each run", func(file string) error {
+		text, err := os.ReadFile(file)
+		unused = strings.Fields(string(text))
+		return err
+	})
 	flag.Parse()
 	args := flag.Args()
 	between := slices.Index(args, "--")
 	if between < 2 || between == len(args)-1 {
-		fmt.Fprintln(os.Stderr, "usage: pairs [-n 31] [-line] NAME COMMAND ARG… -- COMMAND ARG…")
+		fmt.Fprintln(os.Stderr, "usage: pairs [-n 31] [-line] [-each FILE] NAME COMMAND ARG… -- COMMAND ARG…")
 		os.Exit(64)
 	}
 	var ours, base runs
@@ -42,7 +48,10 @@ func main() {
 		median(ours.memory), median(base.memory), median(ours.memory)/median(base.memory))
 }
 
-var toFirstLine bool
+var (
+	toFirstLine bool
+	unused      []string // of what takes the place of {}
+)
 
 type measured struct{ wall, cpu, memory float64 }
 
@@ -52,6 +61,10 @@ func (r *runs) add(m measured) {
 
 // run runs a command whose output nobody reads. One that fails is no measurement.
 func run(argv []string) measured {
+	if i := slices.Index(argv, "{}"); i >= 0 {
+		argv = slices.Clone(argv)
+		argv[i], unused = unused[0], unused[1:]
+	}
 	cmd := exec.Command(argv[0], argv[1:]...)
 	begun := time.Now()
 	took := end(cmd, begun)
