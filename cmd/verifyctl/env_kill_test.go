@@ -182,6 +182,8 @@ func killEverywhere(t *testing.T, writes int, do func(*killing)) {
 // killing is a world in which the program is killed at one request.
 type killing struct {
 	*testing.T
+	sim *simulator.Simulator
+	url string
 	dir string
 	at  string // for messages
 
@@ -191,7 +193,8 @@ type killing struct {
 	writesOnly bool   // only writes are counted
 	kill       func() // nil while nobody is to be killed
 	requests   int
-	taken      int // writes, by the time it was killed
+	taken      int                  // writes, by the time it was killed
+	look       func(deletes string) // is shown the path of each DELETE before it is handed on; may be nil
 	killed     bool
 }
 
@@ -204,12 +207,13 @@ func newKilling(t *testing.T, n int, after bool) *killing {
 	if err := sim.PutKey(t.Context(), simulator.Key{SID: killKey, Kind: "main", Account: simulator.DefaultAccountSID, Secret: killSecret}); err != nil {
 		t.Fatal(err)
 	}
-	k := &killing{T: t, dir: t.TempDir(), at: fmt.Sprintf("killed at request %d (after: %v)", n, after), n: n, after: after}
+	k := &killing{T: t, sim: sim, dir: t.TempDir(), at: fmt.Sprintf("killed at request %d (after: %v)", n, after), n: n, after: after}
 	server := httptest.NewServer(k.between(sim))
 	t.Cleanup(func() {
 		server.Close()
 		sim.Close()
 	})
+	k.url = server.URL
 	k.write("fcm.json", killAccountJSON())
 	k.write("apns.pem", killCertificatePEM(t))
 	k.write("config.yaml", fmt.Sprintf("environments:\n  dev:\n    account_sid: %s\n    api_key: %s\n    secret_env: KILL_SECRET\n    base_url: %s\n    kind: development\n    ios_build: debug\n"+
@@ -226,6 +230,9 @@ func (k *killing) between(sim http.Handler) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		k.mu.Lock()
 		defer k.mu.Unlock()
+		if k.look != nil && r.Method == http.MethodDelete {
+			k.look(r.URL.Path)
+		}
 		ends := false
 		if k.kill != nil && (!k.writesOnly || r.Method == http.MethodPost) {
 			k.requests++

@@ -309,7 +309,7 @@ func singles() []incident {
 		{"factor deleted from here, never challenged", challenge.FactorGone, nil, iPhone, func(s *scene) challenge.Subject {
 			f, err := s.client.Factor(s.t.Context(), serviceSID, user, verify.FactorSID(s.factor))
 			s.must(err)
-			_, err = s.remember().RecordDeletion(s.t.Context(), f, "operator", "lost phone", s.now())
+			_, err = s.remember().RecordDeletions(s.t.Context(), []verify.Factor{f}, "operator", "lost phone", s.now())
 			s.must(err)
 			s.must(s.client.Writer().DeleteFactor(s.t.Context(), serviceSID, user, f.SID))
 			return thePhone(s)

@@ -14,9 +14,10 @@ import (
 )
 
 // factorDeleter deletes a factor that was just read, after recording what it was, and says how that ended: deleted,
-// already gone, failed or unknown.
+// already gone, failed or unknown. Flush puts on disk what became of the last ones.
 type factorDeleter interface {
 	DeleteFactor(ctx context.Context, factor verify.Factor) (outcome string, err error)
+	Flush(ctx context.Context) error
 }
 
 // Target is what a plan is applied to.
@@ -105,8 +106,8 @@ func Applied(ctx context.Context, plan Plan, outcomes outcomeMemory) (ApplyState
 	return a.state(), err
 }
 
-// DeleteFactors deletes factors that a person named, one after the other, each as [Apply] deletes it: it is read again
-// just before. After Ctrl-C, and after an answer that every other would get as well, the rest is reported as [NotTried].
+// DeleteFactors deletes factors that a person named, one after the other, each as [Apply] deletes it; those of an identity are
+// read again together just before, in one request. After Ctrl-C, and after an answer that every other would get as well, the rest is reported as [NotTried].
 // The error joins those of the factors. No outcome is remembered: there is no plan to go on with.
 func DeleteFactors(ctx context.Context, factors []verify.Factor, target Target, report func(Result)) error {
 	target.Outcomes = nil
@@ -123,7 +124,9 @@ func DeleteFactors(ctx context.Context, factors []verify.Factor, target Target, 
 		},
 	})
 	all := a.pending(0, len(items))
+	a.listAgain(ctx)
 	a.batch.run(ctx, all) //nolint:errcheck // its error is that of a factor
+	failures = append(failures, a.Deleter.Flush(ctx))
 	for _, number := range all {
 		if a.results[number] == "" {
 			report(a.result(number).ended(NotTried, "", ""))
@@ -139,15 +142,16 @@ type applier struct {
 	where where.Condition
 	batch batch
 
-	planned map[string]bool // SIDs to delete, in one letter case
-	results map[int]Outcome // of every item that was ever tried; written under batch.mu
+	planned map[string]bool          // SIDs to delete, in one letter case
+	listed  map[string]verify.Factor // what was just read, by such a SID
+	results map[int]Outcome          // of every item that was ever tried; written under batch.mu
 	reasons map[Reason]int
 	stage   int
 	storms  []Storm
 }
 
 func newApplier(plan Plan, target Target, opts ApplyOptions) *applier {
-	a := &applier{Target: target, plan: plan, opts: opts, planned: map[string]bool{}, results: map[int]Outcome{}, reasons: map[Reason]int{}}
+	a := &applier{Target: target, plan: plan, opts: opts, planned: map[string]bool{}, listed: map[string]verify.Factor{}, results: map[int]Outcome{}, reasons: map[Reason]int{}}
 	for _, item := range plan.Deletes() {
 		a.planned[fold(item.FactorSID)] = true
 	}
@@ -213,6 +217,9 @@ func (a *applier) runStage(ctx context.Context, items []int) error {
 	}
 	before := a.state()
 	err := a.batch.run(ctx, items)
+	if flushErr := a.Deleter.Flush(ctx); err == nil {
+		err = flushErr
+	}
 	after := a.state()
 	if a.opts.StageDone != nil {
 		a.opts.StageDone(after)
@@ -321,7 +328,7 @@ func (a *applier) apply(ctx context.Context, number int) Result {
 	if err := a.plan.CheckTarget(a.Environment, a.Now()); err != nil {
 		return r.failed(err)
 	}
-	factor, err := a.Twilio.Factor(ctx, a.Environment.ServiceSID, item.Identity, item.FactorSID)
+	factor, err := a.read(ctx, item)
 	switch {
 	case verify.KindOf(err) == verify.KindNotFound:
 		return r.ended(a.goneOutcome(number), "", "")
@@ -338,6 +345,27 @@ func (a *applier) apply(ctx context.Context, number int) Result {
 		r = a.delete(ctx, r, factor)
 	}
 	return r
+}
+
+// listAgain reads the factors of each identity that has several in the plan.
+func (a *applier) listAgain(ctx context.Context) {
+	number := map[verify.Identity]int{}
+	for _, item := range a.plan.Items {
+		if number[item.Identity]++; number[item.Identity] != 2 {
+			continue
+		}
+		for _, factor := range readFactors(ctx, a.Twilio, a.Environment.ServiceSID, item.Identity).got {
+			a.listed[fold(factor.SID)] = factor
+		}
+	}
+}
+
+// read gives a factor as it is now: what a list that was just read does not have is asked for.
+func (a *applier) read(ctx context.Context, item PlanItem) (verify.Factor, error) {
+	if factor, ok := a.listed[fold(item.FactorSID)]; ok {
+		return factor, nil
+	}
+	return a.Twilio.Factor(ctx, a.Environment.ServiceSID, item.Identity, item.FactorSID)
 }
 
 func (a *applier) result(number int) Result {

@@ -194,6 +194,13 @@ func (f *faulty) DeleteFactor(ctx context.Context, factor verify.Factor) (string
 	return f.world.DeleteFactor(ctx, factor)
 }
 
+func (f *faulty) Flush(ctx context.Context) error {
+	if err := f.ask("flush", ""); err != nil {
+		return err
+	}
+	return f.world.Flush(ctx)
+}
+
 func (f *faulty) RecordOutcome(ctx context.Context, o verify.ItemOutcome) error {
 	if err := f.ask("record "+o.Outcome, verify.FactorSID(o.SID)); err != nil {
 		return err
@@ -224,6 +231,9 @@ func TestBadConnectionDeletesExactlyTheSelected(t *testing.T) {
 	for ; runs < 50; runs++ {
 		s, err := Apply(t.Context(), plan, f.target(), ApplyOptions{})
 		mustAdd(t, s)
+		if w.unflushed > 0 {
+			t.Errorf("what became of %d deletes is not on disk", w.unflushed)
+		}
 		if err == nil {
 			break
 		}
@@ -317,6 +327,8 @@ func (d deleterFunc) DeleteFactor(ctx context.Context, f verify.Factor) (string,
 	return d(ctx, f)
 }
 
+func (deleterFunc) Flush(context.Context) error { return nil }
+
 // What a person names goes one by one, in order, until an answer that all others would get as well.
 func TestNamedFactorsAreDeletedUntilTheKeysAreRefused(t *testing.T) {
 	w := deadWorld(5)
@@ -346,6 +358,9 @@ func TestNamedFactorsAreDeletedUntilTheKeysAreRefused(t *testing.T) {
 	}
 	if err == nil || !strings.Contains(err.Error(), "internal error") || !strings.Contains(err.Error(), "the keys were refused") {
 		t.Errorf("the error is %v", err)
+	}
+	if w.unflushed > 0 {
+		t.Errorf("what became of %d deletes is not on disk", w.unflushed)
 	}
 }
 

@@ -73,7 +73,7 @@ type recordingDeleter struct {
 }
 
 func (d recordingDeleter) DeleteFactor(ctx context.Context, f verify.Factor) (string, error) {
-	id, err := d.memory.RecordDeletion(ctx, f, "test", "", time.Now())
+	ids, err := d.memory.RecordDeletions(ctx, []verify.Factor{f}, "test", "", time.Now())
 	if err != nil {
 		return "failed", err
 	}
@@ -87,8 +87,11 @@ func (d recordingDeleter) DeleteFactor(ctx context.Context, f verify.Factor) (st
 	case kind == verify.KindPartial:
 		outcome = "unknown"
 	}
-	return outcome, errors.Join(err, d.memory.FinishDeletion(ctx, id, outcome, time.Now()))
+	end := verify.DeletionEnd{ID: ids[0], Outcome: outcome, Gone: err == nil, At: time.Now()}
+	return outcome, errors.Join(err, d.memory.FinishDeletions(ctx, end))
 }
+
+func (recordingDeleter) Flush(context.Context) error { return nil }
 
 func readPlan(file string) (fleet.Plan, error) {
 	text, err := os.ReadFile(file)

@@ -33,10 +33,12 @@ type world struct {
 
 	uncounted bool // there is no index
 
-	mu       sync.Mutex
-	deleted  map[verify.FactorSID]time.Time
-	outcomes map[string]map[int]verify.ItemOutcome
-	reads    int
+	mu      sync.Mutex
+	deleted map[verify.FactorSID]time.Time
+
+	unflushed int // deletes since the last flush
+	outcomes  map[string]map[int]verify.ItemOutcome
+	reads     int
 }
 
 // heard is an event as the feed has it: one whose time was lost counts by when it came.
@@ -474,7 +476,15 @@ func (w *world) DeleteFactor(_ context.Context, f verify.Factor) (string, error)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.deleted[f.SID] = w.now
+	w.unflushed++
 	return string(Deleted), nil
+}
+
+func (w *world) Flush(context.Context) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.unflushed = 0
+	return nil
 }
 
 func (w *world) Events(_ context.Context, within event.Span) iter.Seq2[event.Event, error] {

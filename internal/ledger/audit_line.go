@@ -23,7 +23,7 @@ import (
 // cannot write a chain; lines of older versions carry a plain SHA-256. What is cut off at the end breaks no chain; therefore
 // a second file, the head, keeps how far the audit file reached and the hash of its last line.
 //
-// Before a line is appended, the file is compared with the head. Lines behind it that continue the chain are adopted: the
+// Before lines are appended, the file is compared with the head. Lines behind it that continue the chain are adopted: the
 // process that wrote them was killed before it wrote the head. Anything else is a break, and nothing is written to Twilio
 // until somebody acknowledges it, which leaves a line of its own.
 //
@@ -37,8 +37,9 @@ const (
 	namesFile = "audit-names.jsonl"
 	lockFile  = "audit.lock"
 
-	maxLine = 64 << 10
-	noPrev  = "0000000000000000000000000000000000000000000000000000000000000000"
+	maxLine  = 64 << 10
+	longLine = 4 << 10 // nearly all are shorter: more is read only where this has no whole one
+	noPrev   = "0000000000000000000000000000000000000000000000000000000000000000"
 
 	keyed = "hmac:" // begins the hash that a line carries of the one before it; older lines carry only the digits
 )
@@ -50,10 +51,14 @@ type chainedEntry struct {
 	Prev string `json:"prev"`
 }
 
-// append puts one line on disk, behind what is there, under the lock. A broken chain is refused.
-func (l *Ledger) append(ctx context.Context, e Entry) error {
+// append puts lines on disk, behind what is there, under the lock: those that were to wait for it, and these. A broken chain is
+// refused.
+func (l *Ledger) append(ctx context.Context, entries ...Entry) error {
 	return l.locked(ctx, func() error {
-		if e.Phase == phaseBefore && e.Who != "" {
+		for _, e := range entries {
+			if e.Phase != phaseBefore || e.Who == "" {
+				continue
+			}
 			if err := l.name(e.Who, e.Identity); err != nil {
 				return err
 			}
@@ -71,7 +76,7 @@ func (l *Ledger) append(ctx context.Context, e Entry) error {
 			return verify.Refusedf("the audit file was changed: %s", broken).
 				WithHint("see verifyctl audit verify; to go on, record it: verifyctl audit acknowledge --reason TEXT")
 		}
-		return l.appendLine(f, e)
+		return l.late.with(func(late []Entry) error { return l.appendLines(f, append(late, entries...)) })
 	})
 }
 
@@ -84,23 +89,27 @@ func (l *Ledger) locked(ctx context.Context, do func() error) error {
 	return do()
 }
 
-// appendLine writes the line, chained to the last one, and where the file now ends.
-func (l *Ledger) appendLine(f *os.File, e Entry) error {
+// appendLines writes lines, each chained to the one before it, and where the file now ends.
+func (l *Ledger) appendLines(f *os.File, entries []Entry) error {
 	tail, err := readTail(f)
 	if err != nil {
 		return err
 	}
-	line := chainedEntry{Entry: e, Torn: len(tail.torn), Prev: keyed + link(l.key.Link, tail.last, tail.torn)}
-	text, err := json.Marshal(line)
-	if err != nil {
-		return err
-	}
-	if len(text) > maxLine {
-		return fmt.Errorf("the entry has %d bytes, at most %d are allowed", len(text), maxLine)
-	}
-	content := append(text, '\n')
+	var content []byte
 	if tail.open {
-		content = append([]byte{'\n'}, content...)
+		content = []byte{'\n'}
+	}
+	for _, e := range entries {
+		line := chainedEntry{Entry: e, Torn: len(tail.torn), Prev: keyed + link(l.key.Link, tail.last, tail.torn)}
+		text, err := json.Marshal(line)
+		if err != nil {
+			return err
+		}
+		if len(text) > maxLine {
+			return fmt.Errorf("the entry has %d bytes, at most %d are allowed", len(text), maxLine)
+		}
+		content = append(append(content, text...), '\n')
+		tail.last, tail.torn = text, nil
 	}
 	if _, err := f.Write(content); err != nil {
 		return err
@@ -108,7 +117,7 @@ func (l *Ledger) appendLine(f *os.File, e Entry) error {
 	if err := f.Sync(); err != nil {
 		return err
 	}
-	return l.writeHead(head{Size: tail.size + int64(len(content)), Last: keyed + l.key.Link(text)})
+	return l.writeHead(head{Size: tail.size + int64(len(content)), Last: keyed + l.key.Link(tail.last)})
 }
 
 // follows tells whether a hash is that of a line and of what was torn behind it, keyed or as older versions wrote it.
@@ -156,7 +165,7 @@ func readTail(f *os.File) (t tail, err error) {
 		return t, err
 	}
 	t.size = info.Size()
-	for window := int64(2 * maxLine); ; window *= 4 {
+	for window := int64(longLine); ; window *= 4 {
 		from := max(0, t.size-window)
 		text := make([]byte, t.size-from)
 		if _, err := f.ReadAt(text, from); err != nil && err != io.EOF {

@@ -96,7 +96,7 @@ func (l *Ledger) Acknowledge(ctx context.Context, e Entry) (problem string, err 
 			return err
 		}
 		e.ID, e.Phase, e.Problem = newID(), phaseBreak, problem
-		return l.appendLine(f, e)
+		return l.appendLines(f, []Entry{e})
 	})
 	return problem, err
 }

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/verifyctl/verifyctl/internal/statedir"
 )
@@ -74,8 +75,8 @@ func (l *Ledger) broken(f *os.File) (string, error) {
 	return broken, err
 }
 
-// brokenBehind looks at what stands behind the head: at most the line whose writer was killed before it wrote the head, and
-// what was torn.
+// brokenBehind looks at what stands behind the head: the lines whose writer was killed before it wrote the head, and what was
+// torn. Anybody can make one that follows the head; behind that, only who has the key.
 func (l *Ledger) brokenBehind(f *os.File, from int64, last []byte) (string, error) {
 	if _, err := f.Seek(from, io.SeekStart); err != nil {
 		return "", err
@@ -93,7 +94,8 @@ func (l *Ledger) brokenBehind(f *os.File, from int64, last []byte) (string, erro
 			torn = append(append(torn, text...), '\n')
 			continue
 		}
-		if whole++; whole > 1 || parsed.Torn != len(torn) || !l.follows(parsed.Prev, last, torn) {
+		first := whole == 0 || strings.HasPrefix(parsed.Prev, keyed)
+		if whole++; !first || parsed.Torn != len(torn) || !l.follows(parsed.Prev, last, torn) {
 			return "there are lines after the one that was written last", nil
 		}
 		last, torn = text, nil
@@ -103,14 +105,18 @@ func (l *Ledger) brokenBehind(f *os.File, from int64, last []byte) (string, erro
 
 // lineBefore gives the line that ends where a place in the file is, without its newline; nil at the beginning.
 func lineBefore(f *os.File, place int64) ([]byte, error) {
-	from := max(0, place-maxLine-1)
-	text := make([]byte, place-from)
-	if _, err := f.ReadAt(text, from); err != nil && err != io.EOF {
-		return nil, err
-	}
-	if len(text) == 0 {
+	if place == 0 {
 		return nil, nil
 	}
-	text = bytes.TrimSuffix(text, []byte("\n"))
-	return text[bytes.LastIndexByte(text, '\n')+1:], nil
+	for window := int64(longLine); ; window *= 4 {
+		from := max(0, place-window)
+		text := make([]byte, place-from)
+		if _, err := f.ReadAt(text, from); err != nil && err != io.EOF {
+			return nil, err
+		}
+		text = bytes.TrimSuffix(text, []byte("\n"))
+		if begin := bytes.LastIndexByte(text, '\n') + 1; begin > 0 || from == 0 || window > maxLine {
+			return text[begin:], nil
+		}
+	}
 }

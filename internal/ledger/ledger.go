@@ -61,9 +61,10 @@ type Ledger struct {
 	dir string
 	key *statedir.Key
 
-	mu       sync.Mutex
-	named    map[string]bool // the hashes whose names this process has written down, so that each is written once
-	auditErr error           // why a line after a write could not be written
+	late waiting[Entry] // lines after writes, until there is a next line
+
+	mu    sync.Mutex
+	named map[string]bool // the hashes whose names this process has written down, so that each is written once
 }
 
 // Open opens the audit file of a state directory. It makes the directory, but not the file.
@@ -84,17 +85,21 @@ func OpenWithoutKey(ctx context.Context, dir string) (*Ledger, error) {
 	return &Ledger{dir: dir, key: key, named: map[string]bool{}}, nil
 }
 
-// Close tells what the file lacks of the writes that were sent: a line after one of them that could not be written.
+// Close writes the lines that waited, and tells what the file lacks of the writes that were sent: a line after one of them that
+// could not be written.
 func (l *Ledger) Close() error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.auditErr
+	if err := l.flush(context.Background()); err != nil {
+		return cannotWrite(err).WithHint("what it lacks was sent: its outcome could not be recorded")
+	}
+	return nil
 }
 
-func (l *Ledger) lacks(err error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.auditErr = err
+// flush puts the lines that waited on disk. It does so even when ctx is cancelled, because their writes were sent.
+func (l *Ledger) flush(ctx context.Context) error {
+	if l.late.none() {
+		return nil
+	}
+	return l.append(context.WithoutCancel(ctx))
 }
 
 // begin puts the line before a write on disk, and gives it. When it fails nothing may be sent to Twilio. ID, Phase, Who and
@@ -132,11 +137,22 @@ func newID() string {
 // finish puts the line after a write on disk, with its outcome and Twilio's request id. It does so even when ctx is
 // cancelled, because the write was sent.
 func (l *Ledger) finish(ctx context.Context, e Entry, now time.Time, outcome, requestID string) error {
-	e.Phase, e.Time, e.Outcome, e.RequestID = phaseAfter, now, outcome, requestID
-	if err := l.append(context.WithoutCancel(ctx), e); err != nil {
+	if err := l.append(context.WithoutCancel(ctx), ended(e, now, outcome, requestID)); err != nil {
 		return cannotWrite(err).WithHint("the write was sent; its outcome is %q and could not be recorded", outcome)
 	}
 	return nil
+}
+
+// finishLater is [Ledger.finish] together with the next line, or with [Ledger.flush]. Where the process is killed meanwhile, the
+// write is one without an end, as if it had been killed before the answer.
+func (l *Ledger) finishLater(e Entry, now time.Time, outcome, requestID string) {
+	l.late.add(ended(e, now, outcome, requestID))
+}
+
+// ended gives the line after a write.
+func ended(e Entry, now time.Time, outcome, requestID string) Entry {
+	e.Phase, e.Time, e.Outcome, e.RequestID = phaseAfter, now, outcome, requestID
+	return e
 }
 
 func cannotWrite(err error) *verify.Error {

@@ -458,6 +458,33 @@ func TestALineBehindTheHeadIsAdopted(t *testing.T) {
 	check(t, fresh.append(t.Context(), Entry{ID: "1", Phase: phaseAfter}))
 }
 
+// TestLinesThatWereWrittenTogetherAreAdopted: a kill between them and the head must not block the next write either. Behind a
+// line that follows the head, only who has the key can put another.
+func TestLinesThatWereWrittenTogetherAreAdopted(t *testing.T) {
+	dir := t.TempDir()
+	a := openLedger(t, dir)
+	first := must[Entry](t)(a.begin(t.Context(), entryOf(1)))
+	headPath, chain := filepath.Join(dir, headFile), filepath.Join(dir, chainFile)
+	before := must[[]byte](t)(os.ReadFile(headPath))
+	a.finishLater(first, noon, "deleted", "RQ1")
+	must[Entry](t)(a.begin(t.Context(), entryOf(2)))
+	check(t, os.WriteFile(headPath, before, 0o600))
+	writeOne(t, openLedger(t, dir), 3)
+	if report := must[Report](t)(a.Verify(t.Context())); report.Verdict != Intact || report.Lines != 5 || len(report.Unfinished) != 1 {
+		t.Errorf("%+v", report)
+	}
+
+	last, _, err := a.readHead()
+	check(t, err)
+	forged := `{"id":"7","phase":"after","prev":"` + last.Last + `"}`
+	text := must[[]byte](t)(os.ReadFile(chain))
+	text = fmt.Appendf(text, "%s\n"+`{"id":"8","phase":"after","prev":"%s"}`+"\n", forged, hashLine([]byte(forged)))
+	check(t, os.WriteFile(chain, text, 0o600))
+	if _, err := a.begin(t.Context(), entryOf(4)); verify.KindOf(err) != verify.KindRefused {
+		t.Errorf("behind two lines that were put in, the next write is %v", err)
+	}
+}
+
 // TestAnOldChainGoesOnKeyed: lines of an older version verify as what they are, and none may follow a keyed one.
 func TestAnOldChainGoesOnKeyed(t *testing.T) {
 	dir := t.TempDir()

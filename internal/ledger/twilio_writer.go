@@ -11,9 +11,8 @@ import (
 
 // deletionMemory keeps what a deleted factor was, and what else this machine knows of factors.
 type deletionMemory interface {
-	RecordDeletion(ctx context.Context, f verify.Factor, by, reason string, at time.Time) (id int64, err error)
-	FinishDeletion(ctx context.Context, id int64, outcome string, at time.Time) error
-	ForgetFactor(ctx context.Context, factor verify.FactorSID) error
+	RecordDeletions(ctx context.Context, factors []verify.Factor, by, reason string, at time.Time, before ...verify.DeletionEnd) (ids []int64, err error)
+	FinishDeletions(ctx context.Context, ends ...verify.DeletionEnd) error
 	ForgetEntity(ctx context.Context, identity verify.Identity) error
 }
 
@@ -25,6 +24,7 @@ type Writer struct {
 	memory deletionMemory
 	origin Entry
 	now    func() time.Time
+	ends   waiting[verify.DeletionEnd] // of deletions, until there is a next one
 }
 
 // Writer gives the way to write to the Service of origin. Origin says for whom, why and with what every write is made: all
@@ -37,7 +37,17 @@ func (l *Ledger) Writer(client *twilio.Client, memory deletionMemory, origin Ent
 // recorded sends one write between its two lines; the line after also has the SID of what was made. Its error is that of the
 // write, or why none was sent: when only the second line could not be written the request was sent all the same and its
 // result counts. [Ledger.Close] tells of it.
-func (w *Writer) recorded(ctx context.Context, identity verify.Identity, sids []string, send func(context.Context) (made string, err error)) error {
+func (w *Writer) recorded(ctx context.Context, identity verify.Identity, sids []string, send sending) error {
+	err := w.begun(ctx, identity, sids, send)
+	_ = w.ledger.flush(ctx) // what could not be written waits on
+	return err
+}
+
+// sending sends a write, and gives the SID of what it made.
+type sending func(context.Context) (made string, err error)
+
+// begun is [Writer.recorded] whose line after waits for the next line.
+func (w *Writer) begun(ctx context.Context, identity verify.Identity, sids []string, send sending) error {
 	if err := ctx.Err(); err != nil {
 		return err // an interruption starts nothing new
 	}
@@ -47,17 +57,15 @@ func (w *Writer) recorded(ctx context.Context, identity verify.Identity, sids []
 	if err != nil {
 		return err
 	}
-	sending, cancel := verify.GraceContext(ctx)
+	inTime, cancel := verify.GraceContext(ctx)
 	defer cancel()
 	var requestID string
-	made, sendErr := send(twilio.WithRequestID(sending, &requestID))
+	made, err := send(twilio.WithRequestID(inTime, &requestID))
 	if made != "" {
 		entry.SIDs = append(slices.Clone(entry.SIDs), made)
 	}
-	if err := w.ledger.finish(ctx, entry, time.Now(), outcomeOf(sendErr, "done", "not found"), requestID); err != nil {
-		w.ledger.lacks(err)
-	}
-	return sendErr
+	w.ledger.finishLater(entry, time.Now(), outcomeOf(err, "done", "not found"), requestID)
+	return err
 }
 
 // outcomeOf says how a write ended, with the words for a success and for what was not found.
@@ -166,41 +174,55 @@ func (w *Writer) UpdateWebhook(ctx context.Context, service verify.ServiceSID, h
 }
 
 // DeleteFactor deletes a factor that was just read, and says how that ended: deleted, already gone, failed or unknown.
-// What the factor was is committed on this machine before the delete is sent; afterwards the index forgets it.
+// What the factor was is committed before the delete is sent. The line after, and what became of it, are put on disk with the
+// next delete's, or by [Writer.Flush]; then the index forgets it.
 func (w *Writer) DeleteFactor(ctx context.Context, f verify.Factor) (outcome string, err error) {
 	return w.delete(ctx, f.Identity, nil, []verify.Factor{f}, func(ctx context.Context) (string, error) {
 		return "", w.twilio.DeleteFactor(ctx, w.origin.ServiceSID, f.Identity, f.SID)
-	}, func() error { return w.memory.ForgetFactor(ctx, f.SID) })
+	})
 }
 
-// DeleteEntity deletes an entity whose factors were just read, and says how that ended, as [Writer.DeleteFactor] does.
+// DeleteEntity deletes an entity whose factors were just read, and says how that ended, as [Writer.DeleteFactor] does; all of it
+// is on disk when it returns.
 func (w *Writer) DeleteEntity(ctx context.Context, e verify.Entity, factors []verify.Factor) (outcome string, err error) {
-	return w.delete(ctx, e.Identity, []string{string(e.SID)}, factors, func(ctx context.Context) (string, error) {
+	outcome, err = w.delete(ctx, e.Identity, []string{string(e.SID)}, factors, func(ctx context.Context) (string, error) {
 		return "", w.twilio.DeleteEntity(ctx, w.origin.ServiceSID, e.Identity)
-	}, func() error { return w.memory.ForgetEntity(ctx, e.Identity) })
+	})
+	if flushErr := w.Flush(ctx); err == nil {
+		err = flushErr
+	}
+	if err == nil {
+		err = w.memory.ForgetEntity(ctx, e.Identity)
+	}
+	return outcome, err
 }
 
-// delete keeps what the factors were, sends their delete, and forgets what is gone.
-func (w *Writer) delete(ctx context.Context, identity verify.Identity, sids []string, factors []verify.Factor, send func(context.Context) (string, error), forget func() error) (outcome string, err error) {
-	var kept []int64
-	for _, f := range factors {
-		id, err := w.memory.RecordDeletion(ctx, f, w.origin.User, w.origin.Reason, w.now())
-		if err != nil {
-			return "failed", err
-		}
-		kept, sids = append(kept, id), append(sids, string(f.SID))
+// delete keeps what the factors were, and sends their delete.
+func (w *Writer) delete(ctx context.Context, identity verify.Identity, sids []string, factors []verify.Factor, send sending) (outcome string, err error) {
+	var ids []int64
+	err = w.ends.with(func(before []verify.DeletionEnd) (err error) {
+		ids, err = w.memory.RecordDeletions(ctx, factors, w.origin.User, w.origin.Reason, w.now(), before...)
+		return err
+	})
+	if err != nil {
+		return "failed", err
 	}
-	err = w.recorded(ctx, identity, sids, send)
+	for _, f := range factors {
+		sids = append(sids, string(f.SID))
+	}
+	err = w.begun(ctx, identity, sids, send)
 	if outcome = outcomeOf(err, "deleted", "already gone"); outcome == "already gone" {
 		err = nil // it was there when it was read, and is gone now
 	}
-	for _, id := range kept {
-		if storeErr := w.memory.FinishDeletion(context.WithoutCancel(ctx), id, outcome, w.now()); err == nil {
-			err = storeErr
-		}
-	}
-	if err == nil {
-		err = forget()
+	for _, id := range ids {
+		w.ends.add(verify.DeletionEnd{ID: id, Outcome: outcome, Gone: err == nil, At: w.now()})
 	}
 	return outcome, err
+}
+
+// Flush puts on disk what became of the last deletes. It does so even when ctx is cancelled, because they were sent. Its error is
+// of the memory; what the audit file lacks, [Ledger.Close] tells.
+func (w *Writer) Flush(ctx context.Context) error {
+	_ = w.ledger.flush(ctx) // what could not be written waits on
+	return w.ends.with(func(ends []verify.DeletionEnd) error { return w.memory.FinishDeletions(ctx, ends...) })
 }

@@ -77,7 +77,7 @@ func usedAsBefore(t *testing.T, s *Store) {
 	if c := must[verify.Claim](t)(s.ClaimChallenge(ctx, theKey)); c.State != verify.ClaimMine || !c.LookFirst {
 		t.Errorf("the open claim is %+v", c)
 	}
-	deletions := must[int64](t)(s.RecordDeletion(ctx, factorOf(5), "operator", "", noon))
+	deletions := record(t, s, factorOf(5), noon)
 	if _, used, err := s.ReserveResend(ctx, challengeSID(1), noon, 3); err != nil || used != 1 || deletions != 4 {
 		t.Errorf("%d resends are used (%v), and the next deletion has the id %d", used, err, deletions)
 	}

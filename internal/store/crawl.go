@@ -369,15 +369,6 @@ func (s *Store) dropUnlisted(ctx context.Context, crawl verify.Crawl) error {
 	}
 }
 
-// ForgetFactor takes a factor that was deleted at Twilio out of the index.
-func (s *Store) ForgetFactor(ctx context.Context, sid verify.FactorSID) error {
-	ctx = context.WithoutCancel(ctx)
-	return s.change(ctx, onIndex, "cannot take the factor out of the index", func(tx session) error {
-		_, err := tx.exec(ctx, `DELETE FROM factors WHERE fold(sid) = fold(?)`, sid)
-		return err
-	})
-}
-
 // ForgetEntity takes an entity that was deleted at Twilio out of the index, with its factors.
 func (s *Store) ForgetEntity(ctx context.Context, identity verify.Identity) error {
 	ctx = context.WithoutCancel(ctx)

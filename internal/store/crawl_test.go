@@ -502,7 +502,7 @@ func fillEverything(t testing.TB, s *Store) {
 	for n := 1; n <= 3; n++ {
 		f := factorOf(n)
 		check(t, s.SaveFactors(ctx, crawl, []verify.EntityFactors{{Entity: entityOf(n), Factors: []verify.Factor{f}, ReadAt: noon}}))
-		must[int64](t)(s.RecordDeletion(ctx, f, "operator", "", noon))
+		record(t, s, f, noon)
 		key := verify.ClaimKey{ServiceSID: service, ActionID: "a", FactorSID: f.SID}
 		claim := must[verify.Claim](t)(s.ClaimChallenge(ctx, key))
 		check(t, s.FulfilClaim(ctx, claim, verify.CreatedChallenge{SID: challengeSID(n), Identity: f.Identity, FactorSID: f.SID, Created: noon}))

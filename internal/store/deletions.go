@@ -3,37 +3,73 @@ package store
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"iter"
 	"time"
 
-	"github.com/verifyctl/verifyctl/internal/statedir"
 	"github.com/verifyctl/verifyctl/internal/verify"
 )
 
-// RecordDeletion keeps a factor as it was last seen, before its delete is sent: when it returns without an error the
-// record is on disk. The push token is kept as a keyed hash only. The id is for [Store.FinishDeletion].
-func (s *Store) RecordDeletion(ctx context.Context, factor verify.Factor, by, reason string, at time.Time) (id int64, err error) {
-	hash := s.HashToken(factor.Config.Token)
-	factor.Config.Token = ""
-	content, err := json.Marshal(factor)
-	if err != nil {
-		return 0, statedir.Failure("cannot record the deletion", err)
-	}
-	err = s.change(ctx, onRecords, "cannot record the deletion", func(tx session) error {
-		return tx.queryRow(ctx, `INSERT INTO deletions (factor_sid, identity, factor, token_hash, by, reason, at)
-			VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING id`, factor.SID, factor.Identity, content, hash, by, reason, at).Scan(&id)
+// RecordDeletions keeps factors as they were last seen, before their delete is sent, and what became of deletions before: when
+// it returns without an error all of it is on disk. Push tokens are kept as keyed hashes only. The ids, in the order of the
+// factors, are for [Store.FinishDeletions].
+func (s *Store) RecordDeletions(ctx context.Context, factors []verify.Factor, by, reason string, at time.Time, before ...verify.DeletionEnd) (ids []int64, err error) {
+	ids = make([]int64, len(factors))
+	err = s.change(ctx, onBoth, "cannot record the deletion", func(tx session) error {
+		if _, err := finishDeletions(ctx, tx, before); err != nil {
+			return err
+		}
+		for i, factor := range factors {
+			hash := s.HashToken(factor.Config.Token)
+			factor.Config.Token = ""
+			content, err := json.Marshal(factor)
+			if err != nil {
+				return err
+			}
+			err = tx.queryRow(ctx, `INSERT INTO deletions (factor_sid, identity, factor, token_hash, by, reason, at)
+				VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING id`, factor.SID, factor.Identity, content, hash, by, reason, at).Scan(&ids[i])
+			if err != nil {
+				return err
+			}
+		}
+		return nil
 	})
-	return id, err
+	return ids, err
 }
 
-// FinishDeletion records what became of a deletion. It does so even when ctx is cancelled, because the delete was sent.
-func (s *Store) FinishDeletion(ctx context.Context, id int64, outcome string, at time.Time) error {
+// FinishDeletions records what became of deletions; the index forgets what is gone. It does so even when ctx is cancelled, because
+// the deletes were sent. One whose record is not there any more is an error; the others are recorded.
+func (s *Store) FinishDeletions(ctx context.Context, ends ...verify.DeletionEnd) error {
+	if len(ends) == 0 {
+		return nil
+	}
 	ctx = context.WithoutCancel(ctx)
-	return s.change(ctx, onRecords, "cannot record what became of the deletion", func(tx session) error {
-		changed, err := tx.exec(ctx, `UPDATE deletions SET outcome = ?, finished_at = ? WHERE id = ?`, outcome, at, id)
-		return mustChange(changed, err, fmt.Sprintf("deletion %d", id))
+	var missing error
+	err := s.change(ctx, onBoth, "cannot record what became of the deletion", func(tx session) (err error) {
+		missing, err = finishDeletions(ctx, tx, ends)
+		return err
 	})
+	return errors.Join(err, s.engine.failure("cannot record what became of the deletion", missing))
+}
+
+// finishDeletions gives in missing whose record is not there any more.
+func finishDeletions(ctx context.Context, tx session, ends []verify.DeletionEnd) (missing, err error) {
+	for _, end := range ends {
+		changed, err := tx.exec(ctx, `UPDATE deletions SET outcome = ?, finished_at = ? WHERE id = ?`, end.Outcome, end.At, end.ID)
+		if err != nil {
+			return nil, err
+		}
+		missing = errors.Join(missing, mustChange(changed, nil, fmt.Sprintf("deletion %d", end.ID)))
+		if !end.Gone {
+			continue
+		}
+		_, err = tx.exec(ctx, `DELETE FROM factors WHERE fold(sid) IN (SELECT fold(factor_sid) FROM deletions WHERE id = ?)`, end.ID)
+		if err != nil {
+			return nil, err
+		}
+	}
+	return missing, nil
 }
 
 // mustChange makes an update that found nothing to change an error: the record it belongs to was purged.

@@ -7,14 +7,17 @@ import (
 	"github.com/verifyctl/verifyctl/internal/verify"
 )
 
-// RecordOutcome keeps what became of one item of a plan, in the place of what was known of it before: when it returns
-// without an error the record is on disk and the next request may be sent. It does so even when ctx is cancelled, because
-// the request was sent.
+// RecordOutcome keeps what became of one item of a plan, in the place of what was known of it before. It survives the end of the
+// process at once, and a power loss from the next [Store.RecordDeletions] on. It does so even when ctx is cancelled, because the
+// request was sent.
 func (s *Store) RecordOutcome(ctx context.Context, o verify.ItemOutcome) error {
-	return s.exec(context.WithoutCancel(ctx), "cannot record what became of the item",
-		`INSERT INTO outcomes (plan, item, sid, outcome, detail, at) VALUES (?, ?, ?, ?, ?, ?)
+	ctx = context.WithoutCancel(ctx)
+	return s.change(ctx, onOutcomes, "cannot record what became of the item", func(tx session) error {
+		_, err := tx.exec(ctx, `INSERT INTO outcomes (plan, item, sid, outcome, detail, at) VALUES (?, ?, ?, ?, ?, ?)
 			ON CONFLICT (plan, item) DO UPDATE SET sid = excluded.sid, outcome = excluded.outcome, detail = excluded.detail, at = excluded.at`,
-		o.Plan, o.Item, o.SID, o.Outcome, o.Detail, o.At)
+			o.Plan, o.Item, o.SID, o.Outcome, o.Detail, o.At)
+		return err
+	})
 }
 
 // Outcomes gives what became of the items of a plan so far, in the plan's order.

@@ -37,6 +37,7 @@ func whatWasSentIsRecordedAfterAnInterrupt(t *testing.T, w *world) {
 	claim := must[verify.Claim](t)(s.ClaimChallenge(ctx, theKey))
 	uncertain := must[verify.Claim](t)(s.ClaimChallenge(ctx, verify.ClaimKey{ActionID: "another"}))
 	crawlAll(t, s, 3)
+	deletion := record(t, s, verify.Factor{SID: truth(1)[identityOf(1)][0], Identity: identityOf(1)}, noon)
 	interrupted, cancel := context.WithCancel(ctx)
 	cancel()
 	errorsOf(t, map[string]func() error{
@@ -45,8 +46,10 @@ func whatWasSentIsRecordedAfterAnInterrupt(t *testing.T, w *world) {
 		"an outcome":  func() error { return s.RecordOutcome(interrupted, verify.ItemOutcome{Plan: "p", Item: 1, At: noon}) },
 		"a challenge": func() error { return s.FulfilClaim(interrupted, claim, created(1)) },
 		"a doubt":     func() error { return s.AbandonClaim(interrupted, uncertain, true) },
-		"a factor":    func() error { return s.ForgetFactor(interrupted, truth(1)[identityOf(1)][0]) },
-		"an entity":   func() error { return s.ForgetEntity(interrupted, identityOf(2)) },
+		"a factor": func() error {
+			return s.FinishDeletions(interrupted, verify.DeletionEnd{ID: deletion, Gone: true, At: noon})
+		},
+		"an entity": func() error { return s.ForgetEntity(interrupted, identityOf(2)) },
 	}, func(err error) bool { return err == nil })
 	if left := indexed(t, s); len(left) != 0 {
 		t.Errorf("the index still has %v", left)
@@ -64,7 +67,7 @@ func anInterruptedRunRecordsNothingNew(t *testing.T, w *world) {
 	errorsOf(t, map[string]func() error{
 		"a receipt":   func() error { return s.RecordReceipt(ctx, verify.Receipt{ChallengeSID: challengeSID(1), At: noon}) },
 		"who was met": func() error { return s.Saw(ctx, noon, map[verify.Identity][]string{"somebody": nil}) },
-		"a deletion":  func() error { return second(s.RecordDeletion(ctx, factorOf(1), "", "", noon)) },
+		"a deletion":  func() error { return second(s.RecordDeletions(ctx, []verify.Factor{factorOf(1)}, "", "", noon)) },
 		"a creation":  func() error { return second(s.BeginCreation(ctx, verify.Creation{AccountSID: account})) },
 		"a claim":     func() error { return second(s.ClaimChallenge(ctx, theKey)) },
 		"coverage":    func() error { return s.AddCoverage(ctx, "alerts", event.Span{From: noon, Until: noon.Add(1)}) },
@@ -83,7 +86,7 @@ func whatWasNotBegunCannotBeFinished(t *testing.T, w *world) {
 	ctx := t.Context()
 	errorsOf(t, map[string]func() error{
 		"a resend":   func() error { return s.FinishResend(ctx, 99, verify.SendDone, "") },
-		"a deletion": func() error { return s.FinishDeletion(ctx, 99, "deleted", noon) },
+		"a deletion": func() error { return s.FinishDeletions(ctx, verify.DeletionEnd{ID: 99, Outcome: "deleted", At: noon}) },
 		"a creation": func() error { return s.FinishCreation(ctx, 99, verify.CreationDone, "") },
 	}, func(err error) bool { return err != nil && strings.Contains(err.Error(), "99") })
 }
@@ -111,7 +114,9 @@ func sidsAreKnownInEitherLetterCase(t *testing.T, w *world) {
 	if second == 0 || used != 1 || !found || owner != "somebody" || len(receipts) != 1 || len(factors) != 1 {
 		t.Errorf("%d used, found %v, of %q, %d receipts, %d factors", used, found, owner, len(receipts), len(factors))
 	}
-	check(t, s.ForgetFactor(ctx, otherCase(factor.SID)))
+	gone := factor
+	gone.SID = otherCase(factor.SID)
+	check(t, s.FinishDeletions(ctx, verify.DeletionEnd{ID: record(t, s, gone, noon), Gone: true, At: noon}))
 	if left := indexed(t, s); len(left) != 0 {
 		t.Errorf("%v is left", left)
 	}
@@ -122,7 +127,7 @@ func aSpanHasItsBeginningAndNotItsEnd(t *testing.T, w *world) {
 	ctx := t.Context()
 	for n := range 3 {
 		putEventOf(t, s, n) // at noon and the seconds after
-		must[int64](t)(s.RecordDeletion(ctx, factorOf(n), "", "", noon.Add(time.Duration(n)*time.Second)))
+		record(t, s, factorOf(n), noon.Add(time.Duration(n)*time.Second))
 		check(t, s.FulfilClaim(ctx, verify.Claim{Key: verify.ClaimKey{ActionID: fmt.Sprint(n)}}, created(n)))
 	}
 	from, until := noon.Add(time.Second), noon.Add(2*time.Second)
@@ -216,11 +221,13 @@ func oneFactorOrOneEntityIsForgotten(t *testing.T, w *world) {
 	ctx := t.Context()
 	crawlAll(t, s, 6)
 	want := truth(upTo(6)...)
-	check(t, s.ForgetFactor(ctx, want[identityOf(5)][0]))
+	there, gone := record(t, s, factorOf(1), noon), record(t, s, verify.Factor{SID: want[identityOf(5)][0], Identity: identityOf(5)}, noon)
+	check(t, s.FinishDeletions(ctx, verify.DeletionEnd{ID: there, Outcome: "failed", At: noon}, verify.DeletionEnd{ID: gone, Gone: true, At: noon}))
 	want[identityOf(5)] = want[identityOf(5)][1:]
 	check(t, s.ForgetEntity(ctx, identityOf(2)))
 	delete(want, identityOf(2))
-	check(t, s.ForgetFactor(ctx, factorSID(999)))
+	unknown := record(t, s, factorOf(999), noon)
+	check(t, s.FinishDeletions(ctx, verify.DeletionEnd{ID: unknown, Gone: true, At: noon}))
 	check(t, s.ForgetEntity(ctx, "nobody"))
 	if diff := cmp.Diff(want, indexed(t, s)); diff != "" {
 		t.Error(diff)
@@ -408,11 +415,10 @@ func TestAReaderIsRefusedEachWrite(t *testing.T) {
 		"RecordReceipt":          func() error { return s.RecordReceipt(ctx, verify.Receipt{ChallengeSID: challengeSID(9), At: noon}) },
 		"Saw":                    func() error { return s.Saw(ctx, noon, map[verify.Identity][]string{"somebody": nil}) },
 		"BeginCrawl":             func() error { return second(s.BeginCrawl(ctx, account, service, verify.CrawlFull, noon)) },
-		"ForgetFactor":           func() error { return s.ForgetFactor(ctx, factorSID(1)) },
 		"ForgetEntity":           func() error { return s.ForgetEntity(ctx, identityOf(1)) },
 		"DeclareMetadata":        func() error { return s.DeclareMetadata(ctx, []string{"os"}) },
-		"RecordDeletion":         func() error { return second(s.RecordDeletion(ctx, factorOf(9), "", "", noon)) },
-		"FinishDeletion":         func() error { return s.FinishDeletion(ctx, 1, "deleted", noon) },
+		"RecordDeletions":        func() error { return second(s.RecordDeletions(ctx, []verify.Factor{factorOf(9)}, "", "", noon)) },
+		"FinishDeletions":        func() error { return s.FinishDeletions(ctx, verify.DeletionEnd{ID: 1, Outcome: "deleted", At: noon}) },
 		"RecordOutcome":          func() error { return s.RecordOutcome(ctx, verify.ItemOutcome{Plan: "q", At: noon}) },
 		"RememberCredentialFile": func() error { return s.RememberCredentialFile(ctx, credentialFile(s)) },
 		"SaveRotation":           func() error { return s.SaveRotation(ctx, verify.Rotation{ServiceSID: service}) },

@@ -235,11 +235,11 @@ func environmentOf(ctx context.Context, path string) (name string, err error) {
 
 // transact runs one transaction. Only one that changes the file runs at a time, across all processes, whatever its work.
 func (e *sqliteEngine) transact(ctx context.Context, work work, change func(tx *sql.Tx) error) error {
-	if work != onIndex {
+	if work != onIndex && work != onOutcomes {
 		return transact(ctx, e.write, change)
 	}
-	// It is kept whatever happens to the process, but not waited for until it is on disk: that would be most of the time
-	// of a crawl.
+	// It is kept whatever happens to the process, but not waited for until it is on disk, which the next change that is waited for
+	// puts it on too: that would be most of the time of a crawl.
 	conn, err := e.write.Conn(ctx)
 	if err != nil {
 		return err

@@ -99,7 +99,7 @@ func TestNothingIsOpenToOthers(t *testing.T) {
 	}
 	dir := filepath.Join(t.TempDir(), "state")
 	s := openStore(t, dir)
-	must[int64](t)(s.RecordDeletion(t.Context(), factorOf(1), "", "", noon))
+	record(t, s, factorOf(1), noon)
 	must[verify.Claim](t)(s.ClaimChallenge(t.Context(), verify.ClaimKey{}))
 
 	if info := must[os.FileInfo](t)(os.Stat(dir)); info.Mode().Perm() != 0o700 {
@@ -262,7 +262,7 @@ func aTokenIsKeptAsAHashOnly(t *testing.T, w *world) {
 	s := w.open(t)
 	ctx := t.Context()
 	f := factorOf(7)
-	must[int64](t)(s.RecordDeletion(ctx, f, "operator", "lost", noon))
+	record(t, s, f, noon)
 	crawl := must[verify.Crawl](t)(s.BeginCrawl(ctx, account, service, verify.CrawlFull, noon))
 	check(t, s.SaveFactors(ctx, crawl, []verify.EntityFactors{{Entity: verify.Entity{Identity: f.Identity}, Factors: []verify.Factor{f}, ReadAt: noon}}))
 
@@ -282,14 +282,18 @@ func aTokenIsKeptAsAHashOnly(t *testing.T, w *world) {
 	}
 }
 
+// record keeps a factor that is about to be deleted, and gives the id of the record.
+func record(t testing.TB, s *Store, f verify.Factor, at time.Time, before ...verify.DeletionEnd) int64 {
+	t.Helper()
+	return must[[]int64](t)(s.RecordDeletions(t.Context(), []verify.Factor{f}, "operator", "", at, before...))[0]
+}
+
 func deletionsAreKeptFromBeforeTheyAreSent(t *testing.T, w *world) {
 	ctx := t.Context()
 	s := w.open(t)
-	first := must[int64](t)(s.RecordDeletion(ctx, factorOf(1), "operator", "lost phone", noon))
-	second := must[int64](t)(s.RecordDeletion(ctx, factorOf(2), "operator", "", noon.Add(time.Hour)))
-	cancelled, cancel := context.WithCancel(ctx)
-	cancel()
-	check(t, s.FinishDeletion(cancelled, first, "deleted", noon.Add(time.Second)))
+	first := must[[]int64](t)(s.RecordDeletions(ctx, []verify.Factor{factorOf(1)}, "operator", "lost phone", noon))[0]
+	purged := verify.DeletionEnd{ID: 999, Outcome: "deleted", At: noon}
+	second := record(t, s, factorOf(2), noon.Add(time.Hour), verify.DeletionEnd{ID: first, Outcome: "deleted", At: noon.Add(time.Second)}, purged)
 	check(t, s.Close())
 
 	s = w.open(t)
@@ -330,8 +334,11 @@ func deletionsAreKeptFromBeforeTheyAreSent(t *testing.T, w *world) {
 	if got := list(verify.DeletionFilter{FactorSID: factorSID(2)}); got[0].Outcome != "" {
 		t.Errorf("a deletion nobody finished has the outcome %q", got[0].Outcome)
 	}
-	if err := s.FinishDeletion(ctx, 999, "deleted", noon); err == nil {
+	if err := s.FinishDeletions(ctx, purged, verify.DeletionEnd{ID: second, Outcome: "failed", At: noon}); err == nil {
 		t.Error("finishing a deletion that is not there succeeds")
+	}
+	if got := list(verify.DeletionFilter{FactorSID: factorSID(2)}); got[0].Outcome != "failed" {
+		t.Errorf("beside one that is not there, a deletion was given the outcome %q", got[0].Outcome)
 	}
 }
 

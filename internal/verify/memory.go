@@ -18,6 +18,14 @@ type Deletion struct {
 	FinishedAt time.Time `json:"finished_at,omitzero"`
 }
 
+// DeletionEnd is what became of a deletion.
+type DeletionEnd struct {
+	ID      int64
+	Outcome string
+	Gone    bool // the factor is not there any more
+	At      time.Time
+}
+
 // DeletionFilter narrows a list of deletions. Zero values do not narrow.
 type DeletionFilter struct {
 	Identity  Identity
