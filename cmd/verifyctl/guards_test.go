@@ -112,7 +112,7 @@ func TestWhatDoctorWantsDeclaredCanBeDeclared(t *testing.T) {
 	doctor := []string{"-e", "live", "doctor", "--only", "PUSH-*,HOOK-*,FAC-*", "--sample", "5"}
 	declared := map[string]bool{}
 	for line := range strings.Lines(h.run(t, 1, env, doctor...)) {
-		setting, ok := strings.CutPrefix(strings.TrimSpace(line), "$ verifyctl env set live ")
+		_, setting, ok := strings.Cut(strings.TrimSpace(line), "environments.yaml env set live ")
 		key, _, _ := strings.Cut(setting, "=")
 		if ok && !declared[key] {
 			declared[key] = true

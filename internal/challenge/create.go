@@ -68,7 +68,6 @@ type Once struct {
 
 // Order is one challenge to create.
 type Order struct {
-	Env      string // the environment's name, for the commands in hints
 	Service  verify.ServiceSID
 	Factor   verify.Factor
 	Request  Request // checked, with an action id

@@ -18,7 +18,7 @@ const service = verify.ServiceSID("VA" + hex31 + "0")
 func order(action string) Order {
 	r := ok()
 	r.ActionID = action
-	return Order{Env: "staging", Service: service, Factor: pushFactor("1", verify.FactorVerified), Request: r,
+	return Order{Service: service, Factor: pushFactor("1", verify.FactorVerified), Request: r,
 		Repeat: "verifyctl -e staging challenge create user-1001 --action-id " + action,
 		AskNew: "verifyctl -e staging challenge create user-1001 --new --action-id " + action}
 }

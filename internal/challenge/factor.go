@@ -30,7 +30,7 @@ func (c *FactorChoice) Error() string {
 // ChooseFactor gives the identity's only verified push factor. Otherwise the error is a [verify.Error] whose cause is a
 // [FactorChoice]: of the kind not found when there is no push factor, failed when none is verified, usage when there
 // are several and one must be named.
-func ChooseFactor(env string, identity verify.Identity, factors []verify.Factor) (verify.Factor, error) {
+func ChooseFactor(env verify.Environment, identity verify.Identity, factors []verify.Factor) (verify.Factor, error) {
 	choice := sortFactors(factors)
 	if len(choice.Usable) == 1 {
 		return choice.Usable[0], nil
@@ -40,7 +40,7 @@ func ChooseFactor(env string, identity verify.Identity, factors []verify.Factor)
 
 // VerifiedPush gives all verified push factors, for a challenge to every device of an identity. With none of them the
 // error is that of [ChooseFactor].
-func VerifiedPush(env string, identity verify.Identity, factors []verify.Factor) ([]verify.Factor, error) {
+func VerifiedPush(env verify.Environment, identity verify.Identity, factors []verify.Factor) ([]verify.Factor, error) {
 	choice := sortFactors(factors)
 	if len(choice.Usable) == 0 {
 		return nil, choice.err(env, identity)
@@ -50,12 +50,12 @@ func VerifiedPush(env string, identity verify.Identity, factors []verify.Factor)
 
 // CheckFactor says why a named factor cannot be challenged: it is no push factor, or it is not verified (Twilio would
 // answer 60318). It gives nil when it can.
-func CheckFactor(env string, f verify.Factor) error {
+func CheckFactor(env verify.Environment, f verify.Factor) error {
 	switch {
 	case !f.IsPush():
 		return (&verify.Error{Kind: verify.KindFailed,
 			Message: fmt.Sprintf("factor %s is a %s factor and gets no push", f.SID, f.Type)}).
-			WithHint("see the identity's push factors: %s", verify.Command(env, "factors", "list", string(f.Identity)))
+			WithHint("see the identity's push factors: %s", env.Command("factors", "list", string(f.Identity)))
 	case f.Status != verify.FactorVerified:
 		return (&verify.Error{Kind: verify.KindFailed,
 			Message: fmt.Sprintf("factor %s is not verified, so it cannot be challenged", f.SID)}).
@@ -76,7 +76,7 @@ func sortFactors(factors []verify.Factor) *FactorChoice {
 	return &c
 }
 
-func (c *FactorChoice) err(env string, identity verify.Identity) error {
+func (c *FactorChoice) err(env verify.Environment, identity verify.Identity) error {
 	err := &verify.Error{Cause: c}
 	switch {
 	case len(c.Usable) > 1:
@@ -94,7 +94,7 @@ func (c *FactorChoice) err(env string, identity verify.Identity) error {
 		err.Kind = verify.KindNotFound
 		err.Message = fmt.Sprintf("%s has no factor", identity)
 	}
-	return err.WithHint("see what there is: %s", verify.Command(env, "factors", "list", string(identity)))
+	return err.WithHint("see what there is: %s", env.Command("factors", "list", string(identity)))
 }
 
 // describeFactor names a factor as a person would know it: SID, device and platform.

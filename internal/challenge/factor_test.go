@@ -34,7 +34,7 @@ func TestChooseFactor(t *testing.T) {
 		"TOTP only":           {[]verify.Factor{totp}, "", verify.KindNotFound, []string{"no push factor", string(totp.SID)}},
 		"none":                {nil, "", verify.KindNotFound, []string{"user-1001 has no factor"}},
 	} {
-		got, err := ChooseFactor("staging", "user-1001", tc.factors)
+		got, err := ChooseFactor(verify.Environment{Name: "staging"}, "user-1001", tc.factors)
 		if got.SID != tc.want || (err == nil) != (tc.want != "") || err != nil && verify.KindOf(err) != tc.kind {
 			t.Errorf("%s: got %q, %v", name, got.SID, err)
 			continue
@@ -53,11 +53,11 @@ func TestChooseFactor(t *testing.T) {
 
 func TestVerifiedPush(t *testing.T) {
 	good, other, raw := pushFactor("1", verify.FactorVerified), pushFactor("2", verify.FactorVerified), pushFactor("3", verify.FactorUnverified)
-	got, err := VerifiedPush("staging", "user-1001", []verify.Factor{good, raw, other})
+	got, err := VerifiedPush(verify.Environment{Name: "staging"}, "user-1001", []verify.Factor{good, raw, other})
 	if err != nil || len(got) != 2 {
 		t.Errorf("got %v, %v; want the two verified ones", got, err)
 	}
-	if _, err := VerifiedPush("staging", "user-1001", []verify.Factor{raw}); verify.KindOf(err) != verify.KindFailed {
+	if _, err := VerifiedPush(verify.Environment{Name: "staging"}, "user-1001", []verify.Factor{raw}); verify.KindOf(err) != verify.KindFailed {
 		t.Errorf("got %v, want a failure", err)
 	}
 }

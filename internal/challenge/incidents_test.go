@@ -155,7 +155,7 @@ func (s *scene) remember() *store.Store {
 func (s *scene) resend(sid verify.ChallengeSID, times int) {
 	c, err := s.client.Challenge(s.t.Context(), serviceSID, user, sid)
 	s.must(err)
-	resender := challenge.Resender{Env: "prod", Notifier: s.client.Writer(), Log: s.remember(), Clock: stillClock(s.now)}
+	resender := challenge.Resender{Env: verify.Environment{Name: "prod"}, Notifier: s.client.Writer(), Log: s.remember(), Clock: stillClock(s.now)}
 	for range times {
 		if _, err := resender.Resend(s.t.Context(), c, time.Minute); err != nil && verify.KindOf(err) != verify.KindPartial {
 			s.t.Fatal(err)

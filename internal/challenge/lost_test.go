@@ -80,7 +80,7 @@ func (s *simulated) runOnce(t *testing.T, machine *store.Store, i int) {
 		twilio.Writer
 	}{s.client, s.client.Writer()}
 	once := challenge.Once{Creator: creator, Claims: machine, Clock: advancing{s}}
-	order := challenge.Order{Env: "prod", Service: serviceSID, Factor: verify.Factor{SID: factor, Identity: identity}, Fresh: true,
+	order := challenge.Order{Service: serviceSID, Factor: verify.Factor{SID: factor, Identity: identity}, Fresh: true,
 		Request: challenge.Request{Message: "Log in?", ActionID: fmt.Sprint("action-", i), Expires: time.Hour}}
 	var created challenge.Created
 	var err error
@@ -114,7 +114,7 @@ func (s *simulated) runOnce(t *testing.T, machine *store.Store, i int) {
 
 // resendSome asks for some resends and holds the pushes that were tried against them.
 func (s *simulated) resendSome(t *testing.T, machine *store.Store, c verify.Challenge, asked int) {
-	resender := challenge.Resender{Env: "prod", Notifier: s.client.Writer(), Log: machine, Clock: advancing{s}}
+	resender := challenge.Resender{Env: verify.Environment{Name: "prod"}, Notifier: s.client.Writer(), Log: machine, Clock: advancing{s}}
 	maybe := 0
 	for range asked {
 		resent, err := resender.Resend(t.Context(), c, time.Minute)
@@ -169,7 +169,7 @@ func TestFiftyRunsOnOneMachineMakeOneChallenge(t *testing.T) {
 				twilio.Writer
 			}{s.client, s.client.Writer()}
 			once := challenge.Once{Creator: creator, Claims: machine, Clock: advancing{s}}
-			created, err := once.Create(t.Context(), challenge.Order{Env: "prod", Service: serviceSID,
+			created, err := once.Create(t.Context(), challenge.Order{Service: serviceSID,
 				Factor:  verify.Factor{SID: android, Identity: user},
 				Request: challenge.Request{Message: "Log in?", ActionID: "login-1", Expires: time.Hour}})
 			if err != nil && verify.KindOf(err) != verify.KindPartial {

@@ -34,13 +34,13 @@ func (d *diagnosis) presence() {
 func (d *diagnosis) neverHere(what, name, why string) {
 	cause := Cause{Kind: NeverExistedHere, Confidence: Likely, Owner: OwnerOperator,
 		Summary:  fmt.Sprintf("%s %s is not in %s: look for it in another environment", what, name, d.place()),
-		Evidence: []string{"Twilio answers that it is not there; " + why}, Next: verify.Command("", "env", "list")}
+		Evidence: []string{"Twilio answers that it is not there; " + why}, Next: d.env.Config.Command("env", "list")}
 	if service := d.otherService(name); service != "" {
 		cause.Confidence = Certain
 		cause.Evidence = append(cause.Evidence, fmt.Sprintf("a debugger event names it with Service %s", service))
-		if env := d.environmentOf(service); env != "" {
-			cause.Summary = fmt.Sprintf("%s %s is not in %s but in %s", what, name, d.place(), env)
-			cause.Next = verify.Command(env, d.again(name)...)
+		if i := slices.IndexFunc(d.others, func(env verify.Environment) bool { return sameSID(env.ServiceSID, service) }); i >= 0 {
+			cause.Summary = fmt.Sprintf("%s %s is not in %s but in %s", what, name, d.place(), d.others[i].Name)
+			cause.Next = d.others[i].Command(d.again(name)...)
 		}
 	}
 	d.causes.add(cause)
@@ -60,15 +60,6 @@ func (d *diagnosis) place() string {
 		return "Service " + string(d.facts.service)
 	}
 	return d.env.Name
-}
-
-func (d *diagnosis) environmentOf(service string) string {
-	for _, env := range d.others {
-		if sameSID(env.ServiceSID, service) {
-			return env.Name
-		}
-	}
-	return ""
 }
 
 // otherService gives the Service that an exact event names together with a SID or an identity, when it is not this one.

@@ -11,12 +11,12 @@ import (
 // CheckResend says why the push of a challenge cannot be sent again now, with the next command, and gives nil when it
 // can: the challenge is answered or expired, the factor's platform is none (Twilio would answer 60307), or the factor is
 // not verified (60318). Neither a zero factor nor a missing platform is held against it.
-func CheckResend(env string, c verify.Challenge, f verify.Factor, now time.Time) error {
-	again := verify.Command(env, "challenge", "resend", string(c.SID), "--identity", string(c.Identity), "--or-recreate")
+func CheckResend(env verify.Environment, c verify.Challenge, f verify.Factor, now time.Time) error {
+	again := env.Command("challenge", "resend", string(c.SID), "--identity", string(c.Identity), "--or-recreate")
 	switch {
 	case isAnswered(c):
 		return refusal(verify.KindFailed, "challenge %s was already %s%s", c.SID, c.Status, ago(c.DateResponded, now)).
-			WithHint("a new question needs a new challenge: %s", verify.Command(env, "challenge", "create",
+			WithHint("a new question needs a new challenge: %s", env.Command("challenge", "create",
 				string(c.Identity), "--factor", string(c.FactorSID), "--message", c.Details.Message))
 	case Expired(c, now):
 		return refusal(verify.KindExpired, "challenge %s expired%s, its push cannot be sent again", c.SID,
@@ -30,7 +30,7 @@ func CheckResend(env string, c verify.Challenge, f verify.Factor, now time.Time)
 	case !GetsPush(f):
 		return refusal(verify.KindFailed, "factor %s has the %s", f.SID, noPush).
 			WithHint("ask the user to open the app; follow the challenge: %s",
-				verify.Command(env, "challenge", "watch", string(c.SID), "--identity", string(c.Identity)))
+				env.Command("challenge", "watch", string(c.SID), "--identity", string(c.Identity)))
 	}
 	return nil
 }
@@ -60,7 +60,7 @@ func ResendTTL(asked *time.Duration, c verify.Challenge, now time.Time) time.Dur
 
 // Again gives the order that replaces an expired challenge: the same question with the same life, about the same action.
 // A challenge without an action id gets one made from its SID, so that however often it is replaced there is one new
-// challenge. Environment, Service, factor and commands are the caller's to fill in.
+// challenge. Service, factor and commands are the caller's to fill in.
 func Again(old verify.Challenge) Order {
 	r := Request{Message: old.Details.Message, Fields: old.Details.Fields, Hidden: old.HiddenDetails,
 		Expires: old.ExpirationDate.Sub(old.DateCreated).Round(time.Second)}
@@ -90,7 +90,7 @@ type resendLog interface {
 
 // Resender sends pushes again, and counts each before it goes.
 type Resender struct {
-	Env      string // the environment's selector, for the commands in hints
+	Env      verify.Environment // for the commands in hints
 	Notifier notifier
 	Log      resendLog
 	Clock    clock
@@ -140,8 +140,8 @@ const (
 
 func (r Resender) limit(c verify.Challenge, message string, cause error) error {
 	err := &verify.Error{Kind: verify.KindLimit, Message: message, Cause: cause, TwilioCode: verify.CodeOf(cause)}
-	return err.WithHint("it can still be answered in the app; once it has expired, replace it: %s", verify.Command(r.Env,
-		"challenge", "resend", string(c.SID), "--identity", string(c.Identity), "--or-recreate"))
+	return err.WithHint("it can still be answered in the app; once it has expired, replace it: %s", r.Env.Command("challenge", "resend", string(c.SID),
+		"--identity", string(c.Identity), "--or-recreate"))
 }
 
 func (r Resender) maybeSent(ctx context.Context, c verify.Challenge, used int, cause error) error {
@@ -151,7 +151,7 @@ func (r Resender) maybeSent(ctx context.Context, c verify.Challenge, used int, c
 	if ctx.Err() != nil {
 		err.Kind = verify.KindInterrupted
 	}
-	return err.WithHint("see whether it gets answered: %s", verify.Command(r.Env, "challenge", "watch", string(c.SID),
+	return err.WithHint("see whether it gets answered: %s", r.Env.Command("challenge", "watch", string(c.SID),
 		"--identity", string(c.Identity)))
 }
 

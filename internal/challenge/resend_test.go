@@ -46,7 +46,7 @@ func TestCheckResendRefusesWhatCannotWork(t *testing.T) {
 	} {
 		c, f := pendingChallenge(), good
 		tc.change(&c, &f)
-		err := CheckResend("staging", c, f, noon)
+		err := CheckResend(verify.Environment{Name: "staging"}, c, f, noon)
 		if tc.reason == "" {
 			if err != nil {
 				t.Errorf("%s: %v", name, err)

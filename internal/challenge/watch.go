@@ -58,7 +58,7 @@ func (p Policy) Check() error {
 
 // Watcher follows challenges to their end.
 type Watcher struct {
-	Env      string // the environment's selector, for the commands in hints
+	Env      verify.Environment // for the commands in hints
 	Reader   reader
 	Clock    clock
 	Policy   Policy
@@ -292,9 +292,9 @@ func (w *watch) end(one *watched, kind verify.Kind, why string) bool {
 	err := refusal(kind, "challenge %s: %s", c.SID, why)
 	switch kind {
 	case verify.KindPending, verify.KindInterrupted, verify.KindUnreachable:
-		err = err.WithHint("go on watching: %s", verify.Command(w.Env, append([]string{"challenge", "watch"}, w.names()...)...))
+		err = err.WithHint("go on watching: %s", w.Env.Command(append([]string{"challenge", "watch"}, w.names()...)...))
 	case verify.KindExpired:
-		err = err.WithHint("find out why: %s", verify.Command(w.Env, "why", string(c.SID), "--identity", string(c.Identity)))
+		err = err.WithHint("find out why: %s", w.Env.Command("why", string(c.SID), "--identity", string(c.Identity)))
 	}
 	w.yield(w.update(one, endings[kind], nil), err)
 	return false

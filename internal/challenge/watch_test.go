@@ -32,8 +32,8 @@ func newWorld(t *testing.T, challenges int) world {
 }
 
 func (w world) watcher(p Policy) Watcher {
-	return Watcher{Env: "staging", Reader: w.fakeTwilio, Clock: w.clock, Policy: p, Receipts: w.memory,
-		Resender: Resender{Env: "staging", Notifier: w.fakeTwilio, Log: w.memory, Clock: w.clock}}
+	return Watcher{Env: verify.Environment{Name: "staging"}, Reader: w.fakeTwilio, Clock: w.clock, Policy: p, Receipts: w.memory,
+		Resender: Resender{Env: verify.Environment{Name: "staging"}, Notifier: w.fakeTwilio, Log: w.memory, Clock: w.clock}}
 }
 
 // follow runs a watch to its end and gives every update and the error it ended by. at happens when the clock passes its
@@ -247,7 +247,7 @@ func TestWatchInterruptedLeavesACommandToGoOn(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 12*time.Second)
 		defer cancel()
 		var end error
-		for _, err := range (Watcher{Env: "staging", Reader: twilio, Clock: bubbleClock{}, Receipts: mem}).Watch(ctx, c) {
+		for _, err := range (Watcher{Env: verify.Environment{Name: "staging"}, Reader: twilio, Clock: bubbleClock{}, Receipts: mem}).Watch(ctx, c) {
 			end = err
 		}
 		var e *verify.Error

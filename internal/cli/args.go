@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -19,7 +18,7 @@ func (s *shell) refuseUnknown(cmd *cobra.Command) {
 		s.refuseUnknown(child)
 	}
 	if cmd.HasSubCommands() && !cmd.Runnable() {
-		cmd.Args = unknownCommand
+		cmd.Args = s.unknownCommand
 		cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 	}
 	if cmd.Args == nil {
@@ -44,14 +43,14 @@ func noEmptyArgs(cmd *cobra.Command, args []string) error {
 	return nil
 }
 
-func unknownCommand(cmd *cobra.Command, args []string) error {
+func (s *shell) unknownCommand(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
 	err := verify.Usagef("%q is not a command of %s", args[0], cmd.CommandPath())
 	if near := verify.Nearest(args[0], subcommandNames(cmd)); near != "" && !slices.Contains(destroying, near) {
 		words := append(strings.Fields(cmd.CommandPath())[1:], near)
-		return err.WithHint("did you mean %s?", verify.Command(cmp.Or(cmd.Flag("env").Value.String(), cmd.Flag("service").Value.String()), words...))
+		return err.WithHint("did you mean %s?", s.typed(words...))
 	}
 	return err.WithHint("see the commands: %s --help", cmd.CommandPath())
 }

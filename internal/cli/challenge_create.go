@@ -196,16 +196,16 @@ func (o *challengeCreateOptions) chooseFactors(ctx context.Context, c *connectio
 		if err != nil {
 			return nil, err
 		}
-		return []verify.Factor{factor}, challenge.CheckFactor(c.env.Selector(), factor)
+		return []verify.Factor{factor}, challenge.CheckFactor(c.env, factor)
 	}
 	factors, err := collect(c.client.Factors(ctx, c.service(), identity))
 	if err != nil {
 		return nil, err
 	}
 	if o.all {
-		return challenge.VerifiedPush(c.env.Selector(), identity, factors)
+		return challenge.VerifiedPush(c.env, identity, factors)
 	}
-	factor, err := challenge.ChooseFactor(c.env.Selector(), identity, factors)
+	factor, err := challenge.ChooseFactor(c.env, identity, factors)
 	if err != nil && o.shell.canAsk() {
 		factor, err = o.shell.pickFactor(ctx, err)
 	}
@@ -222,9 +222,9 @@ func (o *challengeCreateOptions) createAll(ctx context.Context, w *writer, facto
 	var made []verify.Challenge
 	var errs []error
 	for _, f := range factors {
-		created, err := once.Create(ctx, challenge.Order{Env: w.c.env.Selector(), Service: w.c.service(), Factor: f, Request: o.request,
-			Fresh: o.fresh, New: o.anew, Repeat: o.again(w.c.env.Selector()), TakeOver: o.takeOver,
-			AskNew: o.again(w.c.env.Selector(), "--new"), AskOver: o.again(w.c.env.Selector(), "--take-over")})
+		created, err := once.Create(ctx, challenge.Order{Service: w.c.service(), Factor: f, Request: o.request,
+			Fresh: o.fresh, New: o.anew, Repeat: o.again(w.c.env), TakeOver: o.takeOver,
+			AskNew: o.again(w.c.env, "--new"), AskOver: o.again(w.c.env, "--take-over")})
 		if err != nil {
 			errs = append(errs, err)
 			if ctx.Err() != nil {
@@ -262,7 +262,7 @@ func (o *challengeCreateOptions) tell(created challenge.Created, f verify.Factor
 }
 
 // again is the command that repeats this one safely, with its action id.
-func (o *challengeCreateOptions) again(env string, more ...string) string {
+func (o *challengeCreateOptions) again(env verify.Environment, more ...string) string {
 	if o.fresh {
 		more = append(more, "--action-id", o.request.ActionID)
 	}

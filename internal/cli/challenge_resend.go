@@ -97,7 +97,7 @@ func (o *challengeResendOptions) run(ctx context.Context) error {
 		}
 		return o.again(ctx, c, p, found, factor)
 	}
-	if err := challenge.CheckResend(c.env.Selector(), found, factor, c.now()); err != nil {
+	if err := challenge.CheckResend(c.env, found, factor, c.now()); err != nil {
 		return err
 	}
 	factor.FriendlyName = cmp.Or(factor.FriendlyName, string(found.FactorSID)) // which may be gone
@@ -140,12 +140,12 @@ func (o *challengeResendOptions) send(ctx context.Context, w *writer, p *render.
 
 // again replaces an expired challenge by a new one of the same action, once however often this is asked.
 func (o *challengeResendOptions) again(ctx context.Context, c *connection, p *render.Printer, old verify.Challenge, factor verify.Factor) error {
-	if err := challenge.CheckFactor(c.env.Selector(), factor); err != nil {
+	if err := challenge.CheckFactor(c.env, factor); err != nil {
 		return err
 	}
 	order := challenge.Again(old)
-	order.Env, order.Service, order.Factor = c.env.Name, c.service(), factor
-	order.Repeat = o.shell.sameCommand(c.env.Selector())
+	order.Service, order.Factor = c.service(), factor
+	order.Repeat = o.shell.sameCommand(c.env)
 	order.AskNew = c.env.Command("challenge", "create", string(old.Identity), "--factor", string(factor.SID),
 		"--message", old.Details.Message, "--action-id", order.Request.Action(), "--new")
 	order.AskOver = order.AskNew + " --take-over"

@@ -181,7 +181,7 @@ func (w *watchFlags) follow(ctx context.Context, by *writer, challenges []verify
 		}
 		defer stop()
 	}
-	watcher := challenge.Watcher{Env: c.env.Selector(), Reader: c.client, Clock: c.clock(), Policy: w.policy, Receipts: memory}
+	watcher := challenge.Watcher{Env: c.env, Reader: c.client, Clock: c.clock(), Policy: w.policy, Receipts: memory}
 	if w.resends() {
 		watcher.Resender = by.resender()
 	}

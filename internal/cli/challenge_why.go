@@ -108,10 +108,10 @@ func (o *whyOptions) runPayload(ctx context.Context) error {
 	switch {
 	case len(events) == 0:
 		return verify.Usagef("no debugger event found in %s", o.payload).
-			WithHint("see what it is: verifyctl debugger decode %s", verify.Quote(o.payload))
+			WithHint("see what it is: %s", o.shell.typed("debugger", "decode", o.payload))
 	case len(events) > 1:
 		return verify.Usagef("%s has %d events; ask about one at a time", o.payload, len(events)).
-			WithHint("see them: verifyctl debugger decode %s", verify.Quote(o.payload))
+			WithHint("see them: %s", o.shell.typed("debugger", "decode", o.payload))
 	}
 	e := events[0]
 	if e.ServiceSID == "" {
@@ -141,7 +141,7 @@ func (o *whyOptions) connectOwner(ctx context.Context, service verify.ServiceSID
 	switch {
 	case len(names) == 0:
 		return nil, notFound("no environment has Service %s", service).
-			WithHint("see which there are: verifyctl env list; add one: verifyctl env add")
+			WithHint("see which there are: %s; add one: %s", o.shell.file().Command("env", "list"), o.shell.file().Command("env", "add"))
 	case owner == nil:
 		return nil, verify.Usagef("several environments have Service %s: %s", service, strings.Join(names, ", ")).WithHint("name the one you mean with -e")
 	}

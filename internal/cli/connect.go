@@ -58,10 +58,10 @@ func (s *shell) begin(ctx context.Context, need needs) (*connection, *render.Pri
 func noService(env verify.Environment) *verify.Error {
 	if env.Name == "" {
 		return verify.Usagef("no Verify Service was given").
-			WithHint("give --service VA…, or add an environment: verifyctl env add")
+			WithHint("give --service VA…, or add an environment: %s", env.Config.Command("env", "add"))
 	}
 	return verify.Usagef("the environment %s has no Service yet: it is declared, and not made", env.Name).
-		WithHint("make it: %s", verify.Command("", "env", "apply", env.Name))
+		WithHint("make it: %s", env.Config.Command("env", "apply", env.Name))
 }
 
 // connect reaches an environment with its account keys; commands on several environments begin with it.

@@ -86,7 +86,7 @@ func (o *credentialsLintOptions) run(ctx context.Context) error {
 	if slices.Contains(o.files, "-") {
 		in = o.shell.standardInput("the credential")
 	}
-	lint, err := pushfile.LintFiles(o.files, pushfile.Options{Now: now, Stdin: in, Passphrase: o.passphrase.of(ctx)})
+	lint, err := pushfile.LintFiles(o.files, pushfile.Options{Now: now, Config: o.shell.file(), Stdin: in, Passphrase: o.passphrase.of(ctx)})
 	if err != nil {
 		return err
 	}

@@ -88,7 +88,7 @@ func (o *credentialsRetireOptions) check(ctx context.Context, c *connection, cre
 	}
 	if use := usedBy(credential, services); len(use.UsedBy) > 0 {
 		return verify.Refusedf("push credential %s is used by the Service %s (%s): its pushes would fail", credential.SID, use.UsedBy[0], use.names[0]).
-			WithHint("attach another one first: %s", verify.Command(c.env.Name, "credentials", "rotate", credential.Type, "--file", "FILE"))
+			WithHint("attach another one first: %s", c.env.Command("credentials", "rotate", credential.Type, "--file", "FILE"))
 	}
 	if c.service() == "" {
 		return nil
@@ -104,7 +104,7 @@ func (o *credentialsRetireOptions) check(ctx context.Context, c *connection, cre
 		}
 		if found && slices.ContainsFunc([]verify.CredentialSID{r.Old, r.New}, func(sid verify.CredentialSID) bool { return verify.SameSID(sid, credential.SID) }) {
 			return verify.Refusedf("push credential %s belongs to a rotation that began %s and has not ended", credential.SID, verify.Stamp(r.Began)).
-				WithHint("end it first: %s", verify.Command(c.env.Name, "credentials", "rotate", string(platform), "--file", "FILE"))
+				WithHint("end it first: %s", c.env.Command("credentials", "rotate", string(platform), "--file", "FILE"))
 		}
 	}
 	return nil

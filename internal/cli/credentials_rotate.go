@@ -111,7 +111,7 @@ func (o *credentialsRotateOptions) run(ctx context.Context) error {
 	}
 	file := lint.File
 	file.Fingerprint = memory.HashCredential(lint.Contents())
-	if err := checkProject(ctx, memory, c.env.Name, file); err != nil {
+	if err := checkProject(ctx, memory, c.env, file); err != nil {
 		return err
 	}
 	if target.Service != nil {
@@ -122,7 +122,7 @@ func (o *credentialsRotateOptions) run(ctx context.Context) error {
 	if o.write.dryRun {
 		return exchange(ctx)
 	}
-	return o.shell.changing(ctx, []*config.Target{c.target}, verify.Command(c.env.Name, "credentials", "rotate", string(o.platform)), exchange)
+	return o.shell.changing(ctx, []*config.Target{c.target}, c.env.Command("credentials", "rotate", string(o.platform)), exchange)
 }
 
 // exchange does the rotation, while no other run changes the account: a plan that was made before would not know what that one did.
@@ -243,7 +243,7 @@ func (o *credentialsRotateOptions) tell(c *connection, plan rotation.Plan) {
 	}
 	if plan.Superseded != nil && plan.Superseded.New != "" {
 		o.shell.note("an unfinished rotation made %s of another file; delete it when nothing needs it: %s", plan.Superseded.New,
-			verify.Command(c.env.Name, "credentials", "retire", string(plan.Superseded.New)))
+			c.env.Command("credentials", "retire", string(plan.Superseded.New)))
 	}
 	if file := plan.File; !file.NotAfter.IsZero() {
 		o.shell.note("the new certificate is for %s and expires on %s", strings.Join(file.Topics, ", "), file.NotAfter.UTC().Format(time.DateOnly))
@@ -278,7 +278,7 @@ func (o *credentialsRotateOptions) chooseCanary(ctx context.Context, c *connecti
 	}
 	if c.env.TemplatesOnly {
 		return verify.Refusedf("%s takes the text of challenges from its messages file only, so --canary has no text to ask with", c.label()).
-			WithHint("ask someone yourself after the exchange: %s", verify.Command(c.env.Name, "challenge", "create", o.canaryArg, "--text", "NAME"))
+			WithHint("ask someone yourself after the exchange: %s", c.env.Command("challenge", "create", o.canaryArg, "--text", "NAME"))
 	}
 	identity, err := c.identityOrAsk(ctx, o.canaryArg)
 	if err != nil {
@@ -294,7 +294,7 @@ func (o *credentialsRotateOptions) chooseCanary(ctx context.Context, c *connecti
 			onPlatform = append(onPlatform, f)
 		}
 	}
-	factor, err := challenge.ChooseFactor(c.env.Name, identity, onPlatform)
+	factor, err := challenge.ChooseFactor(c.env, identity, onPlatform)
 	o.canary = &factor
 	return err
 }
@@ -305,8 +305,8 @@ const canaryText = "Test of push notifications: please approve"
 // ask asks the canary, once for each new credential, and gives what reads how the challenge stands.
 func (o *credentialsRotateOptions) ask(ctx context.Context, w *writer, credential verify.CredentialSID) (func(context.Context) (verify.ChallengeStatus, error), error) {
 	request := challenge.Request{Message: canaryText, Expires: verify.DefaultChallengeTTL, ActionID: "rotation-" + string(credential)}
-	again := o.shell.sameCommand(w.c.env.Name)
-	made, err := w.once().Create(ctx, challenge.Order{Env: w.c.env.Name, Service: w.c.service(), Factor: *o.canary, Request: request, Repeat: again, AskNew: again})
+	again := o.shell.sameCommand(w.c.env)
+	made, err := w.once().Create(ctx, challenge.Order{Service: w.c.service(), Factor: *o.canary, Request: request, Repeat: again, AskNew: again})
 	if err != nil {
 		return nil, err
 	}
@@ -319,7 +319,7 @@ func (o *credentialsRotateOptions) ask(ctx context.Context, w *writer, credentia
 
 // checkProject refuses a service account of another Firebase project than the one before, where that is remembered: tokens
 // are good in their project only (52104).
-func checkProject(ctx context.Context, memory *store.Store, env string, file verify.CredentialFile) error {
+func checkProject(ctx context.Context, memory *store.Store, env verify.Environment, file verify.CredentialFile) error {
 	if file.Project == "" {
 		return nil
 	}
@@ -331,8 +331,8 @@ func checkProject(ctx context.Context, memory *store.Store, env string, file ver
 			continue
 		}
 		if known.Project != file.Project {
-			return verify.Refusedf("the service account is of the Firebase project %s, and the factors of %s were enrolled in %s: Google would refuse every push (52104)", file.Project, env, known.Project).
-				WithHint("take a service account of %s; if the app has moved to another project, forget the old one first: %s", known.Project, verify.Command(env, "state", "purge", "--kind", "credentials"))
+			return verify.Refusedf("the service account is of the Firebase project %s, and the factors of %s were enrolled in %s: Google would refuse every push (52104)", file.Project, env.Name, known.Project).
+				WithHint("take a service account of %s; if the app has moved to another project, forget the old one first: %s", known.Project, env.Command("state", "purge", "--kind", "credentials"))
 		}
 		return nil
 	}

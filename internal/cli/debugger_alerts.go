@@ -76,7 +76,7 @@ func (o *debuggerAlertsOptions) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	from, err := alertsSince(o.since, c.now(), c.env.Selector())
+	from, err := alertsSince(o.since, c.now(), c.env)
 	if err != nil {
 		return err
 	}

@@ -175,7 +175,7 @@ func (o *debuggerDecodeOptions) decodeFile(ctx context.Context, file string, att
 func (o *debuggerDecodeOptions) open(file string) (io.ReadCloser, error) {
 	in, err := openInput(o.shell, "the event", file)
 	if err != nil {
-		return nil, err.(*verify.Error).WithHint("without a file, standard input is read: verifyctl debugger decode -")
+		return nil, err.(*verify.Error).WithHint("without a file, standard input is read: %s", o.shell.typed("debugger", "decode", "-"))
 	}
 	return in, nil
 }

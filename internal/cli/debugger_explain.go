@@ -214,7 +214,7 @@ func (s *shell) explainFile(p *render.Printer, file string) error {
 			return err
 		}
 		return verify.Usagef("%q is neither a code, nor a SID, nor a file", file).
-			WithHint("search the catalogue: verifyctl debugger explain --search %s", verify.Quote(file))
+			WithHint("search the catalogue: %s", s.typed("debugger", "explain", "--search", file))
 	}
 	defer in.Close()
 	text, err := io.ReadAll(io.LimitReader(in, maxExplained))
@@ -262,7 +262,7 @@ func explainEvents(p *render.Printer, events []event.Event) error {
 		return notFound("no debugger event and no error in it")
 	}
 	return notFound("none of its codes is in the catalogue: %s", eventWords(events[0])).
-		WithHint("what the event says: verifyctl debugger decode")
+		WithHint("\"debugger decode\" shows what the event says")
 }
 
 // guardNegative puts a negative code behind "--", which "debugger explain -25300" would else take for a flag.

@@ -73,7 +73,7 @@ func (f *eventFilter) serviceOf(arg string) (verify.ServiceSID, error) {
 	target, err := f.shell.named(arg)
 	if err != nil {
 		return "", verify.Usagef("--for %q is neither a Verify Service SID nor an environment", arg).
-			WithHint("give a SID (VA and 32 hexadecimal digits) or a name from: verifyctl env list")
+			WithHint("give a SID (VA and 32 hexadecimal digits) or a name from: %s", f.shell.file().Command("env", "list"))
 	}
 	return target.Environment.ServiceSID, nil
 }

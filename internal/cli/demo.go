@@ -41,7 +41,7 @@ var demoSteps = []demoStep{
 }
 
 const demoEnd = `That was a fresh copy in memory. Try any of it yourself; "verifyctl demo reset" restores the demo.
-Your own account: verifyctl env add NAME`
+Your own account: %s`
 
 func newDemoCmd(s *shell) *cobra.Command {
 	stepwise := false
@@ -57,7 +57,7 @@ the tour does; "factors apply" there also takes --max-lockouts, and goes stage b
 
 ` + exitHelp(0),
 		Example: "  verifyctl demo\n  verifyctl demo --step",
-		Args:    unknownCommand,
+		Args:    s.unknownCommand,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return s.playDemo(cmd.Context(), stepwise) },
 	}
 	cmd.Flags().BoolVar(&stepwise, "step", false, "wait for Enter before each command")
@@ -91,7 +91,7 @@ func (s *shell) playDemo(ctx context.Context, stepwise bool) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		fmt.Fprintf(s.out, "\n%d. %s\n\n   $ %s\n", i+1, step.say, verify.Command("", step.args...))
+		fmt.Fprintf(s.out, "\n%d. %s\n\n   $ %s\n", i+1, step.say, verify.ConfigFile("").Command(step.args...))
 		if stepwise {
 			if _, err := enter.ReadString('\n'); err != nil {
 				return nil
@@ -99,7 +99,7 @@ func (s *shell) playDemo(ctx context.Context, stepwise bool) error {
 		}
 		s.playStep(ctx, world, state, step)
 	}
-	_, err = fmt.Fprintf(s.out, "\n%s\n", demoEnd)
+	_, err = fmt.Fprintf(s.out, "\n"+demoEnd+"\n", s.file().Command("env", "add", "NAME"))
 	return err
 }
 

@@ -67,7 +67,7 @@ takes it back.
   verifyctl -e demo doctor --sample 50 --fail-on warn
   verifyctl -e demo doctor -o prometheus --out verifyctl.prom
   verifyctl -e demo doctor --also sarif=doctor.sarif --also markdown=doctor.md`,
-		Args: unknownCommand,
+		Args: s.unknownCommand,
 		RunE: parseThenRun(o.parse, o.run),
 	}
 	cmd.AddCommand(newDoctorReadinessCmd(s), newDoctorChecksCmd(s), newDoctorUndoCmd(s), newDoctorWatchCmd(s))
@@ -86,9 +86,9 @@ takes it back.
 	flags.StringVar(&o.credential, "credential", "", "with --fix, the push credential CR… to attach")
 	o.write.register(flags)
 	completeChecks(cmd)
-	moved(cmd, "verifyctl doctor readiness", "readiness")
-	moved(cmd, "verifyctl doctor checks", "list")
-	moved(cmd, "verifyctl doctor undo CHANGE", "undo")
+	moved(cmd, "doctor readiness", "readiness")
+	moved(cmd, "doctor checks", "list")
+	moved(cmd, "doctor undo CHANGE", "undo")
 	return cmd
 }
 
@@ -113,7 +113,7 @@ func (o *doctorOptions) parse(args []string) error {
 	case o.write != (writeFlags{}) && !o.fix:
 		return verify.Usagef("--yes, --confirm, --dry-run and --reason go with --fix; doctor writes nothing without it")
 	case o.out != "" && o.shell.flags.output != formPrometheus:
-		return verify.Usagef("--out goes with -o prometheus").WithHint("redirect the other formats: verifyctl doctor -o json > FILE")
+		return verify.Usagef("--out goes with -o prometheus").WithHint("redirect the other formats: %s > FILE", o.shell.typed("doctor", "-o", "json"))
 	case o.credential != "" && o.narrowed() == "":
 		return verify.Usagef("--credential changes one environment: name it with -e")
 	}
@@ -241,7 +241,7 @@ func (e *examination) examine(ctx context.Context, chosen []*config.Target, opts
 		}
 	}
 	if len(targets) > 0 && !e.since.IsZero() {
-		from, err := alertsSince(e.since, targets[0].Now, targets[0].Env.Selector())
+		from, err := alertsSince(e.since, targets[0].Now, targets[0].Env)
 		if err != nil {
 			return doctor.Report{}, err
 		}

@@ -15,7 +15,7 @@ func TestCommandsThatDoctorNamesExist(t *testing.T) {
 	commands := []string{"verifyctl debugger alerts --store", "verifyctl debugger alerts --code", "verifyctl debugger alerts --group-by", "verifyctl debugger explain", "verifyctl fleet stale", "verifyctl factors prune",
 		"verifyctl entities delete", "verifyctl services list", "verifyctl audit show", "verifyctl credentials lint"}
 	for _, q := range doctor.Questions() {
-		commands = append(commands, q.Command)
+		commands = append(commands, "verifyctl "+q.Command)
 	}
 	for _, command := range commands {
 		words := strings.Fields(command)[1:]

@@ -71,7 +71,7 @@ func (e *examination) applyChange(ctx context.Context, write writeFlags, change 
 	if err := change.Apply(ctx, w); err != nil {
 		return err
 	}
-	if undo := change.UndoCommand(); undo != "" {
+	if undo := change.UndoCommand(c.env); undo != "" {
 		e.shell.note("changed; to undo it: %s", undo)
 	} else {
 		e.shell.note("changed; no request can undo it")

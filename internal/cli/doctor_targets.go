@@ -182,7 +182,7 @@ func declaredCertificate(ctx context.Context, target *config.Target, now time.Ti
 	if err != nil {
 		return verify.CredentialFile{}, false, err
 	}
-	lint, err := pushfile.LintDeclared(file, pushfile.Options{Now: now})
+	lint, err := pushfile.LintDeclared(file, pushfile.Options{Now: now, Config: target.Environment.Config})
 	if err != nil {
 		return verify.CredentialFile{}, false, err
 	}

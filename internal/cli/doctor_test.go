@@ -266,7 +266,7 @@ func TestAFixInProductionIsConfirmedByName(t *testing.T) {
 	if status, report := c.report("--no-evidence", "-e", "live", "--only", "PUSH-APN-01"); status != 1 {
 		t.Errorf("something was changed without leave: status %d, %+v", status, report.Problems())
 	}
-	if status, stdout, stderr := c.run(append(fix, "--confirm", "live", "--only", "PUSH-APN-01")...); status != 0 || !strings.Contains(stderr, "to undo it: verifyctl -e live doctor undo apn=") {
+	if status, stdout, stderr := c.run(append(fix, "--confirm", "live", "--only", "PUSH-APN-01")...); status != 0 || !strings.Contains(stderr, "to undo it: verifyctl --config "+c.config+" -e live doctor undo apn=") {
 		t.Errorf("status %d\n%s%s", status, stdout, stderr)
 	}
 }

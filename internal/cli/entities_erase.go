@@ -131,7 +131,7 @@ func (o *entitiesEraseOptions) connections(ctx context.Context) ([]*connection, 
 		connections = append(connections, c)
 	}
 	if len(connections) == 0 {
-		return nil, verify.Usagef("no environment is set up besides the demo").WithHint("add one: verifyctl env add")
+		return nil, verify.Usagef("no environment is set up besides the demo").WithHint("add one: %s", o.shell.file().Command("env", "add"))
 	}
 	return connections, nil
 }

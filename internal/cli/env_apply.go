@@ -189,13 +189,12 @@ func (o *envApplyOptions) nameProduction(targets []*config.Target) error {
 	if production == "" {
 		return nil
 	}
-	words := append([]string{"env", "apply"}, names...)
-	env := ""
+	words, env := append([]string{"env", "apply"}, names...), verify.Environment{Config: o.shell.file()}
 	if o.sealed != nil {
-		words, env = append([]string{"env", "apply"}, o.args...), production
+		words, env.Name = append([]string{"env", "apply"}, o.args...), production
 	}
 	return verify.Refusedf("%s is production, and a write there names it on the command line", production).
-		WithHint("see what would be done: %s", verify.Command(env, append(append(words, o.fileWords()...), "--dry-run")...))
+		WithHint("see what would be done: %s", env.Command(append(append(words, o.fileWords()...), "--dry-run")...))
 }
 
 // doing is the command that others are told of meanwhile.
@@ -207,7 +206,7 @@ func (o *envApplyOptions) doing(targets []*config.Target) string {
 			words = append(words, target.Environment.Name)
 		}
 	}
-	return verify.Command("", words...)
+	return o.shell.file().Command(words...)
 }
 
 // current is the environment with the Service that it has by now.
@@ -403,7 +402,7 @@ func (o *envApplyOptions) again(p *planned, more ...string) string {
 	if words == nil {
 		words = append([]string{"env", "apply", p.env.Name}, o.fileWords()...)
 	}
-	return verify.Command("", append(words, more...)...)
+	return o.shell.file().Command(append(words, more...)...)
 }
 
 // applyReport is what an apply did, as JSON.

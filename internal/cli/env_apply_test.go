@@ -379,7 +379,7 @@ func TestOnlyWhatIsDeclaredAbsentIsDeleted(t *testing.T) {
 func TestProductionIsNamedAndConfirmed(t *testing.T) {
 	a := newAccount(t, "", threeEnvironments)
 	for _, c := range []struct{ args, want string }{
-		{"env apply --yes --confirm live", "verifyctl env apply dev staging live"},
+		{"env apply --yes --confirm live", "config.yaml env apply dev staging live"},
 		{"env apply live --yes", "--confirm live"},
 		{"env apply live --confirm dev", "does not match"},
 		{"-e live env apply --yes", "--confirm live"},

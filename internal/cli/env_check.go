@@ -56,9 +56,9 @@ func (o *envCheckOptions) parse(args []string) error {
 	o.files = args
 	switch flags := o.shell.globalSet; {
 	case len(args) > 0 && flags.Changed("config"):
-		return verify.Usagef("--config and a FILE both name a file to check").WithHint("give the files: %s", verify.Command("", append([]string{"env", "check", o.shell.flags.config}, args...)...))
+		return verify.Usagef("--config and a FILE both name a file to check").WithHint("give the files: %s", verify.ConfigFile("").Command(append([]string{"env", "check", o.shell.flags.config}, args...)...))
 	case len(args) > 0 && flags.Changed("env"):
-		return verify.Usagef("every environment of a FILE is checked, not one of -e").WithHint("for one alone: %s", verify.Command(o.shell.flags.env, "--config", args[0], "env", "check"))
+		return verify.Usagef("every environment of a FILE is checked, not one of -e").WithHint("for one alone: %s", verify.Environment{Name: o.shell.flags.env, Config: verify.ConfigFile(args[0])}.Command("env", "check"))
 	}
 	return nil
 }

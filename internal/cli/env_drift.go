@@ -103,7 +103,7 @@ func (o *envDriftOptions) driftReport(all []planned) doctor.Report {
 			findings = append(findings, doctor.Finding{
 				Environment: p.env.Environment, At: change.At, What: change.String(), About: change.SID,
 				Reason: change.String() + " is not as declared: " + strings.Join(slices.Concat(missingOrExtra(change), fields, change.Effect), "; "),
-				Fix:    "see what differs: " + verify.Command("", append([]string{"env", "plan", p.env.Name}, o.fileWords()...)...),
+				Fix:    "see what differs: " + o.shell.file().Command(append([]string{"env", "plan", p.env.Name}, o.fileWords()...)...),
 			})
 		}
 		if len(p.diff.Changes) == 0 {

@@ -42,7 +42,7 @@ func listEnvironments(s *shell) error {
 		return err
 	}
 	if own == 0 {
-		s.note("no environment is set up; add one: verifyctl env add NAME")
+		s.note("no environment is set up; add one: %s", s.file().Command("env", "add", "NAME"))
 	}
 	return chosenErr
 }

@@ -51,7 +51,7 @@ func (o *envPlanOptions) run(ctx context.Context) error {
 		return err
 	}
 	if o.out != "" && len(targets) != 1 {
-		return verify.Usagef("--out writes the plan of one environment, and %d are compared", len(targets)).WithHint("name one: %s", verify.Command("", "env", "plan", targets[0].Environment.Name))
+		return verify.Usagef("--out writes the plan of one environment, and %d are compared", len(targets)).WithHint("name one: %s", o.shell.file().Command("env", "plan", targets[0].Environment.Name))
 	}
 	all, err := o.plan(ctx, targets)
 	if err != nil {
@@ -75,7 +75,7 @@ func (o *envPlanOptions) seal(p *planned) error {
 	}
 	o.shell.note("the plan is in %s, SHA-256 %s, good until %s", o.out, sealed.ID, verify.Stamp(sealed.Header.Expires))
 	if len(p.diff.Changes) > 0 {
-		o.shell.note("review it, then: %s", verify.Command(p.env.Name, append([]string{"env", "apply", o.out}, o.fileWords()...)...))
+		o.shell.note("review it, then: %s", p.env.Command(append([]string{"env", "apply", o.out}, o.fileWords()...)...))
 	}
 	return nil
 }

@@ -123,7 +123,7 @@ func TestALostReplyOfAPromotionSaysHowToGoOn(t *testing.T) {
 		return false
 	})
 	status, stdout, stderr := a.run("env", "promote", "staging", "live", "--confirm", "live")
-	if status != 3 || !strings.Contains(stderr, "go on: verifyctl env promote staging live") {
+	if status != 3 || !strings.Contains(stderr, "go on: verifyctl --config "+a.dir+"/config.yaml env promote staging live") {
 		t.Errorf("status %d\n%s%s", status, stdout, stderr)
 	}
 	a.setFault(nil)

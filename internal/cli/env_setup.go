@@ -76,7 +76,7 @@ func (o *setup) targets() ([]*config.Target, error) {
 		}
 		if target.Service == nil {
 			return nil, verify.Usagef("%s declares no service, so there is nothing to compare%s", name, target.DeclaredAt()).
-				WithHint("write what is there as its declaration: %s", verify.Command("", "env", "export", name))
+				WithHint("write what is there as its declaration: %s", cfg.Command("env", "export", name))
 		}
 		targets = append(targets, target)
 	}
@@ -110,7 +110,7 @@ func declaring(cfg *config.Config) ([]*config.Target, error) {
 	all = slices.DeleteFunc(all, func(t *config.Target) bool { return t.Service == nil })
 	if len(all) == 0 {
 		return nil, verify.Usagef("no environment declares a service, so there is nothing to compare").
-			WithHint("write what one has as its declaration: %s", verify.Command("", "env", "export", "NAME"))
+			WithHint("write what one has as its declaration: %s", cfg.Command("env", "export", "NAME"))
 	}
 	return all, nil
 }

@@ -28,7 +28,7 @@ func newEnvUseCmd(s *shell) *cobra.Command {
 				return useEnvironment(s, "")
 			case len(args) == 0 || args[0] == "":
 				return verify.Usagef("%s needs a NAME, or --none", cmd.CommandPath()).
-					WithHint("see what there is: verifyctl env list")
+					WithHint("see what there is: %s", s.file().Command("env", "list"))
 			}
 			return useEnvironment(s, args[0])
 		},

@@ -57,7 +57,7 @@ func TestIncidentInProductionGoesByStages(t *testing.T) {
 		if got := strings.Count(stdout, "YF"); got != want {
 			t.Fatalf("stage %d deleted %d, want %d\n%s", i+1, got, want, stderr)
 		}
-		if next := "go on: verifyctl -e live factors apply " + plan + " --rps 10000 --concurrency 16 --max-lockouts 130 --max-share 100 --confirm live"; strings.Contains(stderr, next) != (status == 3) {
+		if next := "go on: verifyctl --config " + c.config + " -e live factors apply " + plan + " --rps 10000 --concurrency 16 --max-lockouts 130 --max-share 100 --confirm live"; strings.Contains(stderr, next) != (status == 3) {
 			t.Errorf("stage %d: %s", i+1, stderr)
 		}
 	}

@@ -50,9 +50,9 @@ For factors of many identities there is "verifyctl factors plan", which writes t
 	flags.StringVar(&o.device, "device", "", "factors whose friendly name fits this `glob`, letter case aside")
 	flags.BoolVar(&o.all, "all", false, "all factors of the identity; the entity stays")
 	o.write.register(flags)
-	moved(cmd, "verifyctl factors plan --where EXPRESSION --out FILE", "where", "plan")
-	moved(cmd, "verifyctl factors plan --from FILE --out FILE", "from")
-	moved(cmd, "verifyctl factors apply FILE", "apply", "through")
+	moved(cmd, "factors plan --where EXPRESSION --out FILE", "where", "plan")
+	moved(cmd, "factors plan --from FILE --out FILE", "from")
+	moved(cmd, "factors apply FILE", "apply", "through")
 	return cmd
 }
 

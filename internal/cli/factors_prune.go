@@ -62,8 +62,8 @@ credential. The index ("fleet sync") tells how many factors there are.
 	flags.StringVar(&o.activityFile, "activity", "", "the backend's word on when it last saw each app: a list in a `file`, from a script or a spreadsheet")
 	flags.BoolVar(&o.all, "all", false, "read the challenges of more than 1,000 factors, in production too")
 	o.ceiling.register(flags)
-	moved(cmd, "verifyctl factors prune --out FILE", "plan")
-	moved(cmd, "verifyctl factors apply FILE", "apply", "through")
+	moved(cmd, "factors prune --out FILE", "plan")
+	moved(cmd, "factors apply FILE", "apply", "through")
 	return cmd
 }
 

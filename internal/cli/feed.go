@@ -17,11 +17,11 @@ func (c *connection) feed(memory *store.Store) *debugger.Feed {
 }
 
 // alertsSince gives the time of --since, and refuses one of which Twilio has no alerts any more.
-func alertsSince(since verify.Since, now time.Time, env string) (time.Time, error) {
+func alertsSince(since verify.Since, now time.Time, env verify.Environment) (time.Time, error) {
 	from, err := since.Time(now)
 	if err == nil && now.Sub(from) > debugger.AlertsKept {
 		return from, verify.Usagef("--since %s: Twilio keeps alerts for 30 days", since).
-			WithHint("older ones are here if they were stored: %s", verify.Command(env, "debugger", "replay"))
+			WithHint("older ones are here if they were stored: %s", env.Command("debugger", "replay"))
 	}
 	return from, err
 }

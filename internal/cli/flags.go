@@ -140,7 +140,7 @@ func valueForm(flag *pflag.Flag) string {
 // flagError words a flag that does not parse. Where it follows a command that does not exist, that is what is wrong.
 func (s *shell) flagError(cmd *cobra.Command, err error) error {
 	if cmd.HasSubCommands() {
-		if unknown := unknownCommand(cmd, positional(cmd, s.args)); unknown != nil {
+		if unknown := s.unknownCommand(cmd, positional(cmd, s.args)); unknown != nil {
 			return unknown
 		}
 	}
@@ -157,7 +157,7 @@ func (s *shell) flagError(cmd *cobra.Command, err error) error {
 	switch {
 	case errors.As(err, &invalid) && errors.As(err, &now):
 		usage.Message = fmt.Sprintf("%s has no --%s any more", cmd.CommandPath(), invalid.GetFlag().Name)
-		return usage.WithHint("it is now: %s", string(now))
+		return usage.WithHint("it is now: %s", s.typed(strings.Fields(string(now))...))
 	case invalid != nil && errors.As(err, &worded):
 		flag := "--" + invalid.GetFlag().Name + " "
 		usage.Message = flag + strings.TrimPrefix(worded.Message, flag)

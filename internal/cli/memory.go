@@ -26,6 +26,7 @@ func (c *connection) memory(ctx context.Context) (*store.Store, error) {
 		return nil, err
 	}
 	c.shell.opened.closers = append(c.shell.opened.closers, c.store)
+	c.store.Env = c.env
 	if names := c.shell.names; names != nil {
 		c.store.Met = func(identity verify.Identity) { names.Learn(string(identity)) }
 	}

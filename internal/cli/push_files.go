@@ -72,11 +72,11 @@ func (f *pushFileFlags) parse() error {
 // lint reads the files, offline.
 func (f *pushFileFlags) lint(ctx context.Context, target *config.Target, platform verify.Platform) (*pushfile.Lint, error) {
 	if len(f.files) > 0 {
-		return pushfile.LintFiles(f.files, pushfile.Options{Now: time.Now(), Stdin: f.shell.input, Passphrase: f.passphrase.of(ctx)})
+		return pushfile.LintFiles(f.files, pushfile.Options{Now: time.Now(), Config: target.Environment.Config, Stdin: f.shell.input, Passphrase: f.passphrase.of(ctx)})
 	}
 	declared, err := target.PushFile(ctx, platform)
 	if err != nil {
 		return nil, err
 	}
-	return pushfile.LintDeclared(declared, pushfile.Options{Now: time.Now()})
+	return pushfile.LintDeclared(declared, pushfile.Options{Now: time.Now(), Config: target.Environment.Config})
 }

@@ -41,7 +41,7 @@ Start with: verifyctl demo`,
 		return errors.Join(s.checkFlags(cmd), s.checkEnvironment(), s.checkOutput(cmd))
 	}
 	root.SetFlagErrorFunc(s.flagError)
-	root.SetHelpCommand(newHelpCmd())
+	root.SetHelpCommand(newHelpCmd(s))
 	root.AddGroup(commandGroups...)
 	addCommands(root, s, args)
 	s.refuseUnknown(root)
@@ -118,7 +118,7 @@ func (t topCommand) addTo(root *cobra.Command, s *shell) {
 }
 
 // newHelpCmd is cobra's help command, but for an unknown topic it fails.
-func newHelpCmd() *cobra.Command {
+func newHelpCmd(s *shell) *cobra.Command {
 	return &cobra.Command{
 		Use:   "help [COMMAND…]",
 		Short: "Show the help of a command",
@@ -132,7 +132,7 @@ func newHelpCmd() *cobra.Command {
 				if len(rest) == 0 {
 					rest = args
 				}
-				return unknownCommand(target, rest)
+				return s.unknownCommand(target, rest)
 			}
 			target.InitDefaultHelpFlag()
 			return target.Help()

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -106,18 +105,34 @@ func (s *shell) environments() ([]*config.Target, error) {
 	return cfg.All()
 }
 
-// sameCommand gives the command line of this run for pasting, with its environment named and more words behind it.
-func (s *shell) sameCommand(env string, more ...string) string {
-	words := append(slices.Clone(s.args), more...)
-	if s.globalSet.Changed("env") || s.globalSet.Changed("service") {
-		env = ""
+// file is the environment file of this run, for commands to paste.
+func (s *shell) file() verify.ConfigFile {
+	cfg, err := s.config()
+	if err != nil {
+		return verify.ConfigFile(s.flags.config)
 	}
-	return verify.Command(env, words...)
+	return cfg.File()
 }
 
-// typed gives a command on what the command line names, before anything is read.
+// sameCommand gives the command line of this run for pasting, with what it worked on named and more words behind it.
+func (s *shell) sameCommand(env verify.Environment, more ...string) string {
+	if s.globalSet.Changed("env") || s.globalSet.Changed("service") {
+		env.Name, env.ServiceSID = "", ""
+	}
+	if s.globalSet.Changed("config") {
+		env.Config = ""
+	}
+	return env.Command(append(slices.Clone(s.args), more...)...)
+}
+
+// typed gives a command on what the command line names, before anything is read and where the rest of it cannot be parsed.
 func (s *shell) typed(words ...string) string {
-	return verify.Command(cmp.Or(s.flags.env, s.flags.service), words...)
+	var typed globalFlags
+	flags := pflag.NewFlagSet("", pflag.ContinueOnError)
+	flags.ParseErrorsAllowlist.UnknownFlags = true
+	typed.register(flags)
+	_ = flags.Parse(s.args)
+	return verify.Environment{Name: typed.env, ServiceSID: verify.ServiceSID(typed.service), Config: verify.ConfigFile(typed.config)}.Command(words...)
 }
 
 // stateDir is where this machine keeps what it remembers.

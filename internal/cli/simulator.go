@@ -56,6 +56,18 @@ func (o *simulatorOptions) file() (string, error) {
 	return filepath.Join(dir, simulatorState), err
 }
 
+// typed gives a command of the simulator on the world that the command line names.
+func (o *simulatorOptions) typed(words ...string) string {
+	words = append([]string{"simulator"}, words...)
+	if o.state != "" {
+		words = append(words, "--state", o.state)
+	}
+	if o.server != "" {
+		words = append(words, "--server", o.server)
+	}
+	return o.shell.typed(words...)
+}
+
 // environment gives the environment that -e names, nil without one.
 func (o *simulatorOptions) environment() (*config.Target, error) {
 	if !o.shell.globalSet.Changed("env") {

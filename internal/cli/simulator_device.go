@@ -103,7 +103,7 @@ func (c *deviceChoice) find(ctx context.Context, sim *simulator.Control, o *simu
 	case err != nil:
 		return simulator.Device{}, err
 	case len(devices) == 0:
-		return simulator.Device{}, notFound("no simulated phone belongs to %s%s", c.identity, c.factor).WithHint("see them: verifyctl simulator device list")
+		return simulator.Device{}, notFound("no simulated phone belongs to %s%s", c.identity, c.factor).WithHint("see them: %s", o.typed("device", "list"))
 	case len(devices) > 1:
 		var names []string
 		for _, d := range devices {
@@ -149,7 +149,7 @@ func newDeviceEnrollCmd(o *simulatorOptions) *cobra.Command {
 		simulator.BuildDebug, simulator.BuildDistribution)
 	flags.StringToStringVar(&e.Metadata, "metadata", nil, "what the app notes at enrolment, such as app_version=1.2.3")
 	flags.BoolVar(&e.Unverified, "unverified", false, "stop before the proof of possession")
-	moved(cmd, "verifyctl simulator device enroll --ios-build BUILD", "build")
+	moved(cmd, "simulator device enroll --ios-build BUILD", "build")
 	return cmd
 }
 

@@ -107,7 +107,7 @@ func TestNoHintSuggestsADestructiveCommand(t *testing.T) {
 		for _, name := range append([]string{cmd.Name()}, cmd.Aliases...) {
 			for i := range name {
 				tried++
-				err := unknownCommand(cmd.Parent(), []string{name[:i] + name[i+1:]})
+				err := (&shell{}).unknownCommand(cmd.Parent(), []string{name[:i] + name[i+1:]})
 				var told *verify.Error
 				if !errors.As(err, &told) || strings.Contains(told.Hint, "did you mean") {
 					t.Errorf("%s, with a letter less: %v, %q", cmd.CommandPath(), err, told.Hint)

@@ -85,7 +85,7 @@ func (w *writer) once() challenge.Once {
 
 // resender sends pushes again, each recorded and counted.
 func (w *writer) resender() challenge.Resender {
-	return challenge.Resender{Env: w.c.env.Selector(), Notifier: w, Log: w.store, Clock: w.c.clock()}
+	return challenge.Resender{Env: w.c.env, Notifier: w, Log: w.store, Clock: w.c.clock()}
 }
 
 // deletes is where factors are deleted, and what is looked at before.

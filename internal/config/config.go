@@ -110,13 +110,16 @@ func sameFile(a, b string) bool {
 // Path gives the environment file, which may not exist yet.
 func (c *Config) Path() string { return c.path }
 
-// Command gives a verifyctl command to paste that works on the same environment file.
-func (c *Config) Command(words ...string) string {
+// File is the environment file as commands to paste name it.
+func (c *Config) File() verify.ConfigFile {
 	if c.role == shared {
-		words = append([]string{"--config", c.path}, words...)
+		return verify.ConfigFile(c.path)
 	}
-	return verify.Command("", words...)
+	return ""
 }
+
+// Command gives a verifyctl command to paste that works on the same environment file.
+func (c *Config) Command(words ...string) string { return c.File().Command(words...) }
 
 // personalPath gives the file beside a team's that adds a person's credentials: verifyctl.local.yaml for verifyctl.yaml.
 func personalPath(path string) string {
@@ -132,7 +135,7 @@ func (c *Config) loadFrom(open func(string, role) (*document, error)) (*environm
 	if errors.Is(err, fs.ErrNotExist) {
 		if c.role == shared {
 			return nil, verify.Usagef("environment file %s does not exist", c.path).
-				WithHint("it was named by --config or %s; start one: %s", fileVariable, verify.Command("", "--config", c.path, "env", "add", "NAME"))
+				WithHint("it was named by --config or %s; start one: %s", fileVariable, c.Command("env", "add", "NAME"))
 		}
 		return &environments{}, nil
 	}

@@ -51,7 +51,7 @@ func ParseSetting(text string) (Setting, error) {
 		return Setting{}, verify.Usagef("%q is not KEY=VALUE", text).WithHint("for example kind=staging or app_ids=com.example.app,com.example.beta")
 	case slices.Contains(credentialFields, key):
 		return Setting{}, verify.Usagef("%s is part of the environment's credentials, which are set together", key).
-			WithHint("replace them: verifyctl env add NAME --api-key SK… --secret-stdin, or --secret-env, or --secret-command")
+			WithHint("replace them by env add, which takes --api-key, and --secret-stdin, --secret-env or --secret-command")
 	case !slices.Contains(SettableKeys(), key):
 		err := verify.Usagef("%q is not a key that can be set", key)
 		if near := verify.Nearest(key, SettableKeys()); near != "" {

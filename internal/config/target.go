@@ -144,7 +144,7 @@ func (c *Config) Choose() (*Target, error) {
 	}
 	if c.settings.source("service") == "--service" {
 		return nil, verify.Usagef("--service goes with TWILIO_* variables; %s has its own Service", name).
-			WithHint("to use the variables instead, unset the current environment: verifyctl env use --none")
+			WithHint("to use the variables instead, unset the current environment: %s", c.Command("env", "use", "--none"))
 	}
 	t, err := c.Lookup(name)
 	if err != nil {
@@ -237,7 +237,7 @@ func (c *Config) Names() ([]string, error) {
 func (c *Config) builtInTarget(env verify.Environment) (*Target, error) {
 	var connection Target // of which only a read-only variable has a meaning
 	err := c.settings.connect(&connection, &declaration{env: env})
-	env.ReadOnly = connection.Environment.ReadOnly
+	env.Config, env.ReadOnly = c.File(), connection.Environment.ReadOnly
 	return &Target{Environment: env, Chosen: ByNobody, IdentityFrom: identityRaw, ReadOnlyFrom: connection.ReadOnlyFrom, config: c}, err
 }
 
@@ -248,6 +248,7 @@ func (c *Config) target(decl *declaration) (*Target, error) {
 		Texts: resolvePath(decl.texts, decl.at.file), ListenerURL: decl.listenerURL,
 		identity: decl.identity, webhooks: decl.webhooks, config: c, file: c.path, fileRole: c.role,
 	}
+	t.Environment.Config = c.File()
 	t.take(decl.service)
 	t.Username, t.secret = decl.credentials.resolve(decl.env.AccountSID)
 	t.SecretFrom = t.secret.String()
@@ -299,12 +300,12 @@ func (c *Config) noSuch(name string, all *environments) *verify.Error {
 	if near := verify.Nearest(name, known); near != "" {
 		return err.WithHint("did you mean %s? The environments are %s", near, strings.Join(known, ", "))
 	}
-	return err.WithHint("the environments are %s; add one: verifyctl env add NAME", strings.Join(known, ", "))
+	return err.WithHint("the environments are %s; add one: %s", strings.Join(known, ", "), c.Command("env", "add", "NAME"))
 }
 
 // fromVariables makes a target of the TWILIO_* variables.
 func (c *Config) fromVariables() (*Target, error) {
-	t := &Target{Chosen: ByTwilio, config: c, IdentityFrom: identityRaw}
+	t := &Target{Environment: verify.Environment{Config: c.File()}, Chosen: ByTwilio, config: c, IdentityFrom: identityRaw}
 	if err := c.takeTwilioKeys(t); err != nil {
 		return nil, err
 	}
@@ -363,5 +364,5 @@ func (c *Config) nothingChosen() error {
 			WithHint("choose one with -e, or set a default: %s; available: %s", c.Command("env", "use", names[0]), strings.Join(names, ", "))
 	}
 	return verify.Usagef("no environment is set up").
-		WithHint("add one: verifyctl env add NAME; or try any command without an account: -e demo")
+		WithHint("add one: %s; or try any command without an account: -e demo", c.Command("env", "add", "NAME"))
 }

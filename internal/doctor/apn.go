@@ -123,7 +123,7 @@ func recordCommand(snap *snapshot) string {
 	if snap.Env.Name != "" {
 		words = append(words, "--record", snap.Env.Name)
 	}
-	return verify.Command("", words...)
+	return snap.Env.Config.Command(words...)
 }
 
 // certificateFile gives what is known of the file behind the attached APNs credential, and how: what this machine remembers
@@ -207,7 +207,7 @@ func (s slot) accepted(codes ...int) func(*snapshot) answer {
 		switch {
 		case len(current) > 0:
 			a := fail("%s refuses the credential: %s", s.name, tallied(snap, current)).about(current[0].CredentialSID)
-			return a.fix("%s Do not delete factors", fixOf(codeOf(current[0]))).run(verify.Command("", "debugger", "explain", fmt.Sprint(codeOf(current[0]))))
+			return a.fix("%s Do not delete factors", fixOf(codeOf(current[0]))).run(snap.Env.Config.Command("debugger", "explain", fmt.Sprint(codeOf(current[0]))))
 		case len(past) > 0:
 			return note("%s refused it until %s, and not since: %s", s.name, clock(lastOf(past), snap.Now), snap.overtaken(past[0]))
 		}

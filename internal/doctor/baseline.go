@@ -44,7 +44,7 @@ func ReadBaseline(from io.Reader) (Baseline, error) {
 		return nil, notABaseline()
 	}
 	if *earlier.Version != reportVersion {
-		return nil, verify.Usagef("the baseline is a report of version %d, this is version %d", *earlier.Version, reportVersion).WithHint("write it anew: verifyctl doctor -o json")
+		return nil, verify.Usagef("the baseline is a report of version %d, this is version %d", *earlier.Version, reportVersion).WithHint("write it anew with \"doctor -o json\"")
 	}
 	known := Baseline{}
 	for _, result := range earlier.Results {
@@ -56,7 +56,7 @@ func ReadBaseline(from io.Reader) (Baseline, error) {
 }
 
 func notABaseline() *verify.Error {
-	return verify.Usagef("the baseline is not a report").WithHint("write one with verifyctl doctor -o json")
+	return verify.Usagef("the baseline is not a report").WithHint("write one with \"doctor -o json\"")
 }
 
 // Compare marks the findings that the baseline knows. One that got worse since is new.

@@ -176,7 +176,7 @@ func oncePerAction(snap *snapshot) answer {
 	}
 	if len(doubles) > 0 {
 		return snap.aboutChallenges(warn("%s more than once to the same factor", verify.Count(len(doubles), "action was sent", "actions were sent")), doubles).
-			fix("have the backend look for a pending challenge with the action_id before it creates one; verifyctl challenge create does")
+			fix("have the backend look for a pending challenge with the action_id before it creates one; %s does", snap.command("challenge", "create"))
 	}
 	return snap.aboutChallenges(pass("no action was sent twice to a factor"), nil)
 }

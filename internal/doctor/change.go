@@ -69,13 +69,13 @@ func (c Change) undo() (Change, bool) {
 	return undo, len(undo.EventTypes) > 0
 }
 
-// UndoCommand gives the command that takes the change back, "" when nothing can.
-func (c Change) UndoCommand() string {
+// UndoCommand gives the command that takes the change of an environment back, "" when nothing can.
+func (c Change) UndoCommand(env verify.Environment) string {
 	undo, ok := c.undo()
 	if !ok {
 		return ""
 	}
-	return verify.Command(c.Environment, "doctor", "undo", undo.String())
+	return env.Command("doctor", "undo", undo.String())
 }
 
 // ParseChange reads what [Change.String] writes. The environment, the Service and what was there before are not part
@@ -191,7 +191,7 @@ func (r Report) Attach(credential verify.Credential, environment string) (Change
 		return Change{}, verify.Refusedf("%s declares that it does not push to %s%s, so it needs no %s credential", snap.Env.Name, s.phones, snap.declaredAt(), s.name)
 	case !s.fits(snap, credential) && snap.Env.IOSBuild.WantedSandbox() == verify.SandboxUnknown:
 		return Change{}, verify.Refusedf("%s does not declare how its iOS app is signed%s, so whether %s would serve it is not known", snap.Env.Name, snap.declaredAt(), credential.SID).
-			WithHint("declare it: %s, or distribution", verify.Command("", "env", "set", snap.Env.Name, "ios_build=debug"))
+			WithHint("declare it: %s, or distribution", snap.Env.Config.Command("env", "set", snap.Env.Name, "ios_build=debug"))
 	case !s.fits(snap, credential):
 		return Change{}, verify.Refusedf("%s has sandbox %s, but %s has %s builds%s: Apple would refuse every push", credential.SID, credential.Sandbox, snap.Env.Name, snap.Env.IOSBuild, snap.declaredAt())
 	}

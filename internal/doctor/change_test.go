@@ -137,7 +137,7 @@ func TestAttachTakesOnlyWhatServes(t *testing.T) {
 
 func TestNoWayBackFromNothing(t *testing.T) {
 	change := Change{Environment: "live", Platform: verify.PlatformAPN, Credential: credentialSID(1)}
-	if command := change.UndoCommand(); command != "" {
+	if command := change.UndoCommand(verify.Environment{Name: "live"}); command != "" {
 		t.Errorf("%q cannot detach a credential", command)
 	}
 }

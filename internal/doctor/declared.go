@@ -196,11 +196,11 @@ func (c Check) without(missing *Declaration, snap *snapshot) answer {
 	case snap.Env.Demo:
 		a.Fix = "in an environment of your own, " + a.Fix
 	case snap.Env.Name == "":
-		a = a.run("verifyctl env add NAME")
+		a = a.run(snap.Env.Config.Command("env", "add", "NAME"))
 	default:
 		for _, value := range missing.values(snap) {
 			if value != other {
-				a = a.run(verify.Command("", "env", "set", snap.Env.Name, missing.Key+"="+value))
+				a = a.run(snap.Env.Config.Command("env", "set", snap.Env.Name, missing.Key+"="+value))
 			}
 		}
 	}

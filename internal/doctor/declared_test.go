@@ -13,7 +13,7 @@ import (
 // notDeclarations are the fields of an environment that every check sees: which environment it is, and what has a rule of its
 // own where it is missing.
 var notDeclarations = map[string]string{
-	"Name": "which", "ServiceSID": "which, and never missing", "Demo": "which", "ReadOnly": "about writes", "TemplatesOnly": "about writes",
+	"Name": "which", "ServiceSID": "which, and never missing", "Config": "which", "Demo": "which", "ReadOnly": "about writes", "TemplatesOnly": "about writes",
 	"Attestations": "answers that attest.go asks for", "CredentialNotes": "evidence, which credentials lint records",
 }
 

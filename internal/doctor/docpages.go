@@ -108,7 +108,7 @@ somebody until a date. What only people know is written into the environment fil
 			topic = q.Topic
 			fmt.Fprintf(&b, "## %s\n\n", topic)
 		}
-		fmt.Fprintf(&b, "### %s: %s\n\n`%s` %s.\n\n", q.ID, q.Text, q.Command, q.Why)
+		fmt.Fprintf(&b, "### %s: %s\n\n`verifyctl %s` %s.\n\n", q.ID, q.Text, q.Command, q.Why)
 		if len(q.Checks) > 0 {
 			fmt.Fprintf(&b, "- checks: %s\n", strings.Join(links(q.Checks), ", "))
 		}

@@ -34,7 +34,7 @@ const (
 // before everything was read; what Twilio refused is in the report.
 func Run(ctx context.Context, targets []Target, opts Options) (Report, error) {
 	if len(targets) == 0 {
-		return Report{}, verify.Usagef("there is no environment to check").WithHint("add one with verifyctl env add, or try verifyctl -e demo doctor")
+		return Report{}, verify.Usagef("there is no environment to check").WithHint("add one, or try -e demo")
 	}
 	if opts.Since == 0 {
 		opts.Since = DefaultSince

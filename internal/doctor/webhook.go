@@ -196,7 +196,7 @@ func answered(snap *snapshot) answer {
 	current, _ := snap.push(codeWebhook)
 	if len(current) > 0 {
 		return fail("Twilio could not deliver to the webhook: %s", tallied(snap, current)).about(string(snap.Env.ServiceSID)).
-			fix("the endpoint has to be reachable, accept POST and answer 200").run(verify.Command("", "debugger", "explain", fmt.Sprint(codeWebhook)))
+			fix("the endpoint has to be reachable, accept POST and answer 200").run(snap.Env.Config.Command("debugger", "explain", fmt.Sprint(codeWebhook)))
 	}
 	return pass("no delivery failed since %s", clock(snap.Since, snap.Now))
 }

@@ -41,7 +41,7 @@ func (c *comparison) replaceCredential(p verify.PushDeclaration, platform verify
 		Updated: live.DateUpdated, ByName: p.SID == "", At: p.At}
 	if !c.env.Drift {
 		c.attach[platform] = KnownAfter
-		change.Effect = []string{fmt.Sprintf("the old credential %s stays as it is, until %s", live.SID, verify.Command(c.Environment, "credentials", "retire", string(live.SID)))}
+		change.Effect = []string{fmt.Sprintf("the old credential %s stays as it is, until %s", live.SID, c.env.Command("credentials", "retire", string(live.SID)))}
 	}
 	c.Changes = append(c.Changes, change)
 }

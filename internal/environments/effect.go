@@ -23,7 +23,7 @@ func (c *comparison) effect(ctx context.Context, fields []Field) (effect []strin
 		}
 	}
 	if len(effect) > 0 {
-		effect = append(effect, "whether factors that exist follow a new credential is not documented: watch "+verify.Command(c.Environment, "debugger", "alerts"))
+		effect = append(effect, "whether factors that exist follow a new credential is not documented: watch "+c.env.Command("debugger", "alerts"))
 	}
 	return effect
 }
@@ -39,7 +39,7 @@ func (c *comparison) pushedThrough(ctx context.Context, platform verify.Platform
 			return fmt.Sprintf("%s of %s will be pushed through %s", phones, thousands(n), through)
 		}
 	}
-	return fmt.Sprintf("%s will be pushed through %s; number unknown: %s", phones, through, verify.Command(c.Environment, "fleet", "sync"))
+	return fmt.Sprintf("%s will be pushed through %s; number unknown: %s", phones, through, c.env.Command("fleet", "sync"))
 }
 
 // thousands writes a number of factors so that its size is seen: 12,304 factors.

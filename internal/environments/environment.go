@@ -92,10 +92,10 @@ func (e *Environment) checkBuild(declared verify.PushDeclaration) error {
 	switch {
 	case e.IOSBuild == verify.IOSNone:
 		return verify.Usagef("%s: %s declares push.apn, and ios_build: none says that it has no iOS app", declared.At, e.Name).
-			WithHint("take push.apn out, or say how the app is signed: %s", verify.Command("", "env", "set", e.Name, "ios_build=distribution"))
+			WithHint("take push.apn out, or say how the app is signed: %s", e.Config.Command("env", "set", e.Name, "ios_build=distribution"))
 	case want == verify.SandboxUnknown:
 		return verify.Usagef("%s: %s does not declare how its iOS app is signed, so which APNs credential would serve it is not known", declared.At, e.Name).
-			WithHint("declare it: %s, or debug", verify.Command("", "env", "set", e.Name, "ios_build=distribution"))
+			WithHint("declare it: %s, or debug", e.Config.Command("env", "set", e.Name, "ios_build=distribution"))
 	case declared.Sandbox != "" && declared.Sandbox != want:
 		return verify.Usagef("%s: push.apn has sandbox: %s, and builds signed for %s need %s: Apple would refuse every push", declared.At, declared.Sandbox, e.IOSBuild, want).
 			WithHint("leave sandbox out: it follows ios_build")
@@ -108,7 +108,7 @@ func (e *Environment) open(ctx context.Context, platform verify.Platform, declar
 	if err != nil {
 		return nil, err
 	}
-	lint, err := pushfile.LintDeclared(file, pushfile.Options{Now: e.Now})
+	lint, err := pushfile.LintDeclared(file, pushfile.Options{Now: e.Now, Config: e.Config})
 	if err != nil {
 		return nil, err
 	}

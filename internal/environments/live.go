@@ -85,7 +85,7 @@ func (a *Account) service(e *Environment) (*verify.Service, error) {
 		return nil, nil
 	case len(found) > 1:
 		return nil, verify.Refusedf("%s: account %s has %d Services named %q", e.Declares.At, a.SID, len(found), name).
-			WithHint("say which one is meant: %s", verify.Command("", "env", "set", e.Name, "service_sid="+string(found[0].SID)))
+			WithHint("say which one is meant: %s", e.Config.Command("env", "set", e.Name, "service_sid="+string(found[0].SID)))
 	}
 	for _, other := range e.Others {
 		if other.Name != e.Name && e.ServiceSID == "" && verify.SameSID(other.ServiceSID, found[0].SID) {
@@ -109,7 +109,7 @@ func (a *Account) credential(e *Environment, platform verify.Platform) (*verify.
 	switch {
 	case len(found) > 1:
 		return nil, verify.Refusedf("%s: account %s has %d push credentials for %s named %q", p.At, a.SID, len(found), platform, p.Name).
-			WithHint("say which one is meant by credential_sid; see them: %s", verify.Command(e.Name, "credentials", "list"))
+			WithHint("say which one is meant by credential_sid; see them: %s", e.Command("credentials", "list"))
 	case len(found) == 0:
 		return nil, nil
 	case !isOf(found[0], platform):

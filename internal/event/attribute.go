@@ -11,6 +11,7 @@ import (
 // Attribution tells which configured environment an event is of. The zero value knows none. It is safe for concurrent
 // use once it is filled.
 type Attribution struct {
+	file         verify.ConfigFile // of the environments, for the commands in events
 	chosen       string
 	byService    map[string][]string // lower-case SID → environments
 	byAccount    map[string][]string
@@ -22,6 +23,7 @@ type Attribution struct {
 func NewAttribution(environments []verify.Environment, chosen string) *Attribution {
 	a := &Attribution{chosen: chosen, byService: map[string][]string{}, byAccount: map[string][]string{}, byCredential: map[string]string{}}
 	for _, env := range environments {
+		a.file = env.Config
 		service, account := strings.ToLower(string(env.ServiceSID)), strings.ToLower(string(env.AccountSID))
 		a.byService[service] = append(a.byService[service], env.Name)
 		a.byAccount[account] = append(a.byAccount[account], env.Name)
@@ -67,7 +69,7 @@ func (a *Attribution) AddCredentials(service verify.Service) {
 // Apply sets the event's environment, by its Service, else by the push credential it names, else by its account. What
 // was not read from the event itself is marked [Event.Inferred] and is never evidence.
 func (a *Attribution) Apply(e *Event) {
-	defer func() { e.Next = e.next() }()
+	defer func() { e.Next = e.next(a.file) }()
 	if e.ServiceSID == "" && e.Product != ProductVoice {
 		if service := a.byCredential[strings.ToLower(e.CredentialSID)]; service != "" {
 			e.ServiceSID = service
@@ -97,22 +99,22 @@ func (e *Event) infer(reason string) {
 }
 
 // next gives the command to paste: what to look at, never what to delete.
-func (e *Event) next() string {
-	env := ""
+func (e *Event) next(file verify.ConfigFile) string {
+	env := verify.Environment{Config: file}
 	if e.Environment != nil {
-		env = *e.Environment
+		env.Name = *e.Environment
 	}
 	switch {
 	case e.Verdict == NotPush:
 		return ""
-	case env == "":
+	case env.Name == "":
 		return e.explain()
 	case e.Action == fixCredential, e.Action == checkEnvironment, e.Action == checkApp, e.Action == fixWebhook:
-		return verify.Command(env, "doctor")
+		return env.Command("doctor")
 	case e.Action == refreshToken && isExact(e.FactorSID, "YF") && isIdentity(e.Identity) && !e.Ambiguous:
-		return verify.Command(env, "factors", "show", e.Identity, e.FactorSID)
+		return env.Command("factors", "show", e.Identity, e.FactorSID)
 	case e.Action == refreshToken && isIdentity(e.Identity) && !e.Ambiguous:
-		return verify.Command(env, "factors", "list", e.Identity)
+		return env.Command("factors", "list", e.Identity)
 	}
 	return e.explain()
 }

@@ -30,7 +30,7 @@ func judge(e *Event, f *facts, r *recorder) {
 	j := judgement{e: e, f: f, code: code, words: r.descriptions.read(f.description)}
 	j.decide()
 	j.weigh(r)
-	e.Next = e.next()
+	e.Next = e.next("")
 }
 
 // catalogued fills in the code, and gives its entry of the catalogue or nil.

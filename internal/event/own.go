@@ -93,7 +93,7 @@ func takeBack(f *facts, noService bool) Event {
 	if !e.mayBeEvidence(noService) {
 		e.PruneEvidence = EvidenceNone
 	}
-	e.Next = e.next()
+	e.Next = e.next("")
 	return e
 }
 

@@ -51,7 +51,7 @@ func PlanList(ctx context.Context, index Index, env verify.Environment, refs []F
 		}
 		if ref.Identity == "" && len(known) != 1 {
 			return Plan{}, verify.Refusedf("the list does not say whose factor %s is, and the index has %s of that SID", ref.SID, verify.Count(len(known), "factor")).
-				WithHint("give a list with identity and factor_sid, such as that of \"factors list -o csv\", or read the index again: verifyctl fleet sync; nothing was planned")
+				WithHint("give a list with identity and factor_sid, such as that of \"factors list -o csv\", or read the index again: %s; nothing was planned", env.Command("fleet", "sync"))
 		}
 		if ref.Identity == "" {
 			ref.Identity = known[0].Identity

@@ -6,8 +6,6 @@ import (
 	"encoding/pem"
 
 	"github.com/youmark/pkcs8"
-
-	"github.com/verifyctl/verifyctl/internal/verify"
 )
 
 // addEncryptedKey opens a private key that stands encrypted in PEM text, and tells whether it was understood. Twilio takes
@@ -23,7 +21,7 @@ func (l *Lint) addEncryptedKey(file string, block pemBlock) (understood bool, er
 		return false, err
 	}
 	if !given {
-		l.say(file, Fail, what, verify.Command("", "credentials", "lint", file, "--passphrase-env", "NAME")+", with the pass phrase in that variable",
+		l.say(file, Fail, what, l.options.Config.Command("credentials", "lint", file, "--passphrase-env", "NAME")+", with the pass phrase in that variable",
 			"it is encrypted, and Twilio takes it without a pass phrase only; it was not opened")
 		return true, nil
 	}

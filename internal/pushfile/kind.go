@@ -347,7 +347,7 @@ func (l *Lint) addContent(file string, text []byte) error {
 	case bytes.HasPrefix(text, []byte("bplist00")) || bytes.HasPrefix(trimmed, []byte("<?xml")) || bytes.HasPrefix(trimmed, []byte("<plist")):
 		l.addPlist(file, trimmed)
 	case isZip(text) || isMachO(text):
-		l.say(file, Fail, "archive", "give the certificate, key or service account itself; an app goes to "+verify.Command("", "doctor", "--ios-app", file), "it is an archive or an app, not a credential")
+		l.say(file, Fail, "archive", "give the certificate, key or service account itself; an app goes to "+l.options.Config.Command("doctor", "--ios-app", file), "it is an archive or an app, not a credential")
 	case trimmed[0] == '{' || trimmed[0] == '[':
 		l.addJSON(file, trimmed)
 	case looksLikePKCS12(text):
@@ -399,7 +399,7 @@ func (l *Lint) addPlist(file string, text []byte) {
 }
 
 func (l *Lint) sayProfile(file string) {
-	l.say(file, Fail, "provisioning profile", "give the push certificate and its key; "+verify.Command("", "doctor", "--ios-app", file)+" reads the profile",
+	l.say(file, Fail, "provisioning profile", "give the push certificate and its key; "+l.options.Config.Command("doctor", "--ios-app", file)+" reads the profile",
 		"it is a provisioning profile, which an app is signed with")
 }
 

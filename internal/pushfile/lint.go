@@ -60,8 +60,9 @@ type Lint struct {
 
 // Options say how files are read.
 type Options struct {
-	Now   time.Time
-	Stdin io.Reader // what the file "-" stands for
+	Now    time.Time
+	Config verify.ConfigFile // for the commands in lines
+	Stdin  io.Reader         // what the file "-" stands for
 	// Passphrase gives the pass phrase of a PKCS #12 file that an empty one does not open. An error of
 	// [verify.KindRefused] means that there is nobody to ask; any other ends the reading.
 	Passphrase func(file string) (string, error)
@@ -149,7 +150,7 @@ func (l *Lint) say(file string, status Status, what, fix, format string, args ..
 
 // sayMendable says what Extract mends.
 func (l *Lint) sayMendable(file string, status Status, what, format string, args ...any) {
-	l.say(file, status, what, verify.Command("", slices.Concat([]string{"credentials", "lint"}, l.files, []string{"--extract", "mended"})...), format, args...)
+	l.say(file, status, what, l.options.Config.Command(slices.Concat([]string{"credentials", "lint"}, l.files, []string{"--extract", "mended"})...), format, args...)
 	l.Lines[len(l.Lines)-1].mends = true
 }
 

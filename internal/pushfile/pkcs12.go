@@ -75,7 +75,7 @@ func (l *Lint) sayPKCS12(file string, err error) {
 	const what, both = pkcs12Words, "export the certificate together with its key: in Keychain Access, choose both under My Certificates"
 	switch message := err.Error(); {
 	case errors.Is(err, pkcs12.ErrIncorrectPassword):
-		l.say(file, Unknown, what, verify.Command("", "credentials", "lint", file, "--passphrase-env", "NAME")+", with the pass phrase in that variable",
+		l.say(file, Unknown, what, l.options.Config.Command("credentials", "lint", file, "--passphrase-env", "NAME")+", with the pass phrase in that variable",
 			"it needs its pass phrase: nothing was checked")
 	case strings.Contains(message, "private key missing"):
 		l.say(file, Fail, what, both, "there is no private key in it")

@@ -101,9 +101,9 @@ func (r *Rotator) end(ctx context.Context, p *Plan, report Report) (Report, erro
 	}
 	failing := &verify.Error{Kind: verify.KindFailed, Message: verify.Count(refused, "push was", "pushes were") + " refused because of the new credential"}
 	if p.InPlace || p.State.Old == "" {
-		return report, failing.WithHint("find out why: %s", verify.Command(p.Environment.Name, "doctor"))
+		return report, failing.WithHint("find out why: %s", p.Environment.Command("doctor"))
 	}
-	return report, failing.WithHint("put the old one back: %s", verify.Command(p.Environment.Name, "doctor", "undo", string(p.Platform)+"="+string(p.State.Old)))
+	return report, failing.WithHint("put the old one back: %s", p.Environment.Command("doctor", "undo", string(p.Platform)+"="+string(p.State.Old)))
 }
 
 // goOnReturning puts the old credential back for a run that was cut off while it did.
@@ -129,7 +129,7 @@ func (r *Rotator) rollBack(ctx context.Context, p *Plan, report Report) (Report,
 		return report, err
 	}
 	return report, (&verify.Error{Kind: verify.KindFailed, Message: verify.Count(report.excess(), "push was", "pushes were") + " refused because of the new credential; the old one, " + string(p.State.Old) + ", is attached again"}).
-		WithHint("find out why: %s; delete the new one: %s", verify.Command(p.Environment.Name, "doctor"), verify.Command(p.Environment.Name, "credentials", "retire", string(p.State.New)))
+		WithHint("find out why: %s; delete the new one: %s", p.Environment.Command("doctor"), p.Environment.Command("credentials", "retire", string(p.State.New)))
 }
 
 func (r *Rotator) putBack(ctx context.Context, p *Plan) error {

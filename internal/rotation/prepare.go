@@ -65,7 +65,7 @@ func (r *Rotator) begin(ctx context.Context, p *Plan) error {
 	case current != left.Old && current != left.New:
 		return verify.Refusedf("the Service %s has the push credential %s now, which is neither the old one of the unfinished rotation (%s) nor its new one (%s): somebody has changed it since",
 			p.Service.SID, cmp.Or(string(current), "none"), cmp.Or(string(left.Old), "none"), cmp.Or(string(left.New), "not made")).
-			WithHint("attach the one that is meant: %s", verify.Command(p.Environment.Name, "doctor", "undo", string(p.Platform)+"="+string(cmp.Or(left.New, left.Old))))
+			WithHint("attach the one that is meant: %s", p.Environment.Command("doctor", "undo", string(p.Platform)+"="+string(cmp.Or(left.New, left.Old))))
 	default:
 		p.State, p.Resumed = left, true
 	}

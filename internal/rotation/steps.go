@@ -62,7 +62,7 @@ func (r *Rotator) lookUp(ctx context.Context, p *Plan) (found verify.Credential,
 		}
 		if isThere {
 			return found, false, verify.Refusedf("%s and %s are both called %q and were made since this rotation began, so which one is its own cannot be told", found.SID, c.SID, c.FriendlyName).
-				WithHint("delete the one that is not needed: %s", verify.Command(p.Environment.Name, "credentials", "retire", string(c.SID)))
+				WithHint("delete the one that is not needed: %s", p.Environment.Command("credentials", "retire", string(c.SID)))
 		}
 		found, isThere = c, true
 	}

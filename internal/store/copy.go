@@ -154,7 +154,7 @@ type copyMark struct {
 func unfinishedCopy(place, stored string) error {
 	var mark copyMark
 	_ = json.Unmarshal([]byte(stored), &mark) // a mark that cannot be read is one all the same
-	return verify.Refusedf("%s is an unfinished copy of %s", place, mark.From).WithHint("run the same verifyctl state copy again: it goes on from there")
+	return verify.Refusedf("%s is an unfinished copy of %s", place, mark.From).WithHint("run the same state copy again: it goes on from there")
 }
 
 func (c *copier) copy(ctx context.Context) ([]CopiedTable, error) {
@@ -226,7 +226,7 @@ func (c *copier) check(ctx context.Context) error {
 	if foreign > 0 && !c.options.OtherKey {
 		return verify.Refusedf("%s of push tokens and credential files were made with another key than the destination's, so that nothing new is known again by them",
 			verify.Count(foreign, "hash")).
-			WithHint("copy them as they are with --other-key; then verifyctl fleet sync makes those of the index anew")
+			WithHint("copy them as they are with --other-key; then \"fleet sync\" makes those of the index anew")
 	}
 	return nil
 }

@@ -288,7 +288,7 @@ func (s *Store) stillRuns(ctx context.Context, tx session, crawl verify.Crawl) e
 	}
 	if !holds {
 		return verify.Refusedf("this crawl is not this run's any more: it was away for too long, or another verifyctl goes on with it").
-			WithHint("see who is at it, or go on: %s", verify.Command(s.environment, "fleet", "sync"))
+			WithHint("see who is at it, or go on: %s", s.Env.Command("fleet", "sync"))
 	}
 	var running bool
 	err = tx.queryRow(ctx, `SELECT count(*) FROM crawls WHERE id = ? AND finished = ?`, crawl.ID, time.Time{}).Scan(&running)

@@ -69,7 +69,7 @@ func (s *Store) addColumns(ctx context.Context, keys []string) error {
 			}
 			if len(declared) == maxMetadataKeys {
 				return verify.Usagef("the index can hold %d metadata keys, %q would be one more", maxMetadataKeys, key).
-					WithHint("purge the index to start over: %s", verify.Command(s.environment, "state", "purge", "index"))
+					WithHint("purge the index to start over: %s", s.Env.Command("state", "purge", "index"))
 			}
 			d := declaredKey{number: len(declared) + 1, key: key}
 			declared = append(declared, d)

@@ -129,7 +129,7 @@ func (e *postgresEngine) explain(failed *verify.Error, fault *pgconn.PgError) {
 		failed.Hint = fmt.Sprintf("create it as an administrator: createdb -h %s %s", e.config.Host, verify.Quote(e.config.Database))
 	case fault.Code == "42501" && strings.Contains(fault.Message, "database"):
 		failed.Kind = verify.KindRefused
-		failed.Hint = fmt.Sprintf("as the owner of the database: GRANT CREATE ON DATABASE %s TO %s; or let the owner run verifyctl once, and see: verifyctl state roles",
+		failed.Hint = fmt.Sprintf("as the owner of the database: GRANT CREATE ON DATABASE %s TO %s; or let the owner run verifyctl once, and see \"state roles\"",
 			pgx.Identifier{e.config.Database}.Sanitize(), pgx.Identifier{user}.Sanitize())
 	case fault.Code == "42501" && strings.Contains(fault.Message, "sequence"):
 		failed.Kind = verify.KindRefused
@@ -138,7 +138,7 @@ func (e *postgresEngine) explain(failed *verify.Error, fault *pgconn.PgError) {
 	case fault.Code == "42501":
 		failed.Kind = verify.KindRefused
 		failed.Message += fmt.Sprintf("; the role %s may only read", user)
-		failed.Hint = "use a role that may write, which the owner makes with what verifyctl state roles prints"
+		failed.Hint = "use a role that may write, which the owner makes with what \"state roles\" prints"
 	case fault.Code == "25006":
 		failed.Kind = verify.KindRefused
 		failed.Hint = "this is a replica, or a role that may only read: give the address of the primary"

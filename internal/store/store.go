@@ -35,6 +35,8 @@ type Store struct {
 	fences      sync.Map           // the number of each lease that was taken, by its name
 	crawling    context.CancelFunc // ends the renewal of the crawl's lease
 
+	// Env is the environment that commands in errors name. Set it before the first use.
+	Env verify.Environment
 	// Met is told of every identity that is read; nil is told of none. Set it before the first use.
 	Met func(verify.Identity)
 }
@@ -90,7 +92,7 @@ func openShared(ctx context.Context, dir string, env verify.Environment, at Shar
 }
 
 func newStore(e engine, dir, environment string, key *statedir.Key) *Store {
-	s := &Store{engine: e, environment: environment, key: key, read: session{e.reader(), e}, crawling: func() {}}
+	s := &Store{engine: e, environment: environment, Env: verify.Environment{Name: environment}, key: key, read: session{e.reader(), e}, crawling: func() {}}
 	s.owner.dir, s.owner.prefix = dir, "claimer-"
 	return s
 }

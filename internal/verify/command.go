@@ -2,14 +2,16 @@ package verify
 
 import "strings"
 
-// Command gives a verifyctl command to paste into a POSIX shell: it names what it works on, as [Environment.Selector] gives it,
-// and quotes what a shell would change. An empty selector leaves it out, for commands that have none.
-func Command(selector string, words ...string) string {
+// ConfigFile is the environment file that the command line or VERIFYCTL_CONFIG names, "" where it is the user's own. Every
+// command to paste names it: in another file an environment of the same name may be another one.
+type ConfigFile string
+
+// Command gives a verifyctl command to paste into a POSIX shell that goes by this environment file; it quotes what a shell
+// would change. For one on an environment see [Environment.Command].
+func (f ConfigFile) Command(words ...string) string {
 	line := []string{"verifyctl"}
-	if prefix, ok := SIDPrefix(selector); ok && prefix == "VA" {
-		line = append(line, "--service", selector)
-	} else if selector != "" {
-		line = append(line, "-e", Quote(selector))
+	if f != "" {
+		line = append(line, "--config", Quote(string(f)))
 	}
 	for _, word := range words {
 		line = append(line, Quote(word))

@@ -58,10 +58,10 @@ func (e Environment) CheckSandbox(credentialType string, sandbox Sandbox) error 
 		return Refusedf("it is of type %q, which serves neither APNs nor FCM", credentialType)
 	case e.IOSBuild == IOSNone:
 		return Refusedf("%s declares ios_build: none, so it needs no APNs credential", e.Name).
-			WithHint("if it has an iOS app, declare how it is signed: %s, or debug", Command("", "env", "set", e.Name, "ios_build=distribution"))
+			WithHint("if it has an iOS app, declare how it is signed: %s, or debug", e.Config.Command("env", "set", e.Name, "ios_build=distribution"))
 	case want == SandboxUnknown:
 		return Refusedf("%s does not declare how its iOS app is signed, so which APNs credential would serve it is not known", e.Name).
-			WithHint("declare it: %s, or distribution", Command("", "env", "set", e.Name, "ios_build=debug"))
+			WithHint("declare it: %s, or distribution", e.Config.Command("env", "set", e.Name, "ios_build=debug"))
 	case sandbox != want:
 		return Refusedf("it has sandbox %s, but %s has %s builds: Apple would refuse every push", sandbox, e.Name, e.IOSBuild)
 	}

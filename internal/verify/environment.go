@@ -1,9 +1,6 @@
 package verify
 
-import (
-	"cmp"
-	"slices"
-)
+import "slices"
 
 // EnvironmentKind says how much care an environment needs. Absent counts as production.
 type EnvironmentKind string
@@ -50,6 +47,8 @@ type Environment struct {
 	CredentialNotes map[Platform]CredentialNote `json:"credential_notes,omitempty"`
 
 	Demo bool `json:"demo"` // one of the built-in environments on the embedded simulator
+
+	Config ConfigFile `json:"-"` // that this run goes by
 }
 
 // Attestation is somebody's word on something no API can tell.
@@ -76,11 +75,17 @@ func (e Environment) IsProduction() bool { return !e.Demo && e.GuardsAsProductio
 // may be locked out, plans stage by stage. The demo's live environment asks for it too, where that is rehearsed.
 func (e Environment) GuardsAsProduction() bool { return e.Kind != Development && e.Kind != Staging }
 
-// Selector is what chooses the environment on a command line: its name, or with the TWILIO_* variables its Service.
-func (e Environment) Selector() string { return cmp.Or(e.Name, string(e.ServiceSID)) }
-
-// Command gives a verifyctl command on the environment, as [Command] does.
-func (e Environment) Command(words ...string) string { return Command(e.Selector(), words...) }
+// Command gives a verifyctl command on the environment, to paste as [ConfigFile.Command] does. It names the environment, or with
+// the TWILIO_* variables its Service.
+func (e Environment) Command(words ...string) string {
+	switch {
+	case e.Name != "":
+		words = append([]string{"-e", e.Name}, words...)
+	case e.ServiceSID != "":
+		words = append([]string{"--service", string(e.ServiceSID)}, words...)
+	}
+	return e.Config.Command(words...)
+}
 
 // Uses tells whether the environment declares a platform.
 func (e Environment) Uses(p Platform) bool { return slices.Contains(e.Platforms, p) }
