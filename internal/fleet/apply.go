@@ -77,7 +77,7 @@ type ApplyState struct {
 func (s ApplyState) Done() bool { return s.Deleted+s.Gone+s.Kept == s.Planned }
 
 // Apply deletes the factors of a plan. Each is read again just before its delete and deleted only if what the plan rests
-// on still holds; what became of it is on disk before its worker's next request, so an apply that was cut off goes on
+// on still holds; what became of it is kept before its worker's next request, so an apply that was cut off goes on
 // where it ended, and one that is complete does nothing.
 //
 // The factors go in stages of 10, 100, 1,000 and the rest. Before each, the storm rule is asked again, with the events that

@@ -68,7 +68,7 @@ type batch struct {
 const unansweredInARow = 3
 
 // run does every item, several at the same time, and gives what made it stop before the last. It starts nothing after
-// ctx ends or after a fatal error, and waits for what it has started. The outcome of an item is on disk before its worker
+// ctx ends or after a fatal error, and waits for what it has started. The outcome of an item is kept before its worker
 // begins another.
 func (b *batch) run(ctx context.Context, items []int) error {
 	var pool errgroup.Group
@@ -97,7 +97,7 @@ func (b *batch) stopped() error {
 	return b.fatal
 }
 
-// finish puts a result on disk and reports it. It stops the batch when results can no longer be remembered, when the
+// finish keeps a result and reports it. It stops the batch when results can no longer be remembered, when the
 // account keys are refused, when one item after the other fails, or when nothing answers.
 func (b *batch) finish(ctx context.Context, r Result) {
 	err := b.record(ctx, r)

@@ -65,11 +65,11 @@ type engine interface {
 type work int
 
 const (
-	onRecords  work = iota // what happened here: claims, resends, deletions …
-	onIndex                // what can be read again from Twilio; a power loss may take back the last of these, as a whole
-	onBoth                 // records, with the index in a state that agrees
-	onEvents               // events
-	onOutcomes             // what became of records; a power loss may take back what followed the last change of them
+	onRecords work = iota // what happened here: claims, resends, deletions …
+	onIndex               // what can be read again from Twilio; a power loss may take back the last of these, as a whole
+	onBoth                // records, with the index in a state that agrees
+	onEvents              // events
+	onMinor               // records of which a power loss may take back the last, those after the last change of onRecords
 )
 
 // session runs statements on a transaction, or on the connections that read.

@@ -12,7 +12,7 @@ import (
 // request was sent.
 func (s *Store) RecordOutcome(ctx context.Context, o verify.ItemOutcome) error {
 	ctx = context.WithoutCancel(ctx)
-	return s.change(ctx, onOutcomes, "cannot record what became of the item", func(tx session) error {
+	return s.change(ctx, onMinor, "cannot record what became of the item", func(tx session) error {
 		_, err := tx.exec(ctx, `INSERT INTO outcomes (plan, item, sid, outcome, detail, at) VALUES (?, ?, ?, ?, ?, ?)
 			ON CONFLICT (plan, item) DO UPDATE SET sid = excluded.sid, outcome = excluded.outcome, detail = excluded.detail, at = excluded.at`,
 			o.Plan, o.Item, o.SID, o.Outcome, o.Detail, o.At)

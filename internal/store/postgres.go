@@ -75,13 +75,13 @@ func (e *postgresEngine) reader() *sql.DB { return e.db }
 // nothing is written: no migration runs beside a transaction, and each looks at the version first.
 func (e *postgresEngine) transact(ctx context.Context, work work, change func(tx *sql.Tx) error) error {
 	begin := fmt.Sprintf("SELECT pg_advisory_xact_lock_shared(%d);", e.lockID("schema"))
-	if work == onRecords || work == onBoth || work == onOutcomes {
+	if work == onRecords || work == onBoth || work == onMinor {
 		begin += fmt.Sprintf("SELECT pg_advisory_xact_lock(%d);", e.lockID("records"))
 	}
 	if work == onIndex || work == onBoth {
 		begin += fmt.Sprintf("SELECT pg_advisory_xact_lock(%d);", e.lockID("index"))
 	}
-	if work == onIndex || work == onOutcomes {
+	if work == onIndex || work == onMinor {
 		begin += "SET LOCAL synchronous_commit = off;"
 	}
 	begin += fmt.Sprintf("SELECT only_version(%d)", len(schemaMigrations))

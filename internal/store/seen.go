@@ -29,7 +29,7 @@ type sighting struct {
 }
 
 func (s *Store) sawAll(ctx context.Context, sightings []sighting) error {
-	return s.change(ctx, onRecords, "cannot remember the identities", func(tx session) error {
+	return s.change(ctx, onMinor, "cannot remember the identities", func(tx session) error {
 		for _, seen := range sightings {
 			err := tx.insert(ctx, `seen (identity, sid, at)`, seen.rows(),
 				`ON CONFLICT (identity, fold(sid)) DO UPDATE SET at = excluded.at WHERE seen.at < excluded.at`)

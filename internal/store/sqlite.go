@@ -235,7 +235,7 @@ func environmentOf(ctx context.Context, path string) (name string, err error) {
 
 // transact runs one transaction. Only one that changes the file runs at a time, across all processes, whatever its work.
 func (e *sqliteEngine) transact(ctx context.Context, work work, change func(tx *sql.Tx) error) error {
-	if work != onIndex && work != onOutcomes {
+	if work != onIndex && work != onMinor {
 		return transact(ctx, e.write, change)
 	}
 	// It is kept whatever happens to the process, but not waited for until it is on disk, which the next change that is waited for

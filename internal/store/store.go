@@ -1,8 +1,8 @@
 // Package store is what is remembered: in one SQLite file for each environment, which only this machine has. A capability
 // names what it needs of it in an interface of its own; [Store] satisfies them.
 //
-// Every change is one transaction, synced to disk before the method returns, so it survives kill -9 and a power loss; only
-// the index, which can be read again from Twilio, is synced later. Any number of processes may use the same memory. Push
+// Every change is one transaction, synced to disk before the method returns, so it survives kill -9 and a power loss. Synced
+// later are the index, which can be read again from Twilio, whom commands met, and what became of a plan's items. Any number of processes may use the same memory. Push
 // tokens are kept only as keyed hashes. What differs between databases is an [engine].
 package store
 
