@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/valyala/fastjson"
 )
 
 // export makes an NDJSON export as Event Streams delivers it, JSON inside JSON: a third are pushes of Verify, the rest
@@ -69,7 +71,7 @@ func BenchmarkDecode(b *testing.B) {
 }
 
 // BenchmarkAgainstJQ decodes with full verdicts on one core and on two, beside the jq pipeline that picks the same ids
-// out of the same file on one. It reports the ratios; which machine it ran on does not matter to them.
+// out of the same file on one, and parsing alone on one. It reports the ratios; which machine it ran on does not matter to them.
 func BenchmarkAgainstJQ(b *testing.B) {
 	jq, err := exec.LookPath("jq")
 	if err != nil {
@@ -96,7 +98,7 @@ func BenchmarkAgainstJQ(b *testing.B) {
 		}
 		return best
 	}
-	var one, two, other time.Duration
+	var one, two, other, bare time.Duration
 	for b.Loop() {
 		other = fastest(func() {
 			out, err := exec.Command(jq, "-r", filter, file).Output()
@@ -111,14 +113,35 @@ func BenchmarkAgainstJQ(b *testing.B) {
 				}
 			})
 		})
+		bare = onCores(1, func() time.Duration { return fastest(func() { parseOnly(b, in) }) })
 		two = onCores(2, func() time.Duration { return fastest(func() { decodeAll(in, 2) }) })
 	}
 	rate := func(d time.Duration) float64 { return float64(len(in)) / 1e6 / d.Seconds() }
 	b.ReportMetric(rate(other), "jq-MB/s")
+	b.ReportMetric(rate(bare), "bare-parsing-MB/s")
 	b.ReportMetric(rate(one), "one-core-MB/s")
 	b.ReportMetric(rate(two), "two-cores-MB/s")
 	b.ReportMetric(float64(other)/float64(one), "x-jq")
 	b.ReportMetric(float64(one)/float64(two), "x-two-cores")
+}
+
+// parseOnly parses each line and the payload in it, checks that both are strict JSON, and looks at nothing: the floor of the
+// parser.
+func parseOnly(b *testing.B, in []byte) {
+	var outer, inner fastjson.Parser
+	for line := range bytes.Lines(in) {
+		v, err := outer.ParseBytes(line)
+		if err != nil {
+			b.Fatal(err)
+		}
+		payload := v.GetStringBytes("data", "payload")
+		if _, err := inner.ParseBytes(payload); err != nil {
+			b.Fatal(err)
+		}
+		if !isJSON(line) || !isJSON(payload) {
+			b.Fatalf("%s is not strict JSON", line)
+		}
+	}
 }
 
 func onCores(n int, run func() time.Duration) time.Duration {
