@@ -99,7 +99,7 @@ func (o *factorsApplyOptions) run(ctx context.Context) error {
 		case o.write.dryRun:
 			o.shell.note("who would be locked out is unknown: %v", err)
 		default:
-			return err
+			return o.goOn(c, err)
 		}
 	}
 	if err := o.preview(c, plan, before); err != nil {
@@ -181,6 +181,14 @@ func (o *factorsApplyOptions) question(c *connection, plan fleet.Plan) string {
 		stage = fmt.Sprintf(", %d first", fleet.FirstStage)
 	}
 	return fmt.Sprintf("Delete %s in %s%s? This cannot be undone.", verify.Count(plan.Header.Delete, "factor"), c.label(), stage)
+}
+
+// goOn adds to an error the command that goes on once it is mended; after a refusal it must not.
+func (o *factorsApplyOptions) goOn(c *connection, err error) error {
+	if told, ok := errors.AsType[*verify.Error](err); ok && told.Kind != verify.KindRefused {
+		told.Hint = strings.TrimPrefix(told.Hint+"; "+o.next(c), "; ")
+	}
+	return err
 }
 
 // next is the command that goes on after a stage.
