@@ -223,6 +223,17 @@ func TestEnvAddPicksTheService(t *testing.T) {
 			}
 		}
 	}
+	// A SID that is typed and belongs to no Service is asked for again; the other answers stay.
+	term = add("mistyped")
+	term.answer(t, "The auth token of", simulator.DefaultAuthToken+enter)
+	term.answer(t, "Which Verify Service?", down+down+down)
+	term.answer(t, "> another one", enter)
+	term.answer(t, "The Verify Service SID", "VA00000000000000000000000000000009"+enter)
+	term.answer(t, "the account has no Service VA00000000000000000000000000000009; type its SID again", simulator.DemoStagingServiceSID+enter)
+	term.answer(t, "Make mistyped the current environment?", enter)
+	if status, screen := term.end(t); status != 0 || !strings.Contains(screen, "added mistyped to") {
+		t.Errorf("status %d, screen %q", status, screen)
+	}
 	// Where there is no Service yet, its SID is typed.
 	empty := h.serve(t, "--state", ":memory:", "--seed", "empty")
 	server.BaseURL = empty.BaseURL

@@ -83,10 +83,24 @@ func (o *envAddOptions) askService(ctx context.Context, p *prompt.Prompter) erro
 			*service = picked.SID
 		}
 	}
-	if *service != "" {
-		return nil
+	for *service == "" {
+		if err := askSID(ctx, p, service, "The Verify Service SID (VA…):", "", verify.ParseServiceSID); err != nil || o.noCheck {
+			return err
+		}
+		c, err := o.reach(ctx)
+		if err != nil {
+			return err
+		}
+		if _, err := c.client.Service(ctx, *service); verify.KindOf(err) != verify.KindNotFound {
+			return nil // what else is wrong is told when everything is tried
+		}
+		if err := o.noSuchService(ctx, c); verify.KindOf(err) != verify.KindNotFound {
+			return err
+		}
+		o.shell.note("the account has no Service %s; type its SID again, or press Ctrl-C to end", *service)
+		*service = ""
 	}
-	return askSID(ctx, p, service, "The Verify Service SID (VA…):", "", verify.ParseServiceSID)
+	return nil
 }
 
 // askKey asks for the API key unless the flags say how to sign in.
