@@ -121,6 +121,9 @@ func (o *stateCopyOptions) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := from.Find(); err != nil {
+		return err
+	}
 	if !o.write.dryRun {
 		question := fmt.Sprintf("Copy all that is remembered of %s from %s to %s?", c.label(), o.from, o.to)
 		if err := c.confirm(ctx, o.write, question, destructive); err != nil {
@@ -166,6 +169,9 @@ func (o *stateCopyOptions) place(ctx context.Context, target *config.Target, wor
 	case word == placeFile:
 		place.File = store.FileOf(dir, place.Environment.Name)
 		return place, nil
+	case word == placeStore && target.Environment.Demo:
+		return place, verify.Refusedf("%s has no store: it is on this machine only", place.Environment.Name).
+			WithHint("give a path in the place of the word, such as backup/env-%s.db", place.Environment.Name)
 	case word == placeStore && target.Store == "":
 		return place, verify.Refusedf("%s has no store", place.Environment.Name).
 			WithHint("declare one: store: postgres://…, or give its address in the place of the word")

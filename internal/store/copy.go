@@ -32,6 +32,18 @@ const (
 	toCopyTo                // it may be an unfinished copy
 )
 
+// Find looks whether a place that is to be copied is there, as far as can be seen without connecting to a server.
+func (p Place) Find() error {
+	if p.File == "" {
+		return nil
+	}
+	if _, err := os.Lstat(p.File); errors.Is(err, fs.ErrNotExist) {
+		return (&verify.Error{Kind: verify.KindNotFound, Message: p.File + " does not exist"}).
+			WithHint("see what this machine keeps: %s", p.Environment.Config.Command("state", "list"))
+	}
+	return nil
+}
+
 func (p Place) open(ctx context.Context, purpose purpose) (*Store, error) {
 	if p.File == "" {
 		return openShared(ctx, p.Dir, p.Environment, p.Shared, purpose)
@@ -40,8 +52,8 @@ func (p Place) open(ctx context.Context, purpose purpose) (*Store, error) {
 	var key *statedir.Key
 	var err error
 	if purpose == toCopy {
-		if _, err := os.Lstat(p.File); errors.Is(err, fs.ErrNotExist) {
-			return nil, &verify.Error{Kind: verify.KindNotFound, Message: p.File + " does not exist"}
+		if err := p.Find(); err != nil {
+			return nil, err
 		}
 		name, err = environmentOf(ctx, p.File) // whatever another machine called it
 	} else {
