@@ -67,8 +67,7 @@ func (l *Ledger) verify() (Report, error) {
 	if err != nil {
 		return Report{}, statedir.Failure("cannot read "+filepath.Join(l.dir, headFile), err)
 	}
-	w := walk{ledger: l, begun: map[string]int{}, head: head, hasHead: hasHead, reached: head.Size == 0}
-	w.report.Torn, w.report.Unfinished, w.report.Breaks = []int{}, []string{}, []Break{}
+	w := l.newWalk(head, hasHead)
 	for line, err := range l.lines() {
 		if err != nil {
 			return Report{}, err
@@ -165,6 +164,11 @@ type walk struct {
 	head    head
 	hasHead bool
 	reached bool // the line at which head was written
+}
+
+func (l *Ledger) newWalk(head head, hasHead bool) *walk {
+	return &walk{ledger: l, begun: map[string]int{}, head: head, hasHead: hasHead, reached: head.Size == 0,
+		report: Report{Torn: []int{}, Unfinished: []string{}, Breaks: []Break{}}}
 }
 
 // found remembers the first problem that nobody has acknowledged yet.

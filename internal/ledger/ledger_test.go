@@ -543,44 +543,72 @@ func TestAnExportIsFoundAgain(t *testing.T) {
 	}
 }
 
-// FuzzAuditFile writes on behind any bytes: nothing of them is lost, and checking them never panics. A ~ stands for the hash
-// of nothing, which makes the inputs short: Go's fuzzing shortens all it keeps, in as many tries as their length squared.
-func FuzzAuditFile(f *testing.F) {
-	const longest = 100
-	line := `{"id":"1","phase":"before","prev":"~"}`
-	for _, seed := range []string{"", "\n", "\n\n", "{", line, line + "\n", line + "\n{", line + "\n\n" + line, "\x00\x00", "null\n", `{"torn":-1,"prev":"~","id":"2"}`} {
-		f.Add([]byte(seed))
-	}
-	dir := f.TempDir()
-	a, err := Open(context.Background(), dir)
-	if err != nil {
-		f.Fatal(err)
-	}
-	path := filepath.Join(dir, chainFile)
-	f.Fuzz(func(t *testing.T, short []byte) {
-		if len(short) > longest {
-			return
-		}
-		content := bytes.ReplaceAll(short, []byte("~"), []byte(noPrev))
-		os.Remove(filepath.Join(dir, headFile))
-		check(t, os.WriteFile(path, content, 0o600))
+// TestAnyFileIsWrittenOn writes on behind bytes that nobody wrote: nothing of them is lost.
+func TestAnyFileIsWrittenOn(t *testing.T) {
+	line := `{"id":"1","phase":"before","prev":"` + noPrev + `"}`
+	for _, content := range []string{"", "\n", "\n\n", "{", line, line + "\n", line + "\n{", line + "\n\n" + line, "\x00\x00", "null\n", `{"torn":-1,"prev":"` + noPrev + `","id":"2"}`} {
+		dir := t.TempDir()
+		a := openLedger(t, dir)
+		path := filepath.Join(dir, chainFile)
+		check(t, os.WriteFile(path, []byte(content), 0o600))
 		before := must[Report](t)(a.Verify(t.Context()))
-		if len(content) > 0 && before.Bad == 0 && len(before.Torn) == 0 {
-			t.Fatalf("a file that was never written is found good: %+v", before)
+		if content != "" && before.Bad == 0 && len(before.Torn) == 0 {
+			t.Errorf("%q, which was never written, is found good: %+v", content, before)
 		}
 		if _, err := a.begin(t.Context(), entryOf(1)); err != nil {
 			if verify.KindOf(err) != verify.KindRefused || before.Bad == 0 {
-				t.Fatalf("refused with %v: %+v", err, before)
+				t.Errorf("%q is refused with %v: %+v", content, err, before)
 			}
-			must[string](t)(a.Acknowledge(t.Context(), Entry{Time: noon, Reason: "fuzzed"}))
+			must[string](t)(a.Acknowledge(t.Context(), Entry{Time: noon, Reason: "tested"}))
 		}
 		writeOne(t, a, 1)
 		after := must[[]byte](t)(os.ReadFile(path))
-		if !bytes.HasPrefix(after, content) || bytes.Count(after, []byte(`"phase":"after"`)) == 0 {
-			t.Fatal("what was there is lost, or what was written")
+		if !bytes.HasPrefix(after, []byte(content)) || bytes.Count(after, []byte(`"phase":"after"`)) == 0 {
+			t.Errorf("of %q something is lost, or of what was written", content)
 		}
 		if last := must[Report](t)(a.Verify(t.Context())); last.Bad > before.Lines+1 {
-			t.Fatalf("the new lines are found bad: %+v", last)
+			t.Errorf("the lines behind %q are found bad: %+v", content, last)
+		}
+	}
+}
+
+// FuzzAuditFile changes any bytes of a file of two writes: no byte is left out of what is checked, and whatever is not still
+// there as it was written is found. What was put behind it may be a line that was torn.
+func FuzzAuditFile(f *testing.F) {
+	dir := f.TempDir()
+	a := openLedger(f, dir)
+	writeOne(f, a, 1)
+	writeOne(f, a, 2)
+	whole := must[[]byte](f)(os.ReadFile(filepath.Join(dir, chainFile)))
+	head, hasHead, err := a.readHead()
+	check(f, err)
+	first, _, _ := bytes.Cut(whole, []byte("\n"))
+	for _, seed := range []struct {
+		at, cut uint16
+		put     string
+	}{{0, 0, ""}, {0, 0, "\n"}, {5, 1, "x"}, {0, uint16(len(first)) + 1, ""}, {uint16(len(first)), 1, ""}, {uint16(len(whole)) - 1, 1, ""}, {0, uint16(len(whole)), ""},
+		{uint16(len(whole)), 0, "{"}, {uint16(len(whole)), 0, string(first) + "\n"}, {0, 0, "\x00\x00"}, {0, 0, "null\n"}, {0, 0, `{"torn":-1}`}} {
+		f.Add(seed.at, seed.cut, []byte(seed.put))
+	}
+	f.Fuzz(func(t *testing.T, at, cut uint16, put []byte) {
+		from := min(int(at), len(whole))
+		content := slices.Concat(whole[:from], put, whole[min(from+int(cut), len(whole)):])
+		w := a.newWalk(head, hasHead)
+		var read []byte
+		for line, err := range linesOf(bytes.NewReader(content)) {
+			check(t, err)
+			read = append(read, line.text...)
+			if !line.open {
+				read = append(read, '\n')
+			}
+			w.check(line)
+		}
+		if !bytes.Equal(read, content) {
+			t.Fatalf("of %q is read %q", content, read)
+		}
+		asWritten := bytes.HasPrefix(content, bytes.TrimSuffix(whole, []byte("\n")))
+		if report := w.end(); report.Verdict == Intact && !asWritten || report.Verdict != Intact && bytes.Equal(content, whole) {
+			t.Fatalf("%q: %+v", content, report)
 		}
 	})
 }

@@ -99,7 +99,14 @@ func (l *Ledger) lines() iter.Seq2[rawLine, error] {
 			return
 		}
 		defer f.Close()
-		reader := bufio.NewReaderSize(f, maxLine)
+		linesOf(f)(yield)
+	}
+}
+
+// linesOf streams the lines of an audit file.
+func linesOf(file io.Reader) iter.Seq2[rawLine, error] {
+	return func(yield func(rawLine, error) bool) {
+		reader := bufio.NewReaderSize(file, maxLine)
 		var line rawLine
 		for {
 			text, err := reader.ReadBytes('\n')
