@@ -1,6 +1,7 @@
 package challenge_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -80,6 +81,32 @@ func TestACureEndsTheClaim(t *testing.T) {
 					t.Errorf("claimed after the push was sent again: %+v", answer.Causes)
 				}
 			})
+		}
+	}
+}
+
+// TestWhoDeletedAFactor: this machine is said to have deleted a factor only when it did.
+func TestWhoDeletedAFactor(t *testing.T) {
+	for outcome, evidence := range map[string]string{
+		"deleted":      "it was deleted from this machine at 2026-05-04T12:00:00Z by operator",
+		"already gone": "it was gone already when it was to be deleted from this machine",
+		"unknown":      "may have reached Twilio: how it ended is not known here",
+		"":             "may have reached Twilio: how it ended is not known here",
+		"failed":       "it was seen in this environment, and it no longer exists",
+	} {
+		s := &scene{t: t, memory: blank{}, factor: android, env: verify.Environment{Name: "prod", ServiceSID: serviceSID}}
+		s.simulated = newSimulated(t, simulator.Options{World: world(android), Clock: simulator.Clock{Mode: simulator.ClockFrozen, At: noonInMay}})
+		f, err := s.client.Factor(t.Context(), serviceSID, user, verify.FactorSID(s.factor))
+		s.must(err)
+		ids, err := s.remember().RecordDeletions(t.Context(), []verify.Factor{f}, "operator", "lost phone", s.now())
+		s.must(err)
+		if outcome != "" {
+			s.must(s.remember().FinishDeletions(t.Context(), verify.DeletionEnd{ID: ids[0], Outcome: outcome, At: s.now()}))
+		}
+		s.must(s.client.Writer().DeleteFactor(t.Context(), serviceSID, user, f.SID))
+		answer := s.why(t, thePhone(s), s.env, s.memory)
+		if len(answer.Causes) == 0 || answer.Causes[0].Kind != challenge.FactorGone || !strings.Contains(strings.Join(answer.Causes[0].Evidence, "\n"), evidence) {
+			t.Errorf("a delete that ended as %q: %+v", outcome, answer.Causes)
 		}
 	}
 }

@@ -98,16 +98,16 @@ func (d *diagnosis) factorAbsent() {
 	gone := Cause{Kind: FactorGone, Confidence: Certain, Owner: string(event.OwnerApp),
 		Summary: fmt.Sprintf("factor %s was deleted: its phone gets no push and can answer nothing, it must enrol again", d.factorID),
 		Next:    d.env.Command("factors", "list", string(d.identity))}
+	deleted := d.deletedFromHere()
 	switch {
-	case len(d.deleted) > 0:
-		last := d.deleted[len(d.deleted)-1]
-		gone.Evidence = []string{fmt.Sprintf("it was deleted from this machine at %s by %s", verify.Stamp(last.At), last.By)}
+	case deleted != "":
+		gone.Evidence = []string{deleted}
 	case d.challenge.ok():
 		gone.Evidence = []string{fmt.Sprintf("challenge %s was created for it, and it no longer exists", d.challenge.value.SID)}
 	case len(d.challenges.value) > 0:
 		gone.Evidence = []string{fmt.Sprintf("challenge %s was created for it at %s, and it no longer exists",
 			d.challenges.value[0].SID, verify.Stamp(d.challenges.value[0].DateCreated))}
-	case d.knownHere || d.isNamedHere(d.factorID):
+	case d.knownHere || len(d.deleted) > 0 || d.isNamedHere(d.factorID):
 		gone.Confidence = Likely
 		gone.Evidence = []string{"it was seen in this environment, and it no longer exists; Twilio removes unverified factors by itself"}
 	default:
@@ -120,6 +120,23 @@ func (d *diagnosis) factorAbsent() {
 		return
 	}
 	d.causes.add(gone)
+}
+
+// deletedFromHere says how the last delete of the factor from this machine ended; "" when none may have reached Twilio.
+func (d *diagnosis) deletedFromHere() string {
+	for _, last := range d.deleted {
+		sent := fmt.Sprintf("at %s by %s", verify.Stamp(last.At), last.By)
+		switch last.Outcome {
+		case "failed":
+			continue
+		case "deleted":
+			return "it was deleted from this machine " + sent
+		case "already gone":
+			return "it was gone already when it was to be deleted from this machine " + sent
+		}
+		return "a delete from this machine " + sent + " may have reached Twilio: how it ended is not known here"
+	}
+	return ""
 }
 
 func (d *diagnosis) isNamedHere(factor verify.FactorSID) bool {
