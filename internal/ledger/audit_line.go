@@ -111,6 +111,11 @@ func (l *Ledger) appendLines(f *os.File, entries []Entry) error {
 		content = append(append(content, text...), '\n')
 		tail.last, tail.torn = text, nil
 	}
+	if tail.size == 0 {
+		if err := l.beginHead(); err != nil {
+			return err
+		}
+	}
 	if _, err := f.Write(content); err != nil {
 		return err
 	}

@@ -167,8 +167,12 @@ type walk struct {
 }
 
 func (l *Ledger) newWalk(head head, hasHead bool) *walk {
-	return &walk{ledger: l, begun: map[string]int{}, head: head, hasHead: hasHead, reached: head.Size == 0,
+	w := &walk{ledger: l, begun: map[string]int{}, head: head, hasHead: hasHead, reached: head.Size == 0,
 		report: Report{Torn: []int{}, Unfinished: []string{}, Breaks: []Break{}}}
+	if hasHead && w.reached && !head.isOf(nil, l) {
+		w.found(1, "the file "+headFile+" was changed, so lines at the end may have been cut off")
+	}
+	return w
 }
 
 // found remembers the first problem that nobody has acknowledged yet.
@@ -235,7 +239,7 @@ func (w *walk) checkHead(line rawLine) {
 		return
 	}
 	w.reached = true
-	if end != w.head.Size || !w.ledger.follows(w.head.Last, line.text, nil) {
+	if end != w.head.Size || !w.head.isOf(line.text, w.ledger) {
 		w.found(line.number, "it is not the line that was written here last: it was changed, or lines before it were taken out or put in")
 	}
 }

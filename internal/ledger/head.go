@@ -34,6 +34,23 @@ func (l *Ledger) writeHead(h head) error {
 	return errors.Join(err, f.Close())
 }
 
+// beginHead writes the head of a file that is still empty, before its first line: where the process is killed between that and the
+// next head, the line is one behind a head. A head that is there, or that is damaged, stays: it tells that the file was not empty.
+func (l *Ledger) beginHead() error {
+	if _, ok, err := l.readHead(); ok || err != nil {
+		return nil
+	}
+	return l.writeHead(head{Last: keyed + l.key.Link(nil)})
+}
+
+// isOf tells whether the head was written behind this line; nil stands for an empty file. Only who has the key can make one.
+func (h head) isOf(last []byte, l *Ledger) bool {
+	if last == nil {
+		return h.Last == keyed+l.key.Link(nil)
+	}
+	return l.follows(h.Last, last, nil)
+}
+
 // readHead gives the head; ok is false when there is none.
 func (l *Ledger) readHead() (h head, ok bool, err error) {
 	text, err := statedir.ReadFile(filepath.Join(l.dir, headFile))
@@ -52,27 +69,28 @@ func (l *Ledger) broken(f *os.File) (string, error) {
 	if err != nil {
 		return headFile + " is damaged", nil
 	}
-	info, err := f.Stat()
-	switch {
-	case err != nil:
+	if !ok {
+		tail, err := readTail(f)
+		if tail.last != nil {
+			return headFile + " is missing, so lines may have been cut off", err
+		}
 		return "", err
-	case !ok && info.Size() == 0:
-		return "", nil
-	case info.Size() < head.Size:
+	}
+	info, err := f.Stat()
+	if err != nil {
+		return "", err
+	}
+	if info.Size() < head.Size {
 		return fmt.Sprintf("it has %d bytes and had %d: lines were cut off", info.Size(), head.Size), nil
 	}
 	last, err := lineBefore(f, head.Size)
 	if err != nil {
 		return "", err
 	}
-	if ok && !l.follows(head.Last, last, nil) {
+	if !head.isOf(last, l) {
 		return "its last line is not the one that was written last", nil
 	}
-	broken, err := l.brokenBehind(f, head.Size, last)
-	if broken != "" && !ok {
-		broken = headFile + " is missing, so lines may have been cut off"
-	}
-	return broken, err
+	return l.brokenBehind(f, head.Size, last)
 }
 
 // brokenBehind looks at what stands behind the head: the lines whose writer was killed before it wrote the head, and what was

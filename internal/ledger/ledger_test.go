@@ -453,9 +453,47 @@ func TestALineBehindTheHeadIsAdopted(t *testing.T) {
 		t.Errorf("%+v", report)
 	}
 	fresh := openLedger(t, t.TempDir())
+	check(t, fresh.beginHead())
+	begun := must[[]byte](t)(os.ReadFile(filepath.Join(fresh.dir, headFile)))
 	check(t, fresh.append(t.Context(), Entry{ID: "1", Phase: phaseBefore}))
-	check(t, os.Remove(filepath.Join(fresh.dir, headFile)))
+	check(t, os.WriteFile(filepath.Join(fresh.dir, headFile), begun, 0o600))
+	if report := must[Report](t)(fresh.Verify(t.Context())); report.Verdict != Intact {
+		t.Errorf("killed behind the first line: %+v", report)
+	}
 	check(t, fresh.append(t.Context(), Entry{ID: "1", Phase: phaseAfter}))
+}
+
+// TestNoHeadAdoptsWhatIsLeft: whoever cuts lines off cannot have the rest adopted by taking the head away, or by making one that
+// stands at the beginning.
+func TestNoHeadAdoptsWhatIsLeft(t *testing.T) {
+	for name, head := range map[string]string{
+		"no head":              "",
+		"a head of nothing":    `{"size":0,"last":"` + keyed + noPrev + `"}`,
+		"a head of no hash":    `{"size":0,"last":""}`,
+		"a head without a key": `{"size":0,"last":"` + hashLine(nil) + `"}`,
+	} {
+		for lines := 1; lines < 6; lines++ {
+			a := openLedger(t, t.TempDir())
+			for n := range 3 {
+				writeOne(t, a, n)
+			}
+			path := filepath.Join(a.dir, chainFile)
+			all := slices.Collect(bytes.Lines(must[[]byte](t)(os.ReadFile(path))))
+			check(t, os.WriteFile(path, bytes.Join(all[:lines], nil), 0o600))
+			check(t, os.Remove(filepath.Join(a.dir, headFile)))
+			if head != "" {
+				check(t, os.WriteFile(filepath.Join(a.dir, headFile), fmt.Appendf(nil, "%-127s\n", head), 0o600))
+			}
+			if _, err := a.begin(t.Context(), entryOf(9)); verify.KindOf(err) != verify.KindRefused {
+				t.Errorf("%s, %d of %d lines: the next write is %v", name, lines, len(all), err)
+			}
+			if report := must[Report](t)(a.Verify(t.Context())); report.Verdict != Broken {
+				t.Errorf("%s, %d of %d lines: %+v", name, lines, len(all), report)
+			}
+			must[string](t)(a.Acknowledge(t.Context(), Entry{Time: noon, Reason: "tried"}))
+			writeOne(t, a, 9)
+		}
+	}
 }
 
 // TestLinesThatWereWrittenTogetherAreAdopted: a kill between them and the head must not block the next write either. Behind a
