@@ -229,7 +229,8 @@ func TestEnvAddPicksTheService(t *testing.T) {
 	term.answer(t, "Which Verify Service?", down+down+down)
 	term.answer(t, "> another one", enter)
 	term.answer(t, "The Verify Service SID", "VA00000000000000000000000000000009"+enter)
-	term.answer(t, "the account has no Service VA00000000000000000000000000000009; type its SID again", simulator.DemoStagingServiceSID+enter)
+	const asksAgain = "\r\n\x1b[?25l" // what is typed before is not for the prompt
+	term.answer(t, "the account has no Service VA00000000000000000000000000000009; type its SID again, or press Ctrl-C to end"+asksAgain, simulator.DemoStagingServiceSID+enter)
 	term.answer(t, "Make mistyped the current environment?", enter)
 	if status, screen := term.end(t); status != 0 || !strings.Contains(screen, "added mistyped to") {
 		t.Errorf("status %d, screen %q", status, screen)
