@@ -55,7 +55,9 @@ func TestPagesAreAccessible(t *testing.T) {
 	for _, page := range pages {
 		for scheme, width := range map[string]int64{"light": 390, "dark": 1440} {
 			var faults []string
-			media := emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}})
+			// Without motion, because a push that fades in has no contrast yet.
+			media := emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme},
+				{Name: "prefers-reduced-motion", Value: "reduce"}})
 			err := chromedp.Run(tab, chromedp.EmulateViewport(width, 900), media, chromedp.Navigate(page), chromedp.Evaluate(axe, nil),
 				chromedp.Evaluate(axeFaults, &faults, func(p *runtime.EvaluateParams) *runtime.EvaluateParams { return p.WithAwaitPromise(true) }))
 			if err != nil {
