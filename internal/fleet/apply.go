@@ -107,7 +107,8 @@ func Applied(ctx context.Context, plan Plan, outcomes outcomeMemory) (ApplyState
 }
 
 // DeleteFactors deletes factors that a person named, one after the other, each as [Apply] deletes it; those of an identity are
-// read again together just before, in one request. After Ctrl-C, and after an answer that every other would get as well, the rest is reported as [NotTried].
+// read again together just before, in one request. After Ctrl-C, and after an answer that every other would get as well, the
+// rest is reported as [NotTried].
 // The error joins those of the factors. No outcome is remembered: there is no plan to go on with.
 func DeleteFactors(ctx context.Context, factors []verify.Factor, target Target, report func(Result)) error {
 	target.Outcomes = nil
