@@ -24,6 +24,7 @@ const axeFaults = `axe.run().then(found => found.violations.map(v => v.id + ": "
 // TestPagesAreAccessible has axe-core look at all that is made for a browser: the simulator's page, a request of it, and the
 // reports, on a phone in light colours and on a desk in dark ones.
 func TestPagesAreAccessible(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("run without -short: it starts a browser")
 	}

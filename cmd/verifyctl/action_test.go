@@ -47,6 +47,7 @@ func readAction(t *testing.T) (a action) {
 // TestTheActionTakesNoScriptFromAWorkflow: an expression in a script is replaced before a shell reads it, so that who names a
 // branch or a file could run anything. What others wrote is pinned by its commit.
 func TestTheActionTakesNoScriptFromAWorkflow(t *testing.T) {
+	t.Parallel()
 	pinned := regexp.MustCompile(`^[\w./-]+@[0-9a-f]{40}$`)
 	for _, step := range readAction(t).Runs.Steps {
 		if strings.Contains(step.Run, "${{") {
@@ -189,6 +190,7 @@ func (r *runner) wrongSandbox() {
 }
 
 func TestTheActionFailsAsTold(t *testing.T) {
+	t.Parallel()
 	r := newRunner(t, map[string]string{"config": "verifyctl.yaml"})
 	r.wrongSandbox()
 	for failOn, status := range map[string]int{"fail": 1, "warn": 1, "never": 0, "nonsense": 64} {
@@ -244,6 +246,7 @@ func (r *runner) readOutput(name string) string {
 
 // TestTheActionRunsNothingOfAnInput gives every input a text that a shell would run.
 func TestTheActionRunsNothingOfAnInput(t *testing.T) {
+	t.Parallel()
 	for _, hostile := range []string{"$(touch pwned)`touch pwned`\"; touch pwned; \"' ; touch pwned #", "a\ntouch pwned\n"} {
 		for name := range readAction(t).Inputs {
 			r := newRunner(t, map[string]string{name: hostile})
@@ -260,6 +263,7 @@ func TestTheActionRunsNothingOfAnInput(t *testing.T) {
 
 // TestTheActionInstallsOnlyWhatIsPinned: neither another archive of the same name nor one that nobody pinned is run.
 func TestTheActionInstallsOnlyWhatIsPinned(t *testing.T) {
+	t.Parallel()
 	r := newRunner(t, nil)
 	pins := strings.Split(r.read("action/checksums.txt"), "\n")
 	r.write("action/checksums.txt", pins[0][:64]+pins[1][64:]) // the checksum of something else

@@ -11,6 +11,7 @@ import (
 
 // The commands of the guide to challenges work as they stand there, in its order, on the demo world.
 func TestChallengesGuide(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("run without -short")
 	}

@@ -10,6 +10,7 @@ import (
 
 // On a terminal what is missing is picked from what this machine has seen.
 func TestChallengePicksWhatIsMissing(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("run without -short")
 	}

@@ -13,6 +13,7 @@ import (
 // TestColours: on a terminal what is wrong is red, what needs a look is yellow, what is in order is green and what is over
 // is dim; with NO_COLOR nothing is.
 func TestColours(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("run without -short")
 	}

@@ -16,6 +16,7 @@ import (
 // TestAWrongColumnSendsNothing runs the examples of every command that writes to Twilio with a column that does not exist.
 // Wrong usage is status 64, of which the help says that nothing was sent.
 func TestAWrongColumnSendsNothing(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("run without -short")
 	}

@@ -11,6 +11,7 @@ import (
 // The commands of the guide to debugger events work as they stand there, but for the listener, which has no end and needs
 // an account.
 func TestDebuggerGuide(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("run without -short")
 	}

@@ -10,6 +10,7 @@ import (
 // TestDoctorWatchOnATerminal: the screen is left by q with doctor's status and stays readable, and by Ctrl-C with 130; a terminal
 // that cannot draw over itself gets lines.
 func TestDoctorWatchOnATerminal(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("run without -short")
 	}

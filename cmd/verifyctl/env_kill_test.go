@@ -17,6 +17,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -32,17 +33,19 @@ import (
 // Twilio took it. The same command then leaves one of each, no plan finds a change, and the audit file knows how every write
 // ended.
 func TestAKilledApplyIsFinishedByTheNext(t *testing.T) {
+	t.Parallel()
 	killEverywhere(t, 4, func(k *killing) { // two credentials, a Service and a webhook
 		k.cutOff("env", "apply", "dev", "--yes")
 		k.ok("env", "apply", "dev", "--yes")
-		k.has("services", 1)
-		k.has("credentials", 2)
+		k.has("/v2/Services", 1)
+		k.has("/v1/Credentials", 2)
 	})
 }
 
 // TestAKilledRotationIsFinishedByTheNext does so at each request of a rotation: one new credential stands beside the old one
 // and is attached.
 func TestAKilledRotationIsFinishedByTheNext(t *testing.T) {
+	t.Parallel()
 	killEverywhere(t, 2, func(k *killing) { // a credential, and the Service that it is attached to
 		k.ok("env", "apply", "dev", "--yes")
 		k.write("apns.pem", killCertificatePEM(k.T))
@@ -52,14 +55,15 @@ func TestAKilledRotationIsFinishedByTheNext(t *testing.T) {
 		if err := cmd.Run(); cmd.ProcessState.ExitCode() != 3 { // nobody was pushed, which proves nothing
 			k.Errorf("%s: the next rotation: %v\n%s", k.at, err, out)
 		}
-		k.has("services", 1)
-		k.has("credentials", 3)
+		k.has("/v2/Services", 1)
+		k.has("/v1/Credentials", 3)
 	})
 }
 
 // TestAnApplyIsRememberedByTheTeam does so at two of the writes where the memory is in PostgreSQL. Another machine does not take what a run
 // that may still live has begun for cut off. No secret is in any row.
 func TestAnApplyIsRememberedByTheTeam(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("run without -short")
 	}
@@ -70,11 +74,10 @@ func TestAnApplyIsRememberedByTheTeam(t *testing.T) {
 	if address == "" {
 		t.Skip("PostgreSQL is neither named in VERIFYCTL_TEST_POSTGRES nor installed: an apply with a team's store is not tested")
 	}
-	t.Setenv("VERIFYCTL_STORE", address)
-	t.Setenv("VERIFYCTL_STORE_KEY", "0123456789abcdef0123456789abcdef")
 	for _, n := range []int{1, 3} { // a credential and the Service; the other writes go the same way, and each run costs time
 		k := newKilling(t, n, true)
 		k.writesOnly = true
+		k.env = []string{"VERIFYCTL_STORE=" + address, "VERIFYCTL_STORE_KEY=0123456789abcdef0123456789abcdef"}
 		k.cutOff("env", "apply", "dev", "--yes")
 		if cmd, out := k.command("env", "apply", "dev", "--yes"); n == 1 {
 			cmd.Env = append(cmd.Env, "VERIFYCTL_STATE_DIR="+t.TempDir())
@@ -85,8 +88,8 @@ func TestAnApplyIsRememberedByTheTeam(t *testing.T) {
 		if out := k.ok("env", "apply", "dev", "--yes"); !k.killed || !strings.Contains(out, "was made by an earlier apply, which did not see the reply: ") {
 			t.Errorf("%s: %s", k.at, out)
 		}
-		k.has("services", 1)
-		k.has("credentials", 2)
+		k.has("/v2/Services", 1)
+		k.has("/v1/Credentials", 2)
 		k.ok("env", "drift", "dev")
 		if n == 1 {
 			k.holdsNoSecret(address)
@@ -185,7 +188,10 @@ type killing struct {
 	sim *simulator.Simulator
 	url string
 	dir string
-	at  string // for messages
+	at  string   // for messages
+	env []string // beside what every command gets
+
+	service string // the path of the Service, in a world of deletes
 
 	mu         sync.Mutex
 	n          int // of the request at which it is killed
@@ -267,6 +273,7 @@ func (k *killing) command(args ...string) (*exec.Cmd, *bytes.Buffer) {
 	}
 	cmd := exec.CommandContext(k.Context(), path, append([]string{"--config", filepath.Join(k.dir, "config.yaml")}, args...)...)
 	cmd.Env = append(os.Environ(), "XDG_CONFIG_HOME="+k.dir, "VERIFYCTL_STATE_DIR="+filepath.Join(k.dir, "state"), "VERIFYCTL_KEYCHAIN=off", "KILL_SECRET="+killSecret, coverageDir(k.dir))
+	cmd.Env = append(cmd.Env, k.env...)
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	return cmd, &out
@@ -295,13 +302,29 @@ func (k *killing) ok(args ...string) string {
 	return out.String()
 }
 
-// has makes sure that so many of a kind are there.
+// has makes sure that Twilio has so many in a list.
 func (k *killing) has(list string, want int) {
 	k.Helper()
-	var rows []json.RawMessage
-	if out := k.ok("-e", "dev", list, "list", "-o", "json"); json.Unmarshal([]byte(out), &rows) != nil || len(rows) != want {
-		k.Errorf("%s: %d %s, want %d", k.at, len(rows), list, want)
+	if got := k.count(list); got != want {
+		k.Errorf("%s: %d of %s, want %d", k.at, got, list, want)
 	}
+}
+
+// count gives how many Twilio has in a list of one page.
+func (k *killing) count(list string) int {
+	k.Helper()
+	request, reply := httptest.NewRequestWithContext(k.Context(), http.MethodGet, list, nil), httptest.NewRecorder()
+	request.SetBasicAuth(killKey, killSecret)
+	k.sim.ServeHTTP(reply, request)
+	var page map[string]json.RawMessage
+	var rows []json.RawMessage
+	if err := json.Unmarshal(reply.Body.Bytes(), &page); err != nil {
+		k.Fatalf("%s: %v: %s", list, err, reply.Body)
+	}
+	if err := json.Unmarshal(page[strings.ToLower(path.Base(list))], &rows); err != nil {
+		k.Fatalf("%s: %v: %s", list, err, reply.Body)
+	}
+	return len(rows)
 }
 
 var killAccountJSON = sync.OnceValue(func() string {

@@ -39,6 +39,7 @@ func (h home) mustSay(t *testing.T, status int, env, args []string, words ...str
 // TestTheStricterEnvironmentWins: a Service that some environment calls production is written to as production, by
 // whichever name, and the refusal says whose rule it is and where it stands.
 func TestTheStricterEnvironmentWins(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("run without -short")
 	}
@@ -68,6 +69,7 @@ func TestTheStricterEnvironmentWins(t *testing.T) {
 
 // TestARefusalNamesWhereItsRuleStands: the line of the file, or the variable.
 func TestARefusalNamesWhereItsRuleStands(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("run without -short")
 	}
@@ -105,6 +107,7 @@ func TestARefusalNamesWhereItsRuleStands(t *testing.T) {
 
 // TestWhatDoctorWantsDeclaredCanBeDeclared pastes the commands that doctor prints until nothing waits for a declaration.
 func TestWhatDoctorWantsDeclaredCanBeDeclared(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("run without -short")
 	}
@@ -129,6 +132,7 @@ func TestWhatDoctorWantsDeclaredCanBeDeclared(t *testing.T) {
 
 // TestTheNamedEnvironmentKeepsItsEvents: what -e names keeps the events of its Service, and the commands printed name it.
 func TestTheNamedEnvironmentKeepsItsEvents(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("run without -short")
 	}
@@ -155,6 +159,7 @@ func TestTheNamedEnvironmentKeepsItsEvents(t *testing.T) {
 // TestRepairsAreConfirmedAsEveryWrite: without a terminal doctor --fix and doctor undo take --yes, and what is there already
 // is not sent.
 func TestRepairsAreConfirmedAsEveryWrite(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("run without -short")
 	}
@@ -182,6 +187,7 @@ func TestRepairsAreConfirmedAsEveryWrite(t *testing.T) {
 // TestBulkWorkKeepsTheGuardsOfSingleWork: a list that takes all factors of a person in production shows what they are, names
 // the person, and needs to be meant; what the plan did not foresee is kept.
 func TestBulkWorkKeepsTheGuardsOfSingleWork(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("run without -short")
 	}
@@ -205,6 +211,7 @@ func TestBulkWorkKeepsTheGuardsOfSingleWork(t *testing.T) {
 
 // TestAMissingServiceIsNamed: of an environment whose Service is gone no identity is said to be missing.
 func TestAMissingServiceIsNamed(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("run without -short")
 	}

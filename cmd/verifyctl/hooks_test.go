@@ -23,6 +23,7 @@ import (
 // TestPreCommitHooks runs each hook as pre-commit does, its entry with the names of files behind it: on files that are in
 // order, on files that are not, and without a network.
 func TestPreCommitHooks(t *testing.T) {
+	t.Parallel()
 	var hooks []struct{ ID, Name, Entry, Language, Files string }
 	readYAML(t, "../../.pre-commit-hooks.yaml", &hooks)
 	const environments = "environments:\n  prod:\n    account_sid: AC00000000000000000000000000000001\n    service_sid: VA00000000000000000000000000000001\n"

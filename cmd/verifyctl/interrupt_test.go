@@ -19,6 +19,7 @@ import (
 // TestInterruptedDeletes: after Ctrl-C the delete that was sent is waited for and told, no other is sent, and the hint
 // names the rest.
 func TestInterruptedDeletes(t *testing.T) {
+	t.Parallel()
 	const (
 		account = "AC00000000000000000000000000000001"
 		service = "VA00000000000000000000000000000001"

@@ -27,6 +27,7 @@ var (
 // TestThePagePrintsCommandsThatRun pastes what the simulator's page prints for each request into a shell, over TLS too. A write
 // to what counts as production says how it is confirmed.
 func TestThePagePrintsCommandsThatRun(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("run without -short")
 	}

@@ -14,6 +14,7 @@ import (
 
 // TestPassPhraseIsAskedForAtTheTerminal opens the .p12 of the transcript without the variable.
 func TestPassPhraseIsAskedForAtTheTerminal(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("run without -short")
 	}

@@ -10,6 +10,7 @@ import (
 
 // TestPlotsAreForPeople: a plot is drawn for whoever looks at a terminal, in characters that it has; a program never gets one.
 func TestPlotsAreForPeople(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("run without -short")
 	}

@@ -9,6 +9,7 @@ import (
 
 // TestCtrlCEndsWhatReadsATerminal: Ctrl-C ends a command that reads a terminal at once, with 130.
 func TestCtrlCEndsWhatReadsATerminal(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("run without -short")
 	}

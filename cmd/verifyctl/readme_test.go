@@ -22,6 +22,7 @@ const readme = "../../README.md"
 // TestREADME runs every "$ verifyctl" line of the README's transcripts on a terminal and compares what it prints with
 // what the README shows. With -update the README is rewritten.
 func TestREADME(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("run without -short")
 	}

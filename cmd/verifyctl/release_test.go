@@ -10,6 +10,7 @@ import (
 // TestTheReleaseNamesFilesThatAreThere: what .goreleaser.yaml packs is in the repository, and archives have the names that the
 // Action downloads.
 func TestTheReleaseNamesFilesThatAreThere(t *testing.T) {
+	t.Parallel()
 	type sources []struct{ Src, Dst string }
 	var release struct {
 		ProjectName string `yaml:"project_name"`

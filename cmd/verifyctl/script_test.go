@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -27,7 +28,18 @@ import (
 var update = flag.Bool("update", false, "rewrite the expected output in the scripts")
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"verifyctl": main})
+	testscript.Main(waiting{m}, map[string]func(){"verifyctl": main})
+}
+
+// waiting are tests that wait for programs most of their time: more of them run side by side than there are processors.
+type waiting struct{ *testing.M }
+
+func (w waiting) Run() int {
+	flag.Parse()
+	if parallel := flag.Lookup("test.parallel"); parallel.Value.String() == parallel.DefValue {
+		_ = flag.Set(parallel.Name, strconv.Itoa(3*runtime.GOMAXPROCS(0))) // a number it takes
+	}
+	return w.M.Run()
 }
 
 // coverageDir is the variable that names where verifyctl puts what it covered, when these tests are built with -cover: it
@@ -54,6 +66,7 @@ func TestScripts(t *testing.T) {
 	}
 	for _, dir := range scriptDirs(t) {
 		t.Run(filepath.Base(dir), func(t *testing.T) {
+			t.Parallel()
 			params := params
 			params.Dir = dir
 			testscript.Run(t, params)

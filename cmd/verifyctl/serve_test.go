@@ -135,6 +135,7 @@ func (h home) environment(t *testing.T, lines ...string) {
 
 // TestServeToAnotherProcess goes through an operator's day against a simulator in another process, and stops it.
 func TestServeToAnotherProcess(t *testing.T) {
+	t.Parallel()
 	h := newHome(t)
 	server := h.serve(t, "--state", h.path("world.sqlite"))
 	h.environment(t, "base_url: "+server.BaseURL)
@@ -184,6 +185,7 @@ func (h home) say(t *testing.T, status int, env []string, args ...string) string
 
 // TestCommandsFindTheServer: commands beside a running server work on its world, which nobody else can reach, and say so.
 func TestCommandsFindTheServer(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("run without -short: it starts many programs")
 	}
@@ -260,6 +262,7 @@ func TestCommandsFindTheServer(t *testing.T) {
 
 // TestServeSaysWhatAClientNeeds: for a person, a line each.
 func TestServeSaysWhatAClientNeeds(t *testing.T) {
+	t.Parallel()
 	h := newHome(t)
 	serve := h.command(t, nil, "simulator", "serve", "--addr", "127.0.0.1:0", "--connect-proxy", "127.0.0.1:0", "--state", ":memory:")
 	out, err := serve.StdoutPipe()
@@ -288,6 +291,7 @@ func TestServeSaysWhatAClientNeeds(t *testing.T) {
 // TestServeAsTwilio reaches a simulator in another process in every way but base_url: through the proxy, over TLS, and by
 // the variables that Twilio's own tools read.
 func TestServeAsTwilio(t *testing.T) {
+	t.Parallel()
 	h := newHome(t)
 	server := h.serve(t, "--state", ":memory:", "--connect-proxy", "127.0.0.1:0", "--tls")
 	config := []string{"VERIFYCTL_CONFIG=" + h.path("environments.yaml"), "VERIFYCTL_ENV=sim"}
@@ -324,6 +328,7 @@ func TestServeAsTwilio(t *testing.T) {
 
 // TestServeKilled kills a simulator while clients write, again and again: what was acknowledged is there afterwards.
 func TestServeKilled(t *testing.T) {
+	t.Parallel()
 	h := newHome(t)
 	entities := "/v2/Services/" + simulator.DemoServiceSID + "/Entities"
 	h.run(t, 0, nil, "simulator", "settings", "--state", h.path("world.sqlite"), "--entity-rate", "-1")
@@ -369,6 +374,7 @@ func TestServeKilled(t *testing.T) {
 
 // TestServeEndsRequestsInFlight: Ctrl-C lets a request be answered, and takes no new one.
 func TestServeEndsRequestsInFlight(t *testing.T) {
+	t.Parallel()
 	h := newHome(t)
 	state := h.path("world.sqlite")
 	server := h.serve(t, "--state", state)

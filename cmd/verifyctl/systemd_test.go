@@ -90,6 +90,7 @@ func (u unit) ends(status int) bool {
 }
 
 func TestTheDoctorUnitLeavesMetrics(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("run without -short")
 	}
@@ -110,6 +111,7 @@ func TestTheDoctorUnitLeavesMetrics(t *testing.T) {
 }
 
 func TestTheListenerUnitServesAndStops(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("run without -short")
 	}
@@ -155,6 +157,7 @@ func TestTheListenerUnitServesAndStops(t *testing.T) {
 
 // TestUnitsMayDoLittle: a service is nobody's user, sees no home and gets its secrets from systemd; systemd itself takes every unit.
 func TestUnitsMayDoLittle(t *testing.T) {
+	t.Parallel()
 	files, err := filepath.Glob(filepath.Join(units, "*.*"))
 	if err != nil || len(files) < 3 {
 		t.Fatalf("%v: %v", files, err)

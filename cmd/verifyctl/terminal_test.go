@@ -100,6 +100,7 @@ func (term *terminal) end(t *testing.T) (int, string) {
 // command writes a question about colours to the terminal and waits five seconds for an answer. This is the one place
 // where a bound on time is the behaviour.
 func TestVersionAsksTheTerminalNothing(t *testing.T) {
+	t.Parallel()
 	for _, args := range [][]string{{"version"}, {"--help"}} {
 		started := time.Now()
 		status, screen := onTerminal(t, []string{"TERM=xterm-256color", "HOME=" + t.TempDir()}, args...).end(t)
@@ -113,6 +114,7 @@ func TestVersionAsksTheTerminalNothing(t *testing.T) {
 }
 
 func TestEnvAddAsksWhatIsMissing(t *testing.T) {
+	t.Parallel()
 	home := t.TempDir()
 	vars := []string{"TERM=xterm-256color", "NO_COLOR=1", "XDG_CONFIG_HOME=" + home, "VERIFYCTL_KEYCHAIN=off", "VERIFYCTL_STATE_DIR=" + t.TempDir()}
 	const enter, down, secret = "\r", "\x1b[B", "secretsecretsecret"
@@ -169,6 +171,7 @@ environments:
 
 // The Service is picked from those of the account, and the environment that is current may stay so.
 func TestEnvAddPicksTheService(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("run without -short")
 	}
