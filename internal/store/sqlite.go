@@ -105,10 +105,9 @@ func (e *sqliteEngine) create(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := f.Close(); err != nil {
-		return err
-	}
-	db := openFile(empty, "&_txlock=immediate")
+	defer f.Close() // after the database: closing a file of a process gives up the locks of SQLite too
+	// Nobody sees the file before it is whole: it waits for the disk once.
+	db := openFile(empty, "&_txlock=immediate&_pragma=journal_mode(MEMORY)&_pragma=synchronous(OFF)")
 	db.SetMaxOpenConns(1)
 	err = migrateFile(ctx, db, 0)
 	if err == nil {
@@ -117,7 +116,7 @@ func (e *sqliteEngine) create(ctx context.Context) error {
 	if err == nil {
 		_, err = db.ExecContext(ctx, `PRAGMA journal_mode = WAL`)
 	}
-	if err := errors.Join(err, db.Close()); err != nil {
+	if err := errors.Join(err, db.Close(), f.Sync()); err != nil {
 		return err
 	}
 	if err := os.Rename(empty, e.path); err != nil {
