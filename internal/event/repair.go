@@ -197,16 +197,23 @@ func (m *repairer) word() (text string, isText bool) {
 // stands before its last comma is taken, because what follows may be half of something.
 func (m *repairer) quoted(quote byte) string {
 	var b strings.Builder
-	for !m.done() {
+	for start := m.pos; !m.done(); start = m.pos {
+		for m.pos < len(m.text) && m.text[m.pos] != quote && m.text[m.pos] != '\\' {
+			m.pos++
+		}
+		b.WriteString(m.text[start:m.pos])
+		if m.done() {
+			break
+		}
 		c := m.text[m.pos]
 		m.pos++
 		switch {
 		case c == quote:
 			return b.String()
-		case c == '\\' && !m.done():
-			m.escape(&b)
-		default:
+		case m.done():
 			b.WriteByte(c)
+		default:
+			m.escape(&b)
 		}
 	}
 	m.cut = true

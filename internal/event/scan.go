@@ -1,7 +1,6 @@
 package event
 
 import (
-	"bytes"
 	"errors"
 	"iter"
 )
@@ -119,8 +118,12 @@ func valueEnd(b []byte, i int) (int, bool) {
 		var s scanner
 		return s.run(b, i)
 	}
-	n := bytes.IndexAny(b[i:min(i+64, len(b))], ",]} \t\r\n")
-	return i + max(n, 0), n > 0
+	for end, c := range b[i:min(i+64, len(b))] {
+		if c == ',' || c == ']' || c == '}' || isSpace(c) {
+			return i + end, end > 0
+		}
+	}
+	return i, false
 }
 
 // elements walks a list's elements without parsing them.
