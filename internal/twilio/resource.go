@@ -72,10 +72,11 @@ var wireTypes sync.Map // of reflect.Type
 func complete(resource any, body []byte) error {
 	switch r := resource.(type) {
 	case *verify.Service:
-		var wire struct{ TOTP, Passkeys json.RawMessage }
-		err := json.Unmarshal(body, &wire)
-		r.TOTP, r.Passkeys = hasMembers(wire.TOTP), hasMembers(wire.Passkeys)
-		r.Settings = settingsIn(body)
+		var all map[string]json.RawMessage
+		err := json.Unmarshal(body, &all)
+		known := members{"": all}
+		r.TOTP, r.Passkeys = hasMembers(known.at("totp")), hasMembers(known.at("passkeys"))
+		r.Settings = settingsIn(known)
 		return err
 	case *verify.Credential:
 		var wire struct{ Sandbox *text } // "True", "False" or null; a boolean is understood, too
@@ -87,28 +88,38 @@ func complete(resource any, body []byte) error {
 	return nil
 }
 
-// settingsIn reads the settings of a Service. What has another shape than documented is left out, and so not known; what is
-// below a null is null.
-func settingsIn(body []byte) verify.ServiceSettings {
+// settingsIn reads the settings of a Service. What has another shape than documented is left out, and so not known.
+func settingsIn(service members) verify.ServiceSettings {
 	settings := verify.ServiceSettings{}
 	for _, setting := range verify.ServiceSettingNames {
-		raw := json.RawMessage(body)
-		for name := range strings.SplitSeq(setting.Name, ".") {
-			if string(raw) == "null" {
-				break
-			}
-			var members map[string]json.RawMessage
-			if decodeObject(raw, &members) != nil {
-				raw = nil
-				break
-			}
-			raw = members[name]
-		}
-		if value, known := settingText(raw); known {
+		if value, known := settingText(service.at(setting.Name)); known {
 			settings[setting.Name] = value
 		}
 	}
 	return settings
+}
+
+// members are those of a JSON object, under "", and of the objects in it, each decoded once and under its path.
+type members map[string]map[string]json.RawMessage
+
+// at gives the value at a path such as push.apn_credential_sid. What is below a null is null.
+func (m members) at(path string) json.RawMessage {
+	parent, name := "", path
+	if dot := strings.LastIndexByte(path, '.'); dot >= 0 {
+		parent, name = path[:dot], path[dot+1:]
+	}
+	inside, known := m[parent]
+	if !known {
+		raw := m.at(parent)
+		if string(raw) == "null" {
+			return raw
+		}
+		if decodeObject(raw, &inside) != nil {
+			inside = nil
+		}
+		m[parent] = inside
+	}
+	return inside[name]
 }
 
 func settingText(raw json.RawMessage) (value string, known bool) {
