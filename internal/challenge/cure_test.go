@@ -19,6 +19,7 @@ func TestACureEndsTheClaim(t *testing.T) {
 			s.contents(sid, simulator.CredentialContents{Topic: appID, Project: project})
 		}
 	}
+	worlds := newStages(t)
 	attached := func(s *scene) { s.slots(apnSID, fcmSID) }
 	for _, tc := range []struct {
 		cause        challenge.CauseKind
@@ -59,10 +60,7 @@ func TestACureEndsTheClaim(t *testing.T) {
 	} {
 		for _, shape := range []simulator.AlertShape{simulator.AlertCorrelated, simulator.AlertCredentialOnly, simulator.AlertBare} {
 			t.Run(string(tc.cause)+" "+tc.on+" "+string(shape), func(t *testing.T) {
-				s := &scene{t: t, memory: blank{}, factor: tc.on, env: verify.Environment{Name: "prod", ServiceSID: serviceSID,
-					IOSBuild: verify.IOSDistribution, Platforms: []verify.Platform{verify.PlatformAPN, verify.PlatformFCM}}}
-				s.simulated = newSimulated(t, simulator.Options{AlertShape: shape, World: world(tc.on),
-					Clock: simulator.Clock{Mode: simulator.ClockFrozen, At: noonInMay}})
+				s := worlds.scene(t, tc.on, shape)
 				tc.breakIt(s)
 				s.wait(time.Hour)
 				sid := s.ask()

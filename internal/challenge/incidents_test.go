@@ -481,7 +481,7 @@ func (s *scene) unverified(platform string) challenge.Subject {
 // TestIncidents asks why about every incident in every shape that alerts may have. With correlated alerts the right
 // cause comes first; with the others it may be unknown. A push token is never blamed wrongly in any.
 func TestIncidents(t *testing.T) {
-	all := incidents()
+	all, worlds := incidents(), newStages(t)
 	if len(all) < 60 {
 		t.Fatalf("%d incidents, at least 60 are wanted", len(all))
 	}
@@ -507,7 +507,7 @@ func TestIncidents(t *testing.T) {
 				for _, i := range all {
 					t.Run(i.name, func(t *testing.T) {
 						t.Parallel()
-						answer := playIncident(t, i, shape)
+						answer := playIncident(worlds.scene(t, i.on, shape), i)
 						mu.Lock()
 						defer mu.Unlock()
 						isRight := slices.Contains(append(i.also, i.cause), first(answer))
@@ -541,17 +541,54 @@ func orUnknown(kind challenge.CauseKind) string {
 	return string(kind)
 }
 
-func playIncident(t *testing.T, i incident, shape simulator.AlertShape) challenge.Answer {
-	s := &scene{t: t, memory: blank{}, factor: i.on, env: verify.Environment{Name: "prod", ServiceSID: serviceSID,
+// stages are the worlds that scenes were played in. The next one is played there, once everything is as it was.
+type stages struct {
+	t    *testing.T
+	mu   sync.Mutex
+	free map[setting][]*simulated
+}
+
+// setting is what worlds differ in: the user's phone, and the alerts.
+type setting struct {
+	phone string
+	shape simulator.AlertShape
+}
+
+func newStages(t *testing.T) *stages { return &stages{t: t, free: map[setting][]*simulated{}} }
+
+// scene gives a new one in a world of its own.
+func (all *stages) scene(t *testing.T, phone string, shape simulator.AlertShape) *scene {
+	at := setting{phone, shape}
+	s := &scene{simulated: all.take(at), t: t, memory: blank{}, factor: phone, env: verify.Environment{Name: "prod", ServiceSID: serviceSID,
 		IOSBuild: verify.IOSDistribution, Platforms: []verify.Platform{verify.PlatformAPN, verify.PlatformFCM}}}
-	s.simulated = newSimulated(t, simulator.Options{AlertShape: shape, World: world(i.on),
-		Clock: simulator.Clock{Mode: simulator.ClockFrozen, At: noonInMay}})
+	t.Cleanup(func() {
+		s.must(s.Reset(context.Background()))
+		all.mu.Lock()
+		defer all.mu.Unlock()
+		all.free[at] = append(all.free[at], s.simulated)
+	})
+	return s
+}
+
+func (all *stages) take(at setting) *simulated {
+	all.mu.Lock()
+	defer all.mu.Unlock()
+	free := all.free[at]
+	if len(free) == 0 {
+		return newSimulated(all.t, simulator.Options{AlertShape: at.shape, World: world(at.phone),
+			Clock: simulator.Clock{Mode: simulator.ClockFrozen, At: noonInMay}})
+	}
+	all.free[at] = free[1:]
+	return free[0]
+}
+
+func playIncident(s *scene, i incident) challenge.Answer {
 	subject := i.play(s)
 	var answer challenge.Answer
 	if s.down {
 		answer = s.whyWithoutNetwork(subject)
 	} else {
-		answer = s.why(t, subject, s.env, s.memory)
+		answer = s.why(s.t, subject, s.env, s.memory)
 	}
 	s.checkTokenClaims(answer)
 	return answer

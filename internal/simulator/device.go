@@ -71,13 +71,13 @@ func (s *Simulator) Devices(ctx context.Context, filter DeviceFilter) ([]Device,
 	if filter.Limit <= 0 {
 		filter.Limit = -1
 	}
+	where, args := picked("s.sid", filter.Service, "e.identity", filter.Identity, "f.sid", filter.Factor)
 	return read(ctx, s, func(t *tx) ([]Device, error) {
 		sids, err := collect(t, func(rows *sql.Rows) (sid string, err error) {
 			err = rows.Scan(&sid)
 			return sid, err
 		}, `SELECT f.sid FROM factors f JOIN entities e ON e.seq = f.entity_id JOIN services s ON s.seq = e.service_id
-			WHERE f.type = 'push' AND (?1 = '' OR s.sid = ?1) AND (?2 = '' OR e.identity = ?2) AND (?3 = '' OR f.sid = ?3)
-			ORDER BY f.seq LIMIT ?4`, filter.Service, filter.Identity, filter.Factor, filter.Limit)
+			WHERE f.type = 'push' AND `+where+` ORDER BY f.seq LIMIT ?`, append(args, filter.Limit)...)
 		devices := make([]Device, len(sids))
 		for i, sid := range sids {
 			d, err := t.device(sid)

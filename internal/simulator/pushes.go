@@ -3,6 +3,7 @@ package simulator
 import (
 	"context"
 	"database/sql"
+	"slices"
 	"time"
 )
 
@@ -33,12 +34,24 @@ func (s *Simulator) Pushes(ctx context.Context, filter PushFilter) ([]Push, erro
 	if filter.Limit <= 0 {
 		filter.Limit = -1
 	}
+	where, args := picked("service_sid", filter.Service, "identity", filter.Identity, "factor_sid", filter.Factor, "challenge_sid", filter.Challenge)
 	return read(ctx, s, func(t *tx) ([]Push, error) {
-		return collect(t, scanPush, "SELECT "+pushColumns+` FROM (
-			SELECT * FROM pushes WHERE (?1 = '' OR service_sid = ?1) AND (?2 = '' OR identity = ?2) AND (?3 = '' OR factor_sid = ?3)
-			AND (?4 = '' OR challenge_sid = ?4) ORDER BY seq DESC LIMIT ?5) ORDER BY seq`,
-			filter.Service, filter.Identity, filter.Factor, filter.Challenge, filter.Limit)
+		return collect(t, scanPush, "SELECT "+pushColumns+" FROM (SELECT * FROM pushes WHERE "+where+" ORDER BY seq DESC LIMIT ?) ORDER BY seq",
+			append(args, filter.Limit)...)
 	})
+}
+
+// picked gives the condition that each column has its value, of those whose value is not empty, and its arguments. An index
+// can serve it.
+func picked(columnsAndValues ...string) (where string, args []any) {
+	where = "TRUE"
+	for pair := range slices.Chunk(columnsAndValues, 2) {
+		if pair[1] != "" {
+			where += " AND " + pair[0] + " = ?"
+			args = append(args, pair[1])
+		}
+	}
+	return where, args
 }
 
 const pushColumns = "service_sid, identity, factor_sid, challenge_sid, notification, platform, outcome, code, data, at"
