@@ -62,7 +62,7 @@ func (c *company) run(args ...string) (status int, stdout, stderr string) {
 			return c.state
 		}
 		return ""
-	}}}
+	}}, sleep: withoutWaiting}
 	status = run(context.Background(), s, append([]string{"--config", c.config}, args...))
 	return status, out.String(), err.String()
 }

@@ -26,9 +26,10 @@ import (
 )
 
 // The tests run thousands of commands in this process, each with a tree of commands of its own: a fifth of their time went
-// into collecting garbage.
+// into collecting garbage. Little of what they make lives on.
 func TestMain(m *testing.M) {
-	debug.SetGCPercent(400)
+	debug.SetGCPercent(-1)
+	debug.SetMemoryLimit(256 << 20)
 	os.Exit(m.Run())
 }
 
@@ -104,12 +105,25 @@ func rememberingMachine(t *testing.T) machine {
 // newWorld opens a simulator with the demo world and the key of a machine.
 func newWorld(t *testing.T) *simulator.Simulator {
 	t.Helper()
-	sim, err := simulator.Open(t.Context(), simulator.Options{Seed: simulator.SeedDemo, Clock: simulator.Clock{Mode: simulator.ClockWall}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	return newWorldIn(t, simulator.Memory)
+}
+
+// newWorldIn is [newWorld] with a state of its own.
+func newWorldIn(t *testing.T, state string) *simulator.Simulator {
+	t.Helper()
+	sim := openWorldIn(t, state)
 	key := simulator.Key{SID: mainKey, Kind: "main", Account: simulator.DefaultAccountSID, Secret: clinicPass}
 	if err := sim.PutKey(t.Context(), key); err != nil {
+		t.Fatal(err)
+	}
+	return sim
+}
+
+// openWorldIn opens a simulator on a state, or makes it with the demo world.
+func openWorldIn(t *testing.T, state string) *simulator.Simulator {
+	t.Helper()
+	sim, err := simulator.Open(t.Context(), simulator.Options{State: state, Seed: simulator.SeedDemo, Clock: simulator.Clock{Mode: simulator.ClockWall}})
+	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { sim.Close() })

@@ -102,7 +102,7 @@ func newPaper(t *testing.T) *paper {
 	}
 	m.write(t, "work/verifyctl.yaml", "environments:\n  live:\n    account_sid: "+simulator.DefaultAccountSID+"\n    service_sid: "+simulator.DemoServiceSID+"\n")
 	p := &paper{T: t, fresh: m, seen: map[string]bool{}, origins: map[string]int{}, spared: map[string][]string{}}
-	p.run(m, []string{"verifyctl", "-e", "demo", "services", "list"}) // makes the demo world, for all copies
+	p.run(m, []string{"verifyctl", "-e", "demo", "factors", "deleted"}) // makes the demo world and its memory, for all copies
 	p.bare = m.copy(t)
 	work := filepath.Join(p.bare.dir, "work")
 	if err := cmp.Or(os.RemoveAll(work), os.Mkdir(work, 0o700)); err != nil {

@@ -67,11 +67,24 @@ func TestMaskedRunsNameNobody(t *testing.T) {
 	if err := json.Unmarshal([]byte(listed), &factors); err != nil || len(factors) < 10 {
 		t.Fatalf("%d factors: %v", len(factors), err)
 	}
-	forms := []string{`user-1\d\d\d-[a-z]+`}
+	identity := regexp.MustCompile(`user-1\d\d\d-[a-z]+`)
+	var names []string
 	for _, f := range factors {
-		forms = append(forms, `\b`+regexp.QuoteMeta(f.Name)+`\b`)
+		names = append(names, f.Name)
 	}
-	named := regexp.MustCompile(strings.Join(forms, "|"))
+	named := func(text string) []int {
+		if at := identity.FindStringIndex(text); at != nil {
+			return at
+		}
+		for _, name := range names {
+			if strings.Contains(text, name) { // looking for it as a word takes long
+				if at := regexp.MustCompile(`\b` + regexp.QuoteMeta(name) + `\b`).FindStringIndex(text); at != nil {
+					return at
+				}
+			}
+		}
+		return nil
+	}
 
 	commands := demoExamples(Root())
 	for command, words := range map[string]string{
@@ -100,7 +113,7 @@ func TestMaskedRunsNameNobody(t *testing.T) {
 			stdout, stderr := runDemo(t, state, 0, args...)
 			ran++
 			for stream, text := range map[string]string{"stdout": stdout, "stderr": stderr} {
-				if name := named.FindStringIndex(text); name != nil {
+				if name := named(text); name != nil {
 					t.Errorf("%s, verifyctl %s: %s has …%s…", command, strings.Join(args, " "), stream,
 						text[max(0, name[0]-60):min(len(text), name[1]+40)])
 				}

@@ -36,6 +36,7 @@ func TestPrintedCommandsNameWhatTheyWorkOn(t *testing.T) {
 	t.Setenv("TWILIO_ACCOUNT_SID", simulator.DefaultAccountSID)
 	t.Setenv("TWILIO_AUTH_TOKEN", simulator.DefaultAuthToken)
 	t.Setenv("XDG_CONFIG_HOME", t.TempDir())
+	m.run(t.Context(), "-e", "demo", "services", "list") // makes the demo world, for all copies
 	const file = "--config '../our team/config.yaml' "
 	named := map[string]int{}
 	look := func(m machine, chosen, line string) {

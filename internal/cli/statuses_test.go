@@ -31,7 +31,12 @@ var answers = map[string]func(w http.ResponseWriter){
 
 // isRemote tells whether a trouble is Twilio's, which a command that does not reach it never meets.
 func isRemote(trouble string) bool {
-	return answers[trouble] != nil || partly[trouble] != nil || trouble == "is away" || trouble == "is interrupted"
+	return answers[trouble] != nil || failsWrites(trouble) || trouble == "is away" || trouble == "is interrupted"
+}
+
+// failsWrites tells whether a trouble is met by commands that write.
+func failsWrites(trouble string) bool {
+	return partly[trouble] != nil || refusing[trouble] != ""
 }
 
 // lost is a Twilio that takes one write and is gone before it has answered.
@@ -54,10 +59,6 @@ var partly = map[string]func(http.Handler) http.Handler{
 			panic(http.ErrAbortHandler)
 		})
 	},
-	"takes no more writes":  refusingWrites("limits"),
-	"is broken for writes":  refusingWrites("is broken"),
-	"does not allow writes": refusingWrites("refuses"),
-	"refuses writes":        refusingWrites("refuses it"),
 	"cannot read one user's factors": func(sim http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if strings.Contains(r.URL.Path, "user-1003-chloe/Factors") {
@@ -69,6 +70,14 @@ var partly = map[string]func(http.Handler) http.Handler{
 	},
 }
 
+// refusing are Twilios that take no write, by how they answer one.
+var refusing = map[string]string{
+	"takes no more writes":  "limits",
+	"is broken for writes":  "is broken",
+	"does not allow writes": "refuses",
+	"refuses writes":        "refuses it",
+}
+
 // serve gives the address of a Twilio of the test's own.
 func serve(t *testing.T, twilio http.Handler) string {
 	server := httptest.NewServer(twilio)
@@ -76,16 +85,14 @@ func serve(t *testing.T, twilio http.Handler) string {
 	return server.URL
 }
 
-func refusingWrites(name string) func(http.Handler) http.Handler {
-	return func(sim http.Handler) http.Handler {
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if r.Method == http.MethodGet {
-				sim.ServeHTTP(w, r)
-				return
-			}
-			answers[name](w)
-		})
-	}
+func refuseWrites(sim http.Handler, how func(http.ResponseWriter)) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodGet {
+			sim.ServeHTTP(w, r)
+			return
+		}
+		how(w)
+	})
 }
 
 func answer(status int, body string) func(http.ResponseWriter) {
@@ -109,6 +116,8 @@ func TestEveryStatusIsTheOneOfTheHelp(t *testing.T) {
 		produced[path] = append(produced[path], status)
 	}
 	troubles, parsed := troubledMachines(t), parsedModes(t)
+	seeded := filepath.Join(t.TempDir(), "world.sqlite")
+	newWorldIn(t, seeded).Close() // opening a copy takes a fifth of making one
 	t.Run("modes", func(t *testing.T) {
 		for name, template := range troubles {
 			for _, mode := range parsed {
@@ -116,7 +125,7 @@ func TestEveryStatusIsTheOneOfTheHelp(t *testing.T) {
 					t.Parallel()
 					cmd := mode.cmd
 					writes := slices.Contains(listedStatuses(cmd), 3)
-					if answers[name] != nil && !mode.first || isRemote(name) && !reachesTwilio(cmd) || partly[name] != nil && !writes {
+					if answers[name] != nil && !mode.first || isRemote(name) && !reachesTwilio(cmd) || failsWrites(name) && !writes {
 						return
 					}
 					ctx, cancel := context.WithCancel(t.Context())
@@ -125,10 +134,16 @@ func TestEveryStatusIsTheOneOfTheHelp(t *testing.T) {
 						cancel()
 					}
 					m := template.copy(t)
-					if fails := partly[name]; fails != nil {
-						m.reaches(t, serve(t, fails(newWorld(t))))
-					} else if writes && (name == "answers" || name == "no state directory") {
-						m.reaches(t, serve(t, newWorld(t))) // the one that all others read stays as it is
+					if fails := partly[name]; fails != nil || writes && (name == "answers" || name == "no state directory") {
+						own := filepath.Join(m.dir, "world.sqlite") // the one that all others read stays as it is
+						if err := copyFile(own, seeded); err != nil {
+							t.Fatal(err)
+						}
+						var world http.Handler = openWorldIn(t, own)
+						if fails != nil {
+							world = fails(world)
+						}
+						m.reaches(t, serve(t, world))
 					}
 					status, _, text := m.run(ctx, append([]string{"-e", environmentFor(cmd)}, mode.words("live")...)...)
 					if !slices.Contains(listedStatuses(cmd), status) {
@@ -267,6 +282,11 @@ func troubledMachines(t *testing.T) map[string]machine {
 	}
 	for name := range partly {
 		machines[name] = template
+	}
+	world := newWorld(t)
+	for name, how := range refusing {
+		machines[name] = template.copy(t)
+		machines[name].reaches(t, serve(t, refuseWrites(world, answers[how])))
 	}
 	stateless := template.copy(t)
 	if err := os.RemoveAll(filepath.Join(stateless.dir, "state")); err != nil {
