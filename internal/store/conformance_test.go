@@ -80,6 +80,7 @@ func TestConformance(t *testing.T) {
 		world func(t *testing.T) *world
 	}{{"SQLite", fileWorld}, {"PostgreSQL", sharedWorld}} {
 		t.Run(engine.name, func(t *testing.T) {
+			t.Parallel()
 			engine.world(t) // skips all of it, saying so, where there is no such engine
 			for _, b := range behaviours {
 				t.Run(b.name, func(t *testing.T) {
