@@ -25,7 +25,7 @@ type lived struct {
 // pruneWorld plans and applies in a world, through views that may hide things from the planner.
 func pruneWorld(t *testing.T, seed uint64, rules Rules, weaken func(*world, *Sources)) lived {
 	t.Helper()
-	return newWorld(seed, 100, false).prune(t, seed, rules, weaken)
+	return grown(seed, false).prune(t, seed, rules, weaken)
 }
 
 func (w *world) prune(t *testing.T, seed uint64, rules Rules, weaken func(*world, *Sources)) lived {
@@ -165,7 +165,7 @@ func TestEachPruneRuleIsNeeded(t *testing.T) {
 func TestStricterRulesNeedFewerAssumptions(t *testing.T) {
 	count := func(rules Rules, lazy bool) (killed int) {
 		for seed := range uint64(20) {
-			killed += len(newWorld(seed, 100, lazy).prune(t, seed, rules, nil).killed)
+			killed += len(grown(seed, lazy).prune(t, seed, rules, nil).killed)
 		}
 		return killed
 	}

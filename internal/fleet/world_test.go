@@ -91,6 +91,21 @@ func newWorld(seed uint64, size int, lazy bool) *world {
 	return w
 }
 
+// histories are the worlds that were made, by what they were made of.
+var histories sync.Map
+
+// grown gives a world of 100 phones to plan and delete in. What happened in it is made once, and shared.
+func grown(seed uint64, lazy bool) *world {
+	type origin struct {
+		seed uint64
+		lazy bool
+	}
+	made, _ := histories.LoadOrStore(origin{seed, lazy}, sync.OnceValue(func() *world { return newWorld(seed, 100, lazy) }))
+	past := made.(func() *world)()
+	return &world{lazy: lazy, rng: rand.New(rand.NewPCG(seed, 8)), phones: past.phones, events: past.events, storms: past.storms,
+		deleted: map[verify.FactorSID]time.Time{}, outcomes: map[string]map[int]verify.ItemOutcome{}}
+}
+
 func (w *world) chance(p float64) bool { return w.rng.Float64() < p }
 
 func (w *world) between(low, high time.Duration) time.Duration {
