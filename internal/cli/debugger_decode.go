@@ -77,7 +77,7 @@ func (o *debuggerDecodeOptions) parse(args []string) error {
 }
 
 func (o *debuggerDecodeOptions) run(ctx context.Context) error {
-	debug.SetGCPercent(collectAt)
+	defer debug.SetGCPercent(debug.SetGCPercent(collectAt))
 	o.out = bufio.NewWriterSize(o.shell.results, outputBuffer)
 	o.shell.results = o.out
 	p := o.shell.printer(nil)

@@ -94,12 +94,15 @@ takes it back.
 
 // completeChecks completes --only and --skip.
 func completeChecks(cmd *cobra.Command) {
-	var checks []string
-	for _, check := range doctor.Catalogue() {
-		checks = append(checks, described(check.ID, check.Title))
+	checks := func(cmd *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
+		var words []string
+		for _, check := range doctor.Catalogue() {
+			words = append(words, described(check.ID, check.Title))
+		}
+		return completeAmong(words...)(cmd, args, typed)
 	}
-	complete(cmd, "only", completeAmong(checks...))
-	complete(cmd, "skip", completeAmong(checks...))
+	complete(cmd, "only", checks)
+	complete(cmd, "skip", checks)
 }
 
 func (o *doctorOptions) parse(args []string) error {

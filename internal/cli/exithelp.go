@@ -1,8 +1,8 @@
 package cli
 
 import (
-	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -32,7 +32,7 @@ func exitHelp(statuses ...int) string {
 	b.WriteString("Exit status:")
 	for _, m := range exitMeanings {
 		if slices.Contains(statuses, m.status) || m.status == 64 || m.status == 130 {
-			fmt.Fprintf(&b, "\n  %-3d  %s", m.status, m.meaning)
+			b.WriteString("\n  " + (strconv.Itoa(m.status) + "  ")[:3] + "  " + m.meaning) // every start makes many of them
 		}
 	}
 	return b.String()

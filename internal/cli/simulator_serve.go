@@ -134,7 +134,7 @@ func (o *serveOptions) parseSeed() error {
 }
 
 func (o *serveOptions) run(ctx context.Context) (err error) {
-	debug.SetGCPercent(collectAt)
+	defer debug.SetGCPercent(debug.SetGCPercent(collectAt))
 	page := inspector.New(o.pageHosts)
 	o.options.Log, o.options.ControlSecret, o.options.Observe = o.requestLog(), rand.Text(), page.Observe
 	sim, err := simulator.Open(ctx, o.options)
