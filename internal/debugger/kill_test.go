@@ -181,7 +181,7 @@ func TestKilledListenerLosesNothing(t *testing.T) {
 	}
 }
 
-// deliver posts from several connections at once and gives the events of the deliveries that were accepted.
+// deliver posts from several connections at once, each until a delivery fails, and gives the events of those that were accepted.
 func deliver(to *process, queue []int, each func(done int64)) (accepted []int) {
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 16}, Timeout: 20 * time.Second}
 	defer client.CloseIdleConnections()
@@ -195,13 +195,13 @@ func deliver(to *process, queue []int, each func(done int64)) (accepted []int) {
 				if i >= int64(len(queue)) {
 					return
 				}
-				ok := post(client, to.url, delivery(queue[i]))
-				if ok {
-					mu.Lock()
-					accepted = append(accepted, queue[i])
-					mu.Unlock()
+				if !post(client, to.url, delivery(queue[i])) {
+					return // it was killed
 				}
-				if n := done.Add(1); each != nil && ok {
+				mu.Lock()
+				accepted = append(accepted, queue[i])
+				mu.Unlock()
+				if n := done.Add(1); each != nil {
 					each(n)
 				}
 			}

@@ -43,7 +43,7 @@ func TestChangeIsSeenAtOnce(t *testing.T) {
 	clients := []*client{here, &elsewhere}
 	var over atomic.Bool
 	var readers sync.WaitGroup
-	for i := range 8 {
+	for i := range 4 {
 		readers.Go(func() {
 			for !over.Load() && !t.Failed() {
 				look(clients[i%2])
