@@ -24,7 +24,7 @@ func TestNoFlagIsIgnored(t *testing.T) {
 	if testing.Short() {
 		t.Skip("run without -short")
 	}
-	template := rememberingMachine(t)
+	template := rememberingMachine(t, "demo")
 	now := time.Now().Add(time.Second).Format(time.RFC3339)
 	combinations := make(chan int, 10_000)
 	t.Run("modes", func(t *testing.T) {

@@ -82,21 +82,20 @@ var serviceAccount = sync.OnceValue(func() string {
 	return string(account)
 })
 
-// rememberingMachine gives a machine that has read the fleet and the events of live and of the demo, and made a plan.
-func rememberingMachine(t *testing.T) machine {
+// rememberingMachine gives a machine that has read the fleet and the events of an environment, and made a plan. It has the demo's
+// world too.
+func rememberingMachine(t *testing.T, environment string) machine {
 	t.Helper()
 	m := newMachine(t)
-	for _, environment := range []string{"live", "demo"} {
-		for _, args := range [][]string{
-			{"fleet", "sync"}, {"debugger", "alerts", "--store"}, {"challenge", "show", simulator.DemoPendingChallengeSID, "--identity", "user-1001-amara"},
-			{"challenge", "create", "user-1002-bilal", "--message", "Hello?", "--confirm", environment},
-			{"factors", "delete", "user-1005-elif", "--all", "--confirm", environment},
-			{"factors", "delete", "user-1012-lena", "--all", "--confirm", environment},
-			{"factors", "plan", "--where", "platform = fcm", "--out", environment + ".ndjson"},
-		} {
-			if status, _, stderr := m.run(t.Context(), append([]string{"-e", environment}, args...)...); status != 0 {
-				t.Fatalf("%s: status %d, %s", args, status, stderr)
-			}
+	for _, args := range [][]string{
+		{"fleet", "sync"}, {"debugger", "alerts", "--store"}, {"challenge", "show", simulator.DemoPendingChallengeSID, "--identity", "user-1001-amara"},
+		{"challenge", "create", "user-1002-bilal", "--message", "Hello?", "--confirm", environment},
+		{"factors", "delete", "user-1005-elif", "--all", "--confirm", environment},
+		{"factors", "delete", "user-1012-lena", "--all", "--confirm", environment},
+		{"factors", "plan", "--where", "platform = fcm", "--out", environment + ".ndjson"}, {"-e", "demo", "services", "list"},
+	} {
+		if status, _, stderr := m.run(t.Context(), append([]string{"-e", environment}, args...)...); status != 0 {
+			t.Fatalf("%s: status %d, %s", args, status, stderr)
 		}
 	}
 	return m

@@ -272,7 +272,7 @@ func environmentFor(cmd *cobra.Command) string {
 
 // troubledMachines gives machines with the same memory, by what the Twilio does that they reach.
 func troubledMachines(t *testing.T) map[string]machine {
-	template := rememberingMachine(t)
+	template := rememberingMachine(t, "live")
 	machines := map[string]machine{"answers": template, "is interrupted": template}
 	for name, answer := range answers {
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { answer(w) }))
