@@ -190,25 +190,26 @@ func (a alerts) Events(ctx context.Context, span event.Span) iter.Seq2[event.Eve
 	}
 }
 
-var certificateKey = sync.OnceValue(func() *rsa.PrivateKey {
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
+// certificateText is the new certificate and its key.
+var certificateText = sync.OnceValues(func() (certificate, key []byte) {
+	private, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		panic(err)
 	}
-	return key
-})
-
-func renewed(t *testing.T, sandbox verify.Sandbox) rotation.Job {
-	t.Helper()
 	name := pkix.Name{ExtraNames: []pkix.AttributeTypeAndValue{{Type: asn1.ObjectIdentifier{0, 9, 2342, 19200300, 100, 1, 1}, Value: app}}}
 	template := &x509.Certificate{SerialNumber: big.NewInt(2), Subject: name, NotBefore: monday.AddDate(0, 0, -1), NotAfter: monday.AddDate(1, 0, 0)}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, certificateKey().Public(), certificateKey())
+	der, err := x509.CreateCertificate(rand.Reader, template, template, private.Public(), private)
 	if err != nil {
-		t.Fatal(err)
+		panic(err)
 	}
-	key := pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(certificateKey())})
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}),
+		pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(private)})
+})
+
+func renewed(sandbox verify.Sandbox) rotation.Job {
+	certificate, key := certificateText()
 	return rotation.Job{Environment: live, Platform: verify.PlatformAPN, Watch: 20 * time.Second, File: verify.CredentialFile{Platform: verify.PlatformAPN, Fingerprint: "file-2"},
-		Write: verify.CredentialWrite{Type: "apn", Sandbox: sandbox, Certificate: string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})), PrivateKey: verify.Secret(key)}}
+		Write: verify.CredentialWrite{Type: "apn", Sandbox: sandbox, Certificate: string(certificate), PrivateKey: verify.Secret(key)}}
 }
 
 func (b *bank) rotate(t *testing.T, job rotation.Job) (rotation.Report, error) {
@@ -267,14 +268,14 @@ func (b *bank) attached(t *testing.T) (verify.CredentialSID, int) {
 func TestARightFileIsKeptAndNoPushFails(t *testing.T) {
 	b := newBank(t)
 	b.answers = true
-	report, err := b.rotate(t, renewed(t, verify.SandboxFalse))
+	report, err := b.rotate(t, renewed(verify.SandboxFalse))
 	if err != nil || report.Outcome != verify.RotationKept || report.Refused != 0 || report.Answered == 0 {
 		t.Fatalf("%+v, %v", report, err)
 	}
 	if now, _ := b.attached(t); now == old || now != report.New || b.refused(t) != 0 {
 		t.Errorf("attached %s, %d refused", now, b.refused(t))
 	}
-	plan, err := b.rotator().Prepare(t.Context(), renewed(t, verify.SandboxFalse))
+	plan, err := b.rotator().Prepare(t.Context(), renewed(verify.SandboxFalse))
 	if err != nil || !plan.Done {
 		t.Errorf("the same file again: %+v, %v", plan, err)
 	}
@@ -285,7 +286,7 @@ func TestSilenceProvesNothing(t *testing.T) {
 	for _, pushing := range []bool{false, true} {
 		b := newBank(t)
 		b.pushing = pushing
-		report, err := b.rotate(t, renewed(t, verify.SandboxFalse))
+		report, err := b.rotate(t, renewed(verify.SandboxFalse))
 		if verify.KindOf(err) != verify.KindPartial || report.Outcome == verify.RotationKept {
 			t.Errorf("%+v, %v", report, err)
 		}
@@ -293,7 +294,7 @@ func TestSilenceProvesNothing(t *testing.T) {
 		if err := b.Sleep(t.Context(), time.Second); err != nil {
 			t.Fatal(err)
 		}
-		if report, err := b.rotate(t, renewed(t, verify.SandboxFalse)); err != nil || report.Outcome != verify.RotationKept {
+		if report, err := b.rotate(t, renewed(verify.SandboxFalse)); err != nil || report.Outcome != verify.RotationKept {
 			t.Errorf("after a login: %+v, %v", report, err)
 		}
 		if _, n := b.attached(t); n != 2 {
@@ -305,7 +306,7 @@ func TestSilenceProvesNothing(t *testing.T) {
 func TestWhatAppleRefusesIsPutBack(t *testing.T) {
 	b := newBank(t)
 	b.refuses = true
-	job := renewed(t, verify.SandboxFalse)
+	job := renewed(verify.SandboxFalse)
 	job.RollbackOn = 3
 	report, err := b.rotate(t, job)
 	if verify.KindOf(err) != verify.KindFailed || report.Outcome != verify.RotationRolledBack || report.Refused < 3 || time.Duration(report.Watched) >= job.Watch {
@@ -337,7 +338,7 @@ func TestTheCanaryIsWaitedForWhilePushesAreWatched(t *testing.T) {
 	} {
 		b := newBank(t)
 		b.refuses, b.pushing = c.refuses, c.refuses
-		job := renewed(t, verify.SandboxFalse)
+		job := renewed(verify.SandboxFalse)
 		job.Watch, job.RollbackOn = c.watch, 3
 		r, looks := b.rotator(), 0
 		r.Canary = func(context.Context, verify.CredentialSID) (func(context.Context) (verify.ChallengeStatus, error), error) {
@@ -360,7 +361,7 @@ func TestTheCanaryIsWaitedForWhilePushesAreWatched(t *testing.T) {
 func TestNothingIsPutBackUnasked(t *testing.T) {
 	b := newBank(t)
 	b.refuses = true
-	report, err := b.rotate(t, renewed(t, verify.SandboxFalse))
+	report, err := b.rotate(t, renewed(verify.SandboxFalse))
 	var failed *verify.Error
 	if report.Outcome != verify.RotationFailing || !errors.As(err, &failed) || failed.Hint != "put the old one back: verifyctl -e live doctor undo apn="+string(old) {
 		t.Errorf("%+v, %v", report, err)
@@ -380,7 +381,7 @@ func TestTroubleOfBeforeIsNotBlamedOnTheNewCredential(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.answers = true
-	job := renewed(t, verify.SandboxFalse)
+	job := renewed(verify.SandboxFalse)
 	job.RollbackOn = 1
 	if report, err := b.rotate(t, job); err != nil || report.Outcome != verify.RotationKept {
 		t.Errorf("%+v, %v", report, err)
@@ -394,7 +395,7 @@ func TestKilledAtEveryWrite(t *testing.T) {
 			for killAt := 1; ; killAt++ {
 				b := newBank(t)
 				b.answers, b.killAt, b.afterSent = true, killAt, afterSent
-				job := renewed(t, verify.SandboxFalse)
+				job := renewed(verify.SandboxFalse)
 				job.InPlace = inPlace
 				_, err := b.rotate(t, job)
 				killed := errors.Is(err, errKilled)
@@ -421,7 +422,7 @@ func TestAKilledReturnIsFinished(t *testing.T) {
 	for _, afterSent := range []bool{false, true} {
 		b := newBank(t)
 		b.refuses, b.killAt, b.afterSent = true, 3, afterSent // the writes are the create, the attachment and the return
-		job := renewed(t, verify.SandboxFalse)
+		job := renewed(verify.SandboxFalse)
 		job.RollbackOn = 3
 		if _, err := b.rotate(t, job); !errors.Is(err, errKilled) {
 			t.Fatal(err)
@@ -447,7 +448,7 @@ func TestNoMismatchIsEverAttached(t *testing.T) {
 				for _, sandbox := range []verify.Sandbox{verify.SandboxTrue, verify.SandboxFalse, verify.SandboxUnknown} {
 					for _, inPlace := range []bool{false, true} {
 						b.restore(t, was)
-						job := renewed(t, sandbox)
+						job := renewed(sandbox)
 						job.Environment.IOSBuild, job.Environment.Kind, job.InPlace, job.Watch = build, kind, inPlace, 0
 						n++
 						job.File.Fingerprint, b.calls = fmt.Sprint("file-", n), 0
@@ -485,11 +486,11 @@ func (b *bank) restore(t *testing.T, sandbox verify.Sandbox) {
 func TestAnotherHandIsNoticed(t *testing.T) {
 	b := newBank(t)
 	b.killAt = 2
-	if _, err := b.rotate(t, renewed(t, verify.SandboxFalse)); !errors.Is(err, errKilled) {
+	if _, err := b.rotate(t, renewed(verify.SandboxFalse)); !errors.Is(err, errKilled) {
 		t.Fatal(err)
 	}
 	other, err := b.client.Writer().CreateCredential(t.Context(), verify.CredentialWrite{Type: "apn", FriendlyName: "other", Sandbox: verify.SandboxFalse,
-		Certificate: renewed(t, verify.SandboxFalse).Write.Certificate, PrivateKey: renewed(t, verify.SandboxFalse).Write.PrivateKey})
+		Certificate: renewed(verify.SandboxFalse).Write.Certificate, PrivateKey: renewed(verify.SandboxFalse).Write.PrivateKey})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -497,7 +498,7 @@ func TestAnotherHandIsNoticed(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.killAt = 0
-	if _, err := b.rotate(t, renewed(t, verify.SandboxFalse)); verify.KindOf(err) != verify.KindRefused || !strings.Contains(err.Error(), string(other.SID)) {
+	if _, err := b.rotate(t, renewed(verify.SandboxFalse)); verify.KindOf(err) != verify.KindRefused || !strings.Contains(err.Error(), string(other.SID)) {
 		t.Error(err)
 	}
 	if now, _ := b.attached(t); now != other.SID {
