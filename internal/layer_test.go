@@ -39,7 +39,8 @@ var layers = map[string]struct {
 	"internal/render":       {[]string{"internal/verify"}, "output knows only the vocabulary"},
 	"internal/config":       {[]string{"internal/verify", "internal/statedir"}, "configuration knows only the vocabulary, and how files are written"},
 	"internal/prompt":       {[]string{"internal/verify", "internal/prompt/quiet"}, "questions know only the vocabulary"},
-	"internal/pgtest":       {nil, "it starts a database for tests, and knows nothing of what is put in it"},
+	"internal/pgtest":       {[]string{"internal/tmpdir"}, "it starts a database for tests, and knows nothing of what is put in it"},
+	"internal/tmpdir":       {nil, "it says where tests put their folders"},
 	"internal/prompt/quiet": {nil, "it must be initialised before everything else"},
 }
 
@@ -62,7 +63,8 @@ var onlyImporters = map[string]string{
 }
 
 // neverInProduct must not be linked into the binary.
-var neverInProduct = []string{"github.com/getkin/kin-openapi", "github.com/spf13/cobra/doc", "github.com/rogpeppe/go-internal", "pgregory.net/rapid", "github.com/prometheus", "github.com/chromedp/chromedp"}
+var neverInProduct = []string{"github.com/getkin/kin-openapi", "github.com/spf13/cobra/doc", "github.com/rogpeppe/go-internal", "pgregory.net/rapid", "github.com/prometheus", "github.com/chromedp/chromedp",
+	module + "/internal/tmpdir"}
 
 type goPackage struct {
 	ImportPath, Dir, Export string

@@ -23,6 +23,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/verifyctl/verifyctl/internal/simulator"
+	_ "github.com/verifyctl/verifyctl/internal/tmpdir" // for temporary folders
 )
 
 var update = flag.Bool("update", false, "rewrite the expected output in the scripts")

@@ -23,6 +23,7 @@ import (
 	"time"
 
 	"github.com/verifyctl/verifyctl/internal/simulator"
+	_ "github.com/verifyctl/verifyctl/internal/tmpdir" // for temporary folders
 )
 
 // The tests run thousands of commands in this process, each with a tree of commands of its own: a fifth of their time went

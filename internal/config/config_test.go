@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/spf13/pflag"
 
+	_ "github.com/verifyctl/verifyctl/internal/tmpdir" // for temporary folders
 	"github.com/verifyctl/verifyctl/internal/verify"
 )
 

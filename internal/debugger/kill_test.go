@@ -23,6 +23,7 @@ import (
 	"github.com/verifyctl/verifyctl/internal/debugger"
 	"github.com/verifyctl/verifyctl/internal/event"
 	"github.com/verifyctl/verifyctl/internal/store"
+	_ "github.com/verifyctl/verifyctl/internal/tmpdir" // for temporary folders
 	"github.com/verifyctl/verifyctl/internal/verify"
 )
 

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/verifyctl/verifyctl/internal/render"
+	_ "github.com/verifyctl/verifyctl/internal/tmpdir" // for temporary folders
 )
 
 const hostile = `"><script>document.title='taken'</script><img src=http://example.com/x onerror=alert(1)>`

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/valyala/fastjson"
+
+	_ "github.com/verifyctl/verifyctl/internal/tmpdir" // for temporary folders
 )
 
 // export makes an NDJSON export as Event Streams delivers it, JSON inside JSON: a third are pushes of Verify, the rest

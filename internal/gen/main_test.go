@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/verifyctl/verifyctl/internal/cli"
+	_ "github.com/verifyctl/verifyctl/internal/tmpdir" // for temporary folders
 )
 
 // TestGeneratedFilesAreCurrent compares what is committed with a fresh generation.

@@ -4,6 +4,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"net/url"
@@ -15,6 +16,8 @@ import (
 	"strconv"
 	"syscall"
 	"time"
+
+	"github.com/verifyctl/verifyctl/internal/tmpdir"
 )
 
 // start starts a server that only this machine reaches, by a socket, and that keeps nothing; address is "" where none is
@@ -25,7 +28,7 @@ func start() (address string, stop func(), err error) {
 		return "", nil, nil
 	}
 	// A socket's path has about 100 bytes, which TMPDIR may use up; and the server's user must be able to reach it.
-	dir, err := os.MkdirTemp("/tmp", "verifyctl-pg")
+	dir, err := os.MkdirTemp(cmp.Or(tmpdir.InMemory(), "/tmp"), "verifyctl-pg")
 	if err != nil {
 		return "", nil, err
 	}

@@ -17,6 +17,7 @@ import (
 
 	"github.com/creack/pty"
 
+	_ "github.com/verifyctl/verifyctl/internal/tmpdir" // for temporary folders
 	"github.com/verifyctl/verifyctl/internal/verify"
 )
 

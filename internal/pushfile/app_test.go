@@ -16,6 +16,7 @@ import (
 
 	"howett.net/plist"
 
+	_ "github.com/verifyctl/verifyctl/internal/tmpdir" // for temporary folders
 	"github.com/verifyctl/verifyctl/internal/verify"
 )
 

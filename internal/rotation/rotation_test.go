@@ -22,6 +22,7 @@ import (
 	"github.com/verifyctl/verifyctl/internal/rotation"
 	"github.com/verifyctl/verifyctl/internal/simulator"
 	"github.com/verifyctl/verifyctl/internal/store"
+	_ "github.com/verifyctl/verifyctl/internal/tmpdir" // for temporary folders
 	"github.com/verifyctl/verifyctl/internal/twilio"
 	"github.com/verifyctl/verifyctl/internal/verify"
 )

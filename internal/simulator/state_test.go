@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/verifyctl/verifyctl/internal/simulator"
+	_ "github.com/verifyctl/verifyctl/internal/tmpdir" // for temporary folders
 )
 
 // TestMain turns the test binary into a server when a test starts it as one, to be killed.

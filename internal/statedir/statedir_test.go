@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	_ "github.com/verifyctl/verifyctl/internal/tmpdir" // for temporary folders
 	"github.com/verifyctl/verifyctl/internal/verify"
 )
 

@@ -19,6 +19,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	_ "github.com/verifyctl/verifyctl/internal/tmpdir" // for temporary folders
 	"github.com/verifyctl/verifyctl/internal/verify"
 )
 

@@ -18,6 +18,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	_ "github.com/verifyctl/verifyctl/internal/tmpdir" // for temporary folders
 	"github.com/verifyctl/verifyctl/internal/verify"
 )
 
