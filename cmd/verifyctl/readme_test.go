@@ -11,7 +11,7 @@ import (
 	"testing"
 
 	"github.com/creack/pty"
-	"github.com/google/go-cmp/cmp"
+	"github.com/rogpeppe/go-internal/diff"
 
 	"github.com/verifyctl/verifyctl/internal/simulator"
 )
@@ -57,8 +57,8 @@ func TestREADME(t *testing.T) {
 		}
 		return
 	}
-	if diff := cmp.Diff(string(text), fresh.String()); diff != "" {
-		t.Errorf("the README shows something else than verifyctl prints (-README +verifyctl); go test ./cmd/verifyctl -run README -update\n%s", diff)
+	if diff := diff.Diff("README", text, "verifyctl", fresh.Bytes()); diff != nil {
+		t.Errorf("the README shows something else than verifyctl prints; go test ./cmd/verifyctl -run README -update\n%s", diff)
 	}
 }
 
