@@ -41,8 +41,11 @@ func (c *connection) missing(m twilio.Missing) (message, hint string) {
 	case m.SID != "":
 		return fmt.Sprintf("%s has no %s %s", c.account(), noun, m.SID), ""
 	case m.Identity != "":
-		return fmt.Sprintf("%s is not in %s", m.Identity, c.label()),
-			"check the environment and the spelling, including upper and lower case; see " + c.env.Command("entities", "list")
+		hint := "check the environment and the spelling, including upper and lower case"
+		if prefix, isSID := verify.SIDPrefix(string(m.Identity)); isSID && verify.ResourceName(prefix) != "" {
+			hint = "that looks like the SID of " + verify.WithArticle(verify.ResourceName(prefix)) + ", and an identity is wanted: what your backend calls the user"
+		}
+		return fmt.Sprintf("%s is not in %s", m.Identity, c.label()), hint + "; see " + c.env.Command("entities", "list")
 	}
 	return fmt.Sprintf("%s has no Service %s", c.account(), m.Service), see("services", "list")
 }
