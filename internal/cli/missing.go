@@ -43,7 +43,8 @@ func (c *connection) missing(m twilio.Missing) (message, hint string) {
 	case m.Identity != "":
 		hint := "check the environment and the spelling, including upper and lower case"
 		if prefix, isSID := verify.SIDPrefix(string(m.Identity)); isSID && verify.ResourceName(prefix) != "" {
-			hint = "that looks like the SID of " + verify.WithArticle(verify.ResourceName(prefix)) + ", and an identity is wanted: what your backend calls the user"
+			hint = "that looks like " + verify.WithArticle(verify.ResourceName(prefix)) +
+				" SID; use the identity instead, which is what your backend calls the user"
 		}
 		return fmt.Sprintf("%s is not in %s", m.Identity, c.label()), hint + "; see " + c.env.Command("entities", "list")
 	}
